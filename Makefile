@@ -1,0 +1,104 @@
+# SOS: building, testing, trying out. "make help" lists the targets.
+#
+#   KERNEL=6.1|6.12|newest|debug   the lab's kernel
+#   ONLY=NAME         make test: only tests whose name contains NAME
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+KERNEL ?= 6.1
+KERNELS := 6.1 6.12
+CONFIGURATION := Release
+export KERNEL
+export DOTNET_CLI_TELEMETRY_OPTOUT = 1
+export DOTNET_NOLOGO = 1
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: setup
+setup:
+	@eng/setup.sh
+
+.PHONY: build
+build: setup ## builds every project
+	dotnet build Sos.slnx -c $(CONFIGURATION) -v q
+
+.PHONY: driver
+driver: setup ## builds the driver for the lab's kernel
+	eng/driver.sh $(KERNEL)
+
+.PHONY: drivers
+drivers: setup
+	for kernel in $(KERNELS); do eng/driver.sh $$kernel || exit; done
+
+# What the lab's guest runs: agent, sosctl, service images.
+.PHONY: guest
+guest: build
+	eng/guest.sh
+
+.PHONY: test
+test: guest drivers ## all tests, virtual machines included (ONLY=name: those whose name contains it)
+	@eng/test.sh $(ONLY)
+
+.PHONY: check
+check: build drivers ## formatting, kernel style, annotations, shell scripts, house rules
+	@eng/check.sh
+
+.PHONY: lab
+lab: guest driver ## a shell in a virtual machine: stock kernel, driver, network peers (KERNEL=6.1|6.12|newest|debug)
+	@eng/lab.sh shell --kernel $(KERNEL)
+
+.PHONY: lab-matrix
+lab-matrix: guest ## driver and firewall on every kernel, the newest of Debian included: a table, artifacts/matrix.json
+	@eng/lab.sh matrix
+
+.PHONY: debug-kernel
+debug-kernel: setup ## builds a kernel with KASAN, lockdep and fault injection into the cache, for KERNEL=debug
+	@eng/debug-kernel.sh
+
+.PHONY: fuzz-driver
+fuzz-driver: guest debug-kernel ## the driver under its fuzzer and failing allocations, on the debug kernel
+	@eng/fuzz-driver.sh
+
+.PHONY: demo
+demo: guest driver ## a machine under a real flood, twice: Linux alone, and with a service core (KERNEL=6.1|6.12)
+	@dotnet lab/Sos.Demo/bin/Release/net10.0/Sos.Demo.dll
+
+.PHONY: bench
+bench: ## the firewall beside XDP, DPDK and nftables on the same packets (ONLY=section, ROUNDS=n)
+	@eng/bench.sh $(if $(ONLY),--only=$(ONLY)) $(if $(ROUNDS),--rounds=$(ROUNDS))
+
+.PHONY: try
+try: setup ## the firewall without the driver, on this machine: a fenced CPU, a real client, and all back (CPU=N)
+	@dotnet build services/firewall/Sos.Firewall -c $(CONFIGURATION) -v q
+	@dotnet build src/Sos.Runner -c $(CONFIGURATION) -v q
+	@dotnet build src/Sos.Ctl -c $(CONFIGURATION) -v q
+	@eng/try.sh
+
+.PHONY: bench-timer
+bench-timer: guest driver ## timers and noise of a service core beside Linux's, in the virtual machine and natively (KERNEL=6.1|6.12)
+	@dotnet bench/Sos.TimerBench/bin/Release/net10.0/Sos.TimerBench.dll $(ONLY)
+
+.PHONY: torture
+torture: guest drivers ## faults, hangs, panics, cycles by the dozen (TORTURE="--tries N --panics N --cycles N --kernel 6.1")
+	@dotnet lab/Sos.Torture/bin/Release/net10.0/Sos.Torture.dll $(TORTURE)
+
+.PHONY: install
+install: guest ## installs sosctl, the driver (DKMS, or for RELEASE=...) and the service images (DESTDIR=...)
+	@eng/install.sh
+
+.PHONY: deb
+deb: setup ## the driver as a Debian package for dkms: artifacts/deb/sos-dkms_VERSION_all.deb
+	@eng/deb.sh
+
+.PHONY: uninstall
+uninstall:
+	@eng/install.sh --uninstall
+
+.PHONY: clean
+clean: ## removes build products; downloads stay in the cache
+	rm -rf artifacts
+	find . \( -name bin -o -name obj \) -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,37 @@
+using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
+
+namespace Sos.Bench.Service;
+
+/// <summary>The host in memory: takes every frame, counts it and gives its buffer back. Sends nothing.</summary>
+internal readonly unsafe struct SinkPort : IPort
+{
+    private readonly ReplayState* _state;
+    private readonly PacketPool _pool;
+
+    public SinkPort(ReplayState* state, PacketPool pool)
+    {
+        _state = state;
+        _pool = pool;
+    }
+
+    public bool LinkUp => true;
+
+    public int Receive(ref Burst burst) => 0;
+
+    public int Transmit(ref Burst burst)
+    {
+        int count = burst.Count;
+        _state->Passed += (uint)count;
+        if (_state->Records)
+        {
+            foreach (PacketBuffer buffer in burst.Buffers)
+            {
+                _state->Verdicts[_state->Positions[buffer.Header.Index]] = 1;
+            }
+        }
+
+        _pool.Free(ref burst);
+        return count;
+    }
+}

@@ -1,0 +1,99 @@
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using Sos.Bench.Workloads;
+
+namespace Sos.Bench.Contenders;
+
+/// <summary>A peer's program: it waits for commands on its standard input (bench/peers/peer.h).</summary>
+internal sealed class PeerProcess : IContender
+{
+    private readonly Process _process;
+    private readonly Workload _workload;
+    private readonly string _function;
+    private readonly string? _harness;
+
+    /// <summary>Starts a peer.</summary>
+    /// <param name="name">Its name in tables.</param>
+    /// <param name="workload">What it runs.</param>
+    /// <param name="command">Program and arguments.</param>
+    /// <param name="function">What a block runs.</param>
+    /// <param name="harness">What is to be subtracted, or null.</param>
+    public PeerProcess(
+        string name, Workload workload, Placement placement, IEnumerable<string> command, string function, string? harness = null)
+    {
+        Name = name;
+        _workload = workload;
+        _function = function;
+        _harness = harness;
+        string[] line = placement.Wrap(command).ToArray();
+        ProcessStartInfo start = new(line[0]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (string argument in line.Skip(1))
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        _process = Process.Start(start)!;
+        string output = string.Empty;
+        while (_process.StandardOutput.ReadLine() is { } said)
+        {
+            if (said == "ready")
+            {
+                return;
+            }
+
+            output += said + "\n";
+        }
+
+        throw new BenchException($"{name} does not start: {output}{_process.StandardError.ReadToEnd()}");
+    }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <inheritdoc/>
+    public bool JudgesByCount { get; init; }
+
+    /// <inheritdoc/>
+    public byte[] Judge()
+    {
+        string path = _workload.PathOf("verdicts");
+        string answer = Ask($"verdicts {path}");
+        return answer == "done" ? File.ReadAllBytes(path) : throw new BenchException($"{Name}: {answer}");
+    }
+
+    /// <inheritdoc/>
+    public double Run(int burst, int packets) => Block(_function, burst, packets);
+
+    /// <inheritdoc/>
+    public double RunHarness(int burst, int packets) => _harness is null ? 0 : Block(_harness, burst, packets);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _process.StandardInput.Close();
+        if (!_process.WaitForExit(10_000))
+        {
+            _process.Kill();
+        }
+
+        _process.Dispose();
+    }
+
+    private double Block(string function, int burst, int packets)
+    {
+        string answer = Ask($"run {function} {burst} {packets}");
+        return double.TryParse(answer, CultureInfo.InvariantCulture, out double ns) && ns >= 0
+            ? ns / packets
+            : throw new BenchException($"{Name}: {answer}");
+    }
+
+    private string Ask(string command)
+    {
+        _process.StandardInput.WriteLine(command);
+        _process.StandardInput.Flush();
+        return _process.StandardOutput.ReadLine() ?? throw new BenchException($"{Name} ended: {_process.StandardError.ReadToEnd()}");
+    }
+}

@@ -1,0 +1,87 @@
+#!/bin/bash
+# usage: test.sh [NAME]
+#
+# Runs the tests of tests/*.Tests, already built; with NAME only those whose full name contains it. What failed is told again at
+# the end; the last line is "N passed, N failed", the sum over all projects. A test host that crashes, hangs or runs nothing at
+# all counts as a failure.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+only=${1:-}
+results=artifacts/test
+rm -rf "$results"
+mkdir -p "$results"
+passed=0
+failed=0
+failures=()
+
+# Adds the counters of the result file $1 to the sums.
+count() {
+    local counters name value
+    counters=$(grep -o '<Counters [^>]*>' "$1")
+    for name in passed failed error timeout aborted; do
+        value=$(sed -E "s/.* $name=\"([0-9]+)\".*/\1/" <<<"$counters")
+        if [[ $name == passed ]]; then
+            passed=$((passed + value))
+        else
+            failed=$((failed + value))
+        fi
+    done
+}
+
+# Tells each failed test of the result file $1 with the beginning of what it said.
+tell_failures() {
+    awk '
+        /<UnitTestResult / {
+            name = /outcome="Failed"/ && match($0, /testName="[^"]*"/) ? substr($0, RSTART + 10, RLENGTH - 11) : ""
+        }
+        name != "" && /<Message>/ {
+            message = $0
+            for (lines = 1; lines < 8 && message !~ /<\/Message>/ && (getline line) > 0; lines++) {
+                message = message " " line
+            }
+            gsub(/^ *<Message>|<\/Message>.*$/, "", message)
+            print "  " name ": " substr(message, 1, 500)
+            name = ""
+        }' "$1" | sed -e 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#x[0-9A-F]*;/ /g; s/&amp;/\&/g'
+}
+
+for project in tests/*.Tests/*.csproj; do
+    name=$(basename "$project" .csproj)
+    filter=()
+    if [[ -n $only ]]; then
+        # A quick look into the sources spares the start of test hosts that have nothing to run.
+        grep -rqi --include='*.cs' -- "${only##*.}" "$(dirname "$project")" || continue
+        filter=(--filter "FullyQualifiedName~$only")
+    fi
+    echo "== $name"
+    before=$failed
+    status=0
+    dotnet test "$project" -c Release --no-build --nologo "${filter[@]}" --results-directory "$results" \
+        --logger "trx;LogFileName=$name.trx" --logger "console;verbosity=minimal" \
+        --blame-hang-timeout 10m --blame-hang-dump-type none || status=$?
+    if [[ -e $results/$name.trx ]]; then
+        count "$results/$name.trx"
+    elif [[ -z $only ]]; then
+        # dotnet test ends with 0 when the project was not built, for example for want of a line in Sos.slnx.
+        failures+=("  $name ran no test: is it in Sos.slnx?")
+        status=1
+    fi
+    if ((status != 0 && failed == before)); then
+        failures+=("  $name ended with status $status")
+        failed=$((failed + 1))
+    elif ((failed > before)); then
+        failures+=("$(tell_failures "$results/$name.trx")")
+    fi
+done
+
+if ((passed + failed == 0)); then
+    echo "no test matches '$only'"
+    failed=1
+fi
+if ((${#failures[@]} > 0)); then
+    echo "== failed"
+    printf '%s\n' "${failures[@]}"
+fi
+echo "$passed passed, $failed failed"
+((failed == 0))

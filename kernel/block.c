@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A core's block: descriptor tables, stacks and mailbox of its monitor, and the page
+ * tables that map these and the monitor's code, and nothing else of Linux.
+ */
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+#include <asm/apic.h>
+#include <asm/desc.h>
+#include <asm/fpu/xcr.h>
+#include <asm/io_apic.h>
+#include <asm/mtrr.h>
+#include <asm/smp.h>
+#include <asm/special_insns.h>
+#include <asm/trapnr.h>
+
+#include "block.h"
+#include "core.h"
+
+/* Index of the IST entries, from 1 as in a gate. */
+enum { IST_EVENT = 1, IST_NMI, IST_DOUBLE_FAULT, IST_MACHINE_CHECK };
+
+/*
+ * What the monitor keeps of CR4. Not: PGE and PCIDE (so that CR3 flushes all), PCE,
+ * VMXE, FSGSBASE, PKE and CET (a service has no use for them).
+ */
+#define SOS_CR4_KEPT	(X86_CR4_PAE | X86_CR4_LA57 | X86_CR4_MCE | X86_CR4_OSFXSR | \
+			 X86_CR4_OSXMMEXCPT | X86_CR4_OSXSAVE | X86_CR4_SMEP | X86_CR4_SMAP | \
+			 X86_CR4_UMIP)
+
+#define SOS_MXCSR_DEFAULT	0x1f80
+#define SOS_XSAVE_MXCSR		24	/* SDM vol. 1, table 10-2 */
+
+static u32 ist_of(unsigned int vector)
+{
+	switch (vector) {
+	case X86_TRAP_NMI:
+		return IST_NMI;
+	case X86_TRAP_DF:
+		return IST_DOUBLE_FAULT;
+	case X86_TRAP_MC:
+		return IST_MACHINE_CHECK;
+	default:
+		return IST_EVENT;
+	}
+}
+
+static void fill_idt(struct sos_block *block)
+{
+	unsigned int vector;
+
+	for (vector = 0; vector < ARRAY_SIZE(block->idt); vector++) {
+		unsigned long entry = (unsigned long)sos_monitor_vectors +
+				      vector * SOS_MONITOR_VECTOR_SIZE;
+		gate_desc *gate = &block->idt[vector];
+
+		gate->offset_low = (u16)entry;
+		gate->offset_middle = (u16)(entry >> 16);
+		gate->offset_high = (u32)(entry >> 32);
+		gate->segment = __KERNEL_CS;
+		gate->bits.ist = ist_of(vector);
+		gate->bits.type = GATE_INTERRUPT;
+		gate->bits.dpl = vector == SOS_GATE_VECTOR ? 3 : 0;
+		gate->bits.p = 1;
+	}
+	block->idtr.size = sizeof(block->idt) - 1;
+	block->idtr.address = (unsigned long)block->idt;
+}
+
+static void fill_gdt(struct sos_block *block)
+{
+	u64 *entries = (u64 *)block->gdt.entries;
+	struct x86_hw_tss *tss = &block->tss;
+	unsigned long base = (unsigned long)block;
+
+	/* Linux's selectors, so that an NMI between lgdt and lidt finds its code segment. */
+	entries[GDT_ENTRY_KERNEL_CS] = 0x00af9b000000ffffULL;
+	entries[GDT_ENTRY_KERNEL_DS] = 0x00cf93000000ffffULL;
+	entries[GDT_ENTRY_DEFAULT_USER_DS] = 0x00cff3000000ffffULL;
+	entries[GDT_ENTRY_DEFAULT_USER_CS] = 0x00affb000000ffffULL;
+	set_tssldt_descriptor(&block->gdt.tss, (unsigned long)tss, DESC_TSS, sizeof(*tss) - 1);
+	block->gdtr.size = sizeof(block->gdt) - 1;
+	block->gdtr.address = (unsigned long)&block->gdt;
+
+	tss->sp0 = base + SOS_BLOCK_EVENT_STACK + PAGE_SIZE;
+	tss->ist[IST_EVENT - 1] = base + SOS_BLOCK_EVENT_STACK + PAGE_SIZE;
+	tss->ist[IST_NMI - 1] = base + SOS_BLOCK_NMI_STACK + PAGE_SIZE;
+	tss->ist[IST_DOUBLE_FAULT - 1] = base + SOS_BLOCK_DOUBLE_FAULT_STACK + PAGE_SIZE;
+	tss->ist[IST_MACHINE_CHECK - 1] = base + SOS_BLOCK_MACHINE_CHECK_STACK + PAGE_SIZE;
+	tss->io_bitmap_base = sizeof(*tss);	/* beyond the limit: no I/O port at all */
+}
+
+static void fill_mailbox(struct sos_core *core)
+{
+	struct sos_mailbox *mailbox = &core->block->mailbox;
+
+	mailbox->park_cr3 = sos_pagetable_cr3(&core->park);
+	mailbox->cr4 = native_read_cr4() & SOS_CR4_KEPT;
+	mailbox->xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+	mailbox->x2apic = x2apic_mode;
+	*(u32 *)(core->block->xsave + SOS_XSAVE_MXCSR) = SOS_MXCSR_DEFAULT;
+}
+
+static int map_monitor_text(struct sos_pagetable *pagetable)
+{
+	const char *page;
+
+	for (page = sos_monitor_text; page < sos_monitor_text_end; page += PAGE_SIZE) {
+		u64 pa = (u64)vmalloc_to_pfn(page) << PAGE_SHIFT;
+		int ret = sos_pagetable_map(pagetable, (u64)page, __sme_set(pa), PAGE_SIZE, 0);
+
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int map_block(struct sos_core *core)
+{
+	static const u32 mapped[] = {
+		SOS_BLOCK_STATE, SOS_BLOCK_IDT, SOS_BLOCK_PARK_STACK, SOS_BLOCK_EVENT_STACK,
+		SOS_BLOCK_NMI_STACK, SOS_BLOCK_DOUBLE_FAULT_STACK, SOS_BLOCK_MACHINE_CHECK_STACK,
+	};
+	u64 base = (u64)core->block;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(mapped); i++) {
+		u64 pa = __pa(core->block) + mapped[i];
+
+		ret = sos_pagetable_map(&core->park, base + mapped[i], __sme_set(pa), PAGE_SIZE,
+					_PAGE_RW | _PAGE_NX);
+		if (ret)
+			return ret;
+	}
+	if (x2apic_mode)
+		return 0;
+	return sos_pagetable_map(&core->park, base + SOS_BLOCK_APIC, APIC_DEFAULT_PHYS_BASE,
+				 PAGE_SIZE, _PAGE_RW | _PAGE_NX | _PAGE_PCD | _PAGE_PWT);
+}
+
+int sos_block_init(struct sos_core *core)
+{
+	int ret;
+
+	core->block = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO, get_order(SOS_BLOCK_SIZE));
+	if (!core->block)
+		return -ENOMEM;
+	ret = sos_pagetable_init(&core->park);
+	if (ret)
+		goto err_block;
+	ret = map_monitor_text(&core->park);
+	if (ret)
+		goto err_park;
+	ret = map_block(core);
+	if (ret)
+		goto err_park;
+	ret = sos_pagetable_init(&core->service);
+	if (ret)
+		goto err_park;
+	sos_pagetable_share_upper_half(&core->service, &core->park);
+	fill_idt(core->block);
+	fill_gdt(core->block);
+	fill_mailbox(core);
+	return 0;
+
+err_park:
+	sos_pagetable_free(&core->park);
+err_block:
+	free_pages((unsigned long)core->block, get_order(SOS_BLOCK_SIZE));
+	core->block = NULL;
+	return ret;
+}
+
+void sos_block_free(struct sos_core *core)
+{
+	if (!core->block)
+		return;
+	sos_pagetable_free(&core->service);
+	sos_pagetable_free(&core->park);
+	free_pages((unsigned long)core->block, get_order(SOS_BLOCK_SIZE));
+	core->block = NULL;
+}
+
+/* The core was taken back by INIT, and comes into the monitor anew. */
+void sos_block_reset(struct sos_core *core)
+{
+	struct sos_mailbox *mailbox = &core->block->mailbox;
+
+	/* ltr marked the task state segment busy: it would refuse it. */
+	fill_gdt(core->block);
+	mailbox->command = SOS_COMMAND_NONE;
+	mailbox->state = SOS_MONITOR_ABSENT;
+	mailbox->force = 0;
+	mailbox->ended_run = mailbox->run;
+}
+
+/*
+ * One NMI to the core. Physical destination: an unplugged CPU is in no logical cluster
+ * that we could rely on.
+ */
+void sos_block_wake(struct sos_core *core)
+{
+	u32 apicid = per_cpu(x86_cpu_to_apicid, core->cpu);
+	unsigned long flags;
+
+	local_irq_save(flags);
+	if (!x2apic_mode) {
+		while (apic->read(APIC_ICR) & APIC_ICR_BUSY)
+			cpu_relax();
+	}
+	apic->icr_write(APIC_DM_NMI | APIC_DEST_PHYSICAL, apicid);
+	local_irq_restore(flags);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SOS_BLOCK_H
+#define SOS_BLOCK_H
+
+struct sos_core;
+
+int sos_block_init(struct sos_core *core);
+void sos_block_free(struct sos_core *core);
+void sos_block_reset(struct sos_core *core);
+void sos_block_wake(struct sos_core *core);
+
+#endif

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Keeps the clock record of every service in step with Linux's timekeeping.
+ *
+ * Linux calls us at each update of its time, under its timekeeper lock: a step or a slew
+ * reaches a core within microseconds, and a Linux that hangs leaves the last good
+ * conversion behind. With the TSC as clocksource the record is Linux's own conversion, so
+ * that a service reads what clock_gettime() would. With another one (an emulator's HPET,
+ * kvm-clock) each update pairs one reading of it with the TSC, and the rate is what was
+ * measured over the last second.
+ */
+#include <linux/clocksource.h>
+#include <linux/math64.h>
+#include <linux/pvclock_gtod.h>
+#include <linux/spinlock.h>
+#include <linux/timekeeper_internal.h>
+#include <asm/msr.h>
+#include <asm/tsc.h>
+#include <vdso/clocksource.h>
+
+#include "clock.h"
+#include "core.h"
+
+#define SOS_RATE_SHIFT		32
+#define SOS_RATE_WINDOW_NS	NSEC_PER_SEC
+
+/* The pages and the latest conversion. Taken under the timekeeper lock: no time is read in it. */
+static DEFINE_RAW_SPINLOCK(lock);
+static LIST_HEAD(pages);
+static struct sos_clock latest;
+
+/* Where the measurement of the present rate began; used under the timekeeper lock alone. */
+static u64 window_tsc;
+static u64 window_ns;
+static u64 rate;
+
+static void publish(struct sos_clock_page *page)
+{
+	struct sos_clock *clock = page->shared;
+
+	page->sequence += 2;
+	WRITE_ONCE(clock->sequence, page->sequence - 1);
+	/* Odd before what it announces; pairs with the service's acquire and load fence. */
+	smp_wmb();
+	clock->shift = latest.shift;
+	clock->mult = latest.mult;
+	clock->base_tsc = latest.base_tsc;
+	clock->monotonic_ns = latest.monotonic_ns;
+	clock->realtime_ns = latest.realtime_ns;
+	clock->tai_ns = latest.tai_ns;
+	clock->tsc_khz = latest.tsc_khz;
+	/* Even after all of it. */
+	smp_wmb();
+	WRITE_ONCE(clock->sequence, page->sequence);
+}
+
+static u64 nominal_rate(void)
+{
+	return div64_u64((u64)USEC_PER_SEC << SOS_RATE_SHIFT, max(tsc_khz, 1000U));
+}
+
+/* A window may hold a pause of the machine: a rate far from the nominal one is no rate. */
+static void measure_rate(u64 tsc, u64 ns)
+{
+	u64 nominal = nominal_rate();
+	u64 measured;
+
+	if (!rate || ns < window_ns || tsc <= window_tsc) {
+		rate = rate ?: nominal;
+	} else if (ns - window_ns < SOS_RATE_WINDOW_NS) {
+		return;
+	} else if (ns - window_ns < 16 * SOS_RATE_WINDOW_NS) {
+		measured = mul_u64_u64_div_u64(ns - window_ns, BIT_ULL(SOS_RATE_SHIFT),
+					       max(tsc - window_tsc, NSEC_PER_SEC / 100ULL));
+		if (measured > nominal - nominal / 8 && measured < nominal + nominal / 8)
+			rate = measured;
+	}
+	window_tsc = tsc;
+	window_ns = ns;
+}
+
+static void convert(const struct timekeeper *tk, struct sos_clock *clock)
+{
+	const struct tk_read_base *base = &tk->tkr_mono;
+	u64 ns = ktime_to_ns(base->base);
+
+	if (base->clock->vdso_clock_mode == VDSO_CLOCKMODE_TSC) {
+		/* Linux's conversion, but for the fraction of a nanosecond in xtime_nsec. */
+		clock->shift = base->shift;
+		clock->mult = base->mult;
+		clock->base_tsc = base->cycle_last;
+		ns += base->xtime_nsec >> base->shift;
+		rate = 0;
+	} else {
+		u64 before = rdtsc_ordered();
+		u64 cycles = base->clock->read(base->clock);
+		u64 after = rdtsc_ordered();
+		u64 delta = (cycles - base->cycle_last) & base->mask;
+
+		ns += (delta * base->mult + base->xtime_nsec) >> base->shift;
+		clock->base_tsc = before + (after - before) / 2;
+		measure_rate(clock->base_tsc, ns);
+		clock->shift = SOS_RATE_SHIFT;
+		clock->mult = rate;
+	}
+	clock->monotonic_ns = ns;
+	clock->realtime_ns = ns + ktime_to_ns(tk->offs_real);
+	clock->tai_ns = ns + ktime_to_ns(tk->offs_tai);
+	clock->tsc_khz = tsc_khz;
+}
+
+static int time_updated(struct notifier_block *block, unsigned long was_set, void *data)
+{
+	struct sos_clock_page *page;
+	struct sos_clock clock = {};
+	unsigned long flags;
+
+	convert(data, &clock);
+	raw_spin_lock_irqsave(&lock, flags);
+	latest = clock;
+	list_for_each_entry(page, &pages, node)
+		publish(page);
+	raw_spin_unlock_irqrestore(&lock, flags);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block notifier = {
+	.notifier_call = time_updated,
+};
+
+/* From now on the record follows; it is valid when this returns. */
+void sos_clock_attach(struct sos_core *core, struct sos_clock *clock)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	core->clock.shared = clock;
+	core->clock.sequence = 0;
+	list_add(&core->clock.node, &pages);
+	publish(&core->clock);
+	raw_spin_unlock_irqrestore(&lock, flags);
+}
+
+void sos_clock_detach(struct sos_core *core)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&lock, flags);
+	if (core->clock.shared)
+		list_del(&core->clock.node);
+	core->clock.shared = NULL;
+	raw_spin_unlock_irqrestore(&lock, flags);
+}
+
+/* Linux tells its time at once, so that there is a conversion before there is a page. */
+int sos_clock_init(void)
+{
+	return pvclock_gtod_register_notifier(&notifier);
+}
+
+void sos_clock_exit(void)
+{
+	pvclock_gtod_unregister_notifier(&notifier);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SOS_CORE_FILE_H
+#define SOS_CORE_FILE_H
+
+struct file;
+struct sos_core;
+
+int sos_core_inode_init(struct sos_core *core);
+void sos_core_inode_free(struct sos_core *core);
+struct file *sos_core_file_open(struct sos_core *core);
+int sos_core_file_init(void);
+void sos_core_file_exit(void);
+
+#endif

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exports: descriptors that can map one shared region of a service and do nothing else. A
+ * program that may not hold the core is given one; it is a capability, and can be taken back.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "compat/mm.h"
+#include "core.h"
+#include "export.h"
+#include "region.h"
+
+/* The open description of an export. */
+struct export_file {
+	struct sos_core *core;
+	struct list_head node;	/* of core->exports, under map_lock */
+	u32 region;
+	bool revoked;		/* under map_lock, then for good */
+};
+
+static vm_fault_t export_fault(struct vm_fault *vmf)
+{
+	struct export_file *export = vmf->vma->vm_private_data;
+	struct sos_core *core = export->core;
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	down_read(&core->map_lock);
+	if (!export->revoked)
+		ret = sos_region_insert(core, vmf);
+	up_read(&core->map_lock);
+	return ret;
+}
+
+static const struct vm_operations_struct export_vm_ops = {
+	.fault = export_fault,
+};
+
+static int export_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct export_file *export = file->private_data;
+	struct sos_core *core = export->core;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 size = vma->vm_end - vma->vm_start;
+	int ret;
+
+	/* Not VM_SHARED, which Linux takes from what is opened for reading alone. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+	down_read(&core->map_lock);
+	if (export->revoked)
+		ret = -ENODEV;
+	else if (size > core->regions[export->region].size ||
+		 offset > core->regions[export->region].size - size)
+		ret = -EINVAL;
+	else
+		ret = 0;
+	up_read(&core->map_lock);
+	if (ret)
+		return ret;
+	/* Mappings of the core fd have the same offsets: one zap takes them all. */
+	vma->vm_pgoff += sos_region_offset(export->region) >> PAGE_SHIFT;
+	sos_vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP, VM_MAYEXEC);
+	vma->vm_private_data = export;
+	vma->vm_ops = &export_vm_ops;
+	return 0;
+}
+
+static int export_close(struct inode *inode, struct file *file)
+{
+	struct export_file *export = file->private_data;
+
+	down_write(&export->core->map_lock);
+	list_del(&export->node);
+	up_write(&export->core->map_lock);
+	sos_core_put(export->core);
+	kfree(export);
+	return 0;
+}
+
+static const struct file_operations export_fops = {
+	.owner		= THIS_MODULE,
+	.mmap		= export_mmap,
+	.release	= export_close,
+	.llseek		= noop_llseek,
+};
+
+/* Under core->lock. Return: a file, or an ERR_PTR; errno: see struct sos_export. */
+struct file *sos_export_open(struct sos_core *core, const struct sos_export *arg)
+{
+	struct sos_memory_region *region;
+	struct export_file *export;
+	struct file *file;
+
+	if (arg->pad || (arg->flags & ~SOS_EXPORT_WRITE) || arg->region >= core->region_count)
+		return ERR_PTR(-EINVAL);
+	region = &core->regions[arg->region];
+	if (region->kind != SOS_REGION_MEMORY || !(region->flags & SOS_REGION_SHARED))
+		return ERR_PTR(-EPERM);
+	export = kzalloc(sizeof(*export), GFP_KERNEL);
+	if (!export)
+		return ERR_PTR(-ENOMEM);
+	export->core = core;
+	export->region = arg->region;
+	file = anon_inode_getfile("[sos-region]", &export_fops, export,
+				  arg->flags & SOS_EXPORT_WRITE ? O_RDWR : O_RDONLY);
+	if (IS_ERR(file)) {
+		kfree(export);
+		return file;
+	}
+	file->f_mapping = core->inode->i_mapping;
+	sos_core_get(core);
+	down_write(&core->map_lock);
+	list_add(&export->node, &core->exports);
+	up_write(&core->map_lock);
+	return file;
+}
+
+/* Under map_lock, for writing; the caller zaps the region's mappings. */
+void sos_exports_revoke_locked(struct sos_core *core, u32 region)
+{
+	struct export_file *export;
+
+	lockdep_assert_held_write(&core->map_lock);
+	list_for_each_entry(export, &core->exports, node) {
+		if (export->region == region)
+			export->revoked = true;
+	}
+}
+
+/* Under core->lock: whoever holds an export of @region has lost it when this returns. */
+int sos_export_revoke(struct sos_core *core, u32 region)
+{
+	if (region >= core->region_count)
+		return -EINVAL;
+	down_write(&core->map_lock);
+	sos_exports_revoke_locked(core, region);
+	sos_region_zap_locked(core, region);
+	up_write(&core->map_lock);
+	return 0;
+}

@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The host port: a network device whose wire is a pair of rings in memory that it shares
+ * with the service. Frames are copied, in both directions: a service never sees a page of
+ * Linux's, and Linux uses nothing that a service could still change.
+ *
+ * Nothing in the shared memory is believed: of the service's indexes and lengths only those
+ * in range are used, and the device keeps its own copy of everything else.
+ */
+#include <linux/etherdevice.h>
+#include <linux/ethtool.h>
+#include <linux/log2.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/slab.h>
+
+#include "core.h"
+#include "host_port.h"
+#include "region.h"
+
+#define SOS_HOST_SLOTS_MIN	64
+#define SOS_HOST_SLOTS_MAX	4096
+
+/* Single writers: the rx ones NAPI, the tx ones whoever holds the transmit lock. */
+struct host_counters {
+	u64 rx_packets, rx_bytes;
+	u64 rx_bad_index;	/* a producer beyond the ring: what it held is lost */
+	u64 rx_bad_length;
+	u64 rx_no_memory;
+	u64 tx_packets, tx_bytes;
+	u64 tx_bad_index;	/* a consumer beyond the ring */
+	u64 tx_bad_length;
+	u64 tx_no_service;
+	u64 tx_stops;		/* the queue was stopped: ring full or byte limit reached */
+};
+
+struct sos_host_netdev {
+	struct net_device *dev;
+	struct napi_struct napi;
+	struct sos_memory_region *region;
+	struct sos_host_port *shared;
+	u32 slots;
+	u32 to_host_offset;
+	u32 from_host_offset;
+	bool live;		/* a service runs */
+	u32 rx_consumer;
+	u32 tx_producer;
+	u32 tx_reclaimed;
+	u16 *tx_lengths;	/* of the frames in flight, for the byte queue limit */
+	struct host_counters counters;
+};
+
+static void *slot_at(struct sos_host_netdev *port, u32 offset, u32 index)
+{
+	return sos_region_pointer(port->region,
+				  offset + (u64)(index & (port->slots - 1)) * SOS_HOST_SLOT_SIZE);
+}
+
+/* ---- from the service ---- */
+
+/* Return: the frame in the slot, or NULL if it was dropped, and counted. */
+static struct sk_buff *rx_slot(struct sos_host_netdev *port, u32 index)
+{
+	struct sos_host_slot *slot = slot_at(port, port->to_host_offset, index);
+	u32 length = READ_ONCE(slot->length);
+	u32 flags = READ_ONCE(slot->flags);
+	struct sk_buff *skb;
+
+	if (length < ETH_HLEN || length > SOS_HOST_FRAME_MAX) {
+		port->counters.rx_bad_length++;
+		return NULL;
+	}
+	skb = napi_alloc_skb(&port->napi, length);
+	if (!skb) {
+		port->counters.rx_no_memory++;
+		return NULL;
+	}
+	skb_put_data(skb, (u8 *)slot + SOS_HOST_SLOT_HEADER, length);
+	skb->protocol = eth_type_trans(skb, port->dev);
+	if (flags & SOS_HOST_CSUM_VALID)
+		skb->ip_summed = CHECKSUM_UNNECESSARY;
+	port->counters.rx_packets++;
+	port->counters.rx_bytes += length;
+	return skb;
+}
+
+static int rx(struct sos_host_netdev *port, int budget)
+{
+	struct sos_host_ring *ring = &port->shared->to_host;
+	/* Acquire: the slots before the index that says they are filled. */
+	u32 producer = smp_load_acquire(&ring->producer);
+	int done = 0;
+
+	if (producer - port->rx_consumer > port->slots) {
+		port->counters.rx_bad_index++;
+		port->rx_consumer = producer;
+	}
+	while (done < budget && port->rx_consumer != producer) {
+		struct sk_buff *skb = rx_slot(port, port->rx_consumer);
+
+		port->rx_consumer++;
+		done++;
+		if (skb)
+			napi_gro_receive(&port->napi, skb);
+	}
+	/* Release: we are done with the slots that this gives back. */
+	smp_store_release(&ring->consumer, port->rx_consumer);
+	return done;
+}
+
+/* ---- to the service ---- */
+
+/* Under the transmit lock. Return: free slots. */
+static u32 reclaim(struct sos_host_netdev *port)
+{
+	/* Acquire: a slot given back is no longer read when we fill it again. */
+	u32 consumer = smp_load_acquire(&port->shared->from_host.consumer);
+	unsigned int packets = 0, bytes = 0;
+
+	if (port->tx_producer - consumer > port->tx_producer - port->tx_reclaimed) {
+		port->counters.tx_bad_index++;
+		consumer = port->tx_reclaimed;
+	}
+	while (port->tx_reclaimed != consumer) {
+		bytes += port->tx_lengths[port->tx_reclaimed & (port->slots - 1)];
+		packets++;
+		port->tx_reclaimed++;
+	}
+	netdev_completed_queue(port->dev, packets, bytes);
+	return port->slots - (port->tx_producer - port->tx_reclaimed);
+}
+
+/*
+ * Under the transmit lock, the queue is stopped or about to be: asks for an interrupt at the
+ * next slot that is emptied. The fence is the one of struct sos_host_ring: either the service
+ * sees armed, or we see what it emptied. Then the queue is woken and not just started: where
+ * reclaim() lifts the byte limit of a stopped queue, nobody else gets the qdisc to run.
+ */
+static void stop_queue(struct sos_host_netdev *port)
+{
+	netif_stop_queue(port->dev);
+	WRITE_ONCE(port->shared->from_host.armed, 1);
+	smp_mb();	/* armed before reclaim() looks at consumer */
+	if (reclaim(port))
+		netif_wake_queue(port->dev);
+}
+
+static void drop(struct sk_buff *skb, u64 *counter)
+{
+	(*counter)++;
+	dev_kfree_skb_any(skb);
+}
+
+static netdev_tx_t host_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct sos_host_netdev *port = netdev_priv(dev);
+	struct sos_host_slot *slot;
+	u32 length = skb->len;
+
+	if (!READ_ONCE(port->live)) {
+		drop(skb, &port->counters.tx_no_service);
+		return NETDEV_TX_OK;
+	}
+	if (length < ETH_HLEN || length > SOS_HOST_FRAME_MAX) {
+		drop(skb, &port->counters.tx_bad_length);
+		return NETDEV_TX_OK;
+	}
+	if (!reclaim(port)) {
+		port->counters.tx_stops++;
+		stop_queue(port);
+		return NETDEV_TX_BUSY;
+	}
+	slot = slot_at(port, port->from_host_offset, port->tx_producer);
+	if (skb_copy_bits(skb, 0, (u8 *)slot + SOS_HOST_SLOT_HEADER, length)) {
+		drop(skb, &port->counters.tx_bad_length);
+		return NETDEV_TX_OK;
+	}
+	slot->length = length;
+	slot->flags = 0;
+	port->tx_lengths[port->tx_producer & (port->slots - 1)] = length;
+	port->tx_producer++;
+	port->counters.tx_packets++;
+	port->counters.tx_bytes += length;
+	netdev_sent_queue(dev, length);
+	/* Release: the slot before the index that says it is filled. */
+	smp_store_release(&port->shared->from_host.producer, port->tx_producer);
+	dev_consume_skb_any(skb);
+
+	/* The byte limit stops the queue by itself; then too somebody has to wake it. */
+	if (port->tx_producer - port->tx_reclaimed == port->slots ||
+	    netif_xmit_stopped(netdev_get_tx_queue(dev, 0))) {
+		port->counters.tx_stops++;
+		stop_queue(port);
+	}
+	return NETDEV_TX_OK;
+}
+
+static void tx_wake(struct sos_host_netdev *port)
+{
+	struct netdev_queue *queue = netdev_get_tx_queue(port->dev, 0);
+
+	__netif_tx_lock(queue, smp_processor_id());
+	if (reclaim(port) && netif_queue_stopped(port->dev))
+		netif_wake_queue(port->dev);
+	/* What the byte limit still holds needs a further interrupt. */
+	if (netif_xmit_stopped(queue))
+		stop_queue(port);
+	__netif_tx_unlock(queue);
+}
+
+static int host_poll(struct napi_struct *napi, int budget)
+{
+	struct sos_host_netdev *port = container_of(napi, struct sos_host_netdev, napi);
+	struct sos_host_ring *ring = &port->shared->to_host;
+	int done;
+
+	if (budget)
+		tx_wake(port);
+	done = rx(port, budget);
+	if (done < budget && napi_complete_done(napi, done)) {
+		WRITE_ONCE(ring->armed, 1);
+		/* As in stop_queue(): either the service sees armed, or we see its frame. */
+		smp_mb();
+		if (READ_ONCE(ring->producer) != port->rx_consumer)
+			napi_schedule(napi);
+	}
+	return done;
+}
+
+/* ---- the network device ---- */
+
+static int host_open(struct net_device *dev)
+{
+	struct sos_host_netdev *port = netdev_priv(dev);
+
+	napi_enable(&port->napi);
+	netif_start_queue(dev);
+	WRITE_ONCE(port->shared->host_up, 1);
+	/* Arms the ring, and takes what is there. */
+	local_bh_disable();
+	napi_schedule(&port->napi);
+	local_bh_enable();
+	return 0;
+}
+
+static int host_stop(struct net_device *dev)
+{
+	struct sos_host_netdev *port = netdev_priv(dev);
+
+	WRITE_ONCE(port->shared->host_up, 0);
+	netif_tx_disable(dev);
+	napi_disable(&port->napi);
+	return 0;
+}
+
+static int host_change_mtu(struct net_device *dev, int mtu)
+{
+	struct sos_host_netdev *port = netdev_priv(dev);
+
+	WRITE_ONCE(dev->mtu, mtu);
+	WRITE_ONCE(port->shared->mtu, mtu);
+	return 0;
+}
+
+static void host_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
+{
+	struct sos_host_netdev *port = netdev_priv(dev);
+	const struct host_counters *counters = &port->counters;
+
+	stats->rx_packets = counters->rx_packets;
+	stats->rx_bytes = counters->rx_bytes;
+	stats->rx_errors = counters->rx_bad_index + counters->rx_bad_length;
+	stats->rx_length_errors = counters->rx_bad_length;
+	stats->rx_dropped = counters->rx_no_memory;
+	stats->tx_packets = counters->tx_packets;
+	stats->tx_bytes = counters->tx_bytes;
+	stats->tx_errors = counters->tx_bad_index + counters->tx_bad_length;
+	stats->tx_dropped = counters->tx_no_service;
+}
+
+static const struct net_device_ops host_netdev_ops = {
+	.ndo_open		= host_open,
+	.ndo_stop		= host_stop,
+	.ndo_start_xmit		= host_xmit,
+	.ndo_change_mtu		= host_change_mtu,
+	.ndo_get_stats64	= host_get_stats64,
+	.ndo_validate_addr	= eth_validate_addr,
+};
+
+/* Names of struct host_counters, in its order. */
+static const char counter_names[][ETH_GSTRING_LEN] = {
+	"rx_packets", "rx_bytes", "rx_bad_index", "rx_bad_length", "rx_no_memory",
+	"tx_packets", "tx_bytes", "tx_bad_index", "tx_bad_length", "tx_no_service", "tx_stops",
+};
+
+static_assert(ARRAY_SIZE(counter_names) * sizeof(u64) == sizeof(struct host_counters));
+
+static void host_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
+{
+	strscpy(info->driver, "sos", sizeof(info->driver));
+	strscpy(info->version, SOS_VERSION, sizeof(info->version));
+}
+
+static int host_get_sset_count(struct net_device *dev, int set)
+{
+	return set == ETH_SS_STATS ? ARRAY_SIZE(counter_names) : -EOPNOTSUPP;
+}
+
+static void host_get_strings(struct net_device *dev, u32 set, u8 *strings)
+{
+	if (set == ETH_SS_STATS)
+		memcpy(strings, counter_names, sizeof(counter_names));
+}
+
+static void host_get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *values)
+{
+	struct sos_host_netdev *port = netdev_priv(dev);
+
+	memcpy(values, &port->counters, sizeof(port->counters));
+}
+
+static const struct ethtool_ops host_ethtool_ops = {
+	.get_drvinfo		= host_get_drvinfo,
+	.get_link		= ethtool_op_get_link,
+	.get_sset_count		= host_get_sset_count,
+	.get_strings		= host_get_strings,
+	.get_ethtool_stats	= host_get_ethtool_stats,
+};
+
+/* ---- its life ---- */
+
+static int check_arguments(struct sos_core *core, const struct sos_add_host_port *arg)
+{
+	if (core->state != SOS_STATE_RESERVED && core->state != SOS_STATE_LOADED)
+		return -EBUSY;
+	if (arg->pad || strnlen(arg->name, sizeof(arg->name)) == sizeof(arg->name) ||
+	    !dev_valid_name(arg->name) || !is_valid_ether_addr(arg->mac))
+		return -EINVAL;
+	if (arg->mtu < ETH_MIN_MTU || arg->mtu > SOS_HOST_MTU_MAX)
+		return -EINVAL;
+	if (arg->slots < SOS_HOST_SLOTS_MIN || arg->slots > SOS_HOST_SLOTS_MAX ||
+	    !is_power_of_2(arg->slots) || !IS_ALIGNED(arg->va, 1ULL << SOS_CHUNK_SHIFT))
+		return -EINVAL;
+	return core->host_port_count == SOS_MAX_HOST_PORTS ? -ENOSPC : 0;
+}
+
+/* The shared memory as a service finds it at its start. */
+static void shared_reset(struct sos_host_netdev *port)
+{
+	struct sos_host_port *shared = port->shared;
+
+	memset(shared, 0, sizeof(*shared));
+	shared->magic = SOS_HOST_PORT_MAGIC;
+	shared->slots = port->slots;
+	shared->slot_size = SOS_HOST_SLOT_SIZE;
+	shared->to_host_offset = port->to_host_offset;
+	shared->from_host_offset = port->from_host_offset;
+	shared->mtu = port->dev->mtu;
+	memcpy(shared->mac, port->dev->dev_addr, ETH_ALEN);
+	shared->host_up = netif_running(port->dev);
+	shared->to_host.armed = 1;
+	port->rx_consumer = 0;
+	port->tx_producer = 0;
+	port->tx_reclaimed = 0;
+}
+
+static struct sos_host_netdev *port_alloc(const struct sos_add_host_port *arg)
+{
+	struct net_device *dev = alloc_etherdev(sizeof(struct sos_host_netdev));
+	struct sos_host_netdev *port;
+
+	if (!dev)
+		return NULL;
+	port = netdev_priv(dev);
+	port->tx_lengths = kcalloc(arg->slots, sizeof(*port->tx_lengths), GFP_KERNEL);
+	if (!port->tx_lengths) {
+		free_netdev(dev);
+		return NULL;
+	}
+	port->dev = dev;
+	port->slots = arg->slots;
+	port->to_host_offset = PAGE_SIZE;
+	port->from_host_offset = PAGE_SIZE + arg->slots * SOS_HOST_SLOT_SIZE;
+	strscpy(dev->name, arg->name, sizeof(dev->name));
+	eth_hw_addr_set(dev, arg->mac);
+	dev->netdev_ops = &host_netdev_ops;
+	dev->ethtool_ops = &host_ethtool_ops;
+	dev->mtu = arg->mtu;
+	dev->min_mtu = ETH_MIN_MTU;
+	dev->max_mtu = SOS_HOST_MTU_MAX;
+	dev->features |= NETIF_F_HIGHDMA;	/* frames are copied, from wherever they are */
+	netif_napi_add(dev, &port->napi, host_poll);
+	netif_carrier_off(dev);
+	return port;
+}
+
+static void port_free(struct sos_host_netdev *port)
+{
+	kfree(port->tx_lengths);
+	free_netdev(port->dev);
+}
+
+/* Under core->lock. Errno: see struct sos_add_host_port. */
+int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
+{
+	struct sos_region region = {
+		.kind = SOS_REGION_MEMORY,
+		.prot = SOS_PROT_READ | SOS_PROT_WRITE,
+		.va = arg->va,
+		.size = PAGE_SIZE + 2ULL * arg->slots * SOS_HOST_SLOT_SIZE,
+	};
+	struct sos_host_netdev *port;
+	int ret;
+
+	ret = check_arguments(core, arg);
+	if (ret)
+		return ret;
+	port = port_alloc(arg);
+	if (!port)
+		return -ENOMEM;
+	ret = sos_region_add(core, &region);
+	if (ret)
+		goto err_port;
+	port->region = &core->regions[region.index];
+	port->shared = sos_region_pointer(port->region, 0);
+	shared_reset(port);
+	ret = register_netdev(port->dev);
+	if (ret)
+		goto err_region;
+	spin_lock_irq(&core->state_lock);
+	core->host_ports[core->host_port_count++] = port;
+	spin_unlock_irq(&core->state_lock);
+
+	strscpy(arg->name, port->dev->name, sizeof(arg->name));
+	arg->region = region.index;
+	arg->ifindex = port->dev->ifindex;
+	arg->size = region.size;
+	return 0;
+
+err_region:
+	sos_region_drop_last(core);
+err_port:
+	port_free(port);
+	return ret;
+}
+
+/* Under core->lock, no service runs: undoes the last sos_host_port_add(). */
+void sos_host_port_drop_last(struct sos_core *core)
+{
+	struct sos_host_netdev *port;
+
+	spin_lock_irq(&core->state_lock);
+	port = core->host_ports[--core->host_port_count];
+	spin_unlock_irq(&core->state_lock);
+	unregister_netdev(port->dev);
+	port_free(port);
+	sos_region_drop_last(core);
+}
+
+/* Under core->lock, before a service is entered: fresh rings. */
+void sos_host_ports_start(struct sos_core *core)
+{
+	u32 i;
+
+	rtnl_lock();
+	for (i = 0; i < core->host_port_count; i++) {
+		struct sos_host_netdev *port = core->host_ports[i];
+		bool up = netif_running(port->dev);
+
+		if (up) {
+			netif_tx_disable(port->dev);
+			napi_disable(&port->napi);
+		}
+		shared_reset(port);
+		netdev_reset_queue(port->dev);
+		WRITE_ONCE(port->live, true);
+		if (up) {
+			napi_enable(&port->napi);
+			netif_wake_queue(port->dev);
+		}
+	}
+	rtnl_unlock();
+}
+
+/* The service called, or it is time to look: hard interrupts, the watch. */
+void sos_host_ports_kick(struct sos_core *core)
+{
+	unsigned long flags;
+	u32 i;
+
+	spin_lock_irqsave(&core->state_lock, flags);
+	for (i = 0; i < core->host_port_count; i++) {
+		struct sos_host_netdev *port = core->host_ports[i];
+
+		if (!port->live)
+			continue;
+		if (READ_ONCE(port->shared->link_up))
+			netif_carrier_on(port->dev);
+		else
+			netif_carrier_off(port->dev);
+		napi_schedule(&port->napi);
+	}
+	spin_unlock_irqrestore(&core->state_lock, flags);
+}
+
+/* The service ended, under state_lock: what Linux still sends is dropped. */
+void sos_host_ports_ended(struct sos_core *core)
+{
+	u32 i;
+
+	lockdep_assert_held(&core->state_lock);
+	for (i = 0; i < core->host_port_count; i++) {
+		WRITE_ONCE(core->host_ports[i]->live, false);
+		netif_carrier_off(core->host_ports[i]->dev);
+	}
+}
+
+/* Under core->lock, no service runs. */
+void sos_host_ports_remove(struct sos_core *core)
+{
+	u32 count = core->host_port_count;
+
+	spin_lock_irq(&core->state_lock);
+	core->host_port_count = 0;
+	spin_unlock_irq(&core->state_lock);
+	while (count) {
+		struct sos_host_netdev *port = core->host_ports[--count];
+
+		unregister_netdev(port->dev);
+		port_free(port);
+	}
+}

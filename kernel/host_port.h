@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SOS_HOST_PORT_H
+#define SOS_HOST_PORT_H
+
+struct sos_add_host_port;
+struct sos_core;
+
+int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg);
+void sos_host_port_drop_last(struct sos_core *core);
+void sos_host_ports_start(struct sos_core *core);
+void sos_host_ports_kick(struct sos_core *core);
+void sos_host_ports_ended(struct sos_core *core);
+void sos_host_ports_remove(struct sos_core *core);
+
+#endif

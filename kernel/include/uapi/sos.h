@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/*
+ * SOS: the ABI between the driver, the control plane and a service.
+ *
+ * Two kinds of descriptor:
+ *   device fd  open("/dev/sos"), needs CAP_SYS_ADMIN
+ *   core fd    returned by SOS_IOC_RESERVE_CORE and SOS_IOC_OPEN_CORE
+ *
+ * States of a core (enum sos_state):
+ *
+ *   RESERVED --ADD_REGION...--> LOADED --START--> RUNNING --STOP--> STOPPING --> STOPPED
+ *                                                    \------fault, hang------> FAILED
+ *   UNLOAD takes LOADED, STOPPED and FAILED back to RESERVED.
+ *   RELEASE_CORE works from every state; a running service is stopped first. The end of a
+ *   lease, a reboot and kexec release a core in the same way.
+ *
+ * A core that obeys no NMI either is taken back by INIT, by the driver itself: Linux starts
+ * the CPU and unplugs it again, which takes a fraction of a second. Its service is then in
+ * FAILED, or, had it not started, where it was.
+ *
+ * The same layouts stand in src/Sos.Sdk/Control and src/Sos.Cores/Native; a test
+ * compares size and offset of every field.
+ */
+#ifndef _UAPI_SOS_H
+#define _UAPI_SOS_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define SOS_ABI_VERSION		1
+#define SOS_IOC_MAGIC		0xBE
+
+#define SOS_MAX_CORES		64	/* cores in our hands at once */
+#define SOS_MAX_REGIONS		48	/* regions of one service */
+#define SOS_MAX_DEVICES		4	/* PCI devices of one service */
+#define SOS_MAX_HOST_PORTS	4	/* host ports of one service */
+#define SOS_MAX_EVENTS		64	/* eventfds of one service */
+#define SOS_CHUNK_SHIFT		21	/* memory is contiguous within 2 MiB chunks */
+
+/* Lowest and highest+1 address of a region: page 0 stays unmapped, 47 bits as in a process. */
+#define SOS_VA_MIN		0x10000ULL
+#define SOS_VA_MAX		0x7ffffffff000ULL
+
+/**
+ * enum sos_state - state of a core that SOS holds
+ */
+enum sos_state {
+	SOS_STATE_RESERVED = 1,	/* off Linux, parked in the monitor, nothing loaded */
+	SOS_STATE_LOADED   = 2,	/* at least one region is mapped */
+	SOS_STATE_RUNNING  = 3,	/* in ring 3, in the service */
+	SOS_STATE_STOPPING = 4,	/* asked to stop, not yet back in the monitor */
+	SOS_STATE_STOPPED  = 5,	/* ended by itself or on request; exit_code is valid */
+	SOS_STATE_FAILED   = 6,	/* ended by a fault or by force; the fault record is valid */
+};
+
+/**
+ * struct sos_info - SOS_IOC_GET_INFO (device fd)
+ * @abi_version: out, SOS_ABI_VERSION of the driver
+ * @core_count: out, cores that SOS holds now
+ * @version: out, the driver's version, NUL-terminated
+ * @cpus: out, their logical ids, the first @core_count are valid
+ *
+ * Errno: EFAULT.
+ */
+struct sos_info {
+	__u32 abi_version;
+	__u32 core_count;
+	char  version[32];
+	__u32 cpus[SOS_MAX_CORES];
+};
+
+#define SOS_RESERVE_PERSIST	(1u << 0)	/* outlives its descriptors, until RELEASE_CORE */
+
+#define SOS_LEASE_NS_MAX	(366ULL * 24 * 3600 * 1000000000)	/* a year */
+
+/**
+ * struct sos_reserve - SOS_IOC_RESERVE_CORE (device fd)
+ * @cpu: in, logical id of an online CPU, not 0
+ * @flags: in, SOS_RESERVE_*
+ * @core_fd: out, a core fd (O_CLOEXEC)
+ * @pad: must be 0
+ * @duration_ns: out, time from call to a parked core
+ * @lease_ns: in, the core goes back by itself after that time, see struct sos_lease; 0: never
+ *
+ * Takes the CPU from Linux (hot-unplug) into the monitor: state RESERVED. Without
+ * SOS_RESERVE_PERSIST the last close of the core's descriptors, hence the death of
+ * their owner too, stops the service and gives the core back.
+ * Errno: EINVAL (unknown flag, pad, cpu or lease out of range), EPERM (cpu 0 or not
+ * hot-pluggable), EBUSY (already reserved, Linux refuses to unplug it or is going down), ENODEV
+ * (cpu not online), ENOSPC (SOS_MAX_CORES), ENOMEM, EMFILE, EFAULT, EIO
+ * (the core did not arrive). After an error the core is with Linux.
+ */
+struct sos_reserve {
+	__u32 cpu;
+	__u32 flags;
+	__s32 core_fd;
+	__u32 pad;
+	__u64 duration_ns;
+	__u64 lease_ns;
+};
+
+/**
+ * struct sos_open - SOS_IOC_OPEN_CORE (device fd)
+ * @cpu: in, a core that SOS holds
+ * @core_fd: out, a further core fd (O_CLOEXEC)
+ *
+ * Errno: ENODEV (not reserved), EMFILE, ENOMEM, EFAULT.
+ */
+struct sos_open {
+	__u32 cpu;
+	__s32 core_fd;
+};
+
+/**
+ * struct sos_release - SOS_IOC_RELEASE_CORE (core fd, any state)
+ * @duration_ns: out, time until Linux had the CPU online again
+ *
+ * Stops the service (politely, then by NMI), quiets its devices, frees its regions
+ * and brings the CPU back. The descriptor stays open and answers ENODEV afterwards.
+ * Errno: ENODEV (already released), EIO (Linux could not start the CPU; it stays
+ * RESERVED and the call may be repeated), EFAULT (@duration_ns could not be written; the
+ * core is released nevertheless).
+ */
+struct sos_release {
+	__u64 duration_ns;
+};
+
+/**
+ * struct sos_lease - SOS_IOC_SET_LEASE (core fd, any state)
+ * @duration_ns: in, from now until the core is released, as by RELEASE_CORE, whoever holds
+ *	descriptors of it and whatever runs on it; 0: no lease, it is held until RELEASE_CORE or,
+ *	without SOS_RESERVE_PERSIST, the last close
+ *
+ * Replaces the lease there was: this is how one is renewed and how it is ended.
+ * Errno: EINVAL (more than SOS_LEASE_NS_MAX), EFAULT, ENODEV (released; the lease was over).
+ */
+struct sos_lease {
+	__u64 duration_ns;
+};
+
+enum sos_region_kind {
+	SOS_REGION_MEMORY  = 1,	/* zeroed memory, contiguous within each 2 MiB of offset */
+	SOS_REGION_CONTROL = 2,	/* the same, once per service; starts with struct sos_control */
+	SOS_REGION_BAR     = 3,	/* a claimed device's memory BAR, uncached */
+};
+
+#define SOS_PROT_READ	(1u << 0)
+#define SOS_PROT_WRITE	(1u << 1)
+#define SOS_PROT_EXEC	(1u << 2)	/* never together with WRITE */
+
+#define SOS_REGION_SHARED	(1u << 0)	/* stays mappable by Linux while the service runs */
+#define SOS_REGION_DMA		(1u << 1)	/* from @device's DMA API; see SOS_IOC_GET_DMA */
+
+/**
+ * struct sos_region - SOS_IOC_ADD_REGION (core fd; RESERVED, LOADED)
+ * @kind: in, enum sos_region_kind
+ * @prot: in, SOS_PROT_*: what the service may do; READ is required
+ * @flags: in, SOS_REGION_*
+ * @device: in, index of a claimed device (BAR, DMA), else 0
+ * @bar: in, BAR number (BAR), else 0
+ * @index: out, the region's index
+ * @va: in, page-aligned address in the service; 2 MiB-aligned if @size is 2 MiB or more
+ * @size: in, bytes, a multiple of the page size; for a BAR at most its size rounded up
+ * @mmap_offset: out, offset for mmap() of the core fd (not for BARs: 0)
+ *
+ * Memory and control regions are mapped for loading with mmap(MAP_SHARED). START
+ * takes these mappings away, except from SHARED regions and the control region.
+ * Errno: EINVAL (kind, prot, flag, alignment, range), EEXIST (overlaps another, or a
+ * second CONTROL), ENOENT (no such device or BAR), EBUSY (state), ENOSPC
+ * (SOS_MAX_REGIONS), ENOMEM, ENODEV (released), EFAULT. After an error there is no region.
+ */
+struct sos_region {
+	__u32 kind;
+	__u32 prot;
+	__u32 flags;
+	__u32 device;
+	__u32 bar;
+	__u32 index;
+	__u64 va;
+	__u64 size;
+	__u64 mmap_offset;
+};
+
+/**
+ * struct sos_dma - SOS_IOC_GET_DMA (core fd; any state but RESERVED)
+ * @region: in, index of a DMA region
+ * @count: in, how many addresses @addresses takes; out, how many the region has
+ * @addresses: in, user pointer to __u64[]: the bus address of each 2 MiB chunk
+ *
+ * Errno: EINVAL (not a DMA region), ENOSPC (@count too small; @count is set), EFAULT,
+ * ENODEV (released).
+ */
+struct sos_dma {
+	__u32 region;
+	__u32 count;
+	__u64 addresses;
+};
+
+struct sos_bar {
+	__u64 size;	/* 0: no such memory BAR */
+};
+
+/**
+ * struct sos_device - SOS_IOC_CLAIM_DEVICE (core fd; RESERVED, LOADED)
+ * @domain: in, PCI domain
+ * @bus: in
+ * @devfn: in, slot << 3 | function
+ * @index: out, index for SOS_IOC_ADD_REGION
+ * @vendor: out
+ * @device: out
+ * @iommu: out, 1 if an IOMMU translates (confines) the device's DMA
+ * @pad: must be 0
+ * @bars: out
+ *
+ * The device must be bound to the driver "sos" (driver_override). It is enabled, reset
+ * and becomes bus master. It is taken back (bus mastering off, reset) when the service
+ * ends, whatever way it ends, and is enabled again by the next START.
+ * Errno: ENOENT (no such device, or not bound to "sos"), EBUSY (claimed by another
+ * core, or state), ENOSPC (SOS_MAX_DEVICES), EINVAL, EIO, ENODEV (released), EFAULT.
+ */
+struct sos_device {
+	__u32 domain;
+	__u32 bus;
+	__u32 devfn;
+	__u32 index;
+	__u16 vendor;
+	__u16 device;
+	__u16 iommu;
+	__u16 pad;
+	struct sos_bar bars[6];
+};
+
+/**
+ * struct sos_add_host_port - SOS_IOC_ADD_HOST_PORT (core fd; RESERVED, LOADED)
+ * @name: in, name of the network device to make, NUL-terminated ("sos%d" counts up);
+ *	out, the name it got
+ * @mac: in, its address
+ * @mtu: in, 68 to SOS_HOST_MTU_MAX
+ * @slots: in, slots of each ring, a power of two, 64 to 4096
+ * @va: in, where the service sees struct sos_host_port, 2 MiB-aligned
+ * @region: out, index of the region that was added
+ * @ifindex: out
+ * @size: out, bytes mapped at @va
+ *
+ * Errno: EINVAL, EEXIST (name taken, or @va overlaps), EBUSY (state), ENOSPC, ENOMEM,
+ * ENODEV (released), EFAULT.
+ */
+struct sos_add_host_port {
+	char  name[16];
+	__u8  mac[6];
+	__u16 mtu;
+	__u32 slots;
+	__u32 region;
+	__u64 va;
+	__u32 ifindex;
+	__u32 pad;
+	__u64 size;
+};
+
+/**
+ * struct sos_start - SOS_IOC_START (core fd; LOADED, STOPPED, FAILED)
+ * @entry: in, address of the first instruction, in an EXEC region
+ * @stack_top: in, initial stack pointer, 16-byte aligned, at the end of a WRITE region
+ * @argument: in, passed in RDI: by convention the address of struct sos_control
+ * @poll_bound_ns: in, the watchdog: a service whose sos_control.polls stands still for longer
+ *	is ended by NMI, or by INIT if it does not obey; state FAILED, vector SOS_FAULT_HUNG or
+ *	SOS_FAULT_LOST. Before its first poll it has at least SOS_INITIALISE_MS. Linux looks at
+ *	most once a millisecond; 0: no watchdog
+ *
+ * Needs a CONTROL region. Errno: EINVAL (address not in such a region, no CONTROL),
+ * EBUSY (state), ENODEV (released, or a claimed device is gone), EIO (the core does not answer;
+ * INIT takes it back, and the call may be repeated), EFAULT.
+ */
+struct sos_start {
+	__u64 entry;
+	__u64 stack_top;
+	__u64 argument;
+	__u64 poll_bound_ns;
+};
+
+#define SOS_INITIALISE_MS	10000
+
+/**
+ * struct sos_stop - SOS_IOC_STOP (core fd; RUNNING)
+ * @timeout_ms: in, how long the service may take to obey sos_control.stop_request, at
+ *	most 60,000; after it the core is taken back by NMI and the state is FAILED
+ * @pad: must be 0
+ *
+ * Returns when the core is back in the monitor, by INIT if need be. Errno: EINVAL, EBUSY (not
+ * RUNNING), EINTR (the stop goes on), EIO (not even INIT brought it back; release tries again),
+ * ENODEV (released), EFAULT.
+ */
+struct sos_stop {
+	__u32 timeout_ms;
+	__u32 pad;
+};
+
+/* sos_fault.vector beyond the CPU's own 0 to 31 */
+#define SOS_FAULT_FORCED	0x100	/* taken back by NMI: it did not obey a stop in time */
+#define SOS_FAULT_HUNG		0x101	/* taken back by NMI: it did not poll within its bound */
+#define SOS_FAULT_LOST		0x102	/* taken back by INIT: it obeyed no NMI; no registers */
+
+/**
+ * struct sos_fault - the record of the fault that ended a service
+ * @vector: exception vector (SDM vol. 3, 6.15) or SOS_FAULT_*
+ * @error_code: as the CPU pushed it, else 0
+ * @address: CR2 for a page fault, else 0
+ * @ring: 3 in the service, 0 in the monitor
+ * @tsc: when
+ * @stack: the first words at @rsp, if they were mapped, else 0
+ */
+struct sos_fault {
+	__u32 vector;
+	__u32 ring;
+	__u64 error_code;
+	__u64 address;
+	__u64 tsc;
+	__u64 rip, rsp, rflags;
+	__u64 rax, rbx, rcx, rdx, rsi, rdi, rbp;
+	__u64 r8, r9, r10, r11, r12, r13, r14, r15;
+	__u64 stack[32];
+};
+
+/**
+ * struct sos_status - SOS_IOC_GET_STATUS (core fd, any state)
+ * @state: out, enum sos_state
+ * @cpu: out, logical id
+ * @flags: out, SOS_RESERVE_* of the reservation
+ * @irq: out, Linux irq number of the core's doorbell, 0 if none
+ * @exit_code: out, what the service returned (STOPPED)
+ * @starts: out, how often START succeeded
+ * @faults: out, how often a service ended in FAILED
+ * @nmis: out, NMIs that arrived at the core and were swallowed or used
+ * @notifications: out, interrupts that the core raised
+ * @lease_ns: out, what is left of the lease, 0 without one
+ * @lease_length_ns: out, for how long it was given or renewed, 0 without one
+ * @poll_bound_ns: out, the watchdog of the last START, 0 without one
+ * @fault: out, valid in FAILED
+ *
+ * Errno: EFAULT, ENODEV (released). poll() on the core fd: POLLIN after every change of
+ * state since the last GET_STATUS on that descriptor, POLLHUP once it is released.
+ */
+struct sos_status {
+	__u32 state;
+	__u32 cpu;
+	__u32 flags;
+	__u32 irq;
+	__s64 exit_code;
+	__u64 starts;
+	__u64 faults;
+	__u64 nmis;
+	__u64 notifications;
+	__u64 lease_ns;
+	__u64 lease_length_ns;
+	__u64 poll_bound_ns;
+	struct sos_fault fault;
+};
+
+#define SOS_IOC_GET_INFO	_IOR(SOS_IOC_MAGIC,  0x00, struct sos_info)
+#define SOS_IOC_RESERVE_CORE	_IOWR(SOS_IOC_MAGIC, 0x01, struct sos_reserve)
+#define SOS_IOC_OPEN_CORE	_IOWR(SOS_IOC_MAGIC, 0x02, struct sos_open)
+
+#define SOS_IOC_RELEASE_CORE	_IOR(SOS_IOC_MAGIC,  0x10, struct sos_release)
+#define SOS_IOC_CLAIM_DEVICE	_IOWR(SOS_IOC_MAGIC, 0x11, struct sos_device)
+#define SOS_IOC_ADD_REGION	_IOWR(SOS_IOC_MAGIC, 0x12, struct sos_region)
+#define SOS_IOC_GET_DMA		_IOWR(SOS_IOC_MAGIC, 0x13, struct sos_dma)
+#define SOS_IOC_ADD_HOST_PORT	_IOWR(SOS_IOC_MAGIC, 0x14, struct sos_add_host_port)
+#define SOS_IOC_START		_IOW(SOS_IOC_MAGIC,  0x15, struct sos_start)
+#define SOS_IOC_STOP		_IOW(SOS_IOC_MAGIC,  0x16, struct sos_stop)
+#define SOS_IOC_GET_STATUS	_IOR(SOS_IOC_MAGIC,  0x17, struct sos_status)
+/*
+ * UNLOAD (core fd; LOADED, STOPPED, FAILED): drops regions, host ports and devices.
+ * Errno: EBUSY, ENODEV.
+ */
+#define SOS_IOC_UNLOAD		_IO(SOS_IOC_MAGIC,   0x18)
+#define SOS_IOC_SET_LEASE	_IOW(SOS_IOC_MAGIC,  0x19, struct sos_lease)
+
+/**
+ * struct sos_export - SOS_IOC_EXPORT_REGION (core fd; any state but RESERVED)
+ * @region: in, index of a SHARED memory region (not the control region)
+ * @flags: in, SOS_EXPORT_*
+ * @fd: out, a descriptor (O_CLOEXEC) that can map this region, from offset 0, and do nothing
+ *	else: to be given to a program that may not hold the core
+ * @pad: must be 0
+ *
+ * It keeps no core reserved. Its mappings end (SIGBUS, and ENODEV for new ones) with
+ * SOS_IOC_REVOKE_REGION, UNLOAD and RELEASE_CORE.
+ * Errno: EINVAL, EPERM (not a SHARED memory region), EMFILE, ENOMEM, ENODEV (released), EFAULT.
+ */
+struct sos_export {
+	__u32 region;
+	__u32 flags;
+	__s32 fd;
+	__u32 pad;
+};
+
+#define SOS_EXPORT_WRITE	(1u << 0)	/* mappable for writing, too */
+
+/**
+ * struct sos_revoke - SOS_IOC_REVOKE_REGION (core fd; any state but RESERVED)
+ * @region: in, index of a region
+ * @pad: must be 0
+ *
+ * All exports of the region that exist now have lost it for good when this returns.
+ * Errno: EINVAL, ENODEV (released), EFAULT.
+ */
+struct sos_revoke {
+	__u32 region;
+	__u32 pad;
+};
+
+/**
+ * struct sos_bind_event - SOS_IOC_BIND_EVENT (core fd; any state but RESERVED)
+ * @index: in, bit of sos_control.events, below SOS_MAX_EVENTS
+ * @fd: in, an eventfd, which is signalled when the service sets that bit and rings; -1: none
+ *
+ * Replaces what was bound. UNLOAD and RELEASE_CORE unbind all.
+ * Errno: EINVAL (index; no eventfd), EBADF, EBUSY (RESERVED), ENODEV (released), EFAULT.
+ */
+struct sos_bind_event {
+	__u32 index;
+	__s32 fd;
+};
+
+/**
+ * struct sos_linux_counts - SOS_IOC_GET_LINUX_COUNTS (core fd, any state)
+ * @device_irqs: out, interrupts of devices that Linux handled on this CPU since boot
+ * @timer_irqs: out, its local timer interrupts
+ * @resched_irqs: out, its rescheduling interrupts
+ * @call_irqs: out, its function call interrupts, TLB shootdowns among them
+ * @other_irqs: out, spurious, performance, IRQ work and platform interrupts
+ * @softirqs: out, its softirqs
+ * @idle_switches: out, how often Linux's scheduler left the CPU's idle task
+ *
+ * Linux's own counters, which its files in /proc show for online CPUs only. While a core is
+ * reserved they stand still. Errno: EFAULT, ENODEV (released).
+ */
+struct sos_linux_counts {
+	__u64 device_irqs;
+	__u64 timer_irqs;
+	__u64 resched_irqs;
+	__u64 call_irqs;
+	__u64 other_irqs;
+	__u64 softirqs;
+	__u64 idle_switches;
+};
+
+#define SOS_IOC_EXPORT_REGION	_IOWR(SOS_IOC_MAGIC, 0x20, struct sos_export)
+#define SOS_IOC_REVOKE_REGION	_IOW(SOS_IOC_MAGIC,  0x21, struct sos_revoke)
+#define SOS_IOC_BIND_EVENT	_IOW(SOS_IOC_MAGIC,  0x22, struct sos_bind_event)
+#define SOS_IOC_GET_LINUX_COUNTS _IOR(SOS_IOC_MAGIC, 0x23, struct sos_linux_counts)
+
+/*
+ * The gate: the one thing a service may ask of the monitor. "int SOS_GATE_VECTOR" with
+ * EAX = SOS_GATE_*; all registers but RAX are kept. In the isolated back end the same
+ * instruction is a #GP that the runner emulates.
+ */
+#define SOS_GATE_VECTOR		0x20
+#define SOS_GATE_EXIT		0	/* end the service; RDI = exit code; does not return */
+#define SOS_GATE_NOTIFY		1	/* raise the core's interrupt in Linux */
+
+/* ---- shared memory between Linux and a service ---- */
+
+#define SOS_CONTROL_MAGIC	0x314c5254434f5353ULL	/* "SSOCTRL1" */
+
+enum sos_service_state {
+	SOS_SERVICE_FRESH       = 0,	/* not entered yet */
+	SOS_SERVICE_INITIALISED = 1,	/* polling */
+	SOS_SERVICE_ENDED       = 2,	/* left its loop; exit_code is valid */
+};
+
+enum sos_resource_kind {
+	SOS_RESOURCE_NONE          = 0,
+	SOS_RESOURCE_ARENA         = 1,	/* zeroed private memory, handed out at initialisation */
+	SOS_RESOURCE_STATISTICS    = 2,	/* named counters, Sos.Sdk StatisticsLayout */
+	SOS_RESOURCE_LOG           = 3,	/* ring of log records, Sos.Sdk LogLayout */
+	SOS_RESOURCE_TABLE         = 4,	/* index 0 and 1: the table slots, read-only */
+	SOS_RESOURCE_PACKET_MEMORY = 5,	/* packet buffers; aux: see below */
+	SOS_RESOURCE_VIRTIO_NET    = 6,	/* a card: Sos.Sdk VirtioPciLayout at address */
+	SOS_RESOURCE_HOST_PORT     = 7,	/* struct sos_host_port at address */
+	SOS_RESOURCE_PARAMETERS    = 8,	/* settings, "name=value\n" lines in UTF-8 */
+	SOS_RESOURCE_MEMORY_PORT   = 9,	/* two memory rings, laid out as a host port */
+	SOS_RESOURCE_XSK           = 11,	/* an AF_XDP socket: Sos.Sdk XskLayout at address */
+	SOS_RESOURCE_SHARED        = 12, /* memory that Linux programs share with the service */
+};
+
+/**
+ * struct sos_resource - one thing a service was given
+ * @kind: enum sos_resource_kind
+ * @index: number among its kind
+ * @address: where the service sees it
+ * @size: bytes
+ * @aux: PACKET_MEMORY: address of the __u64[] of DMA addresses, one for each 2 MiB
+ *	chunk, or 0 without a device
+ */
+struct sos_resource {
+	__u32 kind;
+	__u32 index;
+	__u64 address;
+	__u64 size;
+	__u64 aux;
+	__u64 reserved[4];
+};
+
+/**
+ * struct sos_clock - how a service turns the TSC into Linux's clocks; the driver writes it
+ *	from ADD_REGION on, at each update of Linux's time
+ * @sequence: odd while Linux writes (sequence lock)
+ * @shift: with @mult: ns = (cycles * mult) >> shift, in 128 bits
+ * @mult: see @shift
+ * @base_tsc: TSC at the last update
+ * @monotonic_ns: CLOCK_MONOTONIC then
+ * @realtime_ns: CLOCK_REALTIME then
+ * @tai_ns: CLOCK_TAI then
+ * @tsc_khz: nominal TSC frequency
+ */
+struct sos_clock {
+	__u32 sequence;
+	__u32 shift;
+	__u64 mult;
+	__u64 base_tsc;
+	__u64 monotonic_ns;
+	__u64 realtime_ns;
+	__u64 tai_ns;
+	__u64 tsc_khz;
+	__u64 reserved;
+};
+
+#define SOS_MAX_RESOURCES	58
+
+/**
+ * struct sos_control - the first page of the control region
+ * @magic: SOS_CONTROL_MAGIC, written by the control plane before START
+ * @abi: SOS_ABI_VERSION
+ * @header_size: sizeof(struct sos_control)
+ * @region_size: bytes of the control region
+ * @stop_request: Linux to service: not 0 asks it to return from its loop
+ * @service_state: service to Linux: enum sos_service_state
+ * @polls: service to Linux: passes of the poll loop so far
+ * @exit_code: service to Linux: valid in SOS_SERVICE_ENDED
+ * @resource_count: valid entries of @resources
+ * @isa: instruction set flags that the loader found, Sos.Sdk InstructionSets
+ * @clock: see struct sos_clock
+ * @table_request: Linux to service: generation << 8 | slot of the table to use, 0 for none
+ * @table_active: service to Linux: the last request it switched to, or that with
+ *	SOS_TABLE_REFUSED set if the table was not valid
+ * @events: service to Linux: bit n asks for the eventfd of SOS_IOC_BIND_EVENT with index n;
+ *	set (atomically) before SOS_GATE_NOTIFY, taken and cleared by the driver
+ * @resources: what the service was given
+ */
+struct sos_control {
+	__u64 magic;
+	__u32 abi;
+	__u32 header_size;
+	__u64 region_size;
+	__u32 stop_request;
+	__u32 service_state;
+	__u64 polls;
+	__s64 exit_code;
+	__u32 resource_count;
+	__u32 reserved0;
+	__u64 isa;
+	struct sos_clock clock;
+	__u64 table_request;
+	__u64 table_active;
+	__u64 reserved1[29];
+	__u64 events;
+	struct sos_resource resources[SOS_MAX_RESOURCES];
+};
+
+#define SOS_TABLE_REFUSED	(1ULL << 63)
+
+#define SOS_HOST_PORT_MAGIC	0x31544f5053534f53ULL	/* "SOSSPOT1" */
+#define SOS_HOST_SLOT_SIZE	2048
+#define SOS_HOST_SLOT_HEADER	64
+#define SOS_HOST_FRAME_MAX	(SOS_HOST_SLOT_SIZE - SOS_HOST_SLOT_HEADER)	/* 1984 bytes */
+#define SOS_HOST_MTU_MAX	(SOS_HOST_FRAME_MAX - 22)	/* Ethernet and two VLAN tags */
+
+/**
+ * struct sos_host_ring - one direction: single producer, single consumer
+ * @producer: slots filled so far (free-running); written by the producer alone
+ * @consumer: slots emptied so far (free-running); written by the consumer alone
+ * @armed: Linux sets it to ask for one interrupt, and clears it: in to_host when there
+ *	is a frame, in from_host when a slot was emptied. The service clears it as it notifies.
+ *
+ * Slot n lies at slots_offset + (n & (slots - 1)) * SOS_HOST_SLOT_SIZE and starts with
+ * struct sos_host_slot; the frame follows at SOS_HOST_SLOT_HEADER. The order is: fill the
+ * slot, then producer (release); then a full fence and a look at armed.
+ */
+struct sos_host_ring {
+	__u32 producer;
+	__u32 pad0[15];
+	__u32 consumer;
+	__u32 pad1[15];
+	__u32 armed;
+	__u32 pad2[15];
+};
+
+struct sos_host_slot {
+	__u32 length;	/* bytes of the frame, 14 to SOS_HOST_FRAME_MAX, without FCS */
+	__u32 flags;	/* SOS_HOST_* */
+};
+
+#define SOS_HOST_CSUM_VALID	(1u << 0)	/* to_host: the transport checksum was verified */
+
+/**
+ * struct sos_host_port - a host port's shared memory
+ * @magic: SOS_HOST_PORT_MAGIC
+ * @slots: per ring, a power of two
+ * @slot_size: SOS_HOST_SLOT_SIZE
+ * @to_host_offset: bytes from here to the slots of @to_host
+ * @from_host_offset: bytes from here to the slots of @from_host
+ * @mtu: of the network device
+ * @mac: of the network device
+ * @link_up: service to Linux: carrier of the device; a change is told by SOS_GATE_NOTIFY
+ * @host_up: Linux to service: the network device is up (frames sent to it while 0 may be dropped)
+ * @to_host: frames for Linux; the service produces
+ * @from_host: frames from Linux; the service consumes
+ */
+struct sos_host_port {
+	__u64 magic;
+	__u32 slots;
+	__u32 slot_size;
+	__u64 to_host_offset;
+	__u64 from_host_offset;
+	__u32 mtu;
+	__u8  mac[6];
+	__u16 pad;
+	__u32 link_up;
+	__u32 host_up;
+	__u32 reserved[3];
+	struct sos_host_ring to_host;
+	struct sos_host_ring from_host;
+};
+
+#endif /* _UAPI_SOS_H */

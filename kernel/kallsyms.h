@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SOS_KALLSYMS_H
+#define SOS_KALLSYMS_H
+
+#include <linux/types.h>
+
+void *sos_kallsyms_lookup(const char *name);
+void sos_ibt_off(void);
+
+#endif

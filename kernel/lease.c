@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The lease: a time after which a core goes back to Linux by itself.
+ */
+#include <linux/jiffies.h>
+
+#include "core.h"
+#include "lease.h"
+#include "reserve.h"
+
+/* When Linux could not start the CPU, it is tried again. */
+#define SOS_LEASE_RETRY_MS	1000
+
+/* Nanoseconds, 0 without a lease or when it is over. */
+u64 sos_lease_left(struct sos_core *core)
+{
+	s64 left;
+
+	spin_lock_irq(&core->state_lock);
+	left = core->lease_end ? ktime_to_ns(ktime_sub(core->lease_end, ktime_get())) : 0;
+	spin_unlock_irq(&core->state_lock);
+	return left > 0 ? left : 0;
+}
+
+/* Return: whether it is over. A lease that was ended or renewed meanwhile is not. */
+static bool is_over(struct sos_core *core)
+{
+	return !core->released && READ_ONCE(core->lease_end) && !sos_lease_left(core);
+}
+
+/* Holds the reference that sos_lease_set() took for it, and keeps it if it comes again. */
+static void expire(struct work_struct *work)
+{
+	struct sos_core *core = container_of(work, struct sos_core, lease.work);
+	unsigned long again = 0;
+
+	mutex_lock(&sos_reserve_lock);
+	if (is_over(core)) {
+		pr_warn("cpu %u: the lease is over\n", core->cpu);
+		if (sos_release(core))
+			again = msecs_to_jiffies(SOS_LEASE_RETRY_MS);
+	} else if (!core->released && sos_lease_left(core)) {
+		again = nsecs_to_jiffies(sos_lease_left(core)) + 1;
+	}
+	mutex_unlock(&sos_reserve_lock);
+	if (!again || !queue_delayed_work(sos_workqueue, &core->lease, again))
+		sos_core_put(core);
+}
+
+void sos_lease_init(struct sos_core *core)
+{
+	INIT_DELAYED_WORK(&core->lease, expire);
+}
+
+/* Under core->lock, or before anybody else knows of the core. Errno: see struct sos_lease. */
+int sos_lease_set(struct sos_core *core, u64 duration_ns)
+{
+	if (duration_ns > SOS_LEASE_NS_MAX)
+		return -EINVAL;
+	spin_lock_irq(&core->state_lock);
+	core->lease_end = duration_ns ? ktime_add_ns(ktime_get(), duration_ns) : 0;
+	core->lease_length_ns = duration_ns;
+	spin_unlock_irq(&core->state_lock);
+	if (!duration_ns) {
+		if (cancel_delayed_work(&core->lease))
+			sos_core_put(core);
+		return 0;
+	}
+	/* One reference for the work that waits; one that runs already has its own. */
+	sos_core_get(core);
+	if (mod_delayed_work(sos_workqueue, &core->lease, nsecs_to_jiffies(duration_ns) + 1))
+		sos_core_put(core);
+	return 0;
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page tables of our own. A CPU that Linux takes for dead is not told when Linux's
+ * tables change or are freed, so a service core never walks them.
+ *
+ * All changes are made while the core is parked on other tables, or to entries that it
+ * never saw present; it loads CR3 before it enters a service. So nothing is flushed here.
+ */
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <asm/special_insns.h>
+
+#include "pagetable.h"
+
+#define SOS_TABLE_ENTRIES	512
+#define SOS_TABLE_FLAGS		(_PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED)
+
+static u64 *table_alloc(struct sos_pagetable *pagetable)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+
+	if (!page)
+		return NULL;
+	list_add(&page->lru, &pagetable->tables);
+	return page_address(page);
+}
+
+int sos_pagetable_init(struct sos_pagetable *pagetable)
+{
+	INIT_LIST_HEAD(&pagetable->tables);
+	pagetable->levels = native_read_cr4() & X86_CR4_LA57 ? 5 : 4;
+	pagetable->root = table_alloc(pagetable);
+	return pagetable->root ? 0 : -ENOMEM;
+}
+
+void sos_pagetable_free(struct sos_pagetable *pagetable)
+{
+	struct page *page, *next;
+
+	list_for_each_entry_safe(page, next, &pagetable->tables, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+	pagetable->root = NULL;
+}
+
+static u64 *entry_in(u64 *table, u64 va, int level)
+{
+	return &table[(va >> (PAGE_SHIFT + 9 * (level - 1))) % SOS_TABLE_ENTRIES];
+}
+
+/* The entry for @va at @level (1: 4 KiB, 2: 2 MiB), with tables above it made if @create. */
+static u64 *walk(struct sos_pagetable *pagetable, u64 va, int level, bool create)
+{
+	u64 user = va >> 63 ? 0 : _PAGE_USER;
+	u64 *table = pagetable->root;
+	int at;
+
+	for (at = pagetable->levels; at > level; at--) {
+		u64 *entry = entry_in(table, va, at);
+
+		if (*entry & _PAGE_PSE)
+			return NULL;
+		if (!(*entry & _PAGE_PRESENT)) {
+			if (!create)
+				return NULL;
+			table = table_alloc(pagetable);
+			if (!table)
+				return NULL;
+			*entry = __sme_set(__pa(table)) | SOS_TABLE_FLAGS | user;
+		} else {
+			table = __va(__sme_clr(*entry) & PTE_PFN_MASK);
+		}
+	}
+	return entry_in(table, va, level);
+}
+
+/**
+ * sos_pagetable_map - map a range, by 2 MiB pages where it is aligned for them
+ * @pagetable: the tables
+ * @va: where, page-aligned
+ * @pa: what, page-aligned
+ * @size: bytes, a multiple of the page size
+ * @flags: _PAGE_* beside PRESENT and PSE; encryption (SME) is the caller's choice
+ *
+ * Return: 0, or -ENOMEM; then a part may be mapped.
+ */
+int sos_pagetable_map(struct sos_pagetable *pagetable, u64 va, u64 pa, u64 size, u64 flags)
+{
+	flags |= _PAGE_PRESENT | _PAGE_ACCESSED;
+	if (flags & _PAGE_RW)
+		flags |= _PAGE_DIRTY;
+	while (size) {
+		bool large = IS_ALIGNED(va | pa, PMD_SIZE) && size >= PMD_SIZE;
+		u64 step = large ? PMD_SIZE : PAGE_SIZE;
+		u64 *entry = walk(pagetable, va, large ? 2 : 1, true);
+
+		if (!entry)
+			return -ENOMEM;
+		/* A table of 4 KiB pages was here before: keep to it. */
+		if (large && (*entry & _PAGE_PRESENT) && !(*entry & _PAGE_PSE)) {
+			step = PAGE_SIZE;
+			large = false;
+			entry = walk(pagetable, va, 1, true);
+			if (!entry)
+				return -ENOMEM;
+		}
+		*entry = pa | flags | (large ? _PAGE_PSE : 0);
+		va += step;
+		pa += step;
+		size -= step;
+	}
+	return 0;
+}
+
+/* Takes out a range that was mapped, wholly or in part, by sos_pagetable_map(). */
+void sos_pagetable_unmap(struct sos_pagetable *pagetable, u64 va, u64 size)
+{
+	while (size) {
+		u64 *entry = walk(pagetable, va, 2, false);
+		u64 step = PAGE_SIZE;
+
+		if (entry && (*entry & _PAGE_PSE))
+			step = PMD_SIZE;
+		else
+			entry = walk(pagetable, va, 1, false);
+		if (entry)
+			*entry = 0;
+		step = min(step, size);
+		va += step;
+		size -= step;
+	}
+}
+
+/* The monitor's half of @from, which @to then shows too; @from must outlive @to. */
+void sos_pagetable_share_upper_half(struct sos_pagetable *to, const struct sos_pagetable *from)
+{
+	memcpy(to->root + SOS_TABLE_ENTRIES / 2, from->root + SOS_TABLE_ENTRIES / 2, PAGE_SIZE / 2);
+}
+
+u64 sos_pagetable_cr3(const struct sos_pagetable *pagetable)
+{
+	return __sme_set(__pa(pagetable->root));
+}

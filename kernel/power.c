@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Linux goes down in order, or to sleep. Before a reboot, a power-off and a kexec, services
+ * end and their cores go back to Linux, which then stops them as its own. Sleep is refused
+ * while a core is reserved: the core would wake up in firmware.
+ */
+#include <linux/notifier.h>
+#include <linux/reboot.h>
+#include <linux/suspend.h>
+
+#include "power.h"
+#include "reserve.h"
+
+static int going_down(struct notifier_block *block, unsigned long action, void *data)
+{
+	sos_reserve_close();
+	return NOTIFY_DONE;
+}
+
+static int sleep(struct notifier_block *block, unsigned long action, void *data)
+{
+	if (action != PM_SUSPEND_PREPARE && action != PM_HIBERNATION_PREPARE)
+		return NOTIFY_DONE;
+	return notifier_from_errno(sos_reserve_block_sleep());
+}
+
+static struct notifier_block reboot_block = {
+	.notifier_call	= going_down,
+};
+
+static struct notifier_block sleep_block = {
+	.notifier_call	= sleep,
+};
+
+int sos_power_init(void)
+{
+	int ret = register_reboot_notifier(&reboot_block);
+
+	if (ret)
+		return ret;
+	ret = register_pm_notifier(&sleep_block);
+	if (ret)
+		unregister_reboot_notifier(&reboot_block);
+	return ret;
+}
+
+void sos_power_exit(void)
+{
+	unregister_pm_notifier(&sleep_block);
+	unregister_reboot_notifier(&reboot_block);
+}

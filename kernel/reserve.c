@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Takes a CPU from Linux and gives it back. A CPU that Linux unplugs ends in
+ * smp_ops.play_dead; ours go from there into the monitor and never return. Linux takes
+ * them back as it starts any CPU, by INIT and SIPI, so there is no state to restore.
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/delay.h>
+#include <linux/jiffies.h>
+#include <linux/module.h>
+#include <linux/objtool.h>
+#include <linux/sched.h>
+#include <asm/smp.h>
+
+#include "block.h"
+#include "core.h"
+#include "doorbell.h"
+#include "kallsyms.h"
+#include "lease.h"
+#include "reserve.h"
+#include "watch.h"
+
+/* Reservation and release, and the list of cores. */
+DEFINE_MUTEX(sos_reserve_lock);
+
+static LIST_HEAD(cores);
+static u32 core_count;
+static bool closed;	/* Linux goes down: no core is reserved any more */
+
+/* Whose CPU it is; read without a lock by the dying CPU and by cpu_up. */
+static struct sos_core *core_of_cpu[NR_CPUS];
+static int releasing_cpu = -1;
+
+static void (*linux_play_dead)(void);
+static void (*linux_play_dead_common)(void);
+static enum cpuhp_state hotplug_state;
+
+static void play_dead_hook(void)
+{
+	struct sos_core *core = READ_ONCE(core_of_cpu[raw_smp_processor_id()]);
+
+	if (!core) {
+		linux_play_dead();
+		return;
+	}
+	WRITE_ONCE(core->idle, current);
+	sos_ibt_off();
+	/* First of all Linux must see the CPU dead, or it waits for seconds and fails. */
+	linux_play_dead_common();
+	sos_monitor_enter(core->block);
+}
+
+/* objtool does not know that sos_monitor_enter() stays away. */
+STACK_FRAME_NON_STANDARD(play_dead_hook);
+
+/* Nobody but sos_release() may bring a core of ours online. */
+static int cpu_up_prepare(unsigned int cpu)
+{
+	if (READ_ONCE(core_of_cpu[cpu]) && READ_ONCE(releasing_cpu) != (int)cpu)
+		return -EBUSY;
+	return 0;
+}
+
+static int unplug_errno(u32 cpu)
+{
+	struct device *dev;
+
+	if (!cpu_possible(cpu))
+		return -EINVAL;
+	if (!cpu_online(cpu))
+		return -ENODEV;
+	dev = get_cpu_device(cpu);
+	if (cpu == 0 || !dev || !container_of(dev, struct cpu, dev)->hotpluggable)
+		return -EPERM;
+	return 0;
+}
+
+static bool wait_parked(struct sos_core *core)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_ANSWER_MS);
+
+	while (READ_ONCE(core->block->mailbox.state) != SOS_MONITOR_PARKED) {
+		if (time_after(jiffies, deadline))
+			return false;
+		usleep_range(50, 100);
+	}
+	return true;
+}
+
+/* add_cpu() answers 1 when the CPU was online already. */
+static int plug(u32 cpu)
+{
+	int ret;
+
+	WRITE_ONCE(releasing_cpu, cpu);
+	ret = add_cpu(cpu);
+	WRITE_ONCE(releasing_cpu, -1);
+	return ret < 0 ? ret : 0;
+}
+
+static int unplug(struct sos_core *core)
+{
+	u32 cpu = core->cpu;
+	int ret;
+
+	WRITE_ONCE(core_of_cpu[cpu], core);
+	ret = remove_cpu(cpu);
+	if (ret) {
+		WRITE_ONCE(core_of_cpu[cpu], NULL);
+		/* Linux keeps it; 1 says that it was offline before us. */
+		return ret == 1 ? -ENODEV : ret == -ENOMEM ? ret : -EBUSY;
+	}
+	if (wait_parked(core))
+		return 0;
+	pr_err("cpu %u did not arrive in the monitor\n", cpu);
+	if (plug(cpu))
+		pr_err("cpu %u does not come back either\n", cpu);
+	WRITE_ONCE(core_of_cpu[cpu], NULL);
+	return -EIO;
+}
+
+/* On success the caller holds a reference. Errno: see struct sos_reserve. */
+int sos_reserve(u32 cpu, u32 flags, struct sos_core **out)
+{
+	struct sos_core *core;
+	int ret;
+
+	if (cpu >= nr_cpu_ids)
+		return -EINVAL;
+	lockdep_assert_held(&sos_reserve_lock);
+	if (core_of_cpu[cpu] || closed)
+		return -EBUSY;
+	ret = unplug_errno(cpu);
+	if (ret)
+		return ret;
+	if (core_count == SOS_MAX_CORES)
+		return -ENOSPC;
+	core = sos_core_alloc(cpu, flags);
+	if (IS_ERR(core))
+		return PTR_ERR(core);
+	ret = unplug(core);
+	if (ret)
+		goto err_core;
+	ret = sos_doorbell_init(core);
+	if (ret)
+		goto err_plug;
+	list_add_tail(&core->node, &cores);
+	core_count++;
+	__module_get(THIS_MODULE);
+	sos_core_get(core);
+	pr_info("cpu %u reserved\n", cpu);
+	*out = core;
+	return 0;
+
+err_plug:
+	if (plug(cpu))
+		pr_err("cpu %u: Linux could not start it again\n", cpu);
+	WRITE_ONCE(core_of_cpu[cpu], NULL);
+err_core:
+	sos_core_put(core);
+	return ret;
+}
+
+/* Under both locks, the CPU is Linux's again and nothing is loaded: the core is no more. */
+static void forget(struct sos_core *core)
+{
+	WRITE_ONCE(core_of_cpu[core->cpu], NULL);
+	core->released = true;
+	sos_lease_set(core, 0);
+	sos_doorbell_free(core);
+	sos_watch_end(core);
+	cancel_work_sync(&core->ended);
+	list_del(&core->node);
+	core_count--;
+	wake_up_all(&core->wait);
+	pr_info("cpu %u released\n", core->cpu);
+	sos_core_put(core);
+	module_put(THIS_MODULE);
+}
+
+/* Under sos_reserve_lock. Errno: see struct sos_release. */
+int sos_release(struct sos_core *core)
+{
+	u32 cpu = core->cpu;
+	bool idle;
+	int ret;
+
+	lockdep_assert_held(&sos_reserve_lock);
+	mutex_lock(&core->lock);
+	if (core->released) {
+		mutex_unlock(&core->lock);
+		return -ENODEV;
+	}
+	idle = sos_core_stop(core, SOS_RELEASE_STOP_MS) && !core->silent;
+	/* While the core may still run the service its memory stays: INIT comes first. */
+	if (idle)
+		sos_core_unload(core);
+	ret = plug(cpu);
+	if (ret) {
+		pr_err("cpu %u: Linux could not start it: %d\n", cpu, ret);
+		mutex_unlock(&core->lock);
+		return -EIO;
+	}
+	if (!idle) {
+		sos_core_end_by_init(core);
+		sos_core_unload(core);
+	}
+	sos_core_get(core);
+	forget(core);
+	mutex_unlock(&core->lock);
+	sos_core_put(core);
+	return 0;
+}
+
+/*
+ * Takes back a core that answers no NMI: Linux starts the CPU, which INIT gets out of
+ * anything, and unplugs it again. Under both locks.
+ */
+static void retake(struct sos_core *core)
+{
+	int ret;
+
+	/* It may have answered at the last moment. */
+	sos_core_notice_end(core);
+	if (core->forced && !sos_core_runs(core) &&
+	    READ_ONCE(core->block->mailbox.state) == SOS_MONITOR_PARKED)
+		goto out;
+	ret = plug(core->cpu);
+	if (ret) {
+		pr_err("cpu %u: not even INIT brought it back: %d\n", core->cpu, ret);
+		core->lost = true;
+		goto out;
+	}
+	sos_core_end_by_init(core);
+	sos_block_reset(core);
+	ret = unplug(core);
+	if (ret) {
+		pr_err("cpu %u: taken back by INIT, but Linux keeps it: %d\n", core->cpu, ret);
+		sos_core_unload(core);
+		forget(core);
+		goto out;
+	}
+	pr_info("cpu %u: taken back by INIT\n", core->cpu);
+out:
+	core->silent = false;
+	wake_up_all(&core->wait);
+}
+
+/* The work of sos_core_is_silent(), which took a reference for it. */
+void sos_reserve_retake(struct work_struct *work)
+{
+	struct sos_core *core = container_of(work, struct sos_core, retake);
+
+	mutex_lock(&sos_reserve_lock);
+	mutex_lock(&core->lock);
+	if (!core->released && core->silent)
+		retake(core);
+	mutex_unlock(&core->lock);
+	mutex_unlock(&sos_reserve_lock);
+	sos_core_put(core);
+}
+
+/* Linux goes down: every core goes back, and none is reserved any more. */
+void sos_reserve_close(void)
+{
+	struct sos_core *core, *next;
+
+	mutex_lock(&sos_reserve_lock);
+	closed = true;
+	list_for_each_entry_safe(core, next, &cores, node) {
+		if (sos_release(core))
+			pr_err("cpu %u stays in the monitor as Linux goes down\n", core->cpu);
+	}
+	mutex_unlock(&sos_reserve_lock);
+}
+
+/* Return: -EBUSY while a core is reserved. */
+int sos_reserve_block_sleep(void)
+{
+	int ret = 0;
+
+	mutex_lock(&sos_reserve_lock);
+	if (core_count) {
+		pr_warn("no sleep while %u cores are reserved: release them first\n", core_count);
+		ret = -EBUSY;
+	}
+	mutex_unlock(&sos_reserve_lock);
+	return ret;
+}
+
+/* Under sos_reserve_lock; takes no reference. */
+struct sos_core *sos_reserve_find(u32 cpu)
+{
+	lockdep_assert_held(&sos_reserve_lock);
+	return cpu < nr_cpu_ids ? core_of_cpu[cpu] : NULL;
+}
+
+void sos_reserve_list(struct sos_info *info)
+{
+	struct sos_core *core;
+
+	lockdep_assert_held(&sos_reserve_lock);
+	info->core_count = 0;
+	list_for_each_entry(core, &cores, node)
+		info->cpus[info->core_count++] = core->cpu;
+}
+
+int sos_reserve_init(void)
+{
+	int ret;
+
+	linux_play_dead_common = sos_kallsyms_lookup("play_dead_common");
+	if (!linux_play_dead_common) {
+		pr_err("this kernel has no play_dead_common: a CPU cannot be taken\n");
+		return -EOPNOTSUPP;
+	}
+	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "sos:reserved", cpu_up_prepare, NULL);
+	if (ret < 0)
+		return ret;
+	hotplug_state = ret;
+	linux_play_dead = smp_ops.play_dead;
+	smp_ops.play_dead = play_dead_hook;
+	return 0;
+}
+
+void sos_reserve_exit(void)
+{
+	smp_ops.play_dead = linux_play_dead;
+	cpuhp_remove_state_nocalls(hotplug_state);
+}

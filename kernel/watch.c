@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The watch: looks at a running service from Linux. It finds an end whose doorbell was
+ * lost, presses one that is to stop, and is the watchdog of one that does not poll.
+ */
+#include <linux/bottom_half.h>
+#include <linux/jiffies.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
+
+#include "block.h"
+#include "core.h"
+#include "event.h"
+#include "host_port.h"
+#include "region.h"
+#include "watch.h"
+
+#define SOS_WATCH_RUNNING_MS	100
+#define SOS_WATCH_STOPPING_MS	5
+#define SOS_WATCH_FORCED_MS	1
+/* A bound is looked after that many times, so that it is overrun by a fraction of it. */
+#define SOS_WATCH_LOOKS		4
+
+/* Under state_lock: from now on NMIs end the service. */
+static void force(struct sos_core *core, u32 vector)
+{
+	core->forced = true;
+	core->force_deadline = jiffies + msecs_to_jiffies(SOS_ANSWER_MS);
+	WRITE_ONCE(core->block->mailbox.force, vector);
+}
+
+/* Under state_lock, STOPPING. Return: milliseconds to the next look, 0 for never. */
+static unsigned int press(struct sos_core *core)
+{
+	if (core->silent)
+		return 0;
+	if (!core->forced) {
+		if (time_before(jiffies, core->stop_deadline))
+			return SOS_WATCH_STOPPING_MS;
+		force(core, SOS_FAULT_FORCED);
+	}
+	if (time_after(jiffies, core->force_deadline)) {
+		pr_err("cpu %u answers no NMI: INIT takes it back\n", core->cpu);
+		sos_core_is_silent(core);
+		return 0;
+	}
+	/* An NMI that finds the monitor at work changes nothing: hence one each time. */
+	sos_block_wake(core);
+	return SOS_WATCH_FORCED_MS;
+}
+
+/* Whether its polls stand still for longer than they may. */
+static bool hangs(struct sos_core *core)
+{
+	u64 polls = READ_ONCE(sos_region_control(core)->polls);
+	u64 bound_ns = core->poll_bound_ns;
+	ktime_t now = ktime_get();
+
+	if (!bound_ns)
+		return false;
+	if (polls != core->polls_seen) {
+		core->polls_seen = polls;
+		core->progress = now;
+		return false;
+	}
+	if (polls == core->polls_start)
+		bound_ns = max_t(u64, bound_ns, SOS_INITIALISE_MS * (u64)NSEC_PER_MSEC);
+	return ktime_to_ns(ktime_sub(now, core->progress)) > bound_ns;
+}
+
+/* Under state_lock, RUNNING. Return: milliseconds to the next look. */
+static unsigned int check_progress(struct sos_core *core)
+{
+	u64 look_ms;
+
+	if (hangs(core)) {
+		force(core, SOS_FAULT_HUNG);
+		sos_core_set_state_locked(core, SOS_STATE_STOPPING);
+		return press(core);
+	}
+	if (!core->poll_bound_ns)
+		return SOS_WATCH_RUNNING_MS;
+	look_ms = div_u64(core->poll_bound_ns, SOS_WATCH_LOOKS * NSEC_PER_MSEC);
+	return clamp_t(u64, look_ms, 1, SOS_WATCH_RUNNING_MS);
+}
+
+static void watch(struct work_struct *work)
+{
+	struct sos_core *core = container_of(work, struct sos_core, watch.work);
+	unsigned int next_ms = 0;
+
+	/* NAPI's softirq runs as bottom halves come back. */
+	local_bh_disable();
+	sos_host_ports_kick(core);
+	local_bh_enable();
+	sos_events_signal(core);
+	sos_core_notice_end(core);
+	spin_lock_irq(&core->state_lock);
+	if (core->state == SOS_STATE_RUNNING)
+		next_ms = check_progress(core);
+	else if (core->state == SOS_STATE_STOPPING)
+		next_ms = press(core);
+	spin_unlock_irq(&core->state_lock);
+	if (next_ms)
+		queue_delayed_work(sos_workqueue, &core->watch, msecs_to_jiffies(next_ms));
+}
+
+void sos_watch_init(struct sos_core *core)
+{
+	INIT_DELAYED_WORK(&core->watch, watch);
+}
+
+/* Under core->lock, before a START. */
+void sos_watch_prepare(struct sos_core *core, u64 poll_bound_ns)
+{
+	core->poll_bound_ns = poll_bound_ns;
+	core->polls_start = READ_ONCE(sos_region_control(core)->polls);
+	core->polls_seen = core->polls_start;
+	core->progress = ktime_get();
+}
+
+/* Looks now, and from then on as often as the state asks for. */
+void sos_watch_look(struct sos_core *core)
+{
+	mod_delayed_work(sos_workqueue, &core->watch, 0);
+}
+
+/* No service runs, and nobody looks any more. */
+void sos_watch_end(struct sos_core *core)
+{
+	cancel_delayed_work_sync(&core->watch);
+}

@@ -1,0 +1,29 @@
+using System;
+using Sos.Lab;
+
+const string Usage = """
+    usage: eng/lab.sh run [OPTION...] -- COMMAND     boots a machine and runs a shell command line in it
+           eng/lab.sh shell [OPTION...]              boots a machine and gives a shell in it
+           eng/lab.sh matrix [KERNEL]                tries the driver and the firewall on every kernel, or on one
+
+      --kernel NAME        6.1, 6.12, newest or debug: the kernel (default: $KERNEL, else 6.1)
+      --cpus N             virtual CPUs (default 4)
+      --memory MIB         memory (default 1024)
+      --cpu MODEL          QEMU's CPU model
+      --cards N            network cards, each with two peers facing it (default 1)
+      --iommu              an IOMMU between cards and memory
+      --no-driver          do not load the driver
+      --file HOST:GUEST    a further file for the guest; may be repeated
+      --append ARGUMENTS   added to the kernel's command line
+      --timeout SECONDS    limit of the command (default 600)
+    """;
+
+try
+{
+    return await LabCommand.RunAsync(args, Usage);
+}
+catch (Exception problem) when (problem is LabException or TimeoutException or ArgumentException)
+{
+    Console.Error.WriteLine($"lab: {problem.Message}");
+    return 1;
+}

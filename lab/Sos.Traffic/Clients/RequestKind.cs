@@ -1,0 +1,17 @@
+using System.Text.Json.Serialization;
+
+namespace Sos.Traffic.Clients;
+
+/// <summary>What a good client asks for.</summary>
+[JsonConverter(typeof(JsonStringEnumConverter<RequestKind>))]
+public enum RequestKind
+{
+    /// <summary>A page over HTTP, over a TCP connection of its own.</summary>
+    Http,
+
+    /// <summary>An ICMP echo.</summary>
+    Ping,
+
+    /// <summary>A keystroke in an interactive session: from the key to its echo.</summary>
+    Keystroke,
+}

@@ -1,0 +1,191 @@
+using System.Collections.Generic;
+using System.Text.Json;
+using Sos.Firewall.Tables;
+
+namespace Sos.Firewall.Rules;
+
+/// <summary>Compiles the rules of chains.</summary>
+internal sealed class ChainCompiler
+{
+    private readonly NftRuleset _ruleset;
+    private readonly CompileOptions _options;
+    private readonly TableParts _parts;
+    private readonly List<RuleDiagnostic> _diagnostics;
+
+    public ChainCompiler(NftRuleset ruleset, CompileOptions options, TableParts parts, List<RuleDiagnostic> diagnostics)
+    {
+        _ruleset = ruleset;
+        _options = options;
+        _parts = parts;
+        _diagnostics = diagnostics;
+    }
+
+    /// <summary>Rules compiled so far.</summary>
+    public int RuleCount { get; private set; }
+
+    /// <summary>Compiles a chain; what cannot be honoured becomes diagnostics.</summary>
+    public ChainCode Compile(NftChain chain)
+    {
+        ChainCode code = new(chain);
+        foreach (NftRule rule in chain.Rules)
+        {
+            CompileRule(code, rule);
+            RuleCount++;
+        }
+
+        code.Instructions.Add(new Instruction { Operation = Operation.Return });
+        new RuleRunCompiler(_parts).Compile(code);
+        return code;
+    }
+
+    private void CompileRule(ChainCode code, NftRule rule)
+    {
+        NftChain chain = code.Chain;
+        string place = $"{chain.Place}, rule handle {rule.Handle}";
+        string? text = _options.RuleTexts.GetValueOrDefault(NftRuleset.RuleKey(chain.Family, chain.Table, rule.Handle));
+        int start = code.Instructions.Count;
+        try
+        {
+            MatchCompiler matches = new(_ruleset, _options, _parts, chain, code.Instructions);
+            foreach (JsonElement statement in rule.Statements.EnumerateArray())
+            {
+                CompileStatement(code, matches, statement, new CompiledCounter(place, text, 0, 0));
+            }
+
+            if (matches.NeverMatches)
+            {
+                Remove(code, start);
+                _diagnostics.Add(new RuleDiagnostic(
+                    RuleSeverity.Note,
+                    RuleDiagnosticIds.NeverMatches,
+                    "this rule is for other interfaces than the firewall's port and never matches here",
+                    place,
+                    text));
+                return;
+            }
+
+            Patch(code.Instructions, start);
+            code.Rules.Add((start, code.Instructions.Count));
+        }
+        catch (RuleException refusal)
+        {
+            Remove(code, start);
+            _diagnostics.Add(new RuleDiagnostic(RuleSeverity.Error, refusal.Id, refusal.Message, place, text));
+        }
+        catch (JsonException wrong)
+        {
+            Remove(code, start);
+            _diagnostics.Add(new RuleDiagnostic(RuleSeverity.Error, RuleDiagnosticIds.NotARuleset, wrong.Message, place, text));
+        }
+    }
+
+    private static void Remove(ChainCode code, int start)
+    {
+        for (int i = start; i < code.Instructions.Count; i++)
+        {
+            code.Targets.Remove(i);
+        }
+
+        code.Instructions.RemoveRange(start, code.Instructions.Count - start);
+    }
+
+    /// <summary>Lets every match of the rule that fails go on behind the rule.</summary>
+    private static void Patch(List<Instruction> instructions, int start)
+    {
+        for (int i = start; i < instructions.Count; i++)
+        {
+            instructions[i] = instructions[i] with { Next = (uint)instructions.Count };
+        }
+    }
+
+    private void CompileStatement(ChainCode code, MatchCompiler matches, JsonElement statement, CompiledCounter rule)
+    {
+        (string kind, JsonElement value) = NftRuleset.SingleProperty(statement);
+        switch (kind)
+        {
+            case "match":
+                matches.Compile(value);
+                break;
+            case "accept":
+                code.Instructions.Add(new Instruction { Operation = Operation.Accept });
+                break;
+            case "drop":
+                code.Instructions.Add(new Instruction { Operation = Operation.Drop });
+                break;
+            case "return":
+                code.Instructions.Add(new Instruction { Operation = Operation.Return });
+                break;
+            case "continue":
+                break; // goes on with the next rule, as a rule does anyway
+            case "jump" or "goto":
+                code.Targets.Add(code.Instructions.Count, $"{code.Chain.Family} {code.Chain.Table} "
+                    + $"{NftRuleset.Text(value, "target")}");
+                code.Instructions.Add(new Instruction { Operation = kind == "jump" ? Operation.Jump : Operation.Goto });
+                break;
+            case "counter":
+                uint counter = CounterNumber(code.Chain, value, rule);
+                code.Instructions.Add(new Instruction { Operation = Operation.Count, A = counter });
+                break;
+            default:
+                throw Refuse(kind, value);
+        }
+    }
+
+    private uint CounterNumber(NftChain chain, JsonElement value, CompiledCounter rule)
+    {
+        if (value.ValueKind == JsonValueKind.Null)
+        {
+            return _parts.AddCounter(rule);
+        }
+
+        if (value.ValueKind == JsonValueKind.Object)
+        {
+            return _parts.AddCounter(rule with
+            {
+                InitialPackets = (ulong)NftRuleset.Number(value, "packets"),
+                InitialBytes = (ulong)NftRuleset.Number(value, "bytes"),
+            });
+        }
+
+        string key = $"{chain.Family} {chain.Table} {value.GetString()}";
+        if (_parts.NamedCounters.TryGetValue(key, out uint number))
+        {
+            return number;
+        }
+
+        if (!_ruleset.Counters.TryGetValue(key, out JsonElement counter))
+        {
+            throw new RuleException(RuleDiagnosticIds.Missing, $"there is no counter \"{value.GetString()}\" in this table");
+        }
+
+        number = _parts.AddCounter(new CompiledCounter(
+            $"table {chain.Family} {chain.Table}, counter {value.GetString()}",
+            null,
+            (ulong)NftRuleset.Number(counter, "packets"),
+            (ulong)NftRuleset.Number(counter, "bytes")));
+        _parts.NamedCounters.Add(key, number);
+        return number;
+    }
+
+    private static RuleException Refuse(string kind, JsonElement value)
+    {
+        string reason = kind switch
+        {
+            "reject" => "\"reject\" is not supported: the firewall sends nothing of its own. Write \"drop\"",
+            "limit" => "\"limit\" is not supported: the firewall keeps no rates yet",
+            "log" => "\"log\" is not supported on the core: use a counter",
+            "vmap" or "map" => "verdict maps are not supported: write one rule for each element",
+            "dnat" or "snat" or "masquerade" or "redirect" or "tproxy" =>
+                $"\"{kind}\" is not supported: the firewall changes no packet. Keep it in nftables on Linux",
+            "mangle" => "setting packet or meta fields is not supported: the firewall changes no packet. Keep it in "
+                + "nftables on Linux",
+            "ct helper" or "ct timeout" or "ct expectation" or "ct count" or "notrack" =>
+                $"\"{kind}\" is not supported: the firewall keeps no connections",
+            "queue" => "\"queue\" is not supported: there is no user space on the core",
+            _ => $"the statement \"{kind}\" ({NftRuleset.Shorten(value)}) is not supported",
+        };
+        return new RuleException(kind.StartsWith("ct ", System.StringComparison.Ordinal) || kind == "notrack"
+            ? RuleDiagnosticIds.Tracking
+            : RuleDiagnosticIds.Statement, reason);
+    }
+}

@@ -1,0 +1,77 @@
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using Sos.Sdk.Control;
+
+namespace Sos.Firewall.Rules;
+
+/// <summary>What the compiler made of a ruleset.</summary>
+public sealed class CompileResult
+{
+    /// <summary>Makes a result.</summary>
+    public CompileResult(CompiledTable? table, IReadOnlyList<RuleDiagnostic> diagnostics)
+    {
+        Table = table;
+        Diagnostics = diagnostics;
+    }
+
+    /// <summary>The table, or null if there is an error among the <see cref="Diagnostics"/>.</summary>
+    public CompiledTable? Table { get; }
+
+    /// <summary>Errors and notes, in the order of the rules.</summary>
+    public IReadOnlyList<RuleDiagnostic> Diagnostics { get; }
+}
+
+/// <summary>A table ready to be copied into a slot, and what its counters stand for.</summary>
+public sealed class CompiledTable
+{
+    private readonly byte[] _bytes;
+    private readonly int _length;
+
+    internal CompiledTable(byte[] bytes, int length, IReadOnlyList<CompiledCounter> counters, int ruleCount, int elementCount)
+    {
+        _bytes = bytes;
+        _length = length;
+        Counters = counters;
+        RuleCount = ruleCount;
+        ElementCount = elementCount;
+    }
+
+    /// <summary>The table's bytes, with its header; the generation is 0 until <see cref="SetGeneration"/>.</summary>
+    public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
+
+    /// <summary>The rules' counters; number n of this list is statistic <c>rule_countern</c>.</summary>
+    public IReadOnlyList<CompiledCounter> Counters { get; }
+
+    /// <summary>Rules compiled.</summary>
+    public int RuleCount { get; }
+
+    /// <summary>Elements of all sets, after neighbours were merged.</summary>
+    public int ElementCount { get; }
+
+    /// <summary>Writes the generation, which must be the one that is requested of the service.</summary>
+    public void SetGeneration(ulong generation)
+        => MemoryMarshal.Cast<byte, TableHeader>(_bytes.AsSpan(0, TableHeader.HeaderSize))[0].Generation = generation;
+}
+
+/// <summary>What one counter stands for.</summary>
+/// <param name="Place">The rule or the named counter.</param>
+/// <param name="RuleText">nft's text of the rule, if it is known and the counter is one rule's.</param>
+/// <param name="InitialPackets">What the ruleset says it starts from, to be added to the statistic.</param>
+/// <param name="InitialBytes">The same for bytes.</param>
+public sealed record CompiledCounter(string Place, string? RuleText, ulong InitialPackets, ulong InitialBytes);
+
+/// <summary>What the compiler needs to know beside the rules.</summary>
+public sealed record CompileOptions
+{
+    /// <summary>
+    /// The names under which the rules know the port (<c>iifname</c>): the card's and its host port's. Empty: such matches
+    /// are errors.
+    /// </summary>
+    public IReadOnlyList<string> PortNames { get; init; } = [];
+
+    /// <summary>
+    /// nft's text of each rule, by "family table handle" as <see cref="NftRuleset.RuleKey"/> makes it, for messages.
+    /// </summary>
+    public IReadOnlyDictionary<string, string> RuleTexts { get; init; } = new Dictionary<string, string>();
+}

@@ -1,0 +1,99 @@
+using System.Collections.Generic;
+using System.Text.Json;
+using Sos.Firewall.Tables;
+
+namespace Sos.Firewall.Rules;
+
+/// <summary>A field that a match looks at, and what nft checks before it may: its implicit dependencies.</summary>
+/// <param name="Field">The field.</param>
+/// <param name="Type">How its values are written.</param>
+/// <param name="Family">2 or 10 if tables of family inet first check the network family, else 0.</param>
+/// <param name="Transport">The transport protocol that is checked first, or 0.</param>
+internal sealed record FieldReference(Field Field, ValueType Type, uint Family = 0, uint Transport = 0)
+{
+    private const uint Ipv4 = 2;
+    private const uint Ipv6 = 10;
+
+    // A field of an IP header is present in that family's packets only, which is nft's check of the family.
+    private static readonly Dictionary<string, FieldReference> Payloads = new()
+    {
+        ["ip saddr"] = new(Field.Ipv4Source, ValueType.Ipv4Address),
+        ["ip daddr"] = new(Field.Ipv4Destination, ValueType.Ipv4Address),
+        ["ip protocol"] = new(Field.Ipv4Protocol, ValueType.Protocol),
+        ["ip frag-off"] = new(Field.Ipv4FragmentOffset, ValueType.Number),
+        ["ip6 saddr"] = new(Field.Ipv6Source, ValueType.Ipv6Address),
+        ["ip6 daddr"] = new(Field.Ipv6Destination, ValueType.Ipv6Address),
+        ["ip6 nexthdr"] = new(Field.Ipv6NextHeader, ValueType.Protocol),
+        ["ether type"] = new(Field.EtherType, ValueType.EtherType),
+        ["th sport"] = new(Field.SourcePort, ValueType.Service),
+        ["th dport"] = new(Field.DestinationPort, ValueType.Service),
+        ["tcp sport"] = new(Field.SourcePort, ValueType.Service, Transport: 6),
+        ["tcp dport"] = new(Field.DestinationPort, ValueType.Service, Transport: 6),
+        ["tcp flags"] = new(Field.TcpFlags, ValueType.TcpFlags, Transport: 6),
+        ["udp sport"] = new(Field.SourcePort, ValueType.Service, Transport: 17),
+        ["udp dport"] = new(Field.DestinationPort, ValueType.Service, Transport: 17),
+        ["dccp sport"] = new(Field.SourcePort, ValueType.Service, Transport: 33),
+        ["dccp dport"] = new(Field.DestinationPort, ValueType.Service, Transport: 33),
+        ["sctp sport"] = new(Field.SourcePort, ValueType.Service, Transport: 132),
+        ["sctp dport"] = new(Field.DestinationPort, ValueType.Service, Transport: 132),
+        ["udplite sport"] = new(Field.SourcePort, ValueType.Service, Transport: 136),
+        ["udplite dport"] = new(Field.DestinationPort, ValueType.Service, Transport: 136),
+        ["icmp type"] = new(Field.IcmpType, ValueType.IcmpType, Ipv4, 1),
+        ["icmp code"] = new(Field.IcmpCode, ValueType.IcmpCode, Ipv4, 1),
+        ["icmpv6 type"] = new(Field.IcmpType, ValueType.Icmpv6Type, Ipv6, 58),
+        ["icmpv6 code"] = new(Field.IcmpCode, ValueType.IcmpCode, Ipv6, 58),
+    };
+
+    private static readonly Dictionary<string, FieldReference> Metas = new()
+    {
+        ["l4proto"] = new(Field.TransportProtocol, ValueType.Protocol),
+        ["nfproto"] = new(Field.NetworkFamily, ValueType.NetworkFamily),
+        ["protocol"] = new(Field.EtherType, ValueType.EtherType),
+    };
+
+    /// <summary>The field that a <c>payload</c> or <c>meta</c> expression names.</summary>
+    /// <exception cref="RuleException">The firewall does not look at it.</exception>
+    public static FieldReference Read(string kind, JsonElement value)
+    {
+        if (kind == "payload" && value.ValueKind == JsonValueKind.Object
+            && value.TryGetProperty("protocol", out _) && value.TryGetProperty("field", out _))
+        {
+            string name = $"{NftRuleset.Text(value, "protocol")} {NftRuleset.Text(value, "field")}";
+            return Payloads.TryGetValue(name, out FieldReference? payload)
+                ? payload
+                : throw Unknown($"\"{name}\"", ". It can match ip and ip6 saddr and daddr, ip protocol and frag-off, ip6 "
+                    + "nexthdr, "
+                    + "ports, tcp flags, icmp and icmpv6 type and code, and ether type");
+        }
+
+        if (kind == "meta")
+        {
+            string key = NftRuleset.Text(value, "key");
+            if (key is "iif" or "oif" or "oifname" or "iifgroup" or "oifgroup")
+            {
+                throw Unknown(
+                    $"\"meta {key}\"",
+                    key == "iif" ? ": interface numbers are Linux's own. Write iifname" : ": a frame that arrives has no "
+                        + "such interface");
+            }
+
+            return Metas.TryGetValue(key, out FieldReference? meta)
+                ? meta
+                : throw Unknown($"\"meta {key}\"", ". It knows meta l4proto, nfproto, protocol and iifname");
+        }
+
+        if (kind == "ct")
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Tracking,
+                "the firewall keeps no connections, so it cannot know a packet's \"ct\" state; keep such rules in "
+                    + "nftables on Linux, "
+                + "which sees all that the firewall passes, and give the firewall rules that need the packet alone");
+        }
+
+        throw Unknown($"\"{kind}\" ({NftRuleset.Shorten(value)})", string.Empty);
+    }
+
+    private static RuleException Unknown(string what, string hint)
+        => new(RuleDiagnosticIds.Expression, $"the firewall does not look at {what}{hint}");
+}

@@ -1,0 +1,320 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Text.Json;
+using Sos.Firewall.Tables;
+
+namespace Sos.Firewall.Rules;
+
+/// <summary>Compiles the matches of one rule into instructions.</summary>
+internal sealed class MatchCompiler
+{
+    private readonly NftRuleset _ruleset;
+    private readonly CompileOptions _options;
+    private readonly TableParts _parts;
+    private readonly NftChain _chain;
+    private readonly List<Instruction> _code;
+    private readonly HashSet<(Field Field, uint Value)> _established = [];
+
+    public MatchCompiler(NftRuleset ruleset, CompileOptions options, TableParts parts, NftChain chain, List<Instruction> code)
+    {
+        _ruleset = ruleset;
+        _options = options;
+        _parts = parts;
+        _chain = chain;
+        _code = code;
+    }
+
+    /// <summary>Whether a match can never succeed on this port, so that the rule is not needed.</summary>
+    public bool NeverMatches { get; private set; }
+
+    /// <summary>Compiles one <c>match</c>.</summary>
+    /// <exception cref="RuleException">It cannot be honoured.</exception>
+    public void Compile(JsonElement match)
+    {
+        string operation = NftRuleset.Text(match, "op");
+        if (!match.TryGetProperty("left", out JsonElement left) || !match.TryGetProperty("right", out JsonElement right))
+        {
+            throw new RuleException(RuleDiagnosticIds.Expression, $"{NftRuleset.Shorten(match)} is no match");
+        }
+
+        (string kind, JsonElement value) = NftRuleset.SingleProperty(left);
+        if (kind == "meta" && NftRuleset.Text(value, "key") == "iifname")
+        {
+            CompileInterface(operation, right);
+            return;
+        }
+
+        if (kind == "&")
+        {
+            CompileMasked(operation, value, right);
+            return;
+        }
+
+        FieldReference field = FieldReference.Read(kind, value);
+        AddDependencies(field);
+        if (IsSet(right))
+        {
+            CompileSet(operation, field, right);
+        }
+        else if (field.Type == ValueType.TcpFlags && operation is "in" or "!")
+        {
+            AddWord(field.Field, Operation.EqualsMasked, (uint)ValueReader.ReadValue(right, field.Type), 0, operation == "in");
+        }
+        else
+        {
+            CompileComparison(operation, field, right);
+        }
+    }
+
+    private static bool IsSet(JsonElement right)
+        => right.ValueKind == JsonValueKind.Object
+            ? right.TryGetProperty("set", out _)
+            : right.ValueKind == JsonValueKind.String && right.GetString()!.StartsWith('@');
+
+    /// <summary>The two operators that matching against a set or an interface has.</summary>
+    private static bool ReadEquality(string operation) => operation switch
+    {
+        "==" or "in" => true,
+        "!=" => false,
+        _ => throw UnknownOperator(operation),
+    };
+
+    private static RuleException UnknownOperator(string operation)
+        => new(RuleDiagnosticIds.Expression, $"the operator \"{operation}\" is not supported here");
+
+    private void AddDependencies(FieldReference field)
+    {
+        if (field.Family != 0 && _chain.Family == "inet")
+        {
+            AddDependency(Field.NetworkFamily, field.Family);
+        }
+
+        if (field.Transport != 0)
+        {
+            AddDependency(Field.TransportProtocol, field.Transport);
+        }
+    }
+
+    private void AddDependency(Field field, uint value)
+    {
+        if (_established.Add((field, value)))
+        {
+            AddWord(field, Operation.EqualsMasked, uint.MaxValue, value, negate: false);
+        }
+    }
+
+    private void CompileComparison(string operation, FieldReference field, JsonElement right)
+    {
+        Interval interval = ValueReader.ReadInterval(right, field.Type);
+        UInt128 maximum = ValueReader.Maximum(field.Type);
+        bool isSingle = interval.First == interval.Last;
+        switch (operation)
+        {
+            case "==" or "!=":
+                break;
+            case "<" when isSingle && interval.First > 0:
+                interval = new Interval(0, interval.First - 1);
+                break;
+            case "<=" when isSingle:
+                interval = new Interval(0, interval.First);
+                break;
+            case ">" when isSingle && interval.First < maximum:
+                interval = new Interval(interval.First + 1, maximum);
+                break;
+            case ">=" when isSingle:
+                interval = new Interval(interval.First, maximum);
+                break;
+            default:
+                throw UnknownOperator(operation);
+        }
+
+        AddInterval(field, interval, negate: operation == "!=");
+        if (operation == "==" && isSingle && field.Type != ValueType.Ipv6Address)
+        {
+            _established.Add((field.Field, (uint)interval.First));
+        }
+    }
+
+    private void CompileMasked(string operation, JsonElement operands, JsonElement right)
+    {
+        if (operands.ValueKind != JsonValueKind.Array || operands.GetArrayLength() != 2 || IsSet(right))
+        {
+            throw new RuleException(RuleDiagnosticIds.Expression, $"a mask on {NftRuleset.Shorten(operands)} is not "
+                + "supported here");
+        }
+
+        (string kind, JsonElement value) = NftRuleset.SingleProperty(operands[0]);
+        FieldReference field = FieldReference.Read(kind, value);
+        if (field.Type == ValueType.Ipv6Address)
+        {
+            throw new RuleException(RuleDiagnosticIds.Expression, "masks on IPv6 addresses are not supported; write a "
+                + "prefix or a range");
+        }
+
+        AddDependencies(field);
+        uint mask = (uint)ValueReader.ReadValue(operands[1], field.Type);
+        uint wanted = (uint)ValueReader.ReadValue(right, field.Type);
+        AddWord(field.Field, Operation.EqualsMasked, mask, wanted, negate: !ReadEquality(operation));
+    }
+
+    private void CompileSet(string operation, FieldReference field, JsonElement right)
+    {
+        bool negate = !ReadEquality(operation);
+        if (right.ValueKind == JsonValueKind.Object)
+        {
+            List<Interval> merged = Intervals.Merge(ReadElements(right.GetProperty("set"), field.Type));
+            if (merged.Count == 1)
+            {
+                AddInterval(field, merged[0], negate);
+                return;
+            }
+
+            AddSetLookup(field, _parts.AddSet(merged, field.Type), negate);
+            return;
+        }
+
+        string name = right.GetString()![1..];
+        string key = $"{_chain.Family} {_chain.Table} {name}";
+        string cacheKey = $"{key} {field.Type}";
+        if (!_parts.NamedSets.TryGetValue(cacheKey, out uint set))
+        {
+            set = _parts.AddSet(Intervals.Merge(ReadNamedSet(key, name, field.Type)), field.Type);
+            _parts.NamedSets.Add(cacheKey, set);
+        }
+
+        AddSetLookup(field, set, negate);
+    }
+
+    private List<Interval> ReadNamedSet(string key, string name, ValueType type)
+    {
+        if (!_ruleset.Sets.TryGetValue(key, out JsonElement set))
+        {
+            throw new RuleException(RuleDiagnosticIds.Missing, $"there is no set \"{name}\" in this table");
+        }
+
+        if (set.TryGetProperty("stmt", out _))
+        {
+            throw new RuleException(RuleDiagnosticIds.Set, $"set \"{name}\" counts or limits by element, which is not supported");
+        }
+
+        if (set.TryGetProperty("flags", out JsonElement flags) && flags.ValueKind == JsonValueKind.Array
+            && (NftRuleset.HasText(flags, "timeout") || NftRuleset.HasText(flags, "dynamic")))
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Set, $"set \"{name}\" changes by itself (timeout or dynamic); the firewall's tables "
+                    + "change by reload only");
+        }
+
+        if (!set.TryGetProperty("elem", out JsonElement elements))
+        {
+            return [];
+        }
+
+        // The kernel lists a large hash set wrongly while it still grows the table: some elements twice, others not at all.
+        List<Interval> intervals = ReadElements(elements, type);
+        if (new HashSet<Interval>(intervals).Count != intervals.Count)
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Set,
+                $"the kernel listed set \"{name}\" incompletely; give it \"flags interval\", which large sets need to be "
+                    + "listed reliably");
+        }
+
+        return intervals;
+    }
+
+    private static List<Interval> ReadElements(JsonElement elements, ValueType type)
+    {
+        if (elements.ValueKind != JsonValueKind.Array)
+        {
+            return [ValueReader.ReadInterval(elements, type)];
+        }
+
+        List<Interval> intervals = new(elements.GetArrayLength());
+        foreach (JsonElement element in elements.EnumerateArray())
+        {
+            intervals.Add(ValueReader.ReadInterval(element, type));
+        }
+
+        return intervals;
+    }
+
+    private void CompileInterface(string operation, JsonElement right)
+    {
+        if (_options.PortNames.Count == 0)
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Interface, "the name of the firewall's port is not known, so \"iifname\" cannot be decided");
+        }
+
+        List<string> patterns = [];
+        if (!IsSet(right))
+        {
+            patterns.Add(ReadName(right));
+        }
+        else
+        {
+            JsonElement elements = right.ValueKind == JsonValueKind.Object
+                ? right.GetProperty("set")
+                : ReadNamedInterfaceSet(right.GetString()![1..]);
+            patterns.AddRange(elements.ValueKind == JsonValueKind.Array
+                ? elements.EnumerateArray().Select(ReadName)
+                : [ReadName(elements)]);
+        }
+
+        bool isOurs = patterns.Exists(pattern => _options.PortNames.Any(name => IsMatch(pattern, name)));
+        NeverMatches |= isOurs != ReadEquality(operation);
+    }
+
+    private JsonElement ReadNamedInterfaceSet(string name)
+        => !_ruleset.Sets.TryGetValue($"{_chain.Family} {_chain.Table} {name}", out JsonElement set)
+            ? throw new RuleException(RuleDiagnosticIds.Missing, $"there is no set \"{name}\" in this table")
+            : set.TryGetProperty("elem", out JsonElement elements)
+                ? elements
+                : throw new RuleException(RuleDiagnosticIds.Set, $"set \"{name}\" of interfaces is empty");
+
+    private static string ReadName(JsonElement element)
+        => element.ValueKind == JsonValueKind.String
+            ? element.GetString()!
+            : throw new RuleException(RuleDiagnosticIds.Value, $"{NftRuleset.Shorten(element)} is no interface name");
+
+    /// <summary>
+    /// Interface names as nft compares them: a star at the end stands for any rest, unless a backslash precedes it.
+    /// </summary>
+    private static bool IsMatch(string pattern, string name)
+    {
+        if (pattern.EndsWith("\\*", StringComparison.Ordinal))
+        {
+            return name == pattern[..^2] + "*";
+        }
+
+        return pattern.EndsWith('*') ? name.StartsWith(pattern[..^1], StringComparison.Ordinal) : name == pattern;
+    }
+
+    private void AddInterval(FieldReference field, Interval interval, bool negate)
+    {
+        if (field.Type == ValueType.Ipv6Address)
+        {
+            AddWord(field.Field, Operation.InRange128, _parts.AddRange(interval), 0, negate);
+            return;
+        }
+
+        uint first = (uint)interval.First;
+        uint last = (uint)interval.Last;
+        if (first == last)
+        {
+            AddWord(field.Field, Operation.EqualsMasked, uint.MaxValue, first, negate);
+        }
+        else
+        {
+            AddWord(field.Field, Operation.InRange, first, last, negate);
+        }
+    }
+
+    private void AddSetLookup(FieldReference field, uint set, bool negate)
+        => AddWord(field.Field, _parts.OperationOf(set), set, 0, negate);
+
+    private void AddWord(Field field, Operation operation, uint a, uint b, bool negate)
+        => _code.Add(new Instruction { Operation = operation, Field = field, A = a, B = b, Negate = negate ? (byte)1 : (byte)0 });
+}

@@ -1,0 +1,170 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Text.Json;
+using Sos.Firewall.Tables;
+
+namespace Sos.Firewall.Rules;
+
+/// <summary>
+/// Compiles a ruleset as <c>nft -j list ruleset</c> prints it into a table for the firewall. What cannot be honoured exactly as
+/// nftables would is an error that names the rule: nothing is ever left out.
+/// </summary>
+public static class RulesetCompiler
+{
+    /// <summary>The order in which an arriving packet meets the hooks.</summary>
+    private static readonly string[] Hooks = ["prerouting", "input"];
+
+    /// <summary>Objects that do nothing until a rule refers to them, which is then refused.</summary>
+    private static readonly HashSet<string> InertObjects =
+        ["limit", "quota", "ct helper", "ct timeout", "ct expectation", "synproxy", "secmark", "flowtable"];
+
+    /// <summary>Compiles a ruleset.</summary>
+    /// <param name="json">The listing, UTF-8, at most 2 GiB.</param>
+    /// <param name="options">What the rules do not say.</param>
+    /// <returns>The table, or errors.</returns>
+    public static CompileResult Compile(ReadOnlyMemory<byte> json, CompileOptions options)
+    {
+        List<RuleDiagnostic> diagnostics = [];
+        try
+        {
+            JsonText.EnsureReadable(json.Span);
+            using JsonDocument document = JsonDocument.Parse(json);
+            CompiledTable? table = Compile(NftRuleset.Read(document.RootElement), options, diagnostics);
+            return new CompileResult(table, diagnostics);
+        }
+        catch (JsonException wrong)
+        {
+            diagnostics.Add(Error(RuleDiagnosticIds.NotARuleset, $"the input is no ruleset of nft: {wrong.Message}"));
+        }
+        catch (RuleException refusal)
+        {
+            diagnostics.Add(Error(refusal.Id, refusal.Message));
+        }
+
+        return new CompileResult(null, diagnostics);
+    }
+
+    private static CompiledTable? Compile(NftRuleset ruleset, CompileOptions options, List<RuleDiagnostic> diagnostics)
+    {
+        List<NftChain> baseChains = FindBaseChains(ruleset, diagnostics);
+        TableParts parts = new();
+        ChainCompiler compiler = new(ruleset, options, parts, diagnostics);
+        Dictionary<string, ChainCode> compiled = CompileReachable(ruleset, baseChains, compiler, diagnostics);
+        if (diagnostics.Exists(diagnostic => diagnostic.Severity == RuleSeverity.Error))
+        {
+            return null;
+        }
+
+        (byte[] bytes, int length) = parts.Complete(new ProgramLinker(compiled).Link(baseChains));
+        EnsureValid(bytes, length);
+        return new CompiledTable(bytes, length, parts.Counters, compiler.RuleCount, parts.ElementCount);
+    }
+
+    private static Dictionary<string, ChainCode> CompileReachable(
+        NftRuleset ruleset, List<NftChain> baseChains, ChainCompiler compiler, List<RuleDiagnostic> diagnostics)
+    {
+        Dictionary<string, NftChain> byKey = [];
+        foreach (NftChain chain in ruleset.Chains)
+        {
+            byKey[ProgramLinker.Key(chain)] = chain;
+        }
+
+        Dictionary<string, ChainCode> compiled = [];
+        Queue<NftChain> waiting = new(baseChains);
+        while (waiting.TryDequeue(out NftChain? chain))
+        {
+            string key = ProgramLinker.Key(chain);
+            if (compiled.ContainsKey(key))
+            {
+                continue;
+            }
+
+            ChainCode code = compiler.Compile(chain);
+            compiled.Add(key, code);
+            foreach (string target in code.Targets.Values)
+            {
+                if (byKey.TryGetValue(target, out NftChain? next))
+                {
+                    waiting.Enqueue(next);
+                }
+                else
+                {
+                    diagnostics.Add(Error(RuleDiagnosticIds.Missing, $"there is no chain \"{target}\"", chain.Place));
+                }
+            }
+        }
+
+        return compiled;
+    }
+
+    /// <summary>The base chains that an arriving packet meets, in the order in which it does.</summary>
+    private static List<NftChain> FindBaseChains(NftRuleset ruleset, List<RuleDiagnostic> diagnostics)
+    {
+        foreach ((string kind, string place) in ruleset.Unknown.Where(item => !InertObjects.Contains(item.Kind)))
+        {
+            diagnostics.Add(Error(RuleDiagnosticIds.Statement, $"an object of kind \"{kind}\" is not supported: {place}"));
+        }
+
+        // Of chains with the same priority Linux evaluates the one first that was registered last.
+        List<NftChain> found = [];
+        foreach (NftChain chain in ruleset.Chains)
+        {
+            bool isDormant = ruleset.Tables.TryGetValue($"{chain.Family} {chain.Table}", out bool dormant) && dormant;
+            if (!isDormant && chain.Hook is not null && IsHonoured(chain, diagnostics))
+            {
+                found.Insert(0, chain);
+            }
+        }
+
+        return found.OrderBy(chain => Array.IndexOf(Hooks, chain.Hook)).ThenBy(chain => chain.Priority).ToList();
+    }
+
+    private static bool IsHonoured(NftChain chain, List<RuleDiagnostic> diagnostics)
+    {
+        if (chain.Rules.Count == 0 && !chain.PolicyDrop)
+        {
+            return false; // does nothing, wherever it hangs
+        }
+
+        if (chain.Family is not ("ip" or "ip6" or "inet"))
+        {
+            string hint = chain.Family switch
+            {
+                "netdev" => "move its rules to a prerouting chain of a table of family inet",
+                "bridge" => "the firewall is no bridge",
+                _ => "the firewall filters IPv4 and IPv6; other frames pass or not by its parameter \"non-ip\"",
+            };
+            diagnostics.Add(Error(RuleDiagnosticIds.Family, $"tables of family \"{chain.Family}\" are not supported: "
+                + $"{hint}", chain.Place));
+            return false;
+        }
+
+        if (chain.Type != "filter" || !Hooks.Contains(chain.Hook))
+        {
+            diagnostics.Add(Error(
+                RuleDiagnosticIds.Hook,
+                $"\"type {chain.Type} hook {chain.Hook}\" is not supported: the firewall sees packets as they arrive, and has "
+                + "\"type filter hook prerouting\" and \"input\". Load this chain into nftables on Linux",
+                chain.Place));
+            return false;
+        }
+
+        return true;
+    }
+
+    private static unsafe void EnsureValid(byte[] bytes, int length)
+    {
+        fixed (byte* start = bytes)
+        {
+            if (!FirewallTable.TryOpen(start, (ulong)length, out _))
+            {
+                throw new InvalidOperationException("the compiler made a table that the firewall would refuse: a defect, "
+                    + "please report it");
+            }
+        }
+    }
+
+    private static RuleDiagnostic Error(string id, string message, string place = "")
+        => new(RuleSeverity.Error, id, message, place, null);
+}

@@ -1,0 +1,248 @@
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using Sos.Firewall.Tables;
+using Sos.Sdk.Control;
+
+namespace Sos.Firewall.Rules;
+
+/// <summary>What all chains of a table share: sets, 128-bit ranges, counters; and the bytes of the table as they grow.</summary>
+internal sealed class TableParts
+{
+    /// <summary>Elements that a ruleset may have in all its sets together.</summary>
+    public const int ElementsMax = 4_000_000;
+
+    /// <summary>IPv4 sets of more intervals than this get a trie, whose root alone takes 256 KiB.</summary>
+    private const int SmallSetIntervalsMax = 64;
+
+    private readonly List<SetDescriptor> _sets = [];
+    private readonly Dictionary<uint, List<Interval>> _smallSets = [];
+    private readonly List<Range128> _ranges = [];
+    private readonly List<CompiledCounter> _counters = [];
+    private byte[] _bytes = new byte[4096];
+    private int _length = TableHeader.HeaderSize + FirewallHeader.Size;
+
+    /// <summary>Sets that were compiled already, by name.</summary>
+    public Dictionary<string, uint> NamedSets { get; } = [];
+
+    /// <summary>Counters that were numbered already, by name.</summary>
+    public Dictionary<string, uint> NamedCounters { get; } = [];
+
+    /// <summary>The counters, by number.</summary>
+    public IReadOnlyList<CompiledCounter> Counters => _counters;
+
+    /// <summary>Intervals of all sets.</summary>
+    public int ElementCount { get; private set; }
+
+    /// <summary>Instructions that the classifications so far count for.</summary>
+    public int ClassificationSteps { get; set; }
+
+    /// <summary>Rules that classifiers so far have beyond those of the ruleset, for elements of small sets.</summary>
+    public int AddedFlows { get; set; }
+
+    /// <summary>Numbers a counter.</summary>
+    /// <exception cref="RuleException">There are too many.</exception>
+    public uint AddCounter(CompiledCounter counter)
+    {
+        if (_counters.Count == FirewallHeader.CountersMax)
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Limit,
+                $"there are more than {FirewallHeader.CountersMax} counters; let rules share named counters, or leave some out");
+        }
+
+        _counters.Add(counter);
+        return (uint)(_counters.Count - 1);
+    }
+
+    /// <summary>Adds a 128-bit range.</summary>
+    public uint AddRange(Interval interval)
+    {
+        if (_ranges.Count == FirewallHeader.Ranges128Max)
+        {
+            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.Ranges128Max} IPv6 matches");
+        }
+
+        _ranges.Add(new Range128
+        {
+            First = IntervalSetBuilder.ToAddress(interval.First),
+            Last = IntervalSetBuilder.ToAddress(interval.Last),
+        });
+        return (uint)(_ranges.Count - 1);
+    }
+
+    /// <summary>Adds a set of merged intervals in the form that suits it.</summary>
+    public uint AddSet(List<Interval> merged, ValueType type)
+    {
+        if (_sets.Count == FirewallHeader.SetsMax)
+        {
+            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.SetsMax} sets");
+        }
+
+        ElementCount += merged.Count;
+        if (ElementCount > ElementsMax)
+        {
+            throw new RuleException(RuleDiagnosticIds.Limit, $"the sets have more than {ElementsMax} elements");
+        }
+
+        _sets.Add(type switch
+        {
+            ValueType.Ipv4Address when merged.Count > SmallSetIntervalsMax => AddIpv4Set(merged),
+            ValueType.Ipv4Address or ValueType.Ipv6Address => AddIntervalSet(merged),
+            _ => AddBitmap(merged),
+        });
+        uint number = (uint)(_sets.Count - 1);
+        if (merged.Count <= SmallSetIntervalsMax)
+        {
+            _smallSets.Add(number, merged);
+        }
+
+        return number;
+    }
+
+    /// <summary>The intervals of a set that has but a few; null for any other.</summary>
+    public IReadOnlyList<Interval>? SmallSet(uint set) => _smallSets.GetValueOrDefault(set);
+
+    /// <summary>Adds a classifier; its rules' entries follow when the program is linked.</summary>
+    public uint AddClassifier(ClassifierTree tree)
+    {
+        if (_sets.Count == FirewallHeader.SetsMax)
+        {
+            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.SetsMax} sets");
+        }
+
+        _sets.Add(new SetDescriptor
+        {
+            Kind = SetKind.Classifier,
+            Count = (uint)tree.Nodes.Length,
+            SecondCount = (uint)tree.Blocks.Length,
+            Depth = tree.Depths,
+            Offset = Append<ClassifierNode>(tree.Nodes),
+            SecondOffset = Append<ClassifierBlock>(tree.Blocks),
+        });
+        return (uint)(_sets.Count - 1);
+    }
+
+    /// <summary>The operation that looks a value up in a set.</summary>
+    public Operation OperationOf(uint set) => _sets[(int)set].Kind switch
+    {
+        SetKind.Bitmap => Operation.InBitmap,
+        SetKind.Ipv4 => Operation.InIpv4Set,
+        _ => Operation.InIntervalSet,
+    };
+
+    /// <summary>Adds the program and completes the table.</summary>
+    public (byte[] Bytes, int Length) Complete(LinkedProgram program)
+    {
+        foreach ((uint number, uint[] entries) in program.ClassifierEntries)
+        {
+            _sets[(int)number] = _sets[(int)number] with { ThirdCount = (uint)entries.Length, ThirdOffset = Append<uint>(entries) };
+        }
+
+        FirewallHeader header = new()
+        {
+            InstructionCount = (uint)program.Instructions.Length,
+            InstructionOffset = Append<Instruction>(program.Instructions),
+            BaseChainCount = (uint)program.BaseChains.Length,
+            BaseChainOffset = Append<BaseChain>(program.BaseChains),
+            ChainCount = (uint)program.Chains.Length,
+            ChainOffset = Append<ChainRecord>(program.Chains),
+            SetCount = (uint)_sets.Count,
+            SetOffset = Append<SetDescriptor>(CollectionsMarshal.AsSpan(_sets)),
+            Range128Count = (uint)_ranges.Count,
+            Range128Offset = Append<Range128>(CollectionsMarshal.AsSpan(_ranges)),
+            CounterCount = (uint)_counters.Count,
+            Start = program.Plan.Start,
+            StageCount = (uint)program.Plan.Stages.Length,
+            StageOffset = Append<Stage>(program.Plan.Stages),
+            OutcomeCount = (uint)program.Plan.Outcomes.Length,
+            OutcomeOffset = Append<Outcome>(program.Plan.Outcomes),
+        };
+
+        Align();
+        TableHeader start = new()
+        {
+            Magic = TableHeader.MagicValue,
+            Kind = FirewallHeader.Kind,
+            Version = FirewallHeader.Version,
+            TotalSize = (ulong)_length,
+        };
+        MemoryMarshal.Write(_bytes, in start);
+        MemoryMarshal.Write(_bytes.AsSpan(TableHeader.HeaderSize), in header);
+        return (_bytes, _length);
+    }
+
+    private SetDescriptor AddIpv4Set(List<Interval> merged)
+    {
+        Ipv4SetBuilder builder = new(merged);
+        Ipv4Chunk[] chunks = builder.Chunks;
+        ulong[] leaves = builder.Leaves;
+        return new SetDescriptor
+        {
+            Kind = SetKind.Ipv4,
+            Count = (uint)(chunks.Length / Ipv4Set.ChunksPerNode),
+            SecondCount = (uint)(leaves.Length / Ipv4Set.WordsPerLeaf),
+            Offset = Append<uint>(builder.Root),
+            SecondOffset = Append<Ipv4Chunk>(chunks),
+            ThirdOffset = Append<ulong>(leaves),
+        };
+    }
+
+    private SetDescriptor AddIntervalSet(List<Interval> merged)
+    {
+        IntervalSetBuilder builder = new(merged);
+        return new SetDescriptor
+        {
+            Kind = SetKind.Interval,
+            Count = (uint)builder.Count,
+            SecondCount = (uint)builder.Index.Length,
+            Offset = Append<Address128>(builder.Boundaries),
+            SecondOffset = Append<Address128>(builder.Index),
+        };
+    }
+
+    private SetDescriptor AddBitmap(List<Interval> merged)
+    {
+        int bits = merged.Count == 0 ? 0 : ((int)merged[^1].Last + 64) / 64 * 64;
+        ulong[] words = new ulong[bits / 64];
+        foreach (Interval interval in merged)
+        {
+            for (int value = (int)interval.First; value <= (int)interval.Last; value++)
+            {
+                words[value / 64] |= 1UL << (value & 63);
+            }
+        }
+
+        return new SetDescriptor { Kind = SetKind.Bitmap, Count = (uint)bits, Offset = Append<ulong>(words) };
+    }
+
+    private uint Append<T>(ReadOnlySpan<T> part)
+        where T : unmanaged
+    {
+        Align();
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(part);
+        int offset = _length;
+        Reserve(bytes.Length);
+        bytes.CopyTo(_bytes.AsSpan(offset));
+        return (uint)offset;
+    }
+
+    private void Align()
+        => Reserve((FirewallHeader.Alignment - (_length % FirewallHeader.Alignment)) % FirewallHeader.Alignment);
+
+    private void Reserve(int count)
+    {
+        long needed = (long)_length + count;
+        if ((ulong)needed > FirewallHeader.TableSizeMax)
+        {
+            throw new RuleException(RuleDiagnosticIds.Limit, $"the table is larger than {FirewallHeader.TableSizeMax >> 20} MiB");
+        }
+
+        if (needed > _bytes.Length)
+        {
+            Array.Resize(ref _bytes, (int)Math.Min((long)FirewallHeader.TableSizeMax, Math.Max(needed, _bytes.Length * 2L)));
+        }
+
+        _length = (int)needed;
+    }
+}

@@ -1,0 +1,38 @@
+namespace Sos.Firewall.Rules;
+
+/// <summary>How a field's values are written.</summary>
+internal enum ValueType
+{
+    /// <summary>IPv4 addresses and prefixes.</summary>
+    Ipv4Address,
+
+    /// <summary>IPv6 addresses and prefixes.</summary>
+    Ipv6Address,
+
+    /// <summary>Ports.</summary>
+    Service,
+
+    /// <summary>Transport protocols.</summary>
+    Protocol,
+
+    /// <summary>ICMP message types.</summary>
+    IcmpType,
+
+    /// <summary>ICMPv6 message types.</summary>
+    Icmpv6Type,
+
+    /// <summary>ICMP message codes.</summary>
+    IcmpCode,
+
+    /// <summary>TCP flags.</summary>
+    TcpFlags,
+
+    /// <summary>"ipv4" and "ipv6".</summary>
+    NetworkFamily,
+
+    /// <summary>EtherTypes.</summary>
+    EtherType,
+
+    /// <summary>Plain numbers.</summary>
+    Number,
+}

@@ -1,0 +1,306 @@
+using System;
+using System.Runtime.CompilerServices;
+using Sos.Firewall.Tables;
+using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
+using Sos.Sdk.Services;
+using Sos.Sdk.Tables;
+using Sos.Sdk.Wire;
+
+namespace Sos.Firewall;
+
+/// <summary>
+/// The firewall between two ports: what arrives at the card goes through the rules to the host, what the host sends goes to the
+/// card as it is.
+/// </summary>
+/// <typeparam name="TNic">The card's port.</typeparam>
+/// <typeparam name="THost">The host's port.</typeparam>
+public struct Firewall<TNic, THost>
+    where TNic : unmanaged, IPort
+    where THost : unmanaged, IPort
+{
+    /// <summary>Position of a packet that the stages did not see.</summary>
+    private const uint NotPlain = 0xffff_fffe;
+
+    /// <summary>Position of a packet that is dropped and counted.</summary>
+    private const uint Counted = 0xffff_ffff;
+
+    private TNic _nic;
+    private THost _host;
+    private PacketPool _pool;
+    private TableSwap<FirewallTable> _tables;
+    private FirewallSettings _settings;
+    private FirewallCounters _counters;
+    private RuleCounters _ruleCounters;
+    private Burst _received;
+    private Burst _passed;
+    private BurstScratch _scratch;
+    private PacketKey _key;
+
+    private enum Decision : byte
+    {
+        Drop,
+        Pass,
+        Evaluate,
+    }
+
+    /// <summary>Takes ports and counters.</summary>
+    /// <param name="setup">The service's setup.</param>
+    /// <param name="settings">Its parameters.</param>
+    /// <param name="nic">The card's port, started.</param>
+    /// <param name="host">The host's port.</param>
+    /// <param name="pool">The buffers of both.</param>
+    public void Initialize(ref ServiceSetup setup, FirewallSettings settings, TNic nic, THost host, PacketPool pool)
+    {
+        _nic = nic;
+        _host = host;
+        _pool = pool;
+        _settings = settings;
+        _counters = new FirewallCounters(setup.Statistics);
+        _ruleCounters = new RuleCounters(setup.Statistics);
+        _tables = new TableSwap<FirewallTable>(setup.Tables);
+    }
+
+    /// <summary>Moves one burst in each direction.</summary>
+    public void Poll()
+    {
+        PollTables();
+        if (_nic.Receive(ref _received) > 0)
+        {
+            Filter();
+        }
+
+        if (_host.Receive(ref _received) > 0)
+        {
+            int count = _received.Count;
+            int sent = _nic.Transmit(ref _received);
+            _counters.Sent.Add(sent);
+            _counters.SendDropped.Add(count - sent);
+        }
+    }
+
+    private void PollTables()
+    {
+        if (_tables.Poll())
+        {
+            _ruleCounters.Reset();
+            _counters.TableGeneration.Set(_tables.Generation);
+        }
+
+        if (_tables.Refused != _counters.TablesRefused.Value)
+        {
+            _counters.TablesRefused.Set(_tables.Refused);
+        }
+    }
+
+    /// <summary>Decides on the received burst, stage by stage, so that the memory reads of its packets overlap.</summary>
+    private void Filter()
+    {
+        Span<PacketBuffer> buffers = _received.Buffers;
+        _counters.Received.Add(buffers.Length);
+        if (!_tables.IsLoaded)
+        {
+            _counters.DroppedNoTable.Add(buffers.Length);
+            _pool.Free(ref _received);
+            return;
+        }
+
+        ref readonly FirewallTable table = ref _tables.Current;
+        int plainCount = ReadKeys(buffers);
+        Span<uint> positions = _scratch.Positions;
+        BurstEvaluator.Run(in table, plainCount, in _ruleCounters, ref _scratch);
+        if (plainCount != buffers.Length)
+        {
+            Spread(positions, _scratch.Places[..plainCount], buffers.Length);
+        }
+
+        Sort(in table, buffers, positions);
+        _received.Clear();
+        PassOn();
+    }
+
+    /// <summary>Reads the keys of the plain packets, close together.</summary>
+    /// <returns>How many there are.</returns>
+    private int ReadKeys(ReadOnlySpan<PacketBuffer> buffers)
+    {
+        Span<FlowKey> keys = _scratch.AllKeys[..buffers.Length];
+        Span<uint> lengths = _scratch.AllLengths[..buffers.Length];
+        bool allPlain = true;
+        for (int i = 0; i < buffers.Length; i++)
+        {
+            allPlain &= FlowKeyReader.TryRead(buffers[i].Frame, ref keys[i], out lengths[i]);
+        }
+
+        return allPlain ? buffers.Length : ReadKeysOfSome(buffers);
+    }
+
+    private int ReadKeysOfSome(ReadOnlySpan<PacketBuffer> buffers)
+    {
+        Span<FlowKey> keys = _scratch.AllKeys;
+        Span<uint> lengths = _scratch.AllLengths;
+        Span<byte> places = _scratch.Places;
+        int plainCount = 0;
+        for (int i = 0; i < buffers.Length; i++)
+        {
+            // What is not plain leaves its place to the next packet.
+            bool isPlain = FlowKeyReader.TryRead(buffers[i].Frame, ref keys[plainCount], out lengths[plainCount]);
+            places[plainCount] = (byte)i;
+            plainCount += isPlain ? 1 : 0;
+        }
+
+        return plainCount;
+    }
+
+    /// <summary>Moves each position to its packet's place in the burst; the places between are marked.</summary>
+    private static void Spread(Span<uint> positions, ReadOnlySpan<byte> places, int count)
+    {
+        int plain = places.Length - 1;
+        for (int i = count - 1; i >= 0; i--)
+        {
+            bool isPlain = plain >= 0 && places[plain] == i;
+            positions[i] = isPlain ? positions[plain] : NotPlain;
+            plain -= isPlain ? 1 : 0;
+        }
+    }
+
+    /// <summary>Parts those that pass from those that do not, in order, and without a branch that depends on the stages' verdict.</summary>
+    private void Sort(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers, Span<uint> positions)
+    {
+        positions = positions[..buffers.Length];
+        uint furthest = 0;
+        foreach (uint position in positions)
+        {
+            furthest = Math.Max(furthest, position - Outcome.Pass);
+        }
+
+        int judgedCount = furthest > Outcome.DropByPolicy - Outcome.Pass ? JudgeOpen(in table, buffers, positions) : 0;
+        Span<PacketBuffer> passing = _scratch.Passing;
+        Span<PacketBuffer> dropped = _scratch.Dropped;
+        int passingCount = 0;
+        int ruleCount = 0;
+        for (int i = 0; i < positions.Length; i++)
+        {
+            PacketBuffer buffer = buffers[i];
+            passing[passingCount & (Burst.Capacity - 1)] = buffer;
+            dropped[(i - passingCount) & (Burst.Capacity - 1)] = buffer;
+            passingCount += positions[i] == Outcome.Pass ? 1 : 0;
+            ruleCount += positions[i] == Outcome.DropByRule ? 1 : 0;
+        }
+
+        int droppedCount = buffers.Length - passingCount;
+        _counters.DroppedByRule.Add(ruleCount);
+        _counters.DroppedByPolicy.Add(droppedCount - ruleCount - judgedCount);
+        _pool.Free(dropped[..droppedCount]);
+        _passed.Add(passing[..passingCount]);
+    }
+
+    /// <summary>
+    /// Judges in full those packets that are not plain, or that the stages did not decide: what follows may look at any field.
+    /// </summary>
+    /// <returns>How many it dropped, and counted.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private int JudgeOpen(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers, Span<uint> positions)
+    {
+        int droppedCount = 0;
+        for (int i = 0; i < positions.Length; i++)
+        {
+            if (positions[i] - Outcome.Pass > Outcome.DropByPolicy - Outcome.Pass)
+            {
+                bool passed = Judge(in table, buffers[i].Frame, positions[i]) == Decision.Pass;
+                positions[i] = passed ? Outcome.Pass : Counted;
+                droppedCount += passed ? 0 : 1;
+            }
+        }
+
+        return droppedCount;
+    }
+
+    /// <summary>Reads all headers and lets the rules decide, from the first or from a position on.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private Decision Judge(in FirewallTable table, ReadOnlySpan<byte> frame, uint position)
+    {
+        _key.Clear();
+        Decision decision = Classify(frame, ref _key);
+        if (decision != Decision.Evaluate)
+        {
+            return decision;
+        }
+
+        return Count(position == NotPlain
+            ? RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters)
+            : RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, position));
+    }
+
+    private void PassOn()
+    {
+        int count = _passed.Count;
+        if (count == 0)
+        {
+            return;
+        }
+
+        int passed = _host.Transmit(ref _passed);
+        _counters.Passed.Add(passed);
+        _counters.DroppedHostFull.Add(count - passed);
+    }
+
+    private readonly Decision Count(Verdict verdict)
+    {
+        switch (verdict)
+        {
+            case Verdict.Pass:
+                return Decision.Pass;
+            case Verdict.DropByRule:
+                _counters.DroppedByRule.Increment();
+                return Decision.Drop;
+            default:
+                _counters.DroppedByPolicy.Increment();
+                return Decision.Drop;
+        }
+    }
+
+    /// <summary>What is decided before the rules: malformed frames, what is no IP, tags and fragments.</summary>
+    private readonly Decision Classify(ReadOnlySpan<byte> frame, ref PacketKey key)
+    {
+        MalformedReason reason = FrameParser.Parse(frame, out ParsedFrame parsed);
+        if (reason != MalformedReason.None)
+        {
+            _counters.CountMalformed(reason);
+            return Decision.Drop;
+        }
+
+        if (parsed.VlanTagCount != 0 && _settings.Vlan != FramePolicy.Evaluate)
+        {
+            return Apply(_settings.Vlan, _counters.DroppedVlan);
+        }
+
+        if (parsed.IpVersion == 0)
+        {
+            _counters.NonIp.Increment();
+            return Apply(_settings.NonIp, _counters.DroppedNonIp);
+        }
+
+        if (parsed.Fragment.IsFragment)
+        {
+            _counters.Fragments.Increment();
+            if (_settings.Fragments != FramePolicy.Evaluate)
+            {
+                return Apply(_settings.Fragments, _counters.DroppedFragments);
+            }
+        }
+
+        PacketKeyReader.Read(frame, in parsed, ref key);
+        return Decision.Evaluate;
+    }
+
+    private static Decision Apply(FramePolicy policy, Sos.Sdk.Statistics.Counter dropped)
+    {
+        if (policy == FramePolicy.Accept)
+        {
+            return Decision.Pass;
+        }
+
+        dropped.Increment();
+        return Decision.Drop;
+    }
+}

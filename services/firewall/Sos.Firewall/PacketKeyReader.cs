@@ -1,0 +1,116 @@
+using System;
+using System.Buffers.Binary;
+using Sos.Firewall.Tables;
+using Sos.Sdk.Wire;
+
+namespace Sos.Firewall;
+
+/// <summary>
+/// Fills a <see cref="PacketKey"/> with what nftables would read from the same packet. Beyond the checked headers of
+/// <see cref="ParsedFrame"/>, nftables reads plain bytes at the transport header, whatever the protocol; so does this.
+/// </summary>
+public static class PacketKeyReader
+{
+    private const int TcpFlagsOffset = 13;
+    private const uint FamilyIpv4 = 2;
+    private const uint FamilyIpv6 = 10;
+
+    /// <summary>Reads the key of a well-formed IP packet.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="parsed">What <see cref="FrameParser"/> made of it.</param>
+    /// <param name="key">The key.</param>
+    public static void Read(ReadOnlySpan<byte> frame, in ParsedFrame parsed, ref PacketKey key)
+    {
+        key.Clear();
+        ReadOnlySpan<byte> packet = frame[parsed.NetworkOffset..parsed.PacketEnd];
+        key.Length = (uint)packet.Length;
+        key.Set(Field.EtherType, (uint)parsed.EtherType);
+        if (parsed.IpVersion == 4)
+        {
+            ReadIpv4(packet, in parsed, ref key);
+        }
+        else
+        {
+            ReadIpv6(packet, in parsed, ref key);
+        }
+    }
+
+    // nft_set_pktinfo_ipv4: the protocol is that of the header, also for fragments and AH.
+    private static void ReadIpv4(ReadOnlySpan<byte> packet, in ParsedFrame parsed, ref PacketKey key)
+    {
+        key.Families = BaseChain.Ipv4;
+        key.Set(Field.NetworkFamily, FamilyIpv4);
+        key.Set(Field.TransportProtocol, packet[9]);
+        key.Set(Field.Ipv4Protocol, packet[9]);
+        key.Set(Field.Ipv4FragmentOffset, BinaryPrimitives.ReadUInt16BigEndian(packet[6..]));
+        key.Set(Field.Ipv4Source, parsed.SourceIpv4);
+        key.Set(Field.Ipv4Destination, parsed.DestinationIpv4);
+        if (!parsed.Fragment.IsLater)
+        {
+            ReadTransport(packet[(parsed.TransportOffset - parsed.NetworkOffset)..], ref key);
+        }
+    }
+
+    private static void ReadIpv6(ReadOnlySpan<byte> packet, in ParsedFrame parsed, ref PacketKey key)
+    {
+        key.Families = BaseChain.Ipv6;
+        key.Set(Field.NetworkFamily, FamilyIpv6);
+        key.Set(Field.Ipv6NextHeader, packet[6]);
+        key.SetIpv6Addresses(
+            new Address128(parsed.Source.High, parsed.Source.Low),
+            new Address128(parsed.Destination.High, parsed.Destination.Low));
+
+        int offset = Ipv6Header.Size;
+        IpProtocol next = (IpProtocol)packet[6];
+        bool isLater = false;
+        while (IsSkipped(next) && !isLater)
+        {
+            // The parser has checked that each header is whole; a first fragment can still end the packet.
+            ReadOnlySpan<byte> header = packet[offset..];
+            isLater = next == IpProtocol.Fragment && (BinaryPrimitives.ReadUInt16BigEndian(header[2..]) & 0xfff8) != 0;
+            int length = next == IpProtocol.Fragment ? 8 : (header[1] + 1) * 8;
+            next = (IpProtocol)header[0];
+            offset += length;
+        }
+
+        // ipv6_find_hdr gives up on a later fragment whose data starts with another extension header.
+        if (isLater && (IsSkipped(next) || next == IpProtocol.Authentication))
+        {
+            return;
+        }
+
+        key.Set(Field.TransportProtocol, (uint)next);
+        if (!isLater)
+        {
+            ReadTransport(packet[offset..], ref key);
+        }
+    }
+
+    /// <summary>Whether nftables looks behind that header (ipv6_find_hdr with IP6_FH_F_AUTH: it stops at AH).</summary>
+    private static bool IsSkipped(IpProtocol protocol)
+        => protocol is IpProtocol.HopByHop or IpProtocol.Routing or IpProtocol.Fragment or IpProtocol.DestinationOptions;
+
+    private static void ReadTransport(ReadOnlySpan<byte> transport, ref PacketKey key)
+    {
+        if (transport.Length >= 1)
+        {
+            key.Set(Field.IcmpType, transport[0]);
+        }
+
+        if (transport.Length >= 2)
+        {
+            key.Set(Field.IcmpCode, transport[1]);
+            key.Set(Field.SourcePort, BinaryPrimitives.ReadUInt16BigEndian(transport));
+        }
+
+        if (transport.Length >= 4)
+        {
+            key.Set(Field.DestinationPort, BinaryPrimitives.ReadUInt16BigEndian(transport[2..]));
+        }
+
+        if (transport.Length > TcpFlagsOffset)
+        {
+            key.Set(Field.TcpFlags, transport[TcpFlagsOffset]);
+        }
+    }
+}

@@ -1,0 +1,148 @@
+using System;
+using System.Runtime.CompilerServices;
+using Sos.Firewall.Tables;
+using Sos.Sdk.Memory;
+
+namespace Sos.Firewall;
+
+/// <summary>Walks a packet through the rules of a table.</summary>
+public static class RuleEvaluator
+{
+    /// <summary>The verdict on a packet.</summary>
+    /// <param name="table">A valid table.</param>
+    /// <param name="key">The packet.</param>
+    /// <param name="counters">Where rules with counters add it up.</param>
+    public static Verdict Evaluate(in FirewallTable table, in PacketKey key, in RuleCounters counters)
+        => WalkOn(in table, in key, in counters, 0, isUnderWay: false, 0);
+
+    /// <summary>The verdict on a packet that stands at a position in a base chain.</summary>
+    /// <param name="table">A valid table.</param>
+    /// <param name="key">The packet.</param>
+    /// <param name="counters">Where rules with counters add it up.</param>
+    /// <param name="position">A position that names an instruction: see <see cref="Outcome.Position"/>.</param>
+    public static Verdict Evaluate(in FirewallTable table, in PacketKey key, in RuleCounters counters, uint position)
+        => WalkOn(
+            in table, in key, in counters, Outcome.BaseChainOf(position), isUnderWay: true, Outcome.InstructionOf(position));
+
+    [SkipLocalsInit]
+    private static Verdict WalkOn(
+        in FirewallTable table, in PacketKey key, in RuleCounters counters, uint firstChain, bool isUnderWay, uint at)
+    {
+        Span<uint> returns = stackalloc uint[FirewallHeader.JumpDepthMax];
+        MemoryBlock<BaseChain> baseChains = table.BaseChains;
+        for (uint i = firstChain; i < (uint)baseChains.Length; i++)
+        {
+            ref readonly BaseChain chain = ref baseChains[i];
+            if ((chain.Families & key.Families) == 0)
+            {
+                continue;
+            }
+
+            Operation end = Walk(in table, isUnderWay ? at : chain.Entry, in key, in counters, returns);
+            isUnderWay = false;
+            if (end == Operation.Drop)
+            {
+                return Verdict.DropByRule;
+            }
+
+            if (end == Operation.Return && chain.PolicyDrop != 0)
+            {
+                return Verdict.DropByPolicy;
+            }
+        }
+
+        return Verdict.Pass;
+    }
+
+    /// <summary>
+    /// Walks one base chain to its end: <see cref="Operation.Accept"/>, <see cref="Operation.Drop"/>, or a return from it.
+    /// </summary>
+    private static Operation Walk(
+        in FirewallTable table, uint entry, in PacketKey key, in RuleCounters counters, Span<uint> returns)
+    {
+        MemoryBlock<Instruction> instructions = table.Instructions;
+        int depth = 0;
+        uint at = entry;
+        while (true)
+        {
+            ref readonly Instruction instruction = ref instructions[at];
+            switch (instruction.Operation)
+            {
+                case Operation.Return:
+                    if (depth == 0)
+                    {
+                        return Operation.Return;
+                    }
+
+                    at = returns[--depth];
+                    break;
+                case Operation.Accept:
+                case Operation.Drop:
+                    return instruction.Operation;
+                case Operation.Jump:
+                    returns[depth++] = instruction.Next;
+                    at = instruction.A;
+                    break;
+                case Operation.Goto:
+                    at = instruction.A;
+                    break;
+                case Operation.Count:
+                    counters.Count(instruction.A, key.Length);
+                    at++;
+                    break;
+                case Operation.Classify:
+                    at = Classify(in table, in instruction, in key);
+                    break;
+                default:
+                    at = Matches(in table, in instruction, in key) ? at + 1 : instruction.Next;
+                    break;
+            }
+        }
+    }
+
+    private static uint Classify(in FirewallTable table, in Instruction instruction, in PacketKey key)
+    {
+        FlowKey flow = FlowKey.Of(in key);
+        Classifier classifier = table.Classifier(in table.Sets[instruction.A]);
+        uint rule = classifier.Find(in flow, instruction.B);
+        return rule < (uint)classifier.Entries.Length ? classifier.Entries[(int)rule] : instruction.Next;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool Matches(in FirewallTable table, in Instruction instruction, in PacketKey key)
+    {
+        Field field = instruction.Field;
+        if (!key.Has(field))
+        {
+            return false; // NFT_BREAK: also for "!="
+        }
+
+        bool isMatch = instruction.Operation switch
+        {
+            Operation.EqualsMasked => (key.Value(field) & instruction.A) == instruction.B,
+            Operation.InRange => key.Value(field) - instruction.A <= instruction.B - instruction.A,
+            Operation.InBitmap => InBitmap(table.BitmapWords(in table.Sets[instruction.A]), key.Value(field)),
+            Operation.InIpv4Set => table.Ipv4(in table.Sets[instruction.A]).Contains(key.Value(field)),
+            Operation.InIntervalSet => table.Interval(in table.Sets[instruction.A]).Contains(Address(in key, field)),
+            _ => InRange128(in table.Ranges128[instruction.A], Address(in key, field)),
+        };
+        return isMatch != (instruction.Negate != 0);
+    }
+
+    private static Address128 Address(in PacketKey key, Field field)
+        => field switch
+        {
+            Field.Ipv6Source => key.Ipv6Source,
+            Field.Ipv6Destination => key.Ipv6Destination,
+            _ => new Address128(0, key.Value(field)),
+        };
+
+    private static bool InRange128(in Range128 range, Address128 address)
+        => range.First.IsAtMost(address) && address.IsAtMost(range.Last);
+
+    private static bool InBitmap(ReadOnlySpan<ulong> words, uint value)
+    {
+        uint word = value / 64;
+        return word < (uint)words.Length && ((words[(int)word] >> (int)(value & 63)) & 1) != 0;
+    }
+}

@@ -1,0 +1,26 @@
+using System.Runtime.InteropServices;
+
+namespace Sos.Firewall.Tables;
+
+/// <summary>A base chain: where a packet enters the rules.</summary>
+[StructLayout(LayoutKind.Sequential, Size = Size)]
+public struct BaseChain
+{
+    /// <summary>Bytes of a base chain.</summary>
+    public const int Size = 16;
+
+    /// <summary>Set in <see cref="Families"/> for IPv4.</summary>
+    public const byte Ipv4 = 1;
+
+    /// <summary>Set in <see cref="Families"/> for IPv6.</summary>
+    public const byte Ipv6 = 2;
+
+    /// <summary>Index of its first instruction.</summary>
+    public uint Entry;
+
+    /// <summary>Whose packets it sees.</summary>
+    public byte Families;
+
+    /// <summary>1 if its policy is to drop.</summary>
+    public byte PolicyDrop;
+}

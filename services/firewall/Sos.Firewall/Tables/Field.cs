@@ -1,0 +1,55 @@
+namespace Sos.Firewall.Tables;
+
+/// <summary>
+/// What a rule can look at. A field that a packet does not have makes the rule not match, as a failed load does in nftables
+/// (NFT_BREAK), whatever the operator.
+/// </summary>
+public enum Field : byte
+{
+    /// <summary>2 for IPv4, 10 for IPv6 (<c>meta nfproto</c>). Every packet has it.</summary>
+    NetworkFamily = 0,
+
+    /// <summary>The EtherType behind VLAN tags (<c>ether type</c>, <c>meta protocol</c>). Every packet has it.</summary>
+    EtherType = 1,
+
+    /// <summary>The transport protocol behind IPv6 extension headers (<c>meta l4proto</c>).</summary>
+    TransportProtocol = 2,
+
+    /// <summary>The protocol byte of the IPv4 header (<c>ip protocol</c>).</summary>
+    Ipv4Protocol = 3,
+
+    /// <summary>The first next-header byte of the IPv6 header (<c>ip6 nexthdr</c>).</summary>
+    Ipv6NextHeader = 4,
+
+    /// <summary>The flags and fragment offset of the IPv4 header, 16 bits (<c>ip frag-off</c>).</summary>
+    Ipv4FragmentOffset = 5,
+
+    /// <summary>IPv4 source address, host byte order.</summary>
+    Ipv4Source = 6,
+
+    /// <summary>IPv4 destination address, host byte order.</summary>
+    Ipv4Destination = 7,
+
+    /// <summary>First 16 bits of the transport header.</summary>
+    SourcePort = 8,
+
+    /// <summary>Second 16 bits of the transport header.</summary>
+    DestinationPort = 9,
+
+    /// <summary>First byte of the transport header: the type of an ICMP message.</summary>
+    IcmpType = 10,
+
+    /// <summary>Second byte of the transport header: the code of an ICMP message.</summary>
+    IcmpCode = 11,
+
+    /// <summary>Byte 13 of the transport header: the flags of a TCP segment.</summary>
+    TcpFlags = 12,
+
+    /// <summary>
+    /// IPv6 source address, 128 bits: only for <see cref="Operation.InRange128"/> and <see cref="Operation.InIntervalSet"/>.
+    /// </summary>
+    Ipv6Source = 13,
+
+    /// <summary>IPv6 destination address, 128 bits: as <see cref="Ipv6Source"/>.</summary>
+    Ipv6Destination = 14,
+}

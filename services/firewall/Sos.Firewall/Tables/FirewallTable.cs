@@ -1,0 +1,89 @@
+using System;
+using Sos.Sdk.Control;
+using Sos.Sdk.Memory;
+using Sos.Sdk.Tables;
+
+namespace Sos.Firewall.Tables;
+
+/// <summary>A view of a table that <see cref="TableValidator"/> has found valid.</summary>
+public unsafe struct FirewallTable : ITable<FirewallTable>
+{
+    private byte* _bytes;
+    private FirewallHeader _header;
+
+    /// <inheritdoc/>
+    public static uint Kind => FirewallHeader.Kind;
+
+    /// <inheritdoc/>
+    public static uint Version => FirewallHeader.Version;
+
+    /// <summary>The program.</summary>
+    public readonly MemoryBlock<Instruction> Instructions
+        => Part<Instruction>(_header.InstructionOffset, _header.InstructionCount);
+
+    /// <summary>The base chains, in the order of their evaluation.</summary>
+    public readonly MemoryBlock<BaseChain> BaseChains => Part<BaseChain>(_header.BaseChainOffset, _header.BaseChainCount);
+
+    /// <summary>All chains.</summary>
+    public readonly MemoryBlock<ChainRecord> Chains => Part<ChainRecord>(_header.ChainOffset, _header.ChainCount);
+
+    /// <summary>The sets.</summary>
+    public readonly MemoryBlock<SetDescriptor> Sets => Part<SetDescriptor>(_header.SetOffset, _header.SetCount);
+
+    /// <summary>The 128-bit ranges.</summary>
+    public readonly MemoryBlock<Range128> Ranges128 => Part<Range128>(_header.Range128Offset, _header.Range128Count);
+
+    /// <summary>Counters that the program counts in.</summary>
+    public readonly int CounterCount => (int)_header.CounterCount;
+
+    /// <summary>Where plain IPv4 packets start.</summary>
+    public readonly uint Start => _header.Start;
+
+    /// <summary>The stages.</summary>
+    public readonly MemoryBlock<Stage> Stages => Part<Stage>(_header.StageOffset, _header.StageCount);
+
+    /// <summary>The outcomes of all stages.</summary>
+    public readonly MemoryBlock<Outcome> Outcomes => Part<Outcome>(_header.OutcomeOffset, _header.OutcomeCount);
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// The time grows with the program, up to <see cref="FirewallHeader.InstructionsMax"/>, but not with the sets.
+    /// </remarks>
+    public static bool TryOpen(byte* bytes, ulong size, out FirewallTable table)
+    {
+        table = default;
+        if (size < TableHeader.HeaderSize + FirewallHeader.Size || size > FirewallHeader.TableSizeMax)
+        {
+            return false;
+        }
+
+        table._bytes = bytes;
+        table._header = *(FirewallHeader*)(bytes + TableHeader.HeaderSize);
+        return TableValidator.AreBoundsValid(in table._header, size) && TableValidator.IsValid(in table, size);
+    }
+
+    /// <summary>A bitmap set's words.</summary>
+    public readonly ReadOnlySpan<ulong> BitmapWords(in SetDescriptor set) => new(_bytes + set.Offset, (int)(set.Count / 64));
+
+    /// <summary>An IPv4 set.</summary>
+    public readonly Ipv4Set Ipv4(in SetDescriptor set) => new(
+        new(_bytes + set.Offset, Ipv4Set.RootLength),
+        new(_bytes + set.SecondOffset, (int)set.Count * Ipv4Set.ChunksPerNode),
+        new(_bytes + set.ThirdOffset, (int)set.SecondCount * Ipv4Set.WordsPerLeaf));
+
+    /// <summary>An interval set.</summary>
+    public readonly IntervalSet Interval(in SetDescriptor set) => new(
+        new(_bytes + set.Offset, IntervalSet.Blocks((int)set.Count) * IntervalSet.BlockLength),
+        (int)set.Count,
+        new(_bytes + set.SecondOffset, (int)set.SecondCount));
+
+    /// <summary>A classifier.</summary>
+    public readonly Classifier Classifier(in SetDescriptor set) => new(
+        new(_bytes + set.Offset, (int)set.Count),
+        new(_bytes + set.SecondOffset, (int)set.SecondCount),
+        new(_bytes + set.ThirdOffset, (int)set.ThirdCount),
+        set.Depth);
+
+    private readonly MemoryBlock<T> Part<T>(uint offset, uint count)
+        where T : unmanaged => new((T*)(_bytes + offset), (int)count);
+}

@@ -1,0 +1,47 @@
+namespace Sos.Firewall.Tables;
+
+/// <summary>What an <see cref="Instruction"/> does.</summary>
+public enum Operation : byte
+{
+    /// <summary>End of a chain: back to the caller, or the policy of the base chain.</summary>
+    Return = 0,
+
+    /// <summary>Ends this base chain; the next one goes on.</summary>
+    Accept = 1,
+
+    /// <summary>Drops the packet for good.</summary>
+    Drop = 2,
+
+    /// <summary>Goes on at <see cref="Instruction.A"/>; a return comes back to <see cref="Instruction.Next"/>.</summary>
+    Jump = 3,
+
+    /// <summary>Goes on at <see cref="Instruction.A"/> for good.</summary>
+    Goto = 4,
+
+    /// <summary>Adds the packet to the counter numbered <see cref="Instruction.A"/>.</summary>
+    Count = 5,
+
+    /// <summary>Matches if field &amp; <see cref="Instruction.A"/> is <see cref="Instruction.B"/>.</summary>
+    EqualsMasked = 6,
+
+    /// <summary>Matches if the field is <see cref="Instruction.A"/> to <see cref="Instruction.B"/>, both included.</summary>
+    InRange = 7,
+
+    /// <summary>Matches if bit number field is set in the bitmap set numbered <see cref="Instruction.A"/>.</summary>
+    InBitmap = 8,
+
+    /// <summary>Matches if the field is in the IPv4 set numbered <see cref="Instruction.A"/>.</summary>
+    InIpv4Set = 9,
+
+    /// <summary>Matches if the field (of 32 or 128 bits) is in the interval set numbered <see cref="Instruction.A"/>.</summary>
+    InIntervalSet = 10,
+
+    /// <summary>Matches if the field is in the range of 128 bits numbered <see cref="Instruction.A"/>.</summary>
+    InRange128 = 11,
+
+    /// <summary>
+    /// Goes on at the first rule that matches in the classifier numbered <see cref="Instruction.A"/>, from its rule number
+    /// <see cref="Instruction.B"/> on; if there is none, at <see cref="Instruction.Next"/>.
+    /// </summary>
+    Classify = 12,
+}

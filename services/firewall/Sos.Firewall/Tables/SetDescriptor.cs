@@ -1,0 +1,60 @@
+using System.Runtime.InteropServices;
+
+namespace Sos.Firewall.Tables;
+
+/// <summary>Where a set lies in a table. What the fields mean depends on <see cref="Kind"/>.</summary>
+[StructLayout(LayoutKind.Sequential, Size = Size)]
+public struct SetDescriptor
+{
+    /// <summary>Bytes of a descriptor.</summary>
+    public const int Size = 32;
+
+    /// <summary>How the set is stored.</summary>
+    public SetKind Kind;
+
+    /// <summary>
+    /// <see cref="SetKind.Bitmap"/>: bits, a multiple of 64. <see cref="SetKind.Ipv4"/>: nodes.
+    /// <see cref="SetKind.Interval"/>: boundaries. <see cref="SetKind.Classifier"/>: nodes.
+    /// </summary>
+    public uint Count;
+
+    /// <summary>Offset of the bits, of the root, of the boundaries, or of a classifier's nodes.</summary>
+    public uint Offset;
+
+    /// <summary>
+    /// <see cref="SetKind.Ipv4"/>: offset of the nodes. <see cref="SetKind.Interval"/>: offset of the index.
+    /// <see cref="SetKind.Classifier"/>: offset of the blocks.
+    /// </summary>
+    public uint SecondOffset;
+
+    /// <summary>
+    /// <see cref="SetKind.Ipv4"/>: leaves. <see cref="SetKind.Interval"/>: keys in the index.
+    /// <see cref="SetKind.Classifier"/>: blocks.
+    /// </summary>
+    public uint SecondCount;
+
+    /// <summary><see cref="SetKind.Ipv4"/>: offset of the leaves. <see cref="SetKind.Classifier"/>: offset of the rules' entries.</summary>
+    public uint ThirdOffset;
+
+    /// <summary><see cref="SetKind.Classifier"/>: rules.</summary>
+    public uint ThirdCount;
+
+    /// <summary><see cref="SetKind.Classifier"/>: see <see cref="Tables.Classifier.Depths"/>.</summary>
+    public uint Depth;
+}
+
+/// <summary>How a set is stored.</summary>
+public enum SetKind : uint
+{
+    /// <summary>One bit for each value.</summary>
+    Bitmap = 1,
+
+    /// <summary>See <see cref="Tables.Ipv4Set"/>.</summary>
+    Ipv4 = 2,
+
+    /// <summary>See <see cref="Tables.IntervalSet"/>.</summary>
+    Interval = 3,
+
+    /// <summary>See <see cref="Tables.Classifier"/>: no set of values, but rules.</summary>
+    Classifier = 4,
+}

@@ -1,0 +1,258 @@
+using System;
+using Sos.Sdk.Memory;
+
+namespace Sos.Firewall.Tables;
+
+/// <summary>
+/// Proves, before a table is used, that evaluating any packet with it stays within the table and ends in time.
+/// </summary>
+public static class TableValidator
+{
+    /// <summary>Whether every part that the header names lies within the table.</summary>
+    public static bool AreBoundsValid(in FirewallHeader header, ulong size)
+        => header.InstructionCount is > 0 and <= FirewallHeader.InstructionsMax
+        && header.BaseChainCount <= FirewallHeader.BaseChainsMax
+        && header.ChainCount is > 0 and <= FirewallHeader.ChainsMax
+        && header.SetCount <= FirewallHeader.SetsMax
+        && header.Range128Count <= FirewallHeader.Ranges128Max
+        && header.CounterCount <= FirewallHeader.CountersMax
+        && header.StageCount <= FirewallHeader.StagesMax
+        && header.OutcomeCount <= FirewallHeader.OutcomesMax
+        && IsWithin(header.InstructionOffset, header.InstructionCount, Instruction.Size, size)
+        && IsWithin(header.BaseChainOffset, header.BaseChainCount, BaseChain.Size, size)
+        && IsWithin(header.ChainOffset, header.ChainCount, ChainRecord.Size, size)
+        && IsWithin(header.SetOffset, header.SetCount, SetDescriptor.Size, size)
+        && IsWithin(header.Range128Offset, header.Range128Count, Range128.Size, size)
+        && IsWithin(header.StageOffset, header.StageCount, Stage.Size, size)
+        && IsWithin(header.OutcomeOffset, header.OutcomeCount, Outcome.Size, size);
+
+    /// <summary>Whether sets, chains, instructions and base chains are valid, given valid bounds.</summary>
+    public static bool IsValid(in FirewallTable table, ulong size)
+        => AreSetsValid(in table, size)
+        && AreChainsValid(in table)
+        && AreBaseChainsValid(table.BaseChains, table.Chains)
+        && StageValidator.IsValid(in table);
+
+    private static bool IsWithin(uint offset, ulong count, uint elementSize, ulong size)
+        => (offset & (FirewallHeader.Alignment - 1)) == 0 && offset <= size && count * elementSize <= size - offset;
+
+    private static bool AreSetsValid(in FirewallTable table, ulong size)
+    {
+        MemoryBlock<SetDescriptor> sets = table.Sets;
+        ulong rules = 0;
+        for (int i = 0; i < sets.Length; i++)
+        {
+            ref readonly SetDescriptor set = ref sets[i];
+            if (!IsSetValid(in set, size))
+            {
+                return false;
+            }
+
+            if (set.Kind == SetKind.Classifier)
+            {
+                // Bounds the time of this check, however many classifiers name the same entries.
+                rules += set.ThirdCount;
+                if (rules > FirewallHeader.InstructionsMax || !IsAscending(table.Classifier(in set).Entries))
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
+    }
+
+    private static bool IsAscending(ReadOnlySpan<uint> entries)
+    {
+        for (int i = 1; i < entries.Length; i++)
+        {
+            if (entries[i] < entries[i - 1])
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool IsSetValid(in SetDescriptor set, ulong size)
+    {
+        switch (set.Kind)
+        {
+            case SetKind.Bitmap:
+                return set.Count % 64 == 0 && set.Count <= 65_536 && IsWithin(set.Offset, set.Count / 64, sizeof(ulong), size);
+            case SetKind.Ipv4:
+                return set.Count >= Ipv4Set.NodesMin
+                    && set.SecondCount > 0
+                    && IsWithin(set.Offset, Ipv4Set.RootLength, sizeof(uint), size)
+                    && IsWithin(set.SecondOffset, set.Count, Ipv4Chunk.Size * Ipv4Set.ChunksPerNode, size)
+                    && IsWithin(set.ThirdOffset, set.SecondCount, sizeof(ulong) * Ipv4Set.WordsPerLeaf, size);
+            case SetKind.Interval:
+                const uint BlockSize = Address128.Size * IntervalSet.BlockLength;
+                // The first comparison keeps the sums below from overflowing.
+                return IsWithin(set.Offset, set.Count, Address128.Size, size)
+                    && IsWithin(set.Offset, (ulong)IntervalSet.Blocks((int)set.Count), BlockSize, size)
+                    && set.SecondCount == (uint)IntervalSet.IndexLength((int)set.Count)
+                    && IsWithin(set.SecondOffset, set.SecondCount, Address128.Size, size);
+            case SetKind.Classifier:
+                return set.Count > 0
+                    && set.SecondCount > 0
+                    && set.ThirdCount > 0
+                    && IsWithin(set.Offset, set.Count, ClassifierNode.Size, size)
+                    && IsWithin(set.SecondOffset, set.SecondCount, ClassifierBlock.Size, size)
+                    && IsWithin(set.ThirdOffset, set.ThirdCount, sizeof(uint), size);
+            default:
+                return false;
+        }
+    }
+
+    private static bool AreChainsValid(in FirewallTable table)
+    {
+        MemoryBlock<ChainRecord> chains = table.Chains;
+        if (chains[0].Entry != 0)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < chains.Length; i++)
+        {
+            uint start = chains[i].Entry;
+            uint end = i + 1 < chains.Length ? chains[i + 1].Entry : (uint)table.Instructions.Length;
+            if (end <= start || end > (uint)table.Instructions.Length || !IsChainValid(in table, in chains[i], end))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool IsChainValid(in FirewallTable table, in ChainRecord chain, uint end)
+    {
+        MemoryBlock<Instruction> instructions = table.Instructions;
+        ulong steps = end - chain.Entry;
+        for (uint at = chain.Entry; at < end; at++)
+        {
+            ref readonly Instruction instruction = ref instructions[at];
+            if (!IsInstructionValid(in table, in instruction, at, end))
+            {
+                return false;
+            }
+
+            if (instruction.Operation is Operation.Jump or Operation.Goto)
+            {
+                // Only forward: then no chain can reach itself.
+                uint jumps = instruction.Operation == Operation.Jump ? 1u : 0u;
+                if (instruction.A < end
+                    || !TryFindChain(table.Chains, instruction.A, out ChainRecord target)
+                    || target.Depth > FirewallHeader.JumpDepthMax
+                    || chain.Depth < target.Depth + jumps)
+                {
+                    return false;
+                }
+
+                steps += target.Steps;
+            }
+            else if (instruction.Operation == Operation.Classify)
+            {
+                steps += Classifier.Steps;
+            }
+        }
+
+        return instructions[end - 1].Operation == Operation.Return
+            && chain.Depth <= FirewallHeader.JumpDepthMax
+            && steps <= chain.Steps;
+    }
+
+    private static bool IsInstructionValid(in FirewallTable table, in Instruction instruction, uint at, uint end)
+    {
+        bool leavesForward = instruction.Next > at && instruction.Next < end && instruction.Negate <= 1;
+        bool isWord = instruction.Field < Field.Ipv6Source;
+        bool isAddress128 = instruction.Field is Field.Ipv6Source or Field.Ipv6Destination;
+        switch (instruction.Operation)
+        {
+            case Operation.Return:
+            case Operation.Accept:
+            case Operation.Drop:
+            case Operation.Goto:
+                return true;
+            case Operation.Jump:
+                return leavesForward;
+            case Operation.Count:
+                return instruction.A < (uint)table.CounterCount && at + 1 < end;
+            case Operation.EqualsMasked:
+            case Operation.InRange:
+                return leavesForward && isWord;
+            case Operation.InBitmap:
+                return leavesForward && isWord && IsSet(in table, instruction.A, SetKind.Bitmap);
+            case Operation.InIpv4Set:
+                return leavesForward && isWord && IsSet(in table, instruction.A, SetKind.Ipv4);
+            case Operation.InIntervalSet:
+                return leavesForward && (isWord || isAddress128) && IsSet(in table, instruction.A, SetKind.Interval);
+            case Operation.Classify:
+                return leavesForward && IsSet(in table, instruction.A, SetKind.Classifier)
+                    && LeadsForward(table.Classifier(in table.Sets[instruction.A]).Entries, instruction.B, at, end);
+            case Operation.InRange128:
+                return leavesForward && isAddress128 && instruction.A < (uint)table.Ranges128.Length;
+            default:
+                return false;
+        }
+    }
+
+    // The entries ascend: it is enough to look at the first that can be found and at the last.
+    private static bool LeadsForward(ReadOnlySpan<uint> entries, uint from, uint at, uint end)
+        => from >= (uint)entries.Length || (entries[(int)from] > at && entries[^1] < end);
+
+    private static bool IsSet(in FirewallTable table, uint index, SetKind kind)
+        => index < (uint)table.Sets.Length && table.Sets[index].Kind == kind;
+
+    private static bool AreBaseChainsValid(MemoryBlock<BaseChain> baseChains, MemoryBlock<ChainRecord> chains)
+    {
+        ulong steps = 0;
+        for (int i = 0; i < baseChains.Length; i++)
+        {
+            if (!TryFindChain(chains, baseChains[i].Entry, out ChainRecord chain) || chain.Depth > FirewallHeader.JumpDepthMax)
+            {
+                return false;
+            }
+
+            steps += chain.Steps;
+        }
+
+        return steps <= FirewallHeader.StepsMax;
+    }
+
+    /// <summary>The instruction behind the chain that starts at <paramref name="entry"/>.</summary>
+    internal static uint EndOfChain(MemoryBlock<ChainRecord> chains, uint entry, uint programEnd)
+    {
+        int index = FindChain(chains, entry);
+        return index + 1 < chains.Length ? chains[index + 1].Entry : programEnd;
+    }
+
+    private static bool TryFindChain(MemoryBlock<ChainRecord> chains, uint entry, out ChainRecord chain)
+    {
+        chain = chains[FindChain(chains, entry)];
+        return chain.Entry == entry;
+    }
+
+    /// <summary>The last chain that starts at <paramref name="entry"/> or before.</summary>
+    private static int FindChain(MemoryBlock<ChainRecord> chains, uint entry)
+    {
+        int low = 0;
+        int high = chains.Length - 1;
+        while (low < high)
+        {
+            int middle = (low + high + 1) / 2;
+            if (chains[middle].Entry <= entry)
+            {
+                low = middle;
+            }
+            else
+            {
+                high = middle - 1;
+            }
+        }
+
+        return low;
+    }
+}

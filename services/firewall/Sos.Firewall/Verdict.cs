@@ -1,0 +1,14 @@
+namespace Sos.Firewall;
+
+/// <summary>What becomes of a packet.</summary>
+public enum Verdict : byte
+{
+    /// <summary>It goes to Linux.</summary>
+    Pass = 0,
+
+    /// <summary>A rule dropped it.</summary>
+    DropByRule = 1,
+
+    /// <summary>No rule decided, and the policy of a base chain dropped it.</summary>
+    DropByPolicy = 2,
+}

@@ -1,0 +1,155 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using System.Threading;
+using Sos.Cores;
+using Sos.Cores.Loading;
+using Sos.Cores.Native;
+using Sos.Cores.Reading;
+using Sos.Cores.Running;
+using Sos.Image;
+using Sos.Sdk.Control;
+using Sos.Sdk.Time;
+
+namespace Sos.Noise.Report;
+
+/// <summary>What to measure.</summary>
+/// <param name="Cpu">Logical id.</param>
+/// <param name="Place">Where the service runs.</param>
+/// <param name="Duration">How long.</param>
+/// <param name="ThresholdNs">A gap from here on is an event.</param>
+/// <param name="ImagePath">The noise service's image.</param>
+/// <param name="Image">The same, verified.</param>
+public sealed record NoiseRequest(int Cpu, NoisePlace Place, TimeSpan Duration, ulong ThresholdNs, string ImagePath, ServiceImage Image);
+
+/// <summary>Measures: the same image, on a core or in a thread of Linux.</summary>
+public static class NoiseRun
+{
+    private const string InstalledRunner = "/usr/lib/sos/sos-runner";
+
+    private static readonly TimeSpan SampleInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Measures on a service core that is reserved and empty; it is so again afterwards.</summary>
+    public static (NoiseResult Result, GapHistogram Histogram) OnCore(ServiceCore core, NoiseRequest request)
+    {
+        List<string> notes = [];
+        LinuxCounts before = core.GetLinuxCounts();
+        CoreRecord record = ServiceStart.Start(
+            core, new StartRequest { ImagePath = request.ImagePath, Image = request.Image, Configuration = Configure(request) }, notes);
+        try
+        {
+            using RunningService running = RunningService.Attach(core, record);
+            using MappedMemory memory = core.Map(record.SharedMemory[0].MapOffset, record.SharedMemory[0].Size);
+            List<CountSample> samples = Sample(
+                request.Duration, running, () => core.GetLinuxCounts(), () => core.GetStatus().Nmis, smiCpu: 0,
+                () => core.GetStatus().State == CoreState.Running);
+            return Finish(request, memory, running, samples, before, core.GetLinuxCounts, notes);
+        }
+        finally
+        {
+            ServiceStop.Stop(core, StopTimeout, notes);
+        }
+    }
+
+    /// <summary>Measures in a thread of Linux.</summary>
+    public static (NoiseResult Result, GapHistogram Histogram) OnThread(NoiseRequest request, string? runnerPath = null)
+    {
+        List<string> notes = [];
+        ProcessTargetOptions options = new() { Cpu = request.Cpu, LockMemory = true };
+        runnerPath ??= File.Exists(options.RunnerPath) ? null : InstalledRunner;
+        using ProcessTarget target = new(runnerPath is null ? options : options with { RunnerPath = runnerPath });
+        LoadedService service = ServiceLoader.Load(target, request.Image, Configure(request));
+        LinuxCounts before = LinuxCountsReader.Read(request.Cpu);
+        target.Start(service.Entry, service.StackTop, service.ControlAddress);
+        using QuietThread? quiet = request.Place == NoisePlace.Fifo
+            ? new QuietThread(target.ProcessId, target.ThreadId, request.Cpu, notes)
+            : null;
+        using RunningService running = target.Attach(service);
+        using MappedMemory memory = target.Map(service.SharedMemory[0]);
+        List<CountSample> samples = Sample(
+            request.Duration, running, () => LinuxCountsReader.Read(request.Cpu), () => 0, request.Cpu,
+            () => target.GetStatus().State == CoreState.Running);
+        return Finish(request, memory, running, samples, before, () => LinuxCountsReader.Read(request.Cpu), notes);
+    }
+
+    private static ServiceConfiguration Configure(NoiseRequest request) => new()
+    {
+        PacketMemorySize = 0,
+        TableSlotSize = 0,
+        SharedMemory = [HistogramLayout.TotalSize],
+        Parameters = new Dictionary<string, string> { ["threshold-ns"] = request.ThresholdNs.ToString(CultureInfo.InvariantCulture) },
+    };
+
+    // Each sample costs a few system calls on another cpu, not on the one that is measured.
+    private static List<CountSample> Sample(
+        TimeSpan duration, RunningService running, Func<LinuxCounts> counts, Func<ulong> nmis, int smiCpu, Func<bool> runs)
+    {
+        List<CountSample> samples = [];
+        DateTime end = DateTime.UtcNow + duration;
+        while (true)
+        {
+            if (!runs() || running.State == ServiceState.Ended)
+            {
+                throw new SosException(SosError.Failed, "the noise service ended: see 'sosctl service status'");
+            }
+
+            samples.Add(new CountSample(MonotonicNs(), counts(), SmiCount.TryRead(smiCpu), nmis()));
+            TimeSpan left = end - DateTime.UtcNow;
+            if (left <= TimeSpan.Zero)
+            {
+                return samples;
+            }
+
+            Thread.Sleep(left < SampleInterval ? left : SampleInterval);
+        }
+    }
+
+    private static ulong MonotonicNs() => (ulong)(System.Diagnostics.Stopwatch.GetTimestamp() * (1e9 / System.Diagnostics.Stopwatch.Frequency));
+
+    private static unsafe (NoiseResult Result, GapHistogram Histogram) Finish(
+        NoiseRequest request, MappedMemory memory, RunningService running, List<CountSample> samples, LinuxCounts before,
+        Func<LinuxCounts> counts, List<string> notes)
+    {
+        GapHistogram histogram = new(memory.Slice(0, HistogramLayout.TotalSize), running.TscKhz);
+        LinuxCounts after = counts();
+
+        // What was recorded since the last sample lies before this one.
+        samples.Add(samples[^1] with { Ns = MonotonicNs(), Linux = after });
+        ClockLayout layout = running.Clock;
+        TscClock clock = new(&layout);
+        ulong start = samples[0].Ns;
+        return (
+            new NoiseResult
+            {
+                Cpu = request.Cpu,
+                Place = request.Place,
+                Started = DateTimeOffset.UtcNow - request.Duration,
+                Seconds = histogram.Seconds,
+                Gaps = histogram.Count,
+                MinNs = histogram.MinimumNs,
+                P50Ns = histogram.QuantileNs(50),
+                P99Ns = histogram.QuantileNs(99),
+                P999Ns = histogram.QuantileNs(99.9),
+                P9999Ns = histogram.QuantileNs(99.99),
+                MaxNs = histogram.MaximumNs,
+                ThresholdNs = histogram.ThresholdNs,
+                Events = histogram.Events,
+                EventsPerSecond = histogram.EventsPerSecond,
+                LostTime = histogram.LostTime,
+                LinuxBefore = before,
+                LinuxAfter = after,
+                Smis = samples[^1].Smis - samples[0].Smis,
+                Largest =
+                [
+                    .. histogram.Largest.Take(NoiseResult.LargestShown).Select(gap => new GapEntry(
+                        gap.Ns, (clock.MonotonicNs(gap.Tsc) - (double)start) / 1e9, GapCauses.Explain(clock.MonotonicNs(gap.Tsc), samples))),
+                ],
+                Notes = notes,
+                TscKhz = running.TscKhz,
+            },
+            histogram);
+    }
+}

@@ -1,0 +1,113 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Runtime.InteropServices;
+using Sos.Cores.Isolation;
+using Sos.Cores.Native;
+
+namespace Sos.Cores.BackEnds;
+
+/// <summary>A back end, and why it was chosen.</summary>
+/// <param name="BackEnd">The back end.</param>
+/// <param name="Reason">In one sentence.</param>
+public sealed record BackEndChoice(ICoreBackEnd BackEnd, string Reason);
+
+/// <summary>The back ends of this machine, and which core belongs to which.</summary>
+public sealed class CoreBackEnds
+{
+    /// <summary>Finds the back ends.</summary>
+    public CoreBackEnds()
+        : this([new OfflineBackEnd(), new IsolatedBackEnd()])
+    {
+    }
+
+    internal CoreBackEnds(IReadOnlyList<ICoreBackEnd> all) => All = all;
+
+    /// <summary>All of them, the best first.</summary>
+    public IReadOnlyList<ICoreBackEnd> All { get; }
+
+    /// <summary>Why a cpu that SOS holds cannot be reserved, and what to do.</summary>
+    public static SosException AlreadyReserved(int cpu) => new(
+        SosError.Refused, $"cpu {cpu} is a service core already: 'sosctl core list' shows its state, 'sosctl core release {cpu}' gives it back to Linux");
+
+    /// <summary>The one of a kind.</summary>
+    public ICoreBackEnd this[BackEndKind kind] => All.First(backEnd => backEnd.Kind == kind);
+
+    /// <summary>The best that can be used, and why.</summary>
+    /// <exception cref="SosException">None can.</exception>
+    public BackEndChoice Choose()
+    {
+        SosException? obstacle = null;
+        foreach (ICoreBackEnd backEnd in All)
+        {
+            if (backEnd.Obstacle is not { } found)
+            {
+                string why = obstacle is null ? "it is there, and nothing of Linux runs on its cores" : $"the offline one cannot be used: {obstacle.Message}";
+                return new BackEndChoice(backEnd, why);
+            }
+
+            obstacle ??= found;
+        }
+
+        throw obstacle!;
+    }
+
+    /// <summary>All cores that SOS holds, by cpu.</summary>
+    /// <remarks>A back end that cannot be used holds none.</remarks>
+    public IReadOnlyDictionary<int, ICoreBackEnd> ListCores()
+    {
+        SortedDictionary<int, ICoreBackEnd> cores = [];
+        foreach (ICoreBackEnd backEnd in All.Where(candidate => candidate.Obstacle is null))
+        {
+            foreach (int cpu in backEnd.ListCores())
+            {
+                cores.TryAdd(cpu, backEnd);
+            }
+        }
+
+        return cores;
+    }
+
+    /// <summary>Opens a core, whatever keeps it.</summary>
+    /// <exception cref="SosException">SOS does not hold it, or the caller may not ask.</exception>
+    public IServiceCore Open(int cpu)
+    {
+        if (ListCores().TryGetValue(cpu, out ICoreBackEnd? backEnd))
+        {
+            return backEnd.Open(cpu);
+        }
+
+        // Without the driver it may be this that is missing: its advice names both ways.
+        throw this[BackEndKind.Offline].Obstacle is { Error: SosError.NotPermitted } refused ? refused : SosDevice.NotReserved(cpu);
+    }
+
+    /// <summary>Refuses when none can be used, so that a command that lists nothing says why.</summary>
+    public void CheckUsable()
+    {
+        if (All.All(backEnd => backEnd.Obstacle is not null))
+        {
+            throw All[0].Obstacle!;
+        }
+    }
+
+    /// <summary>Waits until one of several cores changes its state or is released.</summary>
+    /// <param name="cores">The cores; with none, or none that tells of changes, it only waits.</param>
+    /// <param name="timeout">How long to wait.</param>
+    /// <returns>Whether one did in time.</returns>
+    public static unsafe bool WaitAny(ReadOnlySpan<IServiceCore> cores, TimeSpan timeout)
+    {
+        Span<Libc.PollDescriptor> descriptors = new Libc.PollDescriptor[cores.Length];
+        for (int i = 0; i < cores.Length; i++)
+        {
+            descriptors[i] = new Libc.PollDescriptor { Descriptor = cores[i].ChangeDescriptor, Events = Libc.PollIn };
+        }
+
+        fixed (Libc.PollDescriptor* first = descriptors)
+        {
+            int ready = Libc.Poll(first, (nuint)descriptors.Length, (int)timeout.TotalMilliseconds);
+            return ready >= 0 || Marshal.GetLastPInvokeError() == Errno.Interrupted
+                ? ready > 0
+                : throw Errno.ToException("waiting for cores", Marshal.GetLastPInvokeError(), null);
+        }
+    }
+}

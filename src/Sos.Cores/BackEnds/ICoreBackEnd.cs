@@ -1,0 +1,33 @@
+using System;
+using System.Collections.Generic;
+
+namespace Sos.Cores.BackEnds;
+
+/// <summary>How a cpu was reserved.</summary>
+/// <param name="DurationNs">Nanoseconds that it took.</param>
+/// <param name="Method">How, in a few words.</param>
+/// <param name="Notes">What a person should know though it works.</param>
+public sealed record Reservation(ulong DurationNs, string Method, IReadOnlyList<string> Notes);
+
+/// <summary>A way to keep cores from Linux.</summary>
+public interface ICoreBackEnd
+{
+    /// <summary>Which one.</summary>
+    BackEndKind Kind { get; }
+
+    /// <summary>Why it cannot be used here; null if it can.</summary>
+    SosException? Obstacle { get; }
+
+    /// <summary>Logical ids of the cores that it holds, ascending.</summary>
+    IReadOnlyList<int> ListCores();
+
+    /// <summary>Takes a cpu from Linux.</summary>
+    /// <param name="cpu">Its logical id.</param>
+    /// <param name="lease">After which it goes back by itself; null for never.</param>
+    /// <exception cref="SosException">Linux refused, or nobody would keep the lease; everything is as before.</exception>
+    Reservation Reserve(int cpu, TimeSpan? lease);
+
+    /// <summary>Opens a core that it holds.</summary>
+    /// <exception cref="SosException">It does not.</exception>
+    IServiceCore Open(int cpu);
+}

@@ -1,0 +1,189 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Threading;
+using Sos.Cores.BackEnds;
+using Sos.Cores.Loading;
+using Sos.Cores.Running;
+using Sos.Sdk.Control;
+
+namespace Sos.Cores.Devices;
+
+/// <summary>A PCI card on its way to a service of the offline back end, which drives it by itself; Linux gets a host port.</summary>
+public sealed class CardDevice : INetworkDevice
+{
+    /// <summary>How long a driver's network device may take to appear after its probe.</summary>
+    private static readonly TimeSpan InterfaceTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly PciDevice _card;
+    private readonly string? _hostPort;
+    private readonly CardRecord? _former;
+    private InterfaceConfiguration? _network;
+
+    private CardDevice(PciDevice card, string? hostPort, CardRecord? former = null) => (_card, _hostPort, _former) = (card, hostPort, former);
+
+    /// <inheritdoc/>
+    public string? Interface => _card.Interface ?? _former?.Network?.Name;
+
+    /// <summary>Finds a card that a service can have.</summary>
+    /// <exception cref="SosException">There is none, or it should not be taken; the message says what to do.</exception>
+    public static CardDevice Find(string name, DeviceOptions options) => new(FindClaimable(name, options.Force), options.HostPort);
+
+    /// <summary>The card of a service that is restarted. It stays with SOS meanwhile, quiet; what Linux had of it is taken from its record.</summary>
+    /// <param name="former">The record, with the host port as it still is.</param>
+    /// <param name="hostPort">Name of the host port; null for the card's.</param>
+    /// <exception cref="SosException">It is gone.</exception>
+    public static CardDevice FindAgain(CardRecord former, string? hostPort)
+    {
+        if (!PciAddress.TryParse(former.Address, out PciAddress address) || PciDevice.Read(address) is not { } card)
+        {
+            throw new SosException(SosError.NotFound, $"its card {former.Address} is gone: 'sosctl device list' shows those there are");
+        }
+
+        // The host port's addresses may have been changed since the service was started.
+        bool there = former is { HostPort: not null, Network: not null } && Directory.Exists($"/sys/class/net/{former.HostPort}");
+        return new CardDevice(
+            card, hostPort,
+            there ? former with { Network = InterfaceConfiguration.Read(former.HostPort!) with { Name = former.Network!.Name } } : former);
+    }
+
+    /// <summary>Finds a card that can be claimed.</summary>
+    /// <exception cref="SosException">There is none, or it should not be taken; the message says what to do.</exception>
+    public static PciDevice FindClaimable(string name, bool force)
+    {
+        PciDevice card = PciDevice.Find(name);
+        if (Obstacle(card) is { } obstacle)
+        {
+            throw new SosException(SosError.Refused, $"{card.Address} cannot be given to a service: {obstacle}");
+        }
+
+        if (!force && card.Interface is { } network)
+        {
+            CheckDefaultRoute(network);
+        }
+
+        return card;
+    }
+
+    /// <summary>Why a service cannot have a card, or null.</summary>
+    /// <remarks>Without root only 64 bytes can be read, and nothing is known of its capabilities: it is not called claimable for that.</remarks>
+    public static string? Obstacle(PciDevice card)
+    {
+        if (!card.IsVirtioNet)
+        {
+            return "services drive virtio-net cards only, so far";
+        }
+
+        try
+        {
+            VirtioPciCapabilities.Parse(card.ReadConfiguration());
+            return null;
+        }
+        catch (SosException e)
+        {
+            return e.Message;
+        }
+    }
+
+    /// <summary>Gives a card and what it had back to Linux.</summary>
+    public static void GiveBack(CardRecord card, List<string> notes)
+    {
+        try
+        {
+            if (!PciAddress.TryParse(card.Address, out PciAddress address))
+            {
+                throw new SosException(SosError.Failed, "its address in the core's record is damaged");
+            }
+
+            DriverBinding.Return(address);
+            RestoreNetwork(address, card, notes);
+        }
+        catch (Exception e) when (e is SosException or IOException)
+        {
+            notes.Add($"{card.Address} could not be given back fully: {e.Message}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public CardRecord Describe()
+    {
+        _network = _card.Interface is null ? _former?.Network : InterfaceConfiguration.Read(_card.Interface);
+        return new CardRecord(_card.Address.ToString(), null, _network, null);
+    }
+
+    /// <inheritdoc/>
+    public void Take() => DriverBinding.Take(_card);
+
+    /// <inheritdoc/>
+    public ServiceConfiguration Configure(ServiceConfiguration configuration)
+    {
+        // A card that was claimed before had no network device to tell its address: the host port then makes up a local one.
+        byte[] mac = (_card.Mac ?? _network?.Mac) is { } text ? Convert.FromHexString(text.Replace(":", "", StringComparison.Ordinal)) : RandomLocalMac();
+        int mtu = Math.Min(_card.Mtu != 0 ? _card.Mtu : _network?.Mtu ?? 1500, HostPortLayout.MtuMax);
+        string name = _hostPort ?? _network?.Name ?? "sos%d";
+        return configuration with
+        {
+            Devices = [new DeviceRequest(_card.Address, VirtioPciCapabilities.Parse(_card.ReadConfiguration()))],
+            HostPorts = [new PortRequest(name, mac, mtu)],
+        };
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> MoveNetwork(CardRecord card)
+        => card is { HostPort: { } port, Network: { } network } ? network.Apply(port) : [];
+
+    internal static void CheckDefaultRoute(string network)
+    {
+        if (InterfaceConfiguration.HasDefaultRoute(network))
+        {
+            throw new SosException(
+                SosError.Refused,
+                $"the default route goes through {network}: this machine could become unreachable while it moves; "
+                + "use --force if you have another way in, such as a console");
+        }
+    }
+
+    private static byte[] RandomLocalMac()
+    {
+        byte[] mac = new byte[6];
+        Random.Shared.NextBytes(mac);
+        mac[0] = (byte)((mac[0] & 0xfc) | 2); // unicast, locally administered (IEEE 802, 8.2)
+        return mac;
+    }
+
+    private static void RestoreNetwork(PciAddress address, CardRecord card, List<string> notes)
+    {
+        if (card.Network is not { } network)
+        {
+            return;
+        }
+
+        // udev may be renaming the device at this moment: it has its old name, or will be given it here.
+        string? name = AwaitInterface(address);
+        if (name is null)
+        {
+            notes.Add($"{address} has no network device again: 'echo {address} > /sys/bus/pci/drivers_probe' tries once more");
+            return;
+        }
+
+        if (name != network.Name)
+        {
+            IpCommand.Run("link", "set", "dev", name, "down");
+            IpCommand.Run("link", "set", "dev", name, "name", network.Name);
+        }
+
+        notes.AddRange(network.Apply(network.Name));
+    }
+
+    private static string? AwaitInterface(PciAddress address)
+    {
+        DateTime end = DateTime.UtcNow + InterfaceTimeout;
+        string? name;
+        while ((name = PciDevice.Read(address)?.Interface) is null && DateTime.UtcNow < end)
+        {
+            Thread.Sleep(10);
+        }
+
+        return name;
+    }
+}

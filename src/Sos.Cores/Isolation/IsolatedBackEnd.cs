@@ -1,0 +1,84 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using Sos.Cores.BackEnds;
+using Sos.Cores.Native;
+using Sos.Cores.Running;
+
+namespace Sos.Cores.Isolation;
+
+/// <summary>Cores that Linux keeps but that are fenced off; their services are processes.</summary>
+public sealed class IsolatedBackEnd : ICoreBackEnd
+{
+    /// <inheritdoc/>
+    public BackEndKind Kind => BackEndKind.Isolated;
+
+    /// <inheritdoc/>
+    public SosException? Obstacle => Libc.EffectiveUserId() == 0
+        ? null
+        : new SosException(SosError.NotPermitted, "fencing a cpu off is root's: run this as root ('sudo sosctl ...')");
+
+    /// <inheritdoc/>
+    public IReadOnlyList<int> ListCores() => FenceRecord.List();
+
+    /// <inheritdoc/>
+    public Reservation Reserve(int cpu, TimeSpan? lease)
+    {
+        long start = Stopwatch.GetTimestamp();
+        using FileStream fences = Lock();
+        if (FenceRecord.Read(cpu) is not null)
+        {
+            throw CoreBackEnds.AlreadyReserved(cpu);
+        }
+
+        List<string> notes = [];
+        FenceRecord record = CpuFence.Build(cpu, notes);
+        try
+        {
+            IsolatedCore.MakeFolder(record);
+            LeaseRecord.Delete(cpu);
+            if (lease is { } length)
+            {
+                LeaseRecord.FromNow(length).Write(cpu);
+                LeaseKeeper.Start(cpu);
+            }
+        }
+        catch
+        {
+            LeaseRecord.Delete(cpu);
+            CpuFence.Remove(record, notes);
+            throw;
+        }
+
+        string method = record.Method switch
+        {
+            FenceMethod.Partition => "an isolated partition of cgroup v2",
+            FenceMethod.Cpuset => "a cpuset of cgroup v1, and affinities",
+            _ => "affinities",
+        };
+        return new Reservation((ulong)Stopwatch.GetElapsedTime(start).TotalNanoseconds, method, notes);
+    }
+
+    /// <inheritdoc/>
+    public IServiceCore Open(int cpu)
+        => FenceRecord.Read(cpu) is { } record ? new IsolatedCore(record) : throw SosDevice.NotReserved(cpu);
+
+    /// <summary>One fence is built or taken down at a time, since each looks at all others.</summary>
+    internal static FileStream Lock()
+    {
+        Directory.CreateDirectory(CoreRecord.DefaultFolder);
+        string path = Path.Combine(CoreRecord.DefaultFolder, "fences.lock");
+        for (Stopwatch waited = Stopwatch.StartNew(); ; System.Threading.Thread.Sleep(20))
+        {
+            try
+            {
+                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException) when (waited.Elapsed.TotalSeconds < 30)
+            {
+                // Another sosctl is at it.
+            }
+        }
+    }
+}

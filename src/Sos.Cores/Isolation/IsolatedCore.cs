@@ -1,0 +1,357 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Threading;
+using Sos.Cores.BackEnds;
+using Sos.Cores.Isolation.Network;
+using Sos.Cores.Loading;
+using Sos.Cores.Native;
+using Sos.Cores.Running;
+using Sos.Sdk.Control;
+using Sos.Sdk.Memory;
+
+namespace Sos.Cores.Isolation;
+
+/// <summary>A core behind a fence: its service is a process, which outlives the program that started it.</summary>
+public sealed unsafe class IsolatedCore : IServiceCore
+{
+    private static readonly TimeSpan ForceTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly FenceRecord _fence;
+    private readonly RunnerMemory _shared;
+    private IsolatedTarget? _target;
+    private DriverHandle? _notifier;
+
+    internal IsolatedCore(FenceRecord fence)
+    {
+        _fence = fence;
+        if (!System.IO.File.Exists(System.IO.Path.Combine(fence.Folder, "page")))
+        {
+            // The fence was interrupted as it was built: it can be released all the same. Or it is taken down now, and then nothing is made again.
+            using System.IO.FileStream fences = IsolatedBackEnd.Lock();
+            if (FenceRecord.Read(fence.Cpu) is null)
+            {
+                throw SosDevice.NotReserved(fence.Cpu);
+            }
+
+            MakeFolder(fence);
+        }
+
+        _shared = new RunnerMemory(fence.Folder);
+    }
+
+    /// <inheritdoc/>
+    public int Cpu => _fence.Cpu;
+
+    /// <inheritdoc/>
+    public BackEndKind BackEnd => BackEndKind.Isolated;
+
+    /// <inheritdoc/>
+    public int ChangeDescriptor => -1;
+
+    private RunnerPage* Page => _shared.Page;
+
+    /// <inheritdoc/>
+    public CoreStatus GetStatus()
+    {
+        RunRecord? run = RunRecord.Read(_fence.Folder);
+        LeaseRecord? lease = LeaseRecord.Read(Cpu);
+        CoreState state = StateOf(run, out bool killed);
+        FaultRecord? fault = state == CoreState.Failed && !killed ? FaultRecord.From(Page->Fault) : null;
+        return new CoreStatus(
+            state, Cpu, true, 0, Page->ExitCode, Page->Starts, Page->Faults + (killed ? 1u : 0), 0, Page->Notifications, fault)
+        {
+            Remarks = [.. Remarks(run, state, killed), .. LeaseRemarks(lease)],
+            LeaseLeft = lease?.Left,
+            LeaseLength = lease is null ? null : TimeSpan.FromMilliseconds(lease.LengthMs),
+            Watchdog = run is null or { WatchdogNs: 0 } ? null : DriverTime.FromNs(run.WatchdogNs),
+        };
+    }
+
+    /// <inheritdoc/>
+    public INetworkDevice FindDevice(string name, DeviceOptions options) => NetdevDevice.Find(name, Cpu, options);
+
+    /// <inheritdoc/>
+    public void GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(card, notes);
+
+    /// <inheritdoc/>
+    public IServiceTarget BeginLoad(ServiceConfiguration configuration)
+    {
+        _target?.Dispose();
+        return _target = new IsolatedTarget(_fence.Folder, configuration);
+    }
+
+    /// <inheritdoc/>
+    public MappedMemory Map(ulong offset, ulong size) => RunnerMemory.MapShared(_fence.Folder, offset, size);
+
+    /// <inheritdoc/>
+    public void Start(ulong entry, ulong stackTop, ulong argument, TimeSpan? watchdog)
+    {
+        if (_target is not { } target || GetStatus().State is CoreState.Running or CoreState.Stopping)
+        {
+            throw new SosException(SosError.Refused, $"starting core {Cpu} failed: it runs already, or nothing is loaded");
+        }
+
+        target.WatchdogNs = watchdog is null ? 0 : DriverTime.ToNs(watchdog.Value);
+        _notifier?.Dispose();
+        _notifier = null;
+        DriverHandle notifier = new RunnerLaunch(_fence, target).Start(entry, stackTop, argument);
+        if (target.MovesPackets)
+        {
+            notifier.Dispose();
+        }
+        else
+        {
+            _notifier = notifier;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IProgramAccess OpenPrograms(CoreRecord record)
+    {
+        if (_notifier is not { } notifier || record.Control is not { } control)
+        {
+            throw new SosException(
+                SosError.Refused, $"the events of a service on core {Cpu} go to the program that started it, if it has no network device: this is another");
+        }
+
+        _notifier = null;
+        return new IsolatedAccess(_fence.Folder, notifier, control);
+    }
+
+    /// <inheritdoc/>
+    public bool Stop(TimeSpan timeout)
+    {
+        if (RunRecord.Read(_fence.Folder) is not { RunnerLives: true } run)
+        {
+            return false;
+        }
+
+        using (MappedMemory? control = MapControl())
+        {
+            if (control is not null)
+            {
+                MemoryOrdering.StoreRelease(ref ((ServiceControl*)control.Address)->StopRequest, 1);
+            }
+        }
+
+        if (!AwaitEnd(run, timeout))
+        {
+            // The service's thread is the process's first, and has its id.
+            _ = ProcessCalls.SendToThread(run.Runner, run.Runner, ProcessCalls.Sigusr1);
+            if (!AwaitEnd(run, ForceTimeout))
+            {
+                _ = ProcessCalls.Kill(run.Runner, ProcessCalls.Sigkill);
+                AwaitEnd(run, ForceTimeout);
+            }
+        }
+
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public bool Wait(TimeSpan timeout)
+    {
+        int descriptor = RunRecord.Read(_fence.Folder) is { RunnerLives: true } run ? SchedulerCalls.OpenProcess(run.Runner) : -1;
+        if (descriptor < 0)
+        {
+            return true;
+        }
+
+        Libc.PollDescriptor poll = new() { Descriptor = descriptor, Events = Libc.PollIn };
+        int ready = Libc.Poll(&poll, 1, (int)timeout.TotalMilliseconds);
+        _ = Libc.Close(descriptor);
+        return ready > 0;
+    }
+
+    /// <inheritdoc/>
+    public void Unload()
+    {
+        RunRecord? run = RunRecord.Read(_fence.Folder);
+        if (StateOf(run, out bool killed) is CoreState.Running or CoreState.Stopping)
+        {
+            throw new SosException(SosError.Refused, $"unloading core {Cpu} failed: its service runs: stop it first with 'sosctl service stop {Cpu}'");
+        }
+
+        if (run is { KeeperLives: true })
+        {
+            // It ends by itself with its runner; a TAP device's name is free only when it has.
+            AwaitKeeper(run);
+        }
+
+        if (run?.ThrottleBefore is { } throttle)
+        {
+            _ = LinuxFile.TryWrite(Scheduling.ThrottleFile, throttle);
+        }
+
+        RunRecord.Delete(_fence.Folder);
+        _target?.Dispose();
+        _target = null;
+        Page->Faults += killed ? 1u : 0;
+        Page->State = 0;
+        Page->RegionCount = 0;
+        Page->ExitCode = 0;
+        RunnerMemory.Clear(_fence.Folder);
+    }
+
+    /// <inheritdoc/>
+    public void SetLease(TimeSpan? length)
+    {
+        using System.IO.FileStream fences = IsolatedBackEnd.Lock();
+        if (LeaseRecord.Read(Cpu) is { IsOver: true })
+        {
+            throw new SosException(SosError.Refused, $"the lease of core {Cpu} is over: it goes back; 'sosctl core reserve {Cpu} --isolated' takes it again");
+        }
+
+        if (length is { } wanted)
+        {
+            LeaseRecord.FromNow(wanted).Write(Cpu);
+            LeaseKeeper.Start(Cpu);
+        }
+        else
+        {
+            LeaseRecord.Delete(Cpu);
+        }
+    }
+
+    /// <inheritdoc/>
+    public ulong Release()
+    {
+        long start = Stopwatch.GetTimestamp();
+        Stop(TimeSpan.FromSeconds(2));
+        Unload();
+        using System.IO.FileStream fences = IsolatedBackEnd.Lock();
+        List<string> notes = [];
+        CpuFence.Remove(_fence, notes);
+        LeaseRecord.Delete(Cpu);
+        return notes.Count == 0
+            ? (ulong)Stopwatch.GetElapsedTime(start).TotalNanoseconds
+            : throw new SosException(SosError.Failed, $"cpu {Cpu} is back with Linux, but not all is as it was: {string.Join("; ", notes)}");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _notifier?.Dispose();
+        _target?.Dispose();
+        _shared.Dispose();
+    }
+
+    internal static void MakeFolder(FenceRecord fence) => RunnerMemory.MakeFolder(fence.Folder);
+
+    private static bool AwaitEnd(RunRecord run, TimeSpan timeout)
+    {
+        for (Stopwatch waited = Stopwatch.StartNew(); run.RunnerLives; Thread.Sleep(1))
+        {
+            if (waited.Elapsed > timeout)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static void AwaitKeeper(RunRecord run)
+    {
+        for (Stopwatch waited = Stopwatch.StartNew(); run.KeeperLives; Thread.Sleep(1))
+        {
+            if (waited.Elapsed > ForceTimeout)
+            {
+                _ = ProcessCalls.Kill(run.Keeper, ProcessCalls.Sigkill);
+                return;
+            }
+        }
+    }
+
+    private CoreState StateOf(RunRecord? run, out bool killed)
+    {
+        RunnerState page = (RunnerState)Volatile.Read(ref Page->State);
+        killed = false;
+        if (run is null)
+        {
+            return Page->RegionCount == 0 && CoreRecord.Read(Cpu)?.Control is null ? CoreState.Reserved : CoreState.Loaded;
+        }
+
+        switch (page)
+        {
+            case RunnerState.Exited:
+                return CoreState.Stopped;
+            case RunnerState.Faulted:
+                return CoreState.Failed;
+            default:
+                killed = !run.RunnerLives;
+                return killed ? CoreState.Failed : StopIsRequested() ? CoreState.Stopping : CoreState.Running;
+        }
+    }
+
+    private IEnumerable<string> LeaseRemarks(LeaseRecord? lease)
+    {
+        if (lease is not null && !LeaseKeeper.IsThere(Cpu))
+        {
+            yield return $"nobody keeps its lease: 'sosctl core renew {Cpu}' starts a keeper, or 'sosctl core release {Cpu}' gives the core back";
+        }
+    }
+
+    private IEnumerable<string> Remarks(RunRecord? run, CoreState state, bool killed)
+    {
+        if (!_fence.Complete)
+        {
+            yield return $"the fence was interrupted as it was built: 'sosctl core release {Cpu}' puts all back";
+        }
+
+        if (run is null)
+        {
+            yield break;
+        }
+
+        if (killed)
+        {
+            yield return $"its process ({run.Runner}) is gone without a fault record: something killed it, see the kernel log ('dmesg | tail')";
+        }
+
+        yield return $"process {run.Runner}, keeper {run.Keeper}, {run.Scheduling}{(run.Method is null ? "" : $", {run.Method}")}";
+        foreach (string remark in KeeperRemarks(state == CoreState.Running && run.KeeperLives))
+        {
+            yield return remark;
+        }
+
+        if (state == CoreState.Running && !run.KeeperLives)
+        {
+            yield return $"its keeper is gone: no packet moves and nothing watches it; 'sosctl service stop {Cpu}', then start it again";
+        }
+    }
+
+    /// <summary>What the keeper did, and what keeps it from its work.</summary>
+    private List<string> KeeperRemarks(bool running)
+    {
+        List<string> remarks = [];
+        string path = System.IO.Path.Combine(_fence.Folder, "keeper");
+        if (!System.IO.File.Exists(path))
+        {
+            return remarks;
+        }
+
+        using MappedMemory memory = RunnerMemory.MapFile(path, (ulong)sizeof(KeeperPage));
+        KeeperPage* keeper = (KeeperPage*)memory.Address;
+        if (keeper->Magic == KeeperPage.MagicValue)
+        {
+            remarks.Add($"keeper: {keeper->ToLinux} frames to Linux ({keeper->ToLinuxDropped} not taken), {keeper->FromLinux} from Linux, "
+                + $"{keeper->Replayed} replayed, {keeper->Captured} captured, {keeper->SocketCalls} socket calls, {keeper->Wakes} wakes");
+            if (running && keeper->Errno != 0)
+            {
+                remarks.Add($"keeper: the socket's last failure was \"{System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(keeper->Errno)}\"");
+            }
+        }
+
+        return remarks;
+    }
+
+    private bool StopIsRequested()
+    {
+        using MappedMemory? control = MapControl();
+        return control is not null && MemoryOrdering.LoadAcquire(ref ((ServiceControl*)control.Address)->StopRequest) != 0;
+    }
+
+    private MappedMemory? MapControl() => CoreRecord.Read(Cpu)?.Control is { } region ? Map(region.MapOffset, region.Size) : null;
+}

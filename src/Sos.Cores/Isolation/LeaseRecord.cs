@@ -1,0 +1,66 @@
+using System;
+using System.Globalization;
+using System.IO;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Sos.Cores.Running;
+
+namespace Sos.Cores.Isolation;
+
+/// <summary>The lease of an isolated core. Read and changed under the fences' lock.</summary>
+/// <param name="LengthMs">For how long it was given or renewed.</param>
+/// <param name="EndsAtMs">When it is over, by the clock of <see cref="Environment.TickCount64"/>, which all programs share and nobody sets.</param>
+/// <param name="IsOver">Whether its keeper gives the core back already: then it can no longer be renewed.</param>
+public sealed record LeaseRecord(long LengthMs, long EndsAtMs, bool IsOver)
+{
+    /// <summary>What is left of it; not negative.</summary>
+    [JsonIgnore]
+    public TimeSpan Left => TimeSpan.FromMilliseconds(Math.Max(0, EndsAtMs - Environment.TickCount64));
+
+    /// <summary>A lease from now on.</summary>
+    public static LeaseRecord FromNow(TimeSpan length)
+    {
+        long lengthMs = (long)Math.Ceiling(length.TotalMilliseconds);
+        return new LeaseRecord(lengthMs, Environment.TickCount64 + lengthMs, false);
+    }
+
+    /// <summary>Reads a cpu's lease.</summary>
+    /// <returns>Null when it has none.</returns>
+    public static LeaseRecord? Read(int cpu, string folder = CoreRecord.DefaultFolder)
+    {
+        string? text = LinuxFile.TryRead(PathOf(cpu, folder));
+        try
+        {
+            return text is null ? null : JsonSerializer.Deserialize(text, LeaseRecordJson.Default.LeaseRecord);
+        }
+        catch (JsonException e)
+        {
+            throw new SosException(
+                SosError.Failed, $"{PathOf(cpu, folder)} is damaged ({e.Message}): remove it, and give the core back with 'sosctl core release {cpu}'", e);
+        }
+    }
+
+    /// <summary>Writes it, at once or not at all.</summary>
+    public void Write(int cpu, string folder = CoreRecord.DefaultFolder)
+    {
+        Directory.CreateDirectory(folder);
+        string path = PathOf(cpu, folder);
+        WholeFile.Write(path, JsonSerializer.Serialize(this, LeaseRecordJson.Default.LeaseRecord));
+    }
+
+    /// <summary>Ends it without giving the core back.</summary>
+    public static void Delete(int cpu, string folder = CoreRecord.DefaultFolder)
+    {
+        if (Directory.Exists(folder))
+        {
+            File.Delete(PathOf(cpu, folder));
+        }
+    }
+
+    private static string PathOf(int cpu, string folder) => Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"lease-{cpu}.json"));
+}
+
+/// <summary>How records are written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(LeaseRecord))]
+internal sealed partial class LeaseRecordJson : JsonSerializerContext;

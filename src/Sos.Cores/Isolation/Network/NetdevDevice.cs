@@ -1,0 +1,169 @@
+using System;
+using System.Collections.Generic;
+using Sos.Cores.BackEnds;
+using Sos.Cores.Devices;
+using Sos.Cores.Loading;
+using Sos.Cores.Native;
+using Sos.Cores.Running;
+using Sos.Sdk.Control;
+
+namespace Sos.Cores.Isolation.Network;
+
+/// <summary>
+/// A network device of Linux on its way to a service of the isolated back end. It stays with its driver; AF_XDP gives its frames to the
+/// service, and a TAP device takes its name, MAC, addresses and routes.
+/// </summary>
+public sealed class NetdevDevice : INetworkDevice
+{
+    private const int NameMax = 15; // IFNAMSIZ less the zero
+
+    private readonly string _name;
+    private readonly int _cpu;
+    private readonly DeviceOptions _options;
+    private InterfaceConfiguration? _network;
+    private NetdevRecord? _record;
+
+    private NetdevDevice(string name, int cpu, DeviceOptions options) => (_name, _cpu, _options) = (name, cpu, options);
+
+    /// <inheritdoc/>
+    public string? Interface => _name;
+
+    /// <summary>Finds a network device.</summary>
+    /// <param name="name">Its name, or the PCI address of its card.</param>
+    /// <param name="cpu">The core it is for.</param>
+    /// <param name="options">What the user wants of it.</param>
+    /// <exception cref="SosException">There is none, or it should not be taken; the message says what to do.</exception>
+    public static NetdevDevice Find(string name, int cpu, DeviceOptions options)
+    {
+        if (PciAddress.TryParse(name, out PciAddress address))
+        {
+            name = PciDevice.Read(address)?.Interface ?? throw new SosException(
+                SosError.NotFound, $"{address} has no network device: an isolated core reaches a card through Linux's driver for it");
+        }
+
+        if (NetworkCalls.InterfaceIndex(name) == 0)
+        {
+            throw new SosException(SosError.NotFound, $"no network device is called {name}: 'ip link show' shows those there are");
+        }
+
+        if (!IpLink.IsEthernet(name))
+        {
+            throw new SosException(SosError.Refused, $"{name} is no Ethernet device: services know Ethernet frames only");
+        }
+
+        if (!options.Force)
+        {
+            CardDevice.CheckDefaultRoute(name);
+        }
+
+        return new NetdevDevice(name, cpu, options);
+    }
+
+    /// <summary>Gives a network device its name, addresses and routes back.</summary>
+    public static void GiveBack(CardRecord card, List<string> notes)
+    {
+        if (card is not { Network: { } network, Netdev: { } netdev })
+        {
+            notes.Add("the core's record names no network device: 'ip link show' shows what there is");
+            return;
+        }
+
+        try
+        {
+            // Its name may be that of before: the start may have failed early.
+            if (NetworkCalls.InterfaceIndex(netdev.Hidden) != 0)
+            {
+                Rename(netdev.Hidden, network.Name);
+            }
+
+            _ = TryIp("link", "set", "dev", network.Name, "promisc", netdev.Promiscuous ? "on" : "off");
+            _ = TryIp("link", "set", "dev", network.Name, "addrgenmode", netdev.AddressMode);
+            if (netdev.CombinedQueues > 1 || netdev.ReceiveQueues > 1)
+            {
+                QueueCount.Set(network.Name, netdev.CombinedQueues, netdev.ReceiveQueues);
+            }
+
+            notes.AddRange(network.Apply(network.Name));
+        }
+        catch (SosException e)
+        {
+            notes.Add($"{network.Name} could not be given back fully: {e.Message}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public CardRecord Describe()
+    {
+        _network = InterfaceConfiguration.Read(_name);
+        if (_network.Mtu > HostPortLayout.MtuMax)
+        {
+            throw new SosException(
+                SosError.Refused, $"{_name} has an MTU of {_network.Mtu}, a service takes {HostPortLayout.MtuMax} at most: 'ip link set {_name} mtu 1500'");
+        }
+
+        (int combined, int receive) = QueueCount.Read(_name);
+        string hidden = $"sos{_cpu}-{_name}";
+        _record = new NetdevRecord(
+            hidden.Length <= NameMax ? hidden : hidden[..NameMax], combined, receive, IpLink.IsPromiscuous(_name), IpLink.AddressMode(_name));
+        return new CardRecord(_name, null, _network, null) { Netdev = _record };
+    }
+
+    /// <inheritdoc/>
+    public void Take()
+    {
+        NetdevRecord record = _record ?? throw new InvalidOperationException("Describe comes before Take");
+        if (NetworkCalls.InterfaceIndex(record.Hidden) != 0)
+        {
+            throw new SosException(SosError.Refused, $"there is a network device {record.Hidden} already, as {_name} would be called: rename it");
+        }
+
+        // Linux must not answer on it by itself, as it would once it has an address.
+        Rename(_name, record.Hidden);
+        IpCommand.Run("address", "flush", "dev", record.Hidden);
+        _ = TryIp("link", "set", "dev", record.Hidden, "addrgenmode", "none");
+        if (record.CombinedQueues > 1 || record.ReceiveQueues > 1)
+        {
+            // One socket takes one queue; with one queue it is all frames.
+            QueueCount.Set(record.Hidden, Math.Min(record.CombinedQueues, 1), Math.Min(record.ReceiveQueues, record.CombinedQueues > 0 ? 0 : 1));
+        }
+
+        IpCommand.Run("link", "set", "dev", record.Hidden, "promisc", "on", "up");
+    }
+
+    /// <inheritdoc/>
+    public ServiceConfiguration Configure(ServiceConfiguration configuration)
+    {
+        InterfaceConfiguration network = _network!;
+        byte[] mac = Convert.FromHexString(network.Mac.Replace(":", "", StringComparison.Ordinal));
+        return configuration with
+        {
+            XskPorts = [new XskRequest(_record!.Hidden, mac, network.Mtu, _options.BusyPoll)],
+            HostPorts = [new PortRequest(_options.HostPort ?? network.Name, mac, network.Mtu)],
+
+            // A chunk of frame memory is a page: twice the memory for as many buffers.
+            PacketMemorySize = Math.Max(configuration.PacketMemorySize, 2 * ServiceConfiguration.DefaultPacketMemorySize),
+        };
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> MoveNetwork(CardRecord card) => card.HostPort is { } port ? _network!.Apply(port) : [];
+
+    private static void Rename(string from, string to)
+    {
+        IpCommand.Run("link", "set", "dev", from, "down");
+        IpCommand.Run("link", "set", "dev", from, "name", to);
+    }
+
+    private static string? TryIp(params IEnumerable<string> arguments)
+    {
+        try
+        {
+            return IpCommand.Run(arguments);
+        }
+        catch (SosException)
+        {
+            // Without IPv6 there is no such setting.
+            return null;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.IO;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Sos.Cores.Running;
+
+namespace Sos.Cores.Isolation;
+
+/// <summary>The two processes of a service on an isolated core. Linux gives process ids out again: with the start time it is the same for sure.</summary>
+/// <param name="Runner">Id of the process in which the service runs.</param>
+/// <param name="RunnerStart">When it was started, in clock ticks since boot.</param>
+/// <param name="Keeper">Id of its keeper.</param>
+/// <param name="KeeperStart">When that was started.</param>
+/// <param name="Scheduling">How the service's thread is scheduled, in a few words.</param>
+/// <param name="Method">How its packets move, in a few words; null without a network device.</param>
+/// <param name="ThrottleBefore">kernel.sched_rt_runtime_us as it was before it was lifted for this service; null when it was not.</param>
+/// <param name="WatchdogNs">The watchdog's bound; 0 without one.</param>
+public sealed record RunRecord(
+    int Runner, ulong RunnerStart, int Keeper, ulong KeeperStart, string Scheduling, string? Method, string? ThrottleBefore,
+    ulong WatchdogNs = 0)
+{
+    private const string FileName = "run.json";
+
+    /// <summary>Whether the service's process is there.</summary>
+    [JsonIgnore]
+    public bool RunnerLives => ThreadMask.StartTimeOf(Runner) == RunnerStart;
+
+    /// <summary>Whether its keeper is.</summary>
+    [JsonIgnore]
+    public bool KeeperLives => ThreadMask.StartTimeOf(Keeper) == KeeperStart;
+
+    /// <summary>Reads the record in a core's folder.</summary>
+    /// <returns>Null when nothing was started.</returns>
+    public static RunRecord? Read(string folder)
+    {
+        string? text = LinuxFile.TryRead(Path.Combine(folder, FileName));
+        try
+        {
+            return text is null ? null : JsonSerializer.Deserialize(text, RunRecordJson.Default.RunRecord);
+        }
+        catch (JsonException e)
+        {
+            throw new SosException(SosError.Failed, $"{Path.Combine(folder, FileName)} is damaged: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Writes it, at once or not at all.</summary>
+    public void Write(string folder)
+    {
+        string path = Path.Combine(folder, FileName);
+        WholeFile.Write(path, JsonSerializer.Serialize(this, RunRecordJson.Default.RunRecord));
+    }
+
+    /// <summary>Forgets it.</summary>
+    public static void Delete(string folder) => File.Delete(Path.Combine(folder, FileName));
+}
+
+/// <summary>How records are written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(RunRecord))]
+internal sealed partial class RunRecordJson : JsonSerializerContext;

@@ -1,0 +1,217 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Text;
+using System.Threading;
+using Sos.Cores.Loading;
+using Sos.Cores.Native;
+using Sos.Sdk.Control;
+using Sos.Sdk.Memory;
+
+namespace Sos.Cores.Isolation;
+
+/// <summary>Starts the two processes of a service on an isolated core: the runner on it, the keeper elsewhere. Both outlive us.</summary>
+internal sealed unsafe class RunnerLaunch
+{
+    private static readonly TimeSpan SetupTimeout = TimeSpan.FromSeconds(60);
+
+    private readonly FenceRecord _fence;
+    private readonly IsolatedTarget _target;
+
+    public RunnerLaunch(FenceRecord fence, IsolatedTarget target) => (_fence, _target) = (fence, target);
+
+    private RunnerPage* Page => _target.Memory.Page;
+
+    /// <summary>Starts them, and returns when the service is entered.</summary>
+    /// <returns>The eventfd that the service's notifications arrive at. The keeper reads it where it moves packets, else it is the caller's.</returns>
+    /// <exception cref="SosException">They could not be; nothing runs.</exception>
+    public DriverHandle Start(ulong entry, ulong stackTop, ulong argument)
+    {
+        using (MappedMemory control = _target.Memory.MapAt(argument))
+        {
+            MemoryOrdering.StoreRelease(ref ((ServiceControl*)control.Address)->StopRequest, 0);
+        }
+
+        List<DriverHandle> regions = _target.Memory.Fill(entry, stackTop, argument);
+        (string scheduling, string? throttle) = Schedule();
+        (Page->Cpu, Page->LockMemory, Page->Contain, Page->LifeLine) = (_fence.Cpu, 1, 1, -1);
+        Page->Notifier = RunnerProcess.NotifierDescriptor;
+        Page->Magic = RunnerPage.MagicValue;
+        Page->Starts++;
+        DriverHandle notifier = RunnerProcess.Raise(
+            ProcessCalls.EventFd(0, ProcessCalls.EventNonBlocking | ProcessCalls.EventCloseOnExec), "making an eventfd");
+
+        // The runner needs no life line: the program's link keeps the XDP program for as long as it lives.
+        DriverHandle second = _target.Socket?.Link ?? notifier;
+        string path = FindRunner();
+        int runner = RunnerProcess.Spawn(path, [_target.Memory.PageHandle, second, notifier, .. regions], detached: true, "contain");
+        int keeper = 0;
+        try
+        {
+            CpusetGroup.Enter(_fence, runner);
+            Page->Ready = 1;
+            keeper = StartKeeper(path, runner, notifier, argument);
+            new RunRecord(
+                runner, ThreadMask.StartTimeOf(runner) ?? 0, keeper, ThreadMask.StartTimeOf(keeper) ?? 0, scheduling,
+                _target.Socket?.Method, throttle, _target.WatchdogNs).Write(_fence.Folder);
+            AwaitEntry(runner);
+            AwaitKeeper(keeper);
+            return notifier;
+        }
+        catch
+        {
+            notifier.Dispose();
+            Kill(runner);
+            Kill(keeper);
+            RunRecord.Delete(_fence.Folder);
+            if (throttle is not null)
+            {
+                _ = LinuxFile.TryWrite(Scheduling.ThrottleFile, throttle);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Finds the runner program: beside the one that runs now, as it is built, or where it is installed.</summary>
+    public static string FindRunner()
+    {
+        string[] places =
+        [
+            Environment.GetEnvironmentVariable("SOS_RUNNER") ?? "",
+            Path.Combine(AppContext.BaseDirectory, "sos-runner"),
+            "/usr/lib/sos/sos-runner",
+        ];
+        return places.FirstOrDefault(File.Exists) ?? throw new SosException(
+            SosError.NotFound, $"the program 'sos-runner' is not beside sosctl, nor is it {places[^1]}: 'make install' puts it there");
+    }
+
+    private static void Kill(int process)
+    {
+        if (process > 0)
+        {
+            int status;
+            _ = ProcessCalls.Kill(process, ProcessCalls.Sigkill);
+            _ = ProcessCalls.WaitProcess(process, &status, 0);
+        }
+    }
+
+    private (string Scheduling, string? ThrottleBefore) Schedule()
+    {
+        bool throttled = Scheduling.IsThrottledHere();
+        SchedulingWish wish = _target.Scheduling;
+        if (wish == SchedulingWish.Other || (wish == SchedulingWish.Auto && throttled))
+        {
+            Page->Nice = Scheduling.Nice;
+            return ($"SCHED_OTHER, nice {Scheduling.Nice}{(wish == SchedulingWish.Auto ? " (SCHED_FIFO would lose 50 ms of each second here)" : "")}", null);
+        }
+
+        string? before = null;
+        if (throttled)
+        {
+            before = LinuxFile.TryRead(Scheduling.ThrottleFile);
+            LinuxFile.Write(Scheduling.ThrottleFile, "-1");
+        }
+
+        Page->Priority = Scheduling.FifoPriority;
+        return ($"SCHED_FIFO, priority {Scheduling.FifoPriority}{(throttled ? ", not throttled until it stops" : "")}", before);
+    }
+
+    private int StartKeeper(string path, int runner, DriverHandle notifier, ulong argument)
+    {
+        string file = Path.Combine(_fence.Folder, "keeper");
+        using RunnerMemory.SharedFile page = RunnerMemory.MakeShared(file, AddressSpace.ToPages((ulong)sizeof(KeeperPage)));
+        using DriverHandle process = RunnerProcess.Raise(SchedulerCalls.OpenProcess(runner), "watching the runner");
+        List<DriverHandle> given = [page.Handle];
+        int Give(DriverHandle? handle)
+        {
+            if (handle is null)
+            {
+                return -1;
+            }
+
+            given.Add(handle);
+            return RunnerPage.PageDescriptor + given.Count - 1;
+        }
+
+        KeeperPage* keeper = (KeeperPage*)page.Memory.Address;
+        keeper->Runner = Give(process);
+        keeper->RunnerProcess = runner;
+        keeper->Notifier = _target.MovesPackets ? Give(notifier) : -1;
+        keeper->RunnerPage = Give(_target.Memory.PageHandle);
+        keeper->Control = Give(_target.Memory.At(argument).Memory);
+        keeper->WatchdogNs = _target.WatchdogNs;
+        keeper->Tap = Give(_target.Tap);
+        keeper->HostPort = -1;
+        keeper->Socket = Give(_target.Socket?.Socket);
+        keeper->SocketShared = -1;
+        keeper->Information = -1;
+        (keeper->CaptureIn, keeper->CaptureOut) = (Give(_target.Captures?.In), Give(_target.Captures?.Out));
+        if (_target.Captures is { } captures)
+        {
+            (DriverHandle card, ulong size) = _target.Memory.At(AddressSpace.HostPort);
+            (keeper->CaptureInPort, keeper->CapturePortSize) = (Give(card), size);
+            keeper->CaptureOutPort = Give(_target.Memory.At(AddressSpace.HostPort + AddressSpace.PortStride).Memory);
+            keeper->CaptureSwapped = captures.IsSwapped ? 1u : 0;
+        }
+
+        if (_target.Tap is not null)
+        {
+            (DriverHandle memory, ulong portSize) = _target.Memory.At(_target.HostPort);
+            (keeper->HostPort, keeper->HostPortSize) = (Give(memory), portSize);
+        }
+
+        using DriverHandle? information = _target.Socket is null ? null : RunnerProcess.Raise(
+            NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
+        if (_target.Socket is { } socket)
+        {
+            keeper->SocketShared = Give(_target.Memory.At(_target.SocketShared).Memory);
+            keeper->TransmitSize = Network.XskSocket.SizeOf(in socket.Offsets[1], sizeof(XskDescriptor));
+            (keeper->TransmitProducer, keeper->TransmitConsumer) = (socket.Offsets[1].Producer, socket.Offsets[1].Consumer);
+            keeper->Information = Give(information);
+            keeper->BusyPoll = _target.SocketRequest!.BusyPoll ? 1u : 0;
+            Encoding.UTF8.GetBytes(_target.SocketRequest.Interface, new Span<byte>(keeper->Interface, KeeperPage.InterfaceNameSize - 1));
+        }
+
+        keeper->Magic = KeeperPage.MagicValue;
+        return RunnerProcess.Spawn(path, [.. given], detached: true, KeeperPage.Mode);
+    }
+
+    private void AwaitKeeper(int process)
+    {
+        using MappedMemory memory = RunnerMemory.MapFile(Path.Combine(_fence.Folder, "keeper"), (ulong)sizeof(KeeperPage));
+        KeeperPage* keeper = (KeeperPage*)memory.Address;
+        int status;
+        for (Stopwatch waited = Stopwatch.StartNew(); Volatile.Read(ref keeper->State) != (uint)KeeperState.Running; Thread.Sleep(1))
+        {
+            // A service that ended at once has ended it too: that is for its own state to tell.
+            bool ended = ProcessCalls.WaitProcess(process, &status, ProcessCalls.WaitNoHang) != 0;
+            if (Volatile.Read(ref keeper->State) == (uint)KeeperState.Ended)
+            {
+                return;
+            }
+
+            if (ended || waited.Elapsed > SetupTimeout)
+            {
+                throw new SosException(
+                    SosError.Failed, "the service's keeper did not start: "
+                        + System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(keeper->Errno));
+            }
+        }
+    }
+
+    private void AwaitEntry(int runner)
+    {
+        int status;
+        for (Stopwatch waited = Stopwatch.StartNew(); Volatile.Read(ref Page->State) < (uint)RunnerState.Entered; Thread.Sleep(1))
+        {
+            bool ended = ProcessCalls.WaitProcess(runner, &status, ProcessCalls.WaitNoHang) != 0;
+            if ((ended || waited.Elapsed > SetupTimeout) && Volatile.Read(ref Page->State) < (uint)RunnerState.Entered)
+            {
+                throw RunnerProcess.Explain(Page);
+            }
+        }
+    }
+}

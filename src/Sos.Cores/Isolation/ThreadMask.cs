@@ -1,0 +1,75 @@
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+
+namespace Sos.Cores.Isolation;
+
+/// <summary>Where a thread may run, and which thread it is for sure: Linux gives ids out again.</summary>
+/// <param name="Process">Id of its process.</param>
+/// <param name="Thread">Its id.</param>
+/// <param name="Parent">Id of the process that started its process.</param>
+/// <param name="StartTime">When it was started, in clock ticks since boot.</param>
+/// <param name="Movable">Whether Linux lets its affinity be changed: it does not for the kernel's own threads that belong to a cpu.</param>
+/// <param name="Cpus">Where it may run.</param>
+public sealed record ThreadMask(int Process, int Thread, int Parent, ulong StartTime, bool Movable, CpuSet Cpus)
+{
+    private const uint FixedAffinityFlag = 0x0400_0000; // PF_NO_SETAFFINITY of the kernel's linux/sched.h
+
+    /// <summary>All threads of the machine, the kernel's too.</summary>
+    public static IReadOnlyList<ThreadMask> ReadAll(string proc = "/proc")
+    {
+        List<ThreadMask> threads = [];
+        foreach (string process in Directory.EnumerateDirectories(proc).Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit)))
+        {
+            try
+            {
+                foreach (string thread in Directory.EnumerateDirectories(Path.Combine(process, "task")))
+                {
+                    if (Read(int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture), thread) is { } found)
+                    {
+                        threads.Add(found);
+                    }
+                }
+            }
+            catch (IOException)
+            {
+                // It ended while we looked.
+            }
+        }
+
+        return threads;
+    }
+
+    /// <summary>When a process was started, in clock ticks since boot.</summary>
+    /// <returns>Null when there is no such process, or it has ended and waits for its parent to notice.</returns>
+    public static ulong? StartTimeOf(int process, string proc = "/proc")
+    {
+        string[]? fields = StatFields(Path.Combine(proc, process.ToString(CultureInfo.InvariantCulture)));
+        return fields is null || fields[0] is "Z" or "X" ? null : ulong.Parse(fields[19], CultureInfo.InvariantCulture);
+    }
+
+    private static ThreadMask? Read(int process, string folder)
+    {
+        string[]? fields = StatFields(folder);
+        string? allowed = LinuxFile.TryRead(Path.Combine(folder, "status"))?.Split('\n')
+            .FirstOrDefault(line => line.StartsWith("Cpus_allowed_list:", System.StringComparison.Ordinal));
+        if (fields is null || allowed is null)
+        {
+            return null;
+        }
+
+        bool movable = (uint.Parse(fields[6], CultureInfo.InvariantCulture) & FixedAffinityFlag) == 0;
+        return new ThreadMask(
+            process, int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture), int.Parse(fields[1], CultureInfo.InvariantCulture),
+            ulong.Parse(fields[19], CultureInfo.InvariantCulture), movable, CpuSet.ParseList(allowed[(allowed.IndexOf(':') + 1)..]));
+    }
+
+    // proc(5): behind the name in parentheses, which may hold anything, stand state, ppid, ..., flags (9th of all), ..., starttime (22nd).
+    private static string[]? StatFields(string folder)
+    {
+        string? stat = LinuxFile.TryRead(Path.Combine(folder, "stat"));
+        string[] fields = stat?[(stat.LastIndexOf(')') + 1)..].Split(' ', System.StringSplitOptions.RemoveEmptyEntries) ?? [];
+        return fields.Length > 19 ? fields : null;
+    }
+}

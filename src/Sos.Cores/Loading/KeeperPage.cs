@@ -1,0 +1,137 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Sos.Cores.Loading;
+
+/// <summary>How far a keeper has come.</summary>
+internal enum KeeperState : uint
+{
+    /// <summary>It maps what it was given.</summary>
+    Starting = 0,
+
+    /// <summary>It could not; <see cref="KeeperPage.Errno"/> says why.</summary>
+    SetupFailed = 1,
+
+    /// <summary>It works.</summary>
+    Running = 2,
+
+    /// <summary>Its runner is gone, and so is its work.</summary>
+    Ended = 3,
+}
+
+/// <summary>
+/// The memory that a keeper and sosctl share: first what to keep, then what it did. A keeper is the process on Linux's cpus that makes the
+/// system calls which its service cannot: it sends for an AF_XDP socket, moves frames between a TAP device and the host port, and
+/// watches that the service polls. The runner program compiles this file too.
+/// </summary>
+/// <remarks>Descriptors are numbers in the keeper, -1 for none.</remarks>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct KeeperPage
+{
+    /// <summary>Argument that makes the runner program a keeper.</summary>
+    public const string Mode = "keeper";
+
+    /// <summary>IFNAMSIZ.</summary>
+    public const int InterfaceNameSize = 16;
+
+    /// <summary>"SOSKEEP" and the size of this structure, which differs between versions.</summary>
+    public static readonly ulong MagicValue = 0x5045454b534f5300UL ^ ((ulong)Unsafe.SizeOf<KeeperPage>() << 48);
+
+    public ulong Magic;
+
+    /// <summary>The runner's pidfd: it becomes readable as that ends.</summary>
+    public int Runner;
+
+    /// <summary>The runner's process id, which is also that of the service's thread.</summary>
+    public int RunnerProcess;
+
+    /// <summary>The eventfd that the service's notifications arrive at.</summary>
+    public int Notifier;
+
+    /// <summary>The runner's page, for the reason of a forced stop.</summary>
+    public int RunnerPage;
+
+    /// <summary>The control region, for the service's polls.</summary>
+    public int Control;
+
+    /// <summary>The service is ended when it does not poll for this time; 0 for never.</summary>
+    public ulong WatchdogNs;
+
+    /// <summary>The TAP device.</summary>
+    public int Tap;
+
+    /// <summary>The memory of the host port.</summary>
+    public int HostPort;
+
+    public ulong HostPortSize;
+
+    /// <summary>The AF_XDP socket.</summary>
+    public int Socket;
+
+    /// <summary>The memory of its XskShared.</summary>
+    public int SocketShared;
+
+    /// <summary>Bytes of the transmit ring's mapping, and where its indices lie.</summary>
+    public ulong TransmitSize;
+
+    public ulong TransmitProducer;
+    public ulong TransmitConsumer;
+
+    /// <summary>A socket to ask for the network device's flags with.</summary>
+    public int Information;
+
+    /// <summary>Its name, ended by a zero.</summary>
+    public fixed byte Interface[InterfaceNameSize];
+
+    /// <summary>Not 0: it never sleeps.</summary>
+    public uint BusyPoll;
+
+    /// <summary>A capture to read frames from, for a memory port in the card's place.</summary>
+    public int CaptureIn;
+
+    /// <summary>Not 0: its numbers are big-endian.</summary>
+    public uint CaptureSwapped;
+
+    /// <summary>The memory of that port.</summary>
+    public int CaptureInPort;
+
+    /// <summary>A capture to write frames to, for a memory port in Linux's place.</summary>
+    public int CaptureOut;
+
+    /// <summary>The memory of that port.</summary>
+    public int CaptureOutPort;
+
+    /// <summary>Bytes of each port.</summary>
+
+    public ulong CapturePortSize;
+
+    /// <summary>Written by the keeper: <see cref="KeeperState"/>.</summary>
+    public uint State;
+
+    /// <summary>The errno of the last call that failed for more than a moment.</summary>
+    public int Errno;
+
+    /// <summary>System calls that sent or received for the socket.</summary>
+    public ulong SocketCalls;
+
+    /// <summary>Times that a notification woke it.</summary>
+    public ulong Wakes;
+
+    /// <summary>Frames given to Linux.</summary>
+    public ulong ToLinux;
+
+    /// <summary>Frames that Linux did not take.</summary>
+    public ulong ToLinuxDropped;
+
+    /// <summary>Frames taken from Linux.</summary>
+    public ulong FromLinux;
+
+    /// <summary>Frames read from a capture.</summary>
+    public ulong Replayed;
+
+    /// <summary>Frames written to a capture.</summary>
+    public ulong Captured;
+
+    /// <summary>Frames that were no frames: slots of an impossible length, or that the port had no room for.</summary>
+    public ulong Invalid;
+}

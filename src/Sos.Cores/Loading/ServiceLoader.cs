@@ -1,0 +1,339 @@
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using Sos.Cores.Native;
+using Sos.Image;
+using Sos.Sdk.Control;
+using Sos.Sdk.Memory;
+using Sos.Sdk.Ports;
+
+namespace Sos.Cores.Loading;
+
+/// <summary>A service that is loaded: where to start it, and where to find what it shares.</summary>
+/// <param name="Entry">Address of the first instruction.</param>
+/// <param name="StackTop">Initial stack pointer.</param>
+/// <param name="ControlAddress">Address of the control region in the service.</param>
+/// <param name="Control">The control region.</param>
+/// <param name="Tables">The table slots; empty without.</param>
+/// <param name="HostPorts">The host ports.</param>
+/// <param name="SharedMemory">The memory that programs share with the service.</param>
+/// <param name="Confined">Whether an IOMMU confines every claimed device; true without devices.</param>
+public sealed record LoadedService(
+    ulong Entry, ulong StackTop, ulong ControlAddress, TargetRegion Control, IReadOnlyList<TargetRegion> Tables,
+    IReadOnlyList<HostPortResult> HostPorts, IReadOnlyList<TargetRegion> SharedMemory, bool Confined);
+
+/// <summary>Lays a service out in the address space of a target and fills its regions.</summary>
+public sealed unsafe class ServiceLoader
+{
+    private readonly IServiceTarget _target;
+    private readonly ServiceImage _image;
+    private readonly ServiceConfiguration _configuration;
+    private readonly ControlLayout _layout;
+    private readonly List<Resource> _resources = [];
+    private readonly List<VirtioPciLayout> _virtioLayouts = [];
+    private readonly List<XskLayout> _xskLayouts = [];
+    private readonly List<ClaimedDevice> _devices = [];
+    private uint _barCount;
+    private uint _portCount;
+
+    private ServiceLoader(IServiceTarget target, ServiceImage image, ServiceConfiguration configuration)
+    {
+        _target = target;
+        _image = image;
+        _configuration = configuration;
+        _layout = new ControlLayout(configuration);
+    }
+
+    /// <summary>Loads an image. On failure the target is left with what was made so far, for its owner to unload.</summary>
+    /// <param name="target">Where to.</param>
+    /// <param name="image">The image.</param>
+    /// <param name="configuration">What the service is given.</param>
+    /// <exception cref="SosException">The target refused, or the configuration cannot be met.</exception>
+    public static LoadedService Load(IServiceTarget target, ServiceImage image, ServiceConfiguration configuration)
+        => new ServiceLoader(target, image, configuration).Load();
+
+    private LoadedService Load()
+    {
+        // Devices first: packet memory comes from the DMA API of the first one.
+        foreach (DeviceRequest device in _configuration.Devices)
+        {
+            AddDevice(device);
+        }
+
+        foreach (ImageSegment segment in _image.Segments)
+        {
+            AddSegment(segment);
+        }
+
+        ulong stackSize = AddressSpace.ToPages(_image.Descriptor.StackSize);
+        stackSize = stackSize >= AddressSpace.ChunkSize ? AddressSpace.ToChunks(stackSize) : stackSize;
+        AddMemory(AddressSpace.Stack, stackSize);
+        AddArena();
+        ulong[] dmaAddresses = AddPacketMemory();
+        AddXskPorts();
+        List<TargetRegion> tables = AddTables();
+        List<HostPortResult> hostPorts = AddHostPorts();
+        AddMemoryPorts();
+        List<TargetRegion> shared = AddSharedMemory();
+        TargetRegion control = AddControl(dmaAddresses);
+        return new LoadedService(
+            AddressSpace.Image + _image.Entry, AddressSpace.Stack + stackSize, AddressSpace.Control, control, tables, hostPorts,
+            shared, _devices.TrueForAll(device => device.Iommu));
+    }
+
+    private void AddDevice(DeviceRequest request)
+    {
+        ClaimedDevice device = _target.Claim(request.Address);
+        Dictionary<int, ulong> addresses = [];
+        Dictionary<int, ulong> sizes = [];
+        foreach (int bar in request.Capabilities.Bars)
+        {
+            if (device.BarSizes[bar] == 0)
+            {
+                throw new SosException(SosError.Failed, $"{request.Address} has no memory BAR {bar}, where its virtio structures should be");
+            }
+
+            addresses[bar] = AddressSpace.Bar + (_barCount++ * AddressSpace.PortStride);
+            sizes[bar] = AddressSpace.ToPages(device.BarSizes[bar]);
+            _target.AddRegion(new RegionRequest(
+                RegionKind.Bar, addresses[bar], sizes[bar], RegionProtection.Read | RegionProtection.Write, RegionFlags.None, device.Index, (uint)bar));
+        }
+
+        VirtioPciLayout layout = request.Capabilities.ToLayout(addresses, sizes, device.Vendor, device.Device, device.Iommu);
+        ulong offset = _layout.VirtioLayouts + ((ulong)_virtioLayouts.Count * VirtioPciLayout.Size);
+        AddResource(ResourceKind.VirtioNet, (uint)_devices.Count, AddressSpace.Control + offset, VirtioPciLayout.Size);
+        _virtioLayouts.Add(layout);
+        _devices.Add(device);
+    }
+
+    // A region of a chunk or more starts at a multiple of a chunk: a large segment that does not is made of two.
+    private void AddSegment(ImageSegment segment)
+    {
+        ulong start = AddressSpace.Image + segment.Rva;
+        ulong end = start + segment.MappedSize;
+        ulong split = Math.Min(AddressSpace.ToChunks(start), end);
+        if (end - start < AddressSpace.ChunkSize || split == start)
+        {
+            split = end;
+        }
+
+        AddSegmentPart(segment, start, split);
+        if (split < end)
+        {
+            AddSegmentPart(segment, split, end);
+        }
+    }
+
+    private void AddSegmentPart(ImageSegment segment, ulong start, ulong end)
+    {
+        TargetRegion region = _target.AddRegion(new RegionRequest(RegionKind.Memory, start, end - start, Protection(segment.Protection)));
+        using MappedMemory memory = _target.Map(region);
+        ulong skip = start - AddressSpace.Image - segment.Rva;
+        if (skip < (ulong)segment.Data.Length)
+        {
+            ulong length = Math.Min((ulong)segment.Data.Length - skip, end - start);
+            segment.Data.Span.Slice((int)skip, (int)length).CopyTo(memory.Slice(0, length));
+        }
+
+        Relocate(memory, start - AddressSpace.Image, end - AddressSpace.Image);
+    }
+
+    private void Relocate(MappedMemory memory, ulong startRva, ulong endRva)
+    {
+        foreach (ImageRelocation relocation in _image.Relocations)
+        {
+            WritePointer(memory, startRva, endRva, relocation.Rva, AddressSpace.Image + relocation.Addend);
+        }
+
+        if (_image.Descriptor.IsaVariableRva != 0)
+        {
+            WritePointer(memory, startRva, endRva, _image.Descriptor.IsaVariableRva, (ulong)IlcInstructionSetDetection.Detect());
+        }
+    }
+
+    // Byte by byte, since one may lie across the seam of a segment that was split.
+    private static void WritePointer(MappedMemory memory, ulong startRva, ulong endRva, ulong rva, ulong value)
+    {
+        for (int i = 0; i < sizeof(ulong); i++)
+        {
+            ulong at = rva + (ulong)i;
+            if (at >= startRva && at < endRva)
+            {
+                memory.Address[at - startRva] = (byte)(value >> (8 * i));
+            }
+        }
+    }
+
+    private TargetRegion AddMemory(ulong address, ulong size)
+        => _target.AddRegion(new RegionRequest(RegionKind.Memory, address, size, RegionProtection.Read | RegionProtection.Write));
+
+    private void AddArena()
+    {
+        ulong size = _configuration.ArenaSize != 0 ? _configuration.ArenaSize
+            : _image.Descriptor.ArenaSize != 0 ? _image.Descriptor.ArenaSize
+            : ServiceConfiguration.DefaultArenaSize;
+        size = size >= AddressSpace.ChunkSize ? AddressSpace.ToChunks(size) : AddressSpace.ToPages(size);
+        AddMemory(AddressSpace.Arena, size);
+        AddResource(ResourceKind.Arena, 0, AddressSpace.Arena, size);
+    }
+
+    private ulong[] AddPacketMemory()
+    {
+        ulong size = AddressSpace.ToChunks(_configuration.PacketMemorySize);
+        if (size == 0)
+        {
+            return [];
+        }
+
+        if (_devices.Count > 1)
+        {
+            // One region has the bus addresses of one device's IOMMU domain only.
+            throw new SosException(SosError.Usage, "a service takes one card for now: packet memory has the bus addresses of one");
+        }
+
+        bool dma = _devices.Count == 1;
+        TargetRegion region = _target.AddRegion(new RegionRequest(
+            RegionKind.Memory, AddressSpace.PacketMemory, size, RegionProtection.Read | RegionProtection.Write,
+            dma ? RegionFlags.Dma : RegionFlags.None, dma ? _devices[0].Index : 0));
+        AddResource(ResourceKind.PacketMemory, 0, AddressSpace.PacketMemory, size, dma ? AddressSpace.Control + _layout.DmaAddresses : 0);
+        return dma ? _target.GetDmaAddresses(region) : [];
+    }
+
+    private void AddXskPorts()
+    {
+        foreach (XskRequest request in _configuration.XskPorts)
+        {
+            ulong address = AddressSpace.Bar + (_barCount++ * AddressSpace.PortStride);
+            XskLayout layout = _target.AddXskPort(request, address).Layout;
+            ulong offset = _layout.XskLayouts + ((ulong)_xskLayouts.Count * XskLayout.Size);
+            AddResource(ResourceKind.Xsk, (uint)_xskLayouts.Count, AddressSpace.Control + offset, XskLayout.Size);
+            _xskLayouts.Add(layout);
+        }
+    }
+
+    private List<TargetRegion> AddTables()
+    {
+        List<TargetRegion> tables = [];
+        ulong size = AddressSpace.ToPages(_configuration.TableSlotSize);
+        size = size >= AddressSpace.ChunkSize ? AddressSpace.ToChunks(size) : size;
+        for (uint slot = 0; slot < 2 && size != 0; slot++)
+        {
+            ulong address = AddressSpace.Table + (slot * AddressSpace.TableStride);
+            tables.Add(_target.AddRegion(new RegionRequest(RegionKind.Memory, address, size, RegionProtection.Read, RegionFlags.Shared)));
+            AddResource(ResourceKind.Table, slot, address, size);
+        }
+
+        return tables;
+    }
+
+    private List<HostPortResult> AddHostPorts()
+    {
+        List<HostPortResult> ports = [];
+        foreach (PortRequest request in _configuration.HostPorts)
+        {
+            ulong address = AddressSpace.HostPort + (_portCount++ * AddressSpace.PortStride);
+            HostPortResult port = _target.AddHostPort(request, address);
+            AddResource(ResourceKind.HostPort, (uint)ports.Count, address, port.Size);
+            ports.Add(port);
+        }
+
+        return ports;
+    }
+
+    private void AddMemoryPorts()
+    {
+        uint index = 0;
+        foreach (PortRequest request in _configuration.MemoryPorts)
+        {
+            ulong address = AddressSpace.HostPort + (_portCount++ * AddressSpace.PortStride);
+            ulong size = AddressSpace.ToChunks(MemoryPort.SizeFor(request.Slots));
+            TargetRegion region = _target.AddRegion(new RegionRequest(
+                RegionKind.Memory, address, size, RegionProtection.Read | RegionProtection.Write, RegionFlags.Shared));
+            using MappedMemory memory = _target.Map(region);
+            if (!MemoryPort.TryFormat(memory.Address, size, request.Slots, (uint)request.Mtu, request.Mac))
+            {
+                throw new SosException(SosError.Usage, $"a memory port of {request.Slots} slots and MTU {request.Mtu} is not allowed");
+            }
+
+            AddResource(ResourceKind.MemoryPort, index++, address, size);
+        }
+    }
+
+    private List<TargetRegion> AddSharedMemory()
+    {
+        List<TargetRegion> regions = [];
+        foreach (ulong wanted in _configuration.SharedMemory)
+        {
+            ulong size = wanted >= AddressSpace.ChunkSize ? AddressSpace.ToChunks(wanted) : AddressSpace.ToPages(wanted);
+            ulong address = AddressSpace.SharedMemory + ((ulong)regions.Count * AddressSpace.PortStride);
+            AddResource(ResourceKind.Shared, (uint)regions.Count, address, size);
+            regions.Add(_target.AddRegion(new RegionRequest(
+                RegionKind.Memory, address, size, RegionProtection.Read | RegionProtection.Write, RegionFlags.Shared)));
+        }
+
+        return regions;
+    }
+
+    private TargetRegion AddControl(ulong[] dmaAddresses)
+    {
+        AddResource(ResourceKind.Statistics, 0, AddressSpace.Control + _layout.Statistics, StatisticsLayout.TotalSize);
+        AddResource(ResourceKind.Log, 0, AddressSpace.Control + _layout.Log, _configuration.LogSize);
+        AddResource(ResourceKind.Parameters, 0, AddressSpace.Control + _layout.Parameters, (ulong)_layout.ParameterText.Length);
+        TargetRegion region = _target.AddRegion(new RegionRequest(
+            RegionKind.Control, AddressSpace.Control, _layout.Size, RegionProtection.Read | RegionProtection.Write, RegionFlags.Shared));
+        using MappedMemory memory = _target.Map(region);
+        _layout.ParameterText.CopyTo(memory.Slice(_layout.Parameters, (ulong)_layout.ParameterText.Length));
+        for (int i = 0; i < _virtioLayouts.Count; i++)
+        {
+            VirtioPciLayout layout = _virtioLayouts[i];
+            MemoryMarshal.Write(memory.Slice(_layout.VirtioLayouts + ((ulong)i * VirtioPciLayout.Size), VirtioPciLayout.Size), in layout);
+        }
+
+        for (int i = 0; i < _xskLayouts.Count; i++)
+        {
+            XskLayout layout = _xskLayouts[i];
+            MemoryMarshal.Write(memory.Slice(_layout.XskLayouts + ((ulong)i * XskLayout.Size), XskLayout.Size), in layout);
+        }
+
+        for (int i = 0; i < dmaAddresses.Length; i++)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(memory.Slice(_layout.DmaAddresses + ((ulong)i * sizeof(ulong)), sizeof(ulong)), dmaAddresses[i]);
+        }
+
+        ServiceControl* control = (ServiceControl*)memory.Address;
+        control->Abi = ServiceControl.AbiVersion;
+        control->HeaderSize = ServiceControl.Size;
+        control->RegionSize = _layout.Size;
+        control->Isa = ProcessorFeatures.Detect();
+        if (control->Clock.Sequence == 0)
+        {
+            // No driver keeps it in step.
+            ClockCalibration.Measure().WriteTo(&control->Clock);
+        }
+
+        for (int i = 0; i < _resources.Count; i++)
+        {
+            control->Resources[i] = _resources[i];
+        }
+
+        control->ResourceCount = (uint)_resources.Count;
+        MemoryOrdering.StoreRelease(ref control->Magic, ServiceControl.MagicValue);
+        return region;
+    }
+
+    private void AddResource(ResourceKind kind, uint index, ulong address, ulong size, ulong aux = 0)
+    {
+        if (_resources.Count == ServiceControl.ResourcesMax)
+        {
+            throw new SosException(SosError.Usage, $"a service takes {ServiceControl.ResourcesMax} resources at most: give it fewer ports");
+        }
+
+        _resources.Add(new Resource { Kind = kind, Index = index, Address = address, ByteCount = size, Aux = aux });
+    }
+
+    private static RegionProtection Protection(SegmentProtection protection)
+        => RegionProtection.Read
+            | (protection.HasFlag(SegmentProtection.Write) ? RegionProtection.Write : 0)
+            | (protection.HasFlag(SegmentProtection.Execute) ? RegionProtection.Execute : 0);
+}

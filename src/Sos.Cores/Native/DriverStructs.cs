@@ -1,0 +1,235 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Sos.Cores.Native;
+
+#pragma warning disable CS0649 // the driver writes them
+
+/// <summary>struct sos_info.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct SosInfo
+{
+    public const int CoresMax = 64;
+    public const int VersionSize = 32;
+
+    public uint AbiVersion;
+    public uint CoreCount;
+    public fixed byte Version[VersionSize];
+    public fixed uint Cpus[CoresMax];
+}
+
+/// <summary>struct sos_reserve.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosReserve
+{
+    public const uint Persist = 1;
+
+    public uint Cpu;
+    public uint Flags;
+    public int CoreFd;
+    public uint Pad;
+    public ulong DurationNs;
+    public ulong LeaseNs;
+}
+
+/// <summary>struct sos_open.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosOpen
+{
+    public uint Cpu;
+    public int CoreFd;
+}
+
+/// <summary>struct sos_release.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosRelease
+{
+    public ulong DurationNs;
+}
+
+/// <summary>struct sos_lease.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosLease
+{
+    public ulong DurationNs;
+}
+
+/// <summary>struct sos_region.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosRegion
+{
+    public uint Kind;
+    public uint Prot;
+    public uint Flags;
+    public uint Device;
+    public uint Bar;
+    public uint Index;
+    public ulong Va;
+    public ulong Size;
+    public ulong MmapOffset;
+}
+
+/// <summary>struct sos_dma.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosDma
+{
+    public uint Region;
+    public uint Count;
+    public ulong Addresses;
+}
+
+/// <summary>struct sos_device.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosDeviceClaim
+{
+    public uint Domain;
+    public uint Bus;
+    public uint Devfn;
+    public uint Index;
+    public ushort Vendor;
+    public ushort Device;
+    public ushort Iommu;
+    public ushort Pad;
+    public BarSizes Bars;
+
+    [InlineArray(6)]
+    public struct BarSizes
+    {
+        private ulong _first;
+    }
+}
+
+/// <summary>struct sos_add_host_port.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct SosAddHostPort
+{
+    public const int NameSize = 16;
+
+    public fixed byte Name[NameSize];
+    public fixed byte Mac[6];
+    public ushort Mtu;
+    public uint Slots;
+    public uint Region;
+    public ulong Va;
+    public uint Ifindex;
+    public uint Pad;
+    public ulong Size;
+}
+
+/// <summary>struct sos_start.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosStart
+{
+    public ulong Entry;
+    public ulong StackTop;
+    public ulong Argument;
+    public ulong PollBoundNs;
+}
+
+/// <summary>struct sos_stop.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosStop
+{
+    public uint TimeoutMs;
+    public uint Pad;
+}
+
+/// <summary>struct sos_fault.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosFault
+{
+    public const int StackWords = 32;
+
+    public uint Vector;
+    public uint Ring;
+    public ulong ErrorCode;
+    public ulong Address;
+    public ulong Tsc;
+    public ulong Rip;
+    public ulong Rsp;
+    public ulong Rflags;
+    public ulong Rax;
+    public ulong Rbx;
+    public ulong Rcx;
+    public ulong Rdx;
+    public ulong Rsi;
+    public ulong Rdi;
+    public ulong Rbp;
+    public ulong R8;
+    public ulong R9;
+    public ulong R10;
+    public ulong R11;
+    public ulong R12;
+    public ulong R13;
+    public ulong R14;
+    public ulong R15;
+    public StackContents Stack;
+
+    [InlineArray(StackWords)]
+    public struct StackContents
+    {
+        private ulong _first;
+    }
+}
+
+/// <summary>struct sos_export.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosExport
+{
+    public const uint Write = 1;
+
+    public uint Region;
+    public uint Flags;
+    public int Fd;
+    public uint Pad;
+}
+
+/// <summary>struct sos_revoke.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosRevoke
+{
+    public uint Region;
+    public uint Pad;
+}
+
+/// <summary>struct sos_bind_event.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosBindEvent
+{
+    public uint Index;
+    public int Fd;
+}
+
+/// <summary>struct sos_linux_counts.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosLinuxCounts
+{
+    public ulong DeviceIrqs;
+    public ulong TimerIrqs;
+    public ulong ReschedIrqs;
+    public ulong CallIrqs;
+    public ulong OtherIrqs;
+    public ulong Softirqs;
+    public ulong IdleSwitches;
+}
+
+/// <summary>struct sos_status.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosStatus
+{
+    public uint State;
+    public uint Cpu;
+    public uint Flags;
+    public uint Irq;
+    public long ExitCode;
+    public ulong Starts;
+    public ulong Faults;
+    public ulong Nmis;
+    public ulong Notifications;
+    public ulong LeaseNs;
+    public ulong LeaseLengthNs;
+    public ulong PollBoundNs;
+    public SosFault Fault;
+}
+
+#pragma warning restore CS0649

@@ -1,0 +1,40 @@
+using System.Runtime.InteropServices;
+
+namespace Sos.Cores.Native;
+
+/// <summary>The errno values that the driver documents, and what each kind of failure is.</summary>
+internal static class Errno
+{
+    public const int NotPermitted = 1; // EPERM
+    public const int NoEntry = 2; // ENOENT
+    public const int Interrupted = 4; // EINTR
+    public const int InputOutput = 5; // EIO
+    public const int NoDeviceOrAddress = 6; // ENXIO
+    public const int NoMemory = 12; // ENOMEM
+    public const int AccessDenied = 13; // EACCES
+    public const int Busy = 16; // EBUSY
+    public const int Exists = 17; // EEXIST
+    public const int NoDevice = 19; // ENODEV
+    public const int Invalid = 22; // EINVAL
+    public const int TooManyFiles = 24; // EMFILE
+    public const int NotTerminal = 25; // ENOTTY
+    public const int NoSpace = 28; // ENOSPC
+
+    /// <summary>The kind of failure that an errno means wherever a call says nothing else.</summary>
+    public static SosError Classify(int errno) => errno switch
+    {
+        NotPermitted or AccessDenied => SosError.NotPermitted,
+        NoEntry or NoDevice or NoDeviceOrAddress => SosError.NotFound,
+        Busy or Exists => SosError.Refused,
+        _ => SosError.Failed,
+    };
+
+    /// <summary>A failed call as an exception.</summary>
+    /// <param name="what">What was tried: "reserving cpu 3".</param>
+    /// <param name="errno">Why it failed.</param>
+    /// <param name="advice">What the errno means for this call and what to do, or null for the system's text alone.</param>
+    public static SosException ToException(string what, int errno, string? advice)
+        => new(Classify(errno), advice is null
+            ? $"{what} failed: {Marshal.GetPInvokeErrorMessage(errno)} (errno {errno})"
+            : $"{what} failed: {advice} ({Marshal.GetPInvokeErrorMessage(errno)})");
+}

@@ -1,0 +1,47 @@
+using System.Runtime.InteropServices;
+
+namespace Sos.Cores.Native;
+
+/// <summary>The system calls for AF_XDP sockets, TAP devices and BPF programs.</summary>
+internal static unsafe partial class NetworkCalls
+{
+    public const int FamilyInet = 2; // AF_INET
+    public const int FamilyXdp = 44; // AF_XDP
+    public const int TypeDatagram = 2; // SOCK_DGRAM
+    public const int TypeRaw = 3; // SOCK_RAW
+    public const int CloseOnExec = 0x80000; // SOCK_CLOEXEC
+
+    public const int LevelSocket = 1; // SOL_SOCKET
+    public const int BusyPoll = 46; // SO_BUSY_POLL
+    public const int PreferBusyPoll = 69; // SO_PREFER_BUSY_POLL
+    public const int BusyPollBudget = 70; // SO_BUSY_POLL_BUDGET
+
+    public const nuint TunSetInterface = 0x400454ca; // TUNSETIFF
+    public const nuint EthtoolRequest = 0x8946; // SIOCETHTOOL
+
+    [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
+    public static partial int Socket(int family, int type, int protocol);
+
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    public static partial int Bind(int socket, void* address, uint size);
+
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    public static partial int SetOption(int socket, int level, int option, void* value, uint size);
+
+    [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
+    public static partial int GetOption(int socket, int level, int option, void* value, uint* size);
+
+    [LibraryImport("libc", EntryPoint = "if_nametoindex", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    public static partial uint InterfaceIndex(string name);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint Bpf(nint number, nint command, void* attributes, nint size);
+
+    /// <summary>bpf(2).</summary>
+    /// <returns>A descriptor or 0; negative on failure.</returns>
+    public static int Bpf(int command, void* attributes, int size)
+    {
+        const int bpf = 321; // SYS_bpf on x86-64
+        return (int)Bpf(bpf, command, attributes, size);
+    }
+}

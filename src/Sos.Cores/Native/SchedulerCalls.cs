@@ -1,0 +1,30 @@
+using System.Runtime.InteropServices;
+
+namespace Sos.Cores.Native;
+
+/// <summary>The system calls about who runs where.</summary>
+internal static unsafe partial class SchedulerCalls
+{
+    [LibraryImport("libc", EntryPoint = "sched_setaffinity", SetLastError = true)]
+    private static partial int SetAffinity(int thread, nuint size, ulong* mask);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint OpenProcess(nint number, nint process, nint flags);
+
+    /// <summary>Lets a thread run on some cpus only.</summary>
+    /// <returns>0 or an errno.</returns>
+    public static int SetAffinity(int thread, CpuSet cpus)
+    {
+        fixed (ulong* words = cpus.Words)
+        {
+            return SetAffinity(thread, (nuint)(cpus.Words.Length * sizeof(ulong)), words) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
+    }
+
+    /// <summary>pidfd_open(2): a descriptor that becomes readable as the process ends; negative when it is gone.</summary>
+    public static int OpenProcess(int process)
+    {
+        const int pidfdOpen = 434; // SYS_pidfd_open, the same number on all architectures
+        return (int)OpenProcess(pidfdOpen, process, 0);
+    }
+}

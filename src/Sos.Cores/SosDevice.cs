@@ -1,0 +1,144 @@
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+using System.Text;
+using Sos.Cores.Native;
+using Sos.Sdk.Control;
+
+namespace Sos.Cores;
+
+/// <summary>What the driver says of itself.</summary>
+/// <param name="AbiVersion">SOS_ABI_VERSION that it speaks.</param>
+/// <param name="Version">Its version.</param>
+/// <param name="Cpus">Logical ids of the cores that SOS holds.</param>
+public sealed record DriverInfo(uint AbiVersion, string Version, IReadOnlyList<int> Cpus);
+
+/// <summary>The driver, /dev/sos: reserves cores and opens those that are reserved.</summary>
+public sealed unsafe class SosDevice : IDisposable
+{
+    /// <summary>Where the driver is.</summary>
+    public const string DefaultPath = "/dev/sos";
+
+    private readonly DriverHandle _handle;
+
+    private SosDevice(DriverHandle handle) => _handle = handle;
+
+    /// <summary>Opens the driver and checks that it speaks our ABI.</summary>
+    /// <exception cref="SosException">The driver is missing, of another ABI, or not ours to open.</exception>
+    public static SosDevice Open(string path = DefaultPath)
+    {
+        int descriptor = Libc.Open(path, Libc.OpenReadWrite | Libc.OpenCloseOnExec);
+        if (descriptor < 0)
+        {
+            throw ExplainOpen(path, Marshal.GetLastPInvokeError());
+        }
+
+        SosDevice device = new(new DriverHandle(descriptor));
+        try
+        {
+            uint abi = device.GetInfo().AbiVersion;
+            return abi == ServiceControl.AbiVersion
+                ? device
+                : throw new SosException(
+                    SosError.DriverMissing,
+                    $"the loaded driver speaks ABI {abi}, this program ABI {ServiceControl.AbiVersion}: "
+                    + "build and load the driver of this version (rmmod sos; modprobe sos)");
+        }
+        catch
+        {
+            device.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Asks the driver for its version and its cores.</summary>
+    public DriverInfo GetInfo()
+    {
+        SosInfo info = default;
+        int errno = _handle.TryCall(DriverRequest.GetInfo, ref info);
+        if (errno != 0)
+        {
+            throw errno is Errno.NotTerminal or Errno.Invalid
+                ? new SosException(SosError.DriverMissing, "this device is not the SOS driver, or one of another version: load the driver of this version")
+                : Errno.ToException("asking the driver for its version", errno, null);
+        }
+
+        ReadOnlySpan<byte> version = new(info.Version, SosInfo.VersionSize);
+        int end = version.IndexOf((byte)0);
+        int[] cpus = new int[Math.Min(info.CoreCount, SosInfo.CoresMax)];
+        for (int i = 0; i < cpus.Length; i++)
+        {
+            cpus[i] = (int)info.Cpus[i];
+        }
+
+        return new DriverInfo(info.AbiVersion, Encoding.UTF8.GetString(end < 0 ? version : version[..end]), cpus);
+    }
+
+    /// <summary>Takes a cpu from Linux.</summary>
+    /// <param name="cpu">Its logical id.</param>
+    /// <param name="persist">Whether the core outlives its descriptors.</param>
+    /// <param name="lease">After which it goes back by itself; null for never.</param>
+    /// <param name="durationNs">Nanoseconds that it took.</param>
+    /// <exception cref="SosException">Linux or the driver refused.</exception>
+    public ServiceCore Reserve(int cpu, bool persist, TimeSpan? lease, out ulong durationNs)
+    {
+        SosReserve request = new()
+        {
+            Cpu = (uint)cpu,
+            Flags = persist ? SosReserve.Persist : 0,
+            CoreFd = -1,
+            LeaseNs = lease is null ? 0 : DriverTime.ToNs(lease.Value),
+        };
+        int errno = _handle.TryCall(DriverRequest.ReserveCore, ref request);
+        if (errno != 0)
+        {
+            throw Errno.ToException($"reserving cpu {cpu}", errno, ExplainReserve(cpu, errno));
+        }
+
+        durationNs = request.DurationNs;
+        return new ServiceCore(cpu, new DriverHandle(request.CoreFd));
+    }
+
+    /// <summary>Opens a core that SOS holds.</summary>
+    /// <exception cref="SosException">It does not.</exception>
+    public ServiceCore OpenCore(int cpu)
+    {
+        SosOpen request = new() { Cpu = (uint)cpu, CoreFd = -1 };
+        int errno = _handle.TryCall(DriverRequest.OpenCore, ref request);
+        return errno switch
+        {
+            0 => new ServiceCore(cpu, new DriverHandle(request.CoreFd)),
+            Errno.NoDevice => throw NotReserved(cpu),
+            _ => throw Errno.ToException($"opening core {cpu}", errno, null),
+        };
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _handle.Dispose();
+
+    internal static SosException NotReserved(int cpu)
+        => new(SosError.NotFound, $"cpu {cpu} is not a service core: reserve it first with 'sosctl core reserve {cpu}', or see 'sosctl core list'");
+
+    internal static SosException ExplainOpen(string path, int errno) => errno switch
+    {
+        Errno.NoEntry or Errno.NoDevice or Errno.NoDeviceOrAddress => new SosException(
+            SosError.DriverMissing, $"{path} does not exist: the driver is not loaded; load it with 'modprobe sos' (or 'insmod sos.ko') as root, "
+            + "or do without it: 'sosctl core reserve CPU --isolated'"),
+        Errno.NotPermitted or Errno.AccessDenied => new SosException(
+            SosError.NotPermitted, $"{path} may be opened with CAP_SYS_ADMIN only: run this as root ('sudo sosctl ...')"),
+        _ => Errno.ToException($"opening {path}", errno, null),
+    };
+
+    internal static string? ExplainReserve(int cpu, int errno) => errno switch
+    {
+        Errno.NotPermitted => cpu == 0
+            ? "Linux needs cpu 0 for itself: choose another"
+            : $"cpu {cpu} cannot be unplugged: choose another ('sosctl core list' shows them)",
+        Errno.Busy => "it is reserved already, or Linux refuses to unplug it now: see 'sosctl core list' and the kernel log ('dmesg | tail')",
+        Errno.NoDevice => $"cpu {cpu} is not online: 'echo 1 > /sys/devices/system/cpu/cpu{cpu}/online' brings it up, if it exists",
+        Errno.NoSpace => $"SOS holds {SosInfo.CoresMax} cores, the most it can: release one first",
+        Errno.InputOutput => "the core did not arrive in the monitor: see the kernel log ('dmesg | tail')",
+        Errno.Invalid => $"the machine has no cpu {cpu} ('sosctl core list' shows those it has), or the lease is longer than a year",
+        _ => null,
+    };
+}

@@ -1,0 +1,46 @@
+using System;
+
+namespace Sos.Cores;
+
+/// <summary>What kind of failure it was: the exit code of <c>sosctl</c>.</summary>
+public enum SosError
+{
+    /// <summary>It was tried and failed.</summary>
+    Failed = 1,
+
+    /// <summary>The command line is wrong.</summary>
+    Usage = 2,
+
+    /// <summary>The driver is not loaded, or speaks another ABI.</summary>
+    DriverMissing = 3,
+
+    /// <summary>The caller may not do that.</summary>
+    NotPermitted = 4,
+
+    /// <summary>It is busy, or refused for the machine's sake.</summary>
+    Refused = 5,
+
+    /// <summary>There is no such core, device, file or service.</summary>
+    NotFound = 6,
+
+    /// <summary>The service image is damaged, or the verifier refuses it.</summary>
+    BadImage = 7,
+
+    /// <summary>The rules cannot be compiled or do not fit.</summary>
+    BadRules = 8,
+}
+
+/// <summary>An operation of the control plane failed. The message says what to do next.</summary>
+public sealed class SosException : Exception
+{
+    /// <summary>Names the failure.</summary>
+    public SosException(SosError error, string message)
+        : base(message) => Error = error;
+
+    /// <summary>Names the failure and what caused it.</summary>
+    public SosException(SosError error, string message, Exception cause)
+        : base(message, cause) => Error = error;
+
+    /// <summary>What kind of failure it was.</summary>
+    public SosError Error { get; }
+}

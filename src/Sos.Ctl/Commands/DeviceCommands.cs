@@ -1,0 +1,86 @@
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Linq;
+using Sos.Cores;
+using Sos.Cores.Devices;
+using Sos.Cores.Running;
+using Sos.Ctl.Output;
+
+namespace Sos.Ctl.Commands;
+
+/// <summary><c>sosctl device</c>: the cards that services can have.</summary>
+internal static class DeviceCommands
+{
+    public static Command Create(Terminal terminal)
+    {
+        Command list = new("list", "Show the network cards, and which a service can have");
+        list.SetAction(_ => List(terminal));
+
+        Argument<string> claimName = Argument();
+        Option<bool> force = new("--force") { Description = "Take it even if the default route goes through it" };
+        Command claim = new("claim", "Take a card from Linux, before 'service start' would; its addresses are not kept") { claimName, force };
+        claim.SetAction(result => Claim(terminal, result.GetValue(claimName)!, result.GetValue(force)));
+
+        Argument<string> releaseName = Argument();
+        Command release = new("release", "Give a card back to Linux") { releaseName };
+        release.SetAction(result => Release(terminal, result.GetValue(releaseName)!));
+        return new Command("device", "Show the network cards, and move them between Linux and services") { list, claim, release };
+    }
+
+    private static Argument<string> Argument() => new("DEVICE") { Description = "PCI address, or name of its network device" };
+
+    private static int List(Terminal terminal)
+    {
+        List<DeviceEntry> devices = [.. PciDevice.ListNetworkCards().Select(card => new DeviceEntry(
+            card.Address.ToString(), $"{card.Vendor:x4}:{card.DeviceId:x4}", card.Driver, card.Interface, card.Mac, card.IommuGroup, card.Confined,
+            CardDevice.Obstacle(card) is null, CardDevice.Obstacle(card)))];
+        terminal.Write(new DeviceListDocument(devices), Documents.Current.DeviceListDocument, output =>
+        {
+            Terminal.WriteTable(
+                output,
+                ["ADDRESS", "ID", "DRIVER", "NETDEV", "MAC", "IOMMU", "CONFINED", "CLAIMABLE"],
+                devices.Select(device => (IReadOnlyList<string>)
+                [
+                    device.Address, device.Id, device.Driver ?? "-", device.Interface ?? "-", device.Mac ?? "-", device.IommuGroup ?? "-",
+                    device.Confined ? "yes" : "no", device.Obstacle is null ? "yes" : $"no: {device.Obstacle}",
+                ]));
+            if (devices.Exists(device => device is { Obstacle: null, Confined: false }))
+            {
+                output.WriteLine("A card that no IOMMU confines can reach all memory: a service that misuses it can, too.");
+            }
+        });
+        return 0;
+    }
+
+    private static int Claim(Terminal terminal, string name, bool force)
+    {
+        PciDevice card = CardDevice.FindClaimable(name, force);
+        DriverBinding.Take(card);
+        terminal.Write(new DeviceMovedDocument(card.Address.ToString(), DriverBinding.SosDriver), Documents.Current.DeviceMovedDocument, output =>
+            output.WriteLine($"{card.Address} is ready for a service: 'sosctl service start CPU IMAGE --device {card.Address}'"));
+        return 0;
+    }
+
+    private static int Release(Terminal terminal, string name)
+    {
+        PciDevice card = PciDevice.Find(name);
+        CheckUnused(card);
+        DriverBinding.Return(card.Address);
+        string? driver = PciDevice.Read(card.Address)?.Driver;
+        terminal.Write(new DeviceMovedDocument(card.Address.ToString(), driver), Documents.Current.DeviceMovedDocument, output =>
+            output.WriteLine(driver is null ? $"{card.Address} has no driver now" : $"{card.Address} is back with {driver}"));
+        return 0;
+    }
+
+    private static void CheckUnused(PciDevice card)
+    {
+        foreach (CpuInfo cpu in new CpuTopology().List())
+        {
+            if (CoreRecord.Read(cpu.Id)?.Card?.Address == card.Address.ToString())
+            {
+                throw new SosException(
+                    SosError.Refused, $"{card.Address} belongs to the service on core {cpu.Id}: 'sosctl service stop {cpu.Id}' gives it back");
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Security.Cryptography;
+using Sos.Cores;
+using Sos.Ctl.Output;
+using Sos.Image;
+using Sos.Image.Debugging;
+using Sos.Image.Verification;
+
+namespace Sos.Ctl.Commands;
+
+/// <summary><c>sosctl image</c>: builds, verifies and shows service images.</summary>
+internal static class ImageCommands
+{
+    public static Command Create(Terminal terminal)
+    {
+        Argument<string> project = new("PROJECT") { Description = "A service's project" };
+        Command build = new("build", "Build a service's image, by 'dotnet build'") { project };
+        build.SetAction(result => Build(terminal, result.GetValue(project)!));
+
+        Argument<string> verifyImage = Argument();
+        Command verify = new("verify", "Decode an image's machine code and show why it would be refused") { verifyImage };
+        verify.SetAction(result => Verify(terminal, result.GetValue(verifyImage)!));
+
+        Argument<string> showImage = Argument();
+        Command show = new("show", "Show what an image says of itself") { showImage };
+        show.SetAction(result => Show(terminal, result.GetValue(showImage)!));
+        return new Command("image", "Build, verify and show service images") { build, verify, show };
+    }
+
+    public static Argument<string> Argument() => new("IMAGE") { Description = "A .sosimg file" };
+
+    /// <summary>Reads an image.</summary>
+    /// <exception cref="SosException">It is missing or damaged.</exception>
+    public static ServiceImage Read(string path)
+    {
+        if (!File.Exists(path))
+        {
+            throw new SosException(SosError.NotFound, $"{path}: there is no such file; 'sosctl image build PROJECT' makes a service's image");
+        }
+
+        try
+        {
+            return ServiceImage.Read(path);
+        }
+        catch (ImageFormatException e)
+        {
+            throw new SosException(SosError.BadImage, $"{path} is no service image, or damaged: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads an image that may run.</summary>
+    /// <exception cref="SosException">It is missing or damaged, or the verifier refuses it.</exception>
+    public static ServiceImage ReadVerified(string path)
+    {
+        ServiceImage image = Read(path);
+        ImmutableArray<ImageDiagnostic> diagnostics = Verify(image, path);
+        return diagnostics.IsEmpty ? image : throw new SosException(
+            SosError.BadImage,
+            $"the verifier refuses {path}: {diagnostics[0].ToCanonicalString(path)}"
+            + (diagnostics.Length > 1 ? $", and {diagnostics.Length - 1} more; 'sosctl image verify {path}' shows all" : ""));
+    }
+
+    /// <summary>Runs the verifier over an image.</summary>
+    public static ImmutableArray<ImageDiagnostic> Verify(ServiceImage image, string path)
+    {
+        string debugPath = path + ".debug";
+        DebugFile? debug = File.Exists(debugPath) ? DebugFile.Read(debugPath) : null;
+        return ImageVerifier.Verify(image, debug is not null && debug.Matches(image) ? debug : null);
+    }
+
+    private static int Build(Terminal terminal, string project)
+    {
+        // With --json the result alone goes to the standard output.
+        ProcessStartInfo start = new("dotnet", ["build", project, "-c", "Release", "--nologo", "-v", "q"]) { RedirectStandardOutput = true };
+        using Process process = Process.Start(start)
+            ?? throw new SosException(SosError.NotFound, "'dotnet' is not installed: building needs the .NET SDK");
+        string? line;
+        while ((line = process.StandardOutput.ReadLine()) is not null)
+        {
+            terminal.Error.WriteLine(line);
+        }
+
+        process.WaitForExit();
+        if (process.ExitCode != 0)
+        {
+            throw new SosException(SosError.BadImage, "the image was not built: see the errors above");
+        }
+
+        string folder = Directory.Exists(project) ? project : Path.GetDirectoryName(Path.GetFullPath(project))!;
+        string bin = Path.Combine(folder, "bin", "Release");
+        List<string> images = Directory.Exists(bin) ? [.. Directory.EnumerateFiles(bin, "*.sosimg", SearchOption.AllDirectories)] : [];
+        if (images.Count == 0)
+        {
+            throw new SosException(SosError.BadImage, $"{project} makes no image: set the property SosService in it");
+        }
+
+        terminal.Write(new ImageBuiltDocument(images), Documents.Current.ImageBuiltDocument, output => images.ForEach(output.WriteLine));
+        return 0;
+    }
+
+    private static int Verify(Terminal terminal, string path)
+    {
+        ImmutableArray<ImageDiagnostic> diagnostics = Verify(Read(path), path);
+        terminal.Write(
+            new ImageVerifiedDocument(path, diagnostics.IsEmpty, [.. diagnostics.Select(Describe)]),
+            Documents.Current.ImageVerifiedDocument,
+            output =>
+            {
+                foreach (ImageDiagnostic diagnostic in diagnostics)
+                {
+                    output.WriteLine(diagnostic.ToCanonicalString(path));
+                }
+
+                output.WriteLine(diagnostics.IsEmpty ? $"{path} may run" : $"{path} is refused: {diagnostics.Length} error(s)");
+            });
+        return diagnostics.IsEmpty ? 0 : (int)SosError.BadImage;
+    }
+
+    private static DiagnosticEntry Describe(ImageDiagnostic diagnostic)
+        => new(diagnostic.Id, diagnostic.Message, diagnostic.Method, diagnostic.CallPath, diagnostic.File, diagnostic.Line);
+
+    private static int Show(Terminal terminal, string path)
+    {
+        ServiceImage image = Read(path);
+        ServiceDescriptor descriptor = image.Descriptor;
+        ImageDocument document = new(
+            descriptor.Name, descriptor.Version, descriptor.AbiVersion, Convert.ToHexStringLower(image.BuildId.Span),
+            Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))), image.FileSize, image.MemorySize, descriptor.StackSize,
+            descriptor.ArenaSize, descriptor.PollBoundNs,
+            [.. image.Segments.Select(segment => new SegmentEntry(segment.Rva, segment.MemorySize, Protection(segment.Protection)))]);
+        terminal.Write(document, Documents.Current.ImageDocument, output =>
+        {
+            output.WriteLine($"{document.Name} {document.Version}, ABI {document.Abi}, build {document.BuildId}");
+            output.WriteLine($"SHA-256 {document.Sha256}");
+            output.WriteLine($"file {document.FileBytes} bytes, memory {document.MemoryBytes}, stack {document.StackBytes}, arena {document.ArenaBytes}");
+            Terminal.WriteTable(
+                output, ["OFFSET", "SIZE", "PROTECTION"],
+                document.Segments.Select(segment => (IReadOnlyList<string>)[$"0x{segment.Offset:x}", $"0x{segment.Bytes:x}", segment.Protection]));
+        });
+        return 0;
+    }
+
+    private static string Protection(SegmentProtection protection)
+        => $"r{(protection.HasFlag(SegmentProtection.Write) ? 'w' : '-')}{(protection.HasFlag(SegmentProtection.Execute) ? 'x' : '-')}";
+}

@@ -1,0 +1,45 @@
+using System;
+using System.Runtime.InteropServices;
+using System.Threading;
+using Sos.Cores;
+using Sos.Cores.BackEnds;
+using Sos.Cores.Running;
+using Sos.Daemon;
+
+// usage: sosd. Logs to the standard output, one line for each thing it does; ends with 0 on SIGTERM or SIGINT, with an exit code of sosctl
+// when it cannot run.
+if (args.Length != 0)
+{
+    Console.Error.WriteLine("usage: sosd (it takes no arguments; 'sosctl service start --restart' says what it is to do)");
+    return (int)SosError.Usage;
+}
+
+try
+{
+    // The one before may still be about to end.
+    using DaemonPresence? presence = DaemonPresence.TryTake(TimeSpan.FromSeconds(5));
+    if (presence is null)
+    {
+        Console.Error.WriteLine("sosd: there is one already: 'ps -C sosd' shows it");
+        return (int)SosError.Refused;
+    }
+
+    // Only to say at once what is wrong.
+    new CoreBackEnds().CheckUsable();
+    using CancellationTokenSource end = new();
+    void Stop(PosixSignalContext context)
+    {
+        context.Cancel = true;
+        end.Cancel();
+    }
+
+    using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+    using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+    new Supervisor(Console.Out).Run(end.Token);
+    return 0;
+}
+catch (SosException e)
+{
+    Console.Error.WriteLine($"sosd: {e.Message}");
+    return (int)e.Error;
+}

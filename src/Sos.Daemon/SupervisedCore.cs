@@ -1,0 +1,77 @@
+using System;
+using Sos.Cores;
+using Sos.Cores.BackEnds;
+using Sos.Cores.Running;
+
+namespace Sos.Daemon;
+
+/// <summary>A core whose service has a record: its descriptor, and what is to be done about it.</summary>
+internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDisposable
+{
+    private CoreState _handled;
+
+    /// <summary>The core.</summary>
+    public IServiceCore Core { get; private set; } = core;
+
+    /// <summary>The record of its service.</summary>
+    public CoreRecord Record { get; set; } = record;
+
+    /// <summary>When the next restart is due; null for none.</summary>
+    public DateTime? Due { get; set; }
+
+    /// <summary>Its restarts so far.</summary>
+    public RestartSchedule Schedule { get; } = new();
+
+    /// <summary>Follows the same cpu anew: it may have been given back and reserved again since.</summary>
+    /// <param name="core">The core as it is now.</param>
+    public void Reopen(IServiceCore core)
+    {
+        Core.Dispose();
+        Core = core;
+    }
+
+    /// <summary>Plans a restart if the service has ended and its policy wants it back.</summary>
+    /// <param name="state">The core's state.</param>
+    /// <param name="now">The time.</param>
+    /// <returns>What to log, or null when nothing is new.</returns>
+    public string? Note(CoreState state, DateTime now)
+    {
+        bool wanted = Record.Settings is not null && RestartSchedule.Wants(Record.Settings.Restart.Mode, state);
+        if (!wanted)
+        {
+            // The user stopped it, or started it himself: nothing is due any more.
+            Due = null;
+        }
+
+        if (state == _handled)
+        {
+            return null;
+        }
+
+        _handled = state;
+        return wanted ? Plan(state == CoreState.Failed ? "failed" : "ended by itself", now) : null;
+    }
+
+    /// <summary>Plans the next restart, if the limit allows it.</summary>
+    /// <param name="what">What happened, for the log.</param>
+    /// <param name="now">The time.</param>
+    public string Plan(string what, DateTime now)
+    {
+        TimeSpan? delay = Schedule.Ended(Record.Settings!.Restart, now);
+        Due = now + delay;
+        return delay is null
+            ? $"{Record.Service} {what}: given up after {Schedule.Tries} restarts; 'sosctl service restart {Core.Cpu}' tries again"
+            : $"{Record.Service} {what}: restart {Schedule.Tries + 1} in {delay.Value.TotalSeconds:0} s";
+    }
+
+    /// <summary>A restart is being tried: whatever state comes next is a new one.</summary>
+    public void Restarting(DateTime now)
+    {
+        Due = null;
+        _handled = default;
+        Schedule.Started(now);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Core.Dispose();
+}

@@ -1,0 +1,82 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using Sos.Image.Building;
+
+namespace Sos.Image.Tool;
+
+/// <summary>The lines of the response file that MSBuild writes: one "name=value" each.</summary>
+internal sealed class ToolArguments
+{
+    public string ObjectFile { get; private set; } = "";
+
+    public string Output { get; private set; } = "";
+
+    public List<string> Assemblies { get; } = [];
+
+    public ImageOptions Options { get; private set; } = new() { Name = "" };
+
+    /// <exception cref="FormatException">A line is unknown, or a needed one is missing.</exception>
+    public static ToolArguments Parse(IEnumerable<string> lines)
+    {
+        ToolArguments result = new();
+        foreach (string line in lines)
+        {
+            if (line.Length != 0)
+            {
+                int equals = line.IndexOf('=');
+                result.Set(equals < 0 ? line : line[..equals], equals < 0 ? "" : line[(equals + 1)..]);
+            }
+        }
+
+        return result.ObjectFile.Length != 0 && result.Output.Length != 0 && result.Options.Name.Length != 0
+            ? result
+            : throw new FormatException("object, output and name are needed");
+    }
+
+    private void Set(string name, string value)
+    {
+        switch (name)
+        {
+            case "object":
+                ObjectFile = value;
+                break;
+            case "output":
+                Output = value;
+                break;
+            case "assembly":
+                if (File.Exists(value))
+                {
+                    Assemblies.Add(value);
+                }
+
+                break;
+            case "name":
+                Options = Options with { Name = value };
+                break;
+            case "version":
+                Options = Options with { Version = value };
+                break;
+            case "stack-size":
+                Options = Options with { StackSize = checked((uint)ParseSize(name, value)) };
+                break;
+            case "arena-size":
+                Options = Options with { ArenaSize = ParseSize(name, value) };
+                break;
+            case "poll-bound-ns":
+                Options = Options with { PollBoundNs = ParseSize(name, value) };
+                break;
+            case "max-image-size":
+                Options = Options with { MaxImageSize = ParseSize(name, value) };
+                break;
+            default:
+                throw new FormatException($"unknown argument {name}");
+        }
+    }
+
+    private static ulong ParseSize(string name, string value) =>
+        value.Length == 0 ? 0
+        : ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong size) ? size
+        : throw new FormatException($"{name} is \"{value}\", not a number of bytes or nanoseconds");
+}

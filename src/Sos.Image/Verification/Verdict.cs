@@ -1,0 +1,13 @@
+using System.Collections.Immutable;
+using Iced.Intel;
+
+namespace Sos.Image.Verification;
+
+/// <summary>What the verifier found of an image.</summary>
+/// <param name="Diagnostics">Why it is refused; empty if it may run.</param>
+/// <param name="StackDepthMax">The most bytes of stack that any way through the code uses; null if that is not bounded.</param>
+public sealed record Verdict(ImmutableArray<ImageDiagnostic> Diagnostics, long? StackDepthMax)
+{
+    /// <summary>Every instruction that the entry reaches, in ascending order of address.</summary>
+    internal ImmutableArray<Instruction> Instructions { get; init; } = [];
+}

@@ -1,0 +1,41 @@
+namespace Sos.Sdk.Control;
+
+/// <summary>enum sos_resource_kind: what a service can be given.</summary>
+public enum ResourceKind : uint
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+
+    /// <summary>Zeroed private memory, handed out at initialisation.</summary>
+    Arena = 1,
+
+    /// <summary>Named counters, see <see cref="StatisticsLayout"/>.</summary>
+    Statistics = 2,
+
+    /// <summary>Ring of log records, see <see cref="LogLayout"/>.</summary>
+    Log = 3,
+
+    /// <summary>Index 0 and 1: the two table slots, read-only for the service.</summary>
+    Table = 4,
+
+    /// <summary>Memory for packet buffers; <see cref="Resource.Aux"/> is the address of one bus address per 2 MiB chunk, or 0.</summary>
+    PacketMemory = 5,
+
+    /// <summary>A claimed virtio-net card, see <see cref="VirtioPciLayout"/>.</summary>
+    VirtioNet = 6,
+
+    /// <summary>A host port, see <see cref="HostPortLayout"/>.</summary>
+    HostPort = 7,
+
+    /// <summary>The service's settings, "name=value\n" lines in UTF-8.</summary>
+    Parameters = 8,
+
+    /// <summary>A port made of two memory rings, laid out as a host port.</summary>
+    MemoryPort = 9,
+
+    /// <summary>A network device of Linux by AF_XDP, see <see cref="XskLayout"/>; isolated back end only.</summary>
+    Xsk = 11,
+
+    /// <summary>Memory that Linux programs share with the service; what it holds is the service's business.</summary>
+    Shared = 12,
+}

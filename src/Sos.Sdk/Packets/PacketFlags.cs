@@ -1,0 +1,14 @@
+using System;
+
+namespace Sos.Sdk.Packets;
+
+/// <summary>What a port knows of a frame.</summary>
+[Flags]
+public enum PacketFlags : uint
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+
+    /// <summary>The card verified the transport checksum.</summary>
+    ChecksumValid = 1,
+}

@@ -1,0 +1,26 @@
+using Sos.Sdk.Packets;
+
+namespace Sos.Sdk.Ports;
+
+/// <summary>A port that receives nothing and drops what it is given.</summary>
+public readonly struct NullPort : IPort
+{
+    private readonly PacketPool _pool;
+
+    /// <summary>Makes the port.</summary>
+    /// <param name="pool">Where the buffers of dropped frames go back to.</param>
+    public NullPort(PacketPool pool) => _pool = pool;
+
+    /// <inheritdoc/>
+    public bool LinkUp => false;
+
+    /// <inheritdoc/>
+    public int Receive(ref Burst burst) => 0;
+
+    /// <inheritdoc/>
+    public int Transmit(ref Burst burst)
+    {
+        _pool.Free(ref burst);
+        return 0;
+    }
+}

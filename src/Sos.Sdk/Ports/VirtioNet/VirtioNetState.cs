@@ -1,0 +1,47 @@
+using System.Runtime.CompilerServices;
+using Sos.Sdk.Control;
+using Sos.Sdk.Logging;
+using Sos.Sdk.Packets;
+
+namespace Sos.Sdk.Ports.VirtioNet;
+
+/// <summary>What a <see cref="VirtioNetPort"/> remembers. It lies in the arena, out of the device's reach.</summary>
+internal unsafe struct VirtioNetState
+{
+    public SplitQueue Receiving;
+    public SplitQueue Transmitting;
+    public PacketPool Pool;
+    public PortCounters Counters;
+    public VirtioNetFailure Failure;
+    public int RefillThreshold;
+    public int Mtu;
+    public bool LinkUp;
+    public bool Starved;
+    public MacBytes Mac;
+    public VirtioNetFeatures Features;
+    public Log Log;
+    public VirtioPciLayout Layout;
+    public byte* ReceiveRing;
+    public byte* TransmitRing;
+    public ulong ReceiveRingBus;
+    public ulong TransmitRingBus;
+    public byte* ReceiveOwn;
+    public byte* TransmitOwn;
+
+    /// <summary>The device's registers.</summary>
+    public readonly VirtioPciTransport<TMmio> Transport<TMmio>(TMmio mmio)
+        where TMmio : unmanaged, IMmio => new(
+            (byte*)Layout.CommonAddress,
+            (byte*)Layout.DeviceAddress,
+            (byte*)Layout.NotifyAddress,
+            Layout.NotifyMultiplier,
+            Layout.NotifyLength,
+            mmio);
+
+    /// <summary>The six bytes of a MAC address.</summary>
+    [InlineArray(6)]
+    public struct MacBytes
+    {
+        private byte _first;
+    }
+}

@@ -1,0 +1,10 @@
+namespace Sos.Sdk.Scheduling;
+
+/// <summary>What a timer task does when a deadline has come.</summary>
+public interface ITimerHandler
+{
+    /// <summary>A timer expired; it may be armed anew here.</summary>
+    /// <param name="cookie">What was given when the timer was armed.</param>
+    /// <param name="now">The TSC as read at the start of this pass.</param>
+    void Expired(ulong cookie, ulong now);
+}

@@ -1,0 +1,205 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using System.Threading;
+using Sos.Lab;
+
+namespace Sos.Firewall.Tests;
+
+/// <summary>
+/// A network namespace with one tap device, in which Linux's own nftables judges frames. Needs root, iproute2, nftables and
+/// /dev/net/tun, and says so if one is missing.
+/// </summary>
+internal sealed class KernelNamespace : IDisposable
+{
+    public const string Device = "tapnic0";
+    private const string Observer = "sos_observer";
+    private const int OpenReadWrite = 2;
+    private const ulong SetInterface = 0x400454ca; // TUNSETIFF
+    private const short TapWithoutHeader = 0x1002; // IFF_TAP | IFF_NO_PI
+
+    private readonly string _name = RunId.Next();
+    private readonly int _tap;
+
+    public KernelNamespace()
+    {
+        // A test host that is killed disposes of nothing: the next one does.
+        RunId.RemoveStale();
+        string outside = $"sosfw{Environment.ProcessId % 100_000}";
+        Run("ip", "netns", "add", _name);
+        try
+        {
+            _tap = OpenTap(outside);
+            Run("ip", "link", "set", outside, "netns", _name, "name", Device);
+            Run("ip", "-n", _name, "link", "set", Device, "address", "02:00:00:00:00:01", "up");
+            Run("ip", "-n", _name, "link", "set", "lo", "up");
+            Run("ip", "-n", _name, "addr", "add", "10.9.0.1/24", "dev", Device);
+            Run("ip", "-n", _name, "route", "add", "local", "10.9.0.0/24", "dev", "lo");
+            Run("ip", "-n", _name, "route", "add", "default", "dev", Device);
+            Run("ip", "-n", _name, "addr", "add", "fd00:9::1/64", "dev", Device, "nodad");
+            Run("ip", "-n", _name, "route", "add", "local", "fd00:9::/64", "dev", "lo");
+            Run("ip", "-n", _name, "-6", "route", "add", "default", "dev", Device);
+            string[] settings = ["net.ipv4.conf.all.rp_filter=0", $"net.ipv4.conf.{Device}.rp_filter=0"];
+            foreach (string setting in settings)
+            {
+                Run("ip", "netns", "exec", _name, "sysctl", "-q", "-w", setting);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Loads rules and an observer that notes which frames arrive, and which are left after all rules on a hook.
+    /// </summary>
+    public void Load(string rules, string lastHook)
+    {
+        string path = Path.GetTempFileName();
+        File.WriteAllText(path, $$"""
+            flush ruleset
+            {{rules}}
+            table inet {{Observer}} {
+              set arrived4 { typeof ip id; size 65535; flags dynamic; }
+              set arrived6 { typeof ip6 flowlabel; size 65535; flags dynamic; }
+              set passed4 { typeof ip id; size 65535; flags dynamic; }
+              set passed6 { typeof ip6 flowlabel; size 65535; flags dynamic; }
+              chain first {
+                type filter hook prerouting priority -1000;
+                add @arrived4 { ip id }
+                add @arrived6 { ip6 flowlabel }
+              }
+              chain last {
+                type filter hook {{lastHook}} priority 1000;
+                add @passed4 { ip id }
+                add @passed6 { ip6 flowlabel }
+              }
+            }
+            """);
+        Run("ip", "netns", "exec", _name, "nft", "-f", path);
+        File.Delete(path);
+    }
+
+    /// <summary>Lets a frame arrive.</summary>
+    public void Inject(byte[] frame)
+    {
+        if (write(_tap, frame, (nuint)frame.Length) != frame.Length)
+        {
+            throw new InvalidOperationException($"the tap device refuses a frame: errno {Marshal.GetLastPInvokeError()}");
+        }
+    }
+
+    /// <summary>Waits until as many frames arrived as should, at most two seconds, and returns the ones in each set.</summary>
+    public (HashSet<(bool IsIpv4, int Id)> Arrived, HashSet<(bool IsIpv4, int Id)> Passed) Observe(int arriving)
+    {
+        for (int attempt = 0; ; attempt++)
+        {
+            HashSet<(bool, int)> arrived = [.. ReadSet("arrived4", true), .. ReadSet("arrived6", false)];
+            if (arrived.Count >= arriving || attempt == 20)
+            {
+                return (arrived, [.. ReadSet("passed4", true), .. ReadSet("passed6", false)]);
+            }
+
+            Thread.Sleep(100);
+        }
+    }
+
+    /// <summary>The packets of each counter, by the rule or the name it belongs to.</summary>
+    public Dictionary<string, ulong> Counters()
+    {
+        Dictionary<string, ulong> counters = [];
+        using JsonDocument listing = JsonDocument.Parse(Run("ip", "netns", "exec", _name, "nft", "-j", "list", "ruleset"));
+        foreach (JsonElement item in listing.RootElement.GetProperty("nftables").EnumerateArray())
+        {
+            if (item.TryGetProperty("counter", out JsonElement named))
+            {
+                counters[$"table {Text(named, "family")} {Text(named, "table")}, counter {Text(named, "name")}"] = Packets(named);
+            }
+            else if (item.TryGetProperty("rule", out JsonElement rule))
+            {
+                string place = $"table {Text(rule, "family")} {Text(rule, "table")}, chain {Text(rule, "chain")}, "
+                    + $"rule handle {rule.GetProperty("handle").GetInt64()}";
+                foreach (JsonElement statement in rule.GetProperty("expr").EnumerateArray())
+                {
+                    if (statement.TryGetProperty("counter", out JsonElement own) && own.ValueKind == JsonValueKind.Object)
+                    {
+                        counters[place] = Packets(own);
+                    }
+                }
+            }
+        }
+
+        return counters;
+    }
+
+    public void Dispose()
+    {
+        if (_tap > 0)
+        {
+            _ = close(_tap);
+        }
+
+        Run("ip", "netns", "del", _name);
+    }
+
+    private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString()!;
+
+    private static ulong Packets(JsonElement counter) => counter.GetProperty("packets").GetUInt64();
+
+    private IEnumerable<(bool IsIpv4, int Id)> ReadSet(string set, bool isIpv4)
+    {
+        string text = Run("ip", "netns", "exec", _name, "nft", "-j", "list", "set", "inet", Observer, set);
+        using JsonDocument listing = JsonDocument.Parse(text);
+        JsonElement found = listing.RootElement.GetProperty("nftables").EnumerateArray().Last().GetProperty("set");
+        return found.TryGetProperty("elem", out JsonElement elements)
+            ? elements.EnumerateArray().Select(element => (isIpv4, element.GetInt32())).ToList()
+            : [];
+    }
+
+    private static int OpenTap(string name)
+    {
+        int descriptor = open("/dev/net/tun", OpenReadWrite);
+        byte[] request = new byte[40]; // struct ifreq: a name of 16 bytes, then the flags
+        System.Text.Encoding.ASCII.GetBytes(name, request);
+        BitConverter.TryWriteBytes(request.AsSpan(16), TapWithoutHeader);
+        if (descriptor < 0 || ioctl(descriptor, SetInterface, request) != 0)
+        {
+            throw new InvalidOperationException(
+                $"cannot make a tap device (errno {Marshal.GetLastPInvokeError()}): run as root, with /dev/net/tun (module tun)");
+        }
+
+        return descriptor;
+    }
+
+    private static string Run(string program, params string[] arguments)
+    {
+        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process process = Process.Start(start)!;
+        System.Threading.Tasks.Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0
+            ? output
+            : throw new InvalidOperationException(
+                $"{program} {string.Join(' ', arguments)}: {errors.Result} (the test needs root and the packages "
+                    + "iproute2, nftables, procps)");
+    }
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int open([MarshalAs(UnmanagedType.LPStr)] string path, int flags);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int ioctl(int descriptor, ulong request, byte[] argument);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern nint write(int descriptor, byte[] bytes, nuint count);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int close(int descriptor);
+}

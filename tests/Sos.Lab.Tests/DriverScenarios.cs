@@ -1,0 +1,59 @@
+using System;
+using System.Linq;
+using System.Threading.Tasks;
+using Xunit;
+
+namespace Sos.Lab.Tests;
+
+/// <summary>The driver on a stock kernel, without the control plane.</summary>
+public abstract class DriverScenarios(LabFixture lab) : Scenario(lab)
+{
+    private static readonly TimeSpan SmokeLimit = TimeSpan.FromMinutes(3);
+    private const int FuzzSeconds = 20;
+
+    [Fact]
+    public async Task BannerStatesVersionAndAbi()
+    {
+        string banner = await Machine.CheckAsync("dmesg | grep -F 'sos: version'");
+        Assert.Matches(@"sos: version \d+\.\d+\.\d+\S*, ABI \d+", banner);
+    }
+
+    [Fact]
+    public async Task UnloadsAndLoadsAgain()
+    {
+        for (int round = 0; round < 3; round++)
+        {
+            await Machine.CheckAsync("rmmod sos");
+            Assert.NotEqual(0, (await Machine.RunAsync("test -e /dev/sos")).ExitCode);
+            await Machine.CheckAsync("modprobe sos && test -c /dev/sos");
+        }
+    }
+
+    /// <summary>tests/kernel/abi_smoke.c: every ioctl, its errors, faults of services, lifetimes.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task AbiSmokePasses(int cpu)
+    {
+        CommandResult result = await Machine.RunAsync($"/usr/lib/sos/tests/abi_smoke {cpu}", SmokeLimit);
+        string[] failures = result.Output.Split('\n').Where(line => line.StartsWith("not ok", StringComparison.Ordinal)).ToArray();
+        Assert.True(result.ExitCode == 0 && failures.Length == 0, $"exit code {result.ExitCode}\n{string.Join('\n', failures)}");
+        Assert.Equal("4", await Machine.CheckAsync("nproc"));
+    }
+
+    /// <summary>tests/kernel/abi_fuzz.c: concurrent callers with good and bad arguments; every answer is documented, every core comes back.</summary>
+    [Fact]
+    public async Task WithstandsItsCallers()
+    {
+        CommandResult result = await Machine.RunAsync($"/usr/lib/sos/tests/abi_fuzz {FuzzSeconds} 0 2 3", SmokeLimit);
+        Assert.True(result.ExitCode == 0, $"exit code {result.ExitCode}\n{result.Output}");
+        Assert.Equal("4", await Machine.CheckAsync("nproc"));
+        await Machine.CheckAsync("rmmod sos && modprobe sos");
+    }
+}
+
+[Collection("6.1")]
+public sealed class DriverScenariosOn61(Linux61 lab) : DriverScenarios(lab);
+
+[Collection("6.12")]
+public sealed class DriverScenariosOn612(Linux612 lab) : DriverScenarios(lab);

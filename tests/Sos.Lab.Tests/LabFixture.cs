@@ -1,0 +1,79 @@
+using System.Threading.Tasks;
+using Sos.Lab.Machine;
+using Sos.Lab.Network;
+using Xunit;
+
+// One machine at a time: the vCPUs of two would fight for the host's few cores, and limits would be missed.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
+
+namespace Sos.Lab.Tests;
+
+/// <summary>One machine with the driver, one card and two peers, shared by all scenarios of a kernel.</summary>
+public abstract class LabFixture(string kernel) : IAsyncLifetime
+{
+    private bool _spoilt;
+
+    /// <summary>The machine; 4 CPUs.</summary>
+    public LabMachine Machine { get; private set; } = null!;
+
+    /// <summary>The network its card faces.</summary>
+    public LabNetwork Network { get; private set; } = null!;
+
+    /// <summary>A well-meaning peer.</summary>
+    public LabPeer Client { get; private set; } = null!;
+
+    /// <summary>A peer with other intentions.</summary>
+    public LabPeer Attacker { get; private set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        Network = await LabNetwork.CreateAsync();
+        Client = await Network.AddPeerAsync("client");
+        Attacker = await Network.AddPeerAsync("attacker");
+        await EnsureUpAsync();
+    }
+
+    /// <summary>Makes the next scenario start with a fresh boot: the kernel of this one is not to be trusted any more.</summary>
+    public void Spoil() => _spoilt = true;
+
+    /// <summary>Boots the machine, anew if a scenario has brought it down.</summary>
+    public async Task EnsureUpAsync()
+    {
+        if (Machine is { IsRunning: true } && !_spoilt)
+        {
+            return;
+        }
+
+        _spoilt = false;
+
+        if (Machine is not null)
+        {
+            await Machine.DisposeAsync();
+        }
+
+        Machine = await LabMachine.BootAsync(new LabMachineOptions { Kernel = kernel, Network = Network });
+    }
+
+    public async Task DisposeAsync()
+    {
+        if (Machine is not null)
+        {
+            await Machine.DisposeAsync();
+        }
+
+        if (Network is not null)
+        {
+            await Network.DisposeAsync();
+        }
+    }
+}
+
+public sealed class Linux61() : LabFixture("6.1");
+
+public sealed class Linux612() : LabFixture("6.12");
+
+[CollectionDefinition("6.1")]
+public sealed class Linux61Scenarios : ICollectionFixture<Linux61>;
+
+[CollectionDefinition("6.12")]
+public sealed class Linux612Scenarios : ICollectionFixture<Linux612>;

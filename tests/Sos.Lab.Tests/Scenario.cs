@@ -1,0 +1,41 @@
+using System.Threading.Tasks;
+using Sos.Lab.Machine;
+using Sos.Lab.Network;
+using Xunit;
+
+namespace Sos.Lab.Tests;
+
+/// <summary>
+/// What every scenario has: a machine that is up when it starts, and the check that the kernel had nothing to complain of
+/// meanwhile. A scenario leaves the machine as it found it: no core reserved, no service, the card with Linux.
+/// </summary>
+public abstract class Scenario(LabFixture lab) : IAsyncLifetime
+{
+    private int _knownProblems;
+
+    /// <summary>The machine, shared with the other scenarios of its kernel.</summary>
+    protected LabMachine Machine => lab.Machine;
+
+    /// <summary>A well-meaning peer.</summary>
+    protected LabPeer Client => lab.Client;
+
+    /// <summary>A peer with other intentions.</summary>
+    protected LabPeer Attacker => lab.Attacker;
+
+    public virtual async Task InitializeAsync()
+    {
+        await lab.EnsureUpAsync();
+        _knownProblems = Machine.Console.Problems.Count;
+    }
+
+    public virtual Task DisposeAsync()
+    {
+        if (Machine.Console.Problems.Count > _knownProblems)
+        {
+            lab.Spoil();
+        }
+
+        Machine.EnsureHealthy(_knownProblems);
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,149 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace Sos.Tidy.Tests;
+
+/// <summary>The rules of the house that no other tool checks. Each test lists every offence, not only the first.</summary>
+public sealed partial class HouseRules
+{
+    private const int FileLinesMax = 700;
+    private const int LineLengthMax = 160;
+    private const int MarkdownLineLengthMax = 180;
+
+    [Fact]
+    public void FilesAreShort() => AssertNone(
+        Code().Where(path => !path.Contains("include/uapi/", StringComparison.Ordinal)) // one ABI is one document
+            .Select(path => (path, count: SourceTree.Lines(path).Length))
+            .Where(file => file.count > FileLinesMax)
+            .Select(file => $"{file.path}: {file.count} lines, at most {FileLinesMax}"));
+
+    [Fact]
+    public void LinesAreShort() => AssertNone(
+        Code().Concat(Markdown()).SelectMany(path => Lines(path)
+            .Where(line => line.Text.Length > (Path.GetExtension(path) == ".md" ? MarkdownLineLengthMax : LineLengthMax))
+            .Where(line => !line.Text.Contains("](http", StringComparison.Ordinal) && !line.Text.StartsWith('|'))
+            .Select(line => $"{path}:{line.Number}: {line.Text.Length} columns")));
+
+    [Fact]
+    public void FilesEndWithOneNewlineAndHaveNoTrailingSpace() => AssertNone(
+        SourceTree.Text.Where(path => !IsLicenceText(path)).SelectMany(path =>
+        {
+            string text = File.ReadAllText(Path.Combine(SourceTree.Root, path));
+            List<string> offences = Lines(path).Where(line => line.Text.EndsWith(' ') || line.Text.EndsWith('\t'))
+                .Select(line => $"{path}:{line.Number}: trailing white space").ToList();
+            if (text.Length > 0 && (!text.EndsWith('\n') || text.EndsWith("\n\n", StringComparison.Ordinal)))
+            {
+                offences.Add($"{path}: must end with exactly one newline");
+            }
+
+            return offences;
+        }));
+
+    [Fact]
+    public void NamesSayWhatAThingIs() => AssertNone(
+        SourceTree.Files.Where(path => VagueName().IsMatch(Path.GetFileNameWithoutExtension(path)))
+            .Where(path => path.EndsWith(".cs", StringComparison.Ordinal) || path.EndsWith(".csproj", StringComparison.Ordinal))
+            .Select(path => $"{path}: no Util, Helper, Common, Manager"));
+
+    [Fact]
+    public void NothingIsLeftToDo() => AssertNone(
+        SourceTree.Text.Where(path => !path.StartsWith("tests/Sos.Tidy.Tests/", StringComparison.Ordinal) && !IsLicenceText(path))
+            .SelectMany(path => Lines(path).Where(line => Unfinished().IsMatch(line.Text))
+            .Select(line => $"{path}:{line.Number}: {line.Text.Trim()}")));
+
+    [Fact]
+    public void NoPathOfSomebodysMachine() => AssertNone(
+        SourceTree.Text.Where(path => !path.StartsWith("tests/Sos.Tidy.Tests/", StringComparison.Ordinal))
+            .SelectMany(path => Lines(path).Where(line => MachinePath().IsMatch(line.Text))
+            .Select(line => $"{path}:{line.Number}: {line.Text.Trim()}")));
+
+    [Fact]
+    public void KernelFilesNameTheirLicenceFirst() => AssertNone(
+        SourceTree.Files.Where(path => path.StartsWith("kernel/", StringComparison.Ordinal))
+            .Where(path => Path.GetExtension(path) is ".c" or ".h" or ".S" || Path.GetFileName(path) is "Makefile" or "Kbuild")
+            .Where(path => !Spdx().IsMatch(SourceTree.Lines(path).FirstOrDefault() ?? ""))
+            .Select(path => $"{path}: the first line must be an SPDX-License-Identifier with GPL-2.0-only"));
+
+    [Fact]
+    public void EveryProjectIsInTheSolution()
+    {
+        string solution = File.ReadAllText(Path.Combine(SourceTree.Root, "Sos.slnx"));
+        AssertNone(SourceTree.Files.Where(path => path.EndsWith(".csproj", StringComparison.Ordinal))
+            .Where(path => !solution.Contains($"\"{path}\"", StringComparison.Ordinal))
+            .Select(path => $"{path}: not in Sos.slnx, so nothing builds it"));
+    }
+
+    [Fact]
+    public void EveryPackageVersionIsUsed()
+    {
+        string projects = string.Concat(SourceTree.Files
+            .Where(path => Path.GetExtension(path) is ".csproj" or ".props" or ".targets")
+            .Select(path => File.ReadAllText(Path.Combine(SourceTree.Root, path))));
+        AssertNone(PackageVersion().Matches(File.ReadAllText(Path.Combine(SourceTree.Root, "Directory.Packages.props")))
+            .Select(match => match.Groups[1].Value)
+            .Where(name => !projects.Contains($"PackageReference Include=\"{name}\"", StringComparison.Ordinal))
+            .Select(name => $"Directory.Packages.props: {name} is used by no project"));
+    }
+
+    [Fact]
+    public void LinksInDocumentsResolve() => AssertNone(
+        Markdown().SelectMany(path => Lines(path).SelectMany(line => Link().Matches(line.Text)
+            .Select(match => match.Groups[1].Value.Split('#')[0])
+            .Where(target => target.Length > 0 && !target.Contains("://", StringComparison.Ordinal)
+                && !target.StartsWith("mailto:", StringComparison.Ordinal))
+            .Where(target => !Path.Exists(Path.Combine(SourceTree.Root, Path.GetDirectoryName(path)!, target)))
+            .Select(target => $"{path}:{line.Number}: no such file: {target}"))));
+
+    [Fact]
+    public void EveryIoctlIsFuzzed()
+    {
+        string header = File.ReadAllText(Path.Combine(SourceTree.Root, "kernel/include/uapi/sos.h"));
+        string fuzzer = File.ReadAllText(Path.Combine(SourceTree.Root, "tests/kernel/abi_fuzz.c"));
+        List<string> calls = [.. Ioctl().Matches(header).Select(match => match.Groups[1].Value)];
+        Assert.True(calls.Count >= 16, string.Join(' ', calls));
+        AssertNone(calls.Where(call => !Regex.IsMatch(fuzzer, $@"\b{call}\b")).Select(call => $"tests/kernel/abi_fuzz.c does not call {call}"));
+    }
+
+    private static IEnumerable<string> Code() =>
+        SourceTree.Files.Where(path => Path.GetExtension(path) is ".cs" or ".c" or ".h" or ".S" or ".sh");
+
+    private static IEnumerable<string> Markdown() =>
+        SourceTree.Files.Where(path => path.EndsWith(".md", StringComparison.Ordinal));
+
+    private static bool IsLicenceText(string path) => path.StartsWith("LICENSE", StringComparison.Ordinal);
+
+    private static IEnumerable<(int Number, string Text)> Lines(string path) =>
+        SourceTree.Lines(path).Select((text, index) => (index + 1, text));
+
+    private static void AssertNone(IEnumerable<string> offences)
+    {
+        List<string> all = offences.ToList();
+        Assert.True(all.Count == 0, string.Join('\n', all));
+    }
+
+    [GeneratedRegex(@"#define (SOS_IOC_\w+)\s+_IO")]
+    private static partial Regex Ioctl();
+
+    [GeneratedRegex(@"(Util|Utils|Utility|Helper|Helpers|Common|Manager)$")]
+    private static partial Regex VagueName();
+
+    [GeneratedRegex(@"\b(TODO|FIXME|XXX|HACK)\b|NotImplementedException")]
+    private static partial Regex Unfinished();
+
+    // The conventional work folders of people and build machines, and of editors' and tools' temporary files.
+    [GeneratedRegex(@"(?<![\w$}/.~-])/(home/\w|Users/\w|work/|root/\.(cache|nuget|dotnet)|workspace/|tmp/[xk]/)")]
+    private static partial Regex MachinePath();
+
+    [GeneratedRegex(@"SPDX-License-Identifier: .*GPL-2\.0-only")]
+    private static partial Regex Spdx();
+
+    [GeneratedRegex("PackageVersion Include=\"([^\"]+)\"")]
+    private static partial Regex PackageVersion();
+
+    [GeneratedRegex(@"\]\(([^)\s]+)\)")]
+    private static partial Regex Link();
+}

@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Allocation failures at every site of the driver's calls: gcc -static -O2 -o fail_nth fail_nth.c
+ *
+ * usage: fail_nth CPU  (root, sos.ko loaded, a kernel with FAILSLAB and FAIL_PAGE_ALLOC: the lab's debug kernel)
+ *
+ * Each call is made with its first allocation failing, then its second, and so on until it makes no more of them
+ * (/proc/thread-self/fail-nth, Documentation/fault-injection). A call that fails must have changed nothing. Prints TAP, one line for
+ * each call with its number of sites; exits 1 if a check failed.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../../kernel/include/uapi/sos.h"
+
+#define CODE_VA		0x100000000ULL
+#define STACK_VA	0x200000000ULL
+#define CONTROL_VA	0x400000000ULL
+#define LARGE_VA	0x800000000ULL
+#define SHARED_REGION	3	/* its index in prepare() */
+#define HOST_PORT_VA	0x5000000000ULL
+#define SITES_MAX	4000
+#define RELEASE_TRIES	5
+
+static int device_fd, nth_fd, cpu, checks, failures;
+
+static void result(int good, const char *name, int sites, int failed, const char *problem)
+{
+	checks++;
+	failures += !good;
+	printf("%sok %d - %s: %d sites, failed at %d%s%s\n", good ? "" : "not ", checks, name, sites, failed, *problem ? ", " : "", problem);
+	fflush(stdout);
+}
+
+static void arm(int nth)
+{
+	char text[16];
+	int length = snprintf(text, sizeof(text), "%d", nth);
+
+	if (pwrite(nth_fd, text, length, 0) != length) {
+		perror("fail_nth: fail-nth");
+		exit(2);
+	}
+}
+
+/* Return: whether the failure that was asked for has happened; asks for none any more. */
+static int disarm(void)
+{
+	char text[16] = "";
+	int left;
+
+	if (pread(nth_fd, text, sizeof(text) - 1, 0) < 1) {
+		perror("fail_nth: fail-nth");
+		exit(2);
+	}
+	left = atoi(text);
+	arm(0);
+	return !left;
+}
+
+static void set(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, value, strlen(value)) < 0) {
+		perror(path);
+		exit(2);
+	}
+	close(fd);
+}
+
+static int online(void)
+{
+	char path[64], value = '?';
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, &value, 1) != 1)
+		value = '?';
+	close(fd);
+	return value == '1';
+}
+
+static unsigned int state(int core)
+{
+	struct sos_status status = { 0 };
+
+	return ioctl(core, SOS_IOC_GET_STATUS, &status) ? 0 : status.state;
+}
+
+/* One call to try. try() returns an errno or 0; undo() takes back what it did; unchanged() says whether all is as before it. */
+struct subject {
+	const char *name;
+	int (*try)(int core);
+	void (*undo)(int core);
+	int (*unchanged)(int core);
+};
+
+static int other = -1;
+static void *mapped;
+
+static int try_reserve(int core)
+{
+	struct sos_reserve arg = { .cpu = cpu };
+
+	(void)core;
+	if (ioctl(device_fd, SOS_IOC_RESERVE_CORE, &arg))
+		return errno;
+	other = arg.core_fd;
+	return 0;
+}
+
+/* A start of the CPU needs memory too: a release that fails may be repeated, and ours runs without failures. */
+static void undo_reserve(int core)
+{
+	struct sos_release release;
+
+	(void)core;
+	ioctl(other, SOS_IOC_RELEASE_CORE, &release);
+	close(other);
+}
+
+static int unreserved(int core)
+{
+	struct sos_info info;
+
+	(void)core;
+	return online() && !ioctl(device_fd, SOS_IOC_GET_INFO, &info) && !info.core_count;
+}
+
+static int try_open(int core)
+{
+	struct sos_open arg = { .cpu = cpu };
+
+	(void)core;
+	if (ioctl(device_fd, SOS_IOC_OPEN_CORE, &arg))
+		return errno;
+	other = arg.core_fd;
+	return 0;
+}
+
+static void undo_open(int core)
+{
+	(void)core;
+	close(other);
+}
+
+static int reserved(int core)
+{
+	return !online() && state(core) == SOS_STATE_RESERVED;
+}
+
+static int add(int core, unsigned int kind, unsigned int prot, unsigned long long va, unsigned long long size)
+{
+	struct sos_region region = { .kind = kind, .prot = prot, .va = va, .size = size };
+
+	return ioctl(core, SOS_IOC_ADD_REGION, &region) ? errno : 0;
+}
+
+static int try_small(int core)
+{
+	return add(core, SOS_REGION_MEMORY, 3, STACK_VA, 0x10000);
+}
+
+static int try_large(int core)
+{
+	return add(core, SOS_REGION_MEMORY, 3, LARGE_VA, 0x700000);
+}
+
+static int try_control(int core)
+{
+	return add(core, SOS_REGION_CONTROL, 3, CONTROL_VA, 0x10000);
+}
+
+static int try_host_port(int core)
+{
+	struct sos_add_host_port port = { .name = "sosn%d", .mac = { 2, 0, 0, 0, 0, 1 }, .mtu = 1500, .slots = 64, .va = HOST_PORT_VA };
+
+	return ioctl(core, SOS_IOC_ADD_HOST_PORT, &port) ? errno : 0;
+}
+
+static void undo_load(int core)
+{
+	ioctl(core, SOS_IOC_UNLOAD);
+}
+
+static int try_start(int core)
+{
+	struct sos_start start = { .entry = CODE_VA, .stack_top = STACK_VA + 0x10000, .argument = CONTROL_VA };
+
+	return ioctl(core, SOS_IOC_START, &start) ? errno : 0;
+}
+
+static void undo_start(int core)
+{
+	struct sos_stop stop = { .timeout_ms = 1 };
+
+	ioctl(core, SOS_IOC_STOP, &stop);
+}
+
+static int not_running(int core)
+{
+	unsigned int now = state(core);
+
+	return now == SOS_STATE_LOADED || now == SOS_STATE_FAILED || now == SOS_STATE_STOPPED;
+}
+
+static int try_stop(int core)
+{
+	struct sos_stop stop = { .timeout_ms = 1 };
+
+	if (state(core) != SOS_STATE_RUNNING)
+		try_start(core);
+	return ioctl(core, SOS_IOC_STOP, &stop) ? errno : 0;
+}
+
+static int try_unload(int core)
+{
+	if (state(core) == SOS_STATE_RESERVED)
+		try_small(core);
+	return ioctl(core, SOS_IOC_UNLOAD) ? errno : 0;
+}
+
+static int try_map(int core)
+{
+	mapped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, core, 0);
+	return mapped == MAP_FAILED ? errno : 0;
+}
+
+/* Not in try_map(): an munmap() that fails for want of memory would leave a mapping, which holds the core. */
+static void undo_map(int core)
+{
+	(void)core;
+	munmap(mapped, 4096);
+}
+
+static int try_export(int core)
+{
+	struct sos_export export = { .region = SHARED_REGION };
+
+	if (ioctl(core, SOS_IOC_EXPORT_REGION, &export))
+		return errno;
+	other = export.fd;
+	return 0;
+}
+
+static int try_lease(int core)
+{
+	struct sos_lease lease = { .duration_ns = 3600 * 1000000000ULL };
+
+	return ioctl(core, SOS_IOC_SET_LEASE, &lease) ? errno : 0;
+}
+
+static void undo_lease(int core)
+{
+	struct sos_lease none = { 0 };
+
+	ioctl(core, SOS_IOC_SET_LEASE, &none);
+}
+
+static void undo_nothing(int core)
+{
+	(void)core;
+}
+
+static int loaded(int core)
+{
+	return state(core) == SOS_STATE_LOADED;
+}
+
+static void run(const struct subject *subject, int core)
+{
+	int nth, failed = 0;
+
+	for (nth = 1; nth < SITES_MAX; nth++) {
+		int error, injected;
+
+		arm(nth);
+		error = subject->try(core);
+		injected = disarm();
+		if (!error)
+			subject->undo(core);
+		else
+			failed++;
+		if (error && !injected) {
+			result(0, subject->name, nth - 1, failed, strerror(error));
+			return;
+		}
+		if (!subject->unchanged(core)) {
+			result(0, subject->name, nth - 1, failed, "not rolled back");
+			return;
+		}
+		if (!injected) {
+			result(1, subject->name, nth - 1, failed, "");
+			return;
+		}
+	}
+	result(0, subject->name, nth, failed, "no end");
+}
+
+/* A release may fail for want of memory, and then is repeated, without failures: Linux must have the CPU in the end. */
+static void run_release(void)
+{
+	int nth, failed = 0;
+
+	for (nth = 1; nth < SITES_MAX; nth++) {
+		struct sos_release release;
+		int ret, injected, tries;
+
+		if (try_reserve(-1)) {
+			result(0, "RELEASE_CORE", nth, failed, "the core is not to be reserved again");
+			return;
+		}
+		arm(nth);
+		ret = ioctl(other, SOS_IOC_RELEASE_CORE, &release);
+		injected = disarm();
+		failed += ret != 0;
+		for (tries = 0; ret && tries < RELEASE_TRIES; tries++)
+			ret = ioctl(other, SOS_IOC_RELEASE_CORE, &release);
+		close(other);
+		if (ret || !unreserved(-1)) {
+			result(0, "RELEASE_CORE", nth, failed, "the core does not come back");
+			return;
+		}
+		if (!injected) {
+			result(1, "RELEASE_CORE", nth - 1, failed, "");
+			return;
+		}
+	}
+	result(0, "RELEASE_CORE", nth, failed, "no end");
+}
+
+static void prepare(int core)
+{
+	static const unsigned char hang[] = { 0xeb, 0xfe };
+	struct sos_region shared = { .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_SHARED, .va = LARGE_VA, .size = 0x10000 };
+	void *code;
+
+	if (add(core, SOS_REGION_MEMORY, 5, CODE_VA, 4096) || try_small(core) || try_control(core) ||
+	    ioctl(core, SOS_IOC_ADD_REGION, &shared) || shared.index != SHARED_REGION) {
+		perror("fail_nth: load");
+		exit(2);
+	}
+	code = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, core, 0);
+	if (code == MAP_FAILED) {
+		perror("fail_nth: mmap");
+		exit(2);
+	}
+	memcpy(code, hang, sizeof(hang));
+	munmap(code, 4096);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct subject reserve = { "RESERVE_CORE", try_reserve, undo_reserve, unreserved };
+	static const struct subject unloaded[] = {
+		{ "OPEN_CORE", try_open, undo_open, reserved },
+		{ "ADD_REGION, 64 KiB", try_small, undo_load, reserved },
+		{ "ADD_REGION, 7 MiB", try_large, undo_load, reserved },
+		{ "ADD_REGION, control", try_control, undo_load, reserved },
+		{ "ADD_HOST_PORT", try_host_port, undo_load, reserved },
+		{ "UNLOAD", try_unload, undo_nothing, reserved },
+	};
+	static const struct subject with_service[] = {
+		{ "mmap", try_map, undo_map, loaded },
+		{ "EXPORT_REGION", try_export, undo_open, loaded },
+		{ "SET_LEASE", try_lease, undo_lease, loaded },
+		{ "START", try_start, undo_start, not_running },
+		{ "STOP", try_stop, undo_nothing, not_running },
+	};
+	unsigned int i;
+	int core;
+
+	if (argc != 2) {
+		fprintf(stderr, "usage: fail_nth CPU\n");
+		return 2;
+	}
+	cpu = atoi(argv[1]);
+	device_fd = open("/dev/sos", O_RDWR);
+	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
+	if (device_fd < 0 || nth_fd < 0) {
+		perror("fail_nth: /dev/sos, /proc/thread-self/fail-nth");
+		return 2;
+	}
+	set("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
+	set("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
+	set("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N");
+	set("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	/* No stack trace for each failure: there are hundreds. */
+	set("/sys/kernel/debug/failslab/verbose", "0");
+	set("/sys/kernel/debug/fail_page_alloc/verbose", "0");
+
+	run(&reserve, -1);
+	if (try_reserve(-1)) {
+		perror("fail_nth: reserve");
+		return 2;
+	}
+	core = other;
+	for (i = 0; i < sizeof(unloaded) / sizeof(unloaded[0]); i++)
+		run(&unloaded[i], core);
+	prepare(core);
+	for (i = 0; i < sizeof(with_service) / sizeof(with_service[0]); i++)
+		run(&with_service[i], core);
+	close(core);
+	run_release();
+	printf("1..%d\n# %d failed\n", checks, failures);
+	return failures ? 1 : 0;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The PCI claim's checks, a part of abi_smoke.c: with the address of a virtio-net card
+ * (modern, its registers in BAR 4) that nobody needs any more.
+ */
+#define BAR_VA		0x4000000000ULL
+#define DMA_VA		0x1000000000ULL
+#define DMA_SIZE	0x500000ULL
+
+/*
+ * device_status of the common configuration (virtio 1.2, 4.1.4.3): writes 1, exits
+ * with what it reads then, and what it read before in the next byte.
+ */
+BLOB(acknowledge, "mov %rdi, %rbx\n movabs $" VALUE(0x4000000000) ", %rsi\n movzbl 0x14(%rsi), %ebp\n movb $1, 0x14(%rsi)\n"
+	"movabs $" VALUE(0x1000000000) ", %rax\n mov %rax, (%rax)\n"
+	"1: cmpl $0, " VALUE(STOP_REQUEST) "(%rbx)\n je 1b\n"
+	"movzbl 0x14(%rsi), %edi\n shl $8, %ebp\n or %ebp, %edi\n xor %eax, %eax\n int $0x20");
+
+static int pci_write(const char *address, const char *file, const char *text)
+{
+	char path[128];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", address, file);
+	fd = open(path, O_WRONLY);
+	ret = fd < 0 || write(fd, text, strlen(text)) < 0;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+static int bus_master(const char *address)
+{
+	unsigned char config[6] = { 0 };
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", address);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, config, sizeof(config)) != sizeof(config))
+		config[4] = 0xff;
+	close(fd);
+	return !!(config[4] & 4);
+}
+
+static void test_pci_memory(int core, const struct sos_device *claim)
+{
+	struct sos_region dma = { .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_DMA,
+				  .va = DMA_VA, .size = DMA_SIZE };
+	struct sos_region bar = { .kind = SOS_REGION_BAR, .prot = 3, .bar = 4, .va = BAR_VA,
+				  .size = claim->bars[4].size };
+	__u64 addresses[3] = { 0 };
+	struct sos_dma get = { .count = 1, .addresses = (uintptr_t)addresses };
+
+	check_errno(add(core, &dma), 0, "DMA memory");
+	get.region = dma.index;
+	check_errno(errno_of(ioctl(core, SOS_IOC_GET_DMA, &get)), ENOSPC, "GET_DMA with little room");
+	check(get.count == 3, "it has three chunks");
+	check_errno(errno_of(ioctl(core, SOS_IOC_GET_DMA, &get)), 0, "GET_DMA");
+	check(addresses[0] && addresses[1] && addresses[2] && addresses[0] != addresses[1], "bus addresses %llx %llx %llx",
+	      (unsigned long long)addresses[0], (unsigned long long)addresses[1], (unsigned long long)addresses[2]);
+	bar.size *= 2;
+	check_errno(add(core, &bar), EINVAL, "a BAR larger than it is");
+	bar.size /= 2;
+	bar.bar = 3;
+	check_errno(add(core, &bar), ENOENT, "a BAR that is not there");
+	bar.bar = 4;
+	check_errno(add(core, &bar), 0, "a BAR");
+}
+
+static void test_pci(int core, const char *address)
+{
+	unsigned int domain, bus, slot, function;
+	struct sos_device claim;
+	struct sos_status status;
+	struct loaded loaded;
+
+	sscanf(address, "%x:%x:%x.%x", &domain, &bus, &slot, &function);
+	memset(&claim, 0, sizeof(claim));
+	claim.domain = domain;
+	claim.bus = bus;
+	claim.devfn = slot << 3 | function;
+	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), ENOENT, "claim a device not bound to sos");
+	pci_write(address, "driver/unbind", address);
+	pci_write(address, "driver_override", "sos");
+	pci_write(address, "../../../bus/pci/drivers_probe", address);
+	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), 0, "claim it");
+	check(claim.vendor == 0x1af4 && claim.bars[4].size >= 4096, "%04x:%04x, IOMMU %d, BAR 4 has %llu bytes",
+	      claim.vendor, claim.device, claim.iommu, (unsigned long long)claim.bars[4].size);
+	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), EBUSY, "claim it again");
+	load(core, blob_acknowledge, blob_acknowledge_end, &loaded);
+	test_pci_memory(core, &claim);
+	check_errno(start(core), 0, "START");
+	sleep_ms(50);
+	check(bus_master(address) == 1, "it is bus master");
+	check_errno(stop(core, 1000), 0, "STOP");
+	status = status_of(core);
+	check(status.exit_code == 1, "the service wrote and read a register: %lld", (long long)status.exit_code);
+	check(bus_master(address) == 0, "it is no bus master once the service ended");
+	check_errno(start(core), 0, "START again");
+	check_errno(stop(core, 1000), 0, "STOP again");
+	check(status_of(core).exit_code == 1, "the device was reset in between");
+	check_errno(start(core), 0, "START a third time");
+	check(bus_master(address) == 1, "bus master again");
+	check(!pci_write(address, "driver/unbind", address), "take it away meanwhile");
+	status = wait_end(core);
+	check(status.state == SOS_STATE_STOPPED, "that ends the service");
+	check(bus_master(address) == 0, "and its bus mastering");
+	check_errno(start(core), ENODEV, "START without it");
+	unload(core, &loaded);
+	pci_write(address, "driver_override", "\n");
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The part of abi_smoke.c that is about the watchdog and about leases. */
+
+/* The bound is longer than an emulated machine on a busy host holds one of its CPUs up. */
+static void test_watchdog(int core)
+{
+	const uint64_t bound_ns = 1500000000;
+	struct sos_status status;
+	struct loaded loaded;
+
+	load(core, blob_count, blob_count_end, &loaded);
+	check_errno(start_guarded(core, bound_ns), 0, "START with a watchdog");
+	sleep_ms(3000);
+	status = status_of(core);
+	check(status.state == SOS_STATE_RUNNING && status.poll_bound_ns == bound_ns, "one that polls goes on");
+	check_errno(stop(core, 1000), 0, "STOP");
+	unload(core, &loaded);
+
+	load(core, blob_stand_still, blob_stand_still_end, &loaded);
+	check_errno(start_guarded(core, bound_ns), 0, "START of one that does not poll");
+	status = wait_end(core);
+	check(status.state == SOS_STATE_FAILED && status.fault.vector == SOS_FAULT_HUNG, "the watchdog ends it");
+	check(status.fault.rip >= CODE_VA && status.fault.rip < CODE_VA + 4096 && status.fault.rbx,
+	      "its record says where it hung: rip %llx", (unsigned long long)status.fault.rip);
+	check_errno(start(core), 0, "START again, without a watchdog");
+	check(status_of(core).state == SOS_STATE_RUNNING && !status_of(core).poll_bound_ns, "it runs");
+	check_errno(stop(core, 10), 0, "STOP by force");
+	unload(core, &loaded);
+}
+
+static int set_lease(int core, uint64_t ns)
+{
+	struct sos_lease arg = { ns };
+
+	return errno_of(ioctl(core, SOS_IOC_SET_LEASE, &arg));
+}
+
+static void test_lease(int device, int cpu)
+{
+	struct sos_reserve arg = { .cpu = cpu, .flags = SOS_RESERVE_PERSIST, .lease_ns = SOS_LEASE_NS_MAX + 1 };
+	struct pollfd event = { .events = 0 };
+	struct sos_status status;
+	struct loaded loaded;
+
+	check_errno(errno_of(ioctl(device, SOS_IOC_RESERVE_CORE, &arg)), EINVAL, "reserve with too long a lease");
+	arg.lease_ns = 3600000000000ULL;
+	check_errno(errno_of(ioctl(device, SOS_IOC_RESERVE_CORE, &arg)), 0, "reserve with a lease");
+	event.fd = arg.core_fd;
+	status = status_of(arg.core_fd);
+	check(status.lease_ns && status.lease_ns <= arg.lease_ns && status.lease_length_ns == arg.lease_ns, "it is told");
+	check_errno(set_lease(arg.core_fd, SOS_LEASE_NS_MAX + 1), EINVAL, "too long a lease");
+	check_errno(errno_of(ioctl(arg.core_fd, SOS_IOC_SET_LEASE, NULL)), EFAULT, "a lease from nowhere");
+	load(arg.core_fd, blob_hang, blob_hang_end, &loaded);
+	check_errno(start(arg.core_fd), 0, "START");
+	check_errno(set_lease(arg.core_fd, 300000000), 0, "a short lease instead");
+	check_errno(set_lease(arg.core_fd, 0), 0, "no lease");
+	sleep_ms(600);
+	status = status_of(arg.core_fd);
+	check(status.state == SOS_STATE_RUNNING && !status.lease_ns && !status.lease_length_ns, "it is held");
+	check_errno(set_lease(arg.core_fd, 300000000), 0, "a short lease again");
+	check(poll(&event, 1, 30000) == 1 && (event.revents & POLLHUP), "the core goes back by itself");
+	check(online(cpu), "cpu %d is Linux's", cpu);
+	check_errno(set_lease(arg.core_fd, 1000), ENODEV, "a lease that is over");
+	munmap(loaded.control, CONTROL_SIZE);
+	close(arg.core_fd);
+}
