@@ -29,7 +29,7 @@ count() {
     done
 }
 
-# Tells each failed test of the result file $1 with the beginning of what it said.
+# Tells each failed test of the result file $1 with the beginning of what it said: enough for a kernel's registers and call trace.
 tell_failures() {
     awk '
         /<UnitTestResult / {
@@ -37,11 +37,11 @@ tell_failures() {
         }
         name != "" && /<Message>/ {
             message = $0
-            for (lines = 1; lines < 8 && message !~ /<\/Message>/ && (getline line) > 0; lines++) {
-                message = message " " line
+            for (lines = 1; lines < 70 && message !~ /<\/Message>/ && (getline line) > 0; lines++) {
+                message = message "\n    " line
             }
             gsub(/^ *<Message>|<\/Message>.*$/, "", message)
-            print "  " name ": " substr(message, 1, 500)
+            print "  " name ": " substr(message, 1, 5000)
             name = ""
         }' "$1" | sed -e 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#x[0-9A-F]*;/ /g; s/&amp;/\&/g'
 }

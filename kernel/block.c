@@ -184,6 +184,19 @@ void sos_block_free(struct sos_core *core)
 	core->block = NULL;
 }
 
+/*
+ * On the CPU itself, on its way into the monitor. An NMI between its lgdt and its lidt runs
+ * Linux's handler, which learns the number of the CPU from the limit of this segment.
+ */
+void sos_block_arrive(struct sos_core *core)
+{
+	struct desc_struct *entries = (struct desc_struct *)&core->block->gdt;
+	struct desc_ptr linux_gdt;
+
+	native_store_gdt(&linux_gdt);
+	entries[GDT_ENTRY_CPUNODE] = ((struct desc_struct *)linux_gdt.address)[GDT_ENTRY_CPUNODE];
+}
+
 /* The core was taken back by INIT, and comes into the monitor anew. */
 void sos_block_reset(struct sos_core *core)
 {

@@ -6,6 +6,7 @@ struct sos_core;
 
 int sos_block_init(struct sos_core *core);
 void sos_block_free(struct sos_core *core);
+void sos_block_arrive(struct sos_core *core);
 void sos_block_reset(struct sos_core *core);
 void sos_block_wake(struct sos_core *core);
 

@@ -64,6 +64,7 @@ struct sos_mailbox {
 struct sos_gdt {
 	struct desc_struct entries[GDT_ENTRY_TSS];
 	struct ldttss_desc tss;
+	struct desc_struct rest[GDT_ENTRIES - GDT_ENTRY_TSS - 2];
 };
 
 struct sos_block {
@@ -106,6 +107,7 @@ static_assert(offsetof(struct sos_mailbox, service_cr3) == SOS_MAILBOX_SERVICE_C
 static_assert(offsetof(struct sos_mailbox, park_cr3) == SOS_MAILBOX_PARK_CR3);
 static_assert(offsetof(struct sos_mailbox, cr4) == SOS_MAILBOX_CR4);
 static_assert(offsetof(struct sos_mailbox, xcr0) == SOS_MAILBOX_XCR0);
+static_assert(sizeof(struct sos_gdt) == GDT_SIZE);
 static_assert(sizeof(struct sos_mailbox) <= SOS_BLOCK_GDTR);
 static_assert(offsetof(struct sos_block, gdtr) == SOS_BLOCK_GDTR);
 static_assert(offsetof(struct sos_block, xsave) == SOS_BLOCK_XSAVE);

@@ -19,9 +19,19 @@ static int going_down(struct notifier_block *block, unsigned long action, void *
 
 static int sleep(struct notifier_block *block, unsigned long action, void *data)
 {
-	if (action != PM_SUSPEND_PREPARE && action != PM_HIBERNATION_PREPARE)
+	switch (action) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+	case PM_RESTORE_PREPARE:
+		return notifier_from_errno(sos_reserve_sleep());
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:
+		sos_reserve_woken();
 		return NOTIFY_DONE;
-	return notifier_from_errno(sos_reserve_block_sleep());
+	default:
+		return NOTIFY_DONE;
+	}
 }
 
 static struct notifier_block reboot_block = {

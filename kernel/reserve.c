@@ -27,10 +27,17 @@ DEFINE_MUTEX(sos_reserve_lock);
 static LIST_HEAD(cores);
 static u32 core_count;
 static bool closed;	/* Linux goes down: no core is reserved any more */
+static bool asleep;	/* Linux sleeps, or is about to */
 
-/* Whose CPU it is; read without a lock by the dying CPU and by cpu_up. */
+/* Whose CPU it is; read without a lock by cpu_up. */
 static struct sos_core *core_of_cpu[NR_CPUS];
 static int releasing_cpu = -1;
+
+/*
+ * Whose the CPU's next death is. The dying CPU takes it, so one order is good for one
+ * death: a CPU that is Linux's again and that somebody else unplugs dies Linux's own.
+ */
+static struct sos_core *awaited[NR_CPUS];
 
 static void (*linux_play_dead)(void);
 static void (*linux_play_dead_common)(void);
@@ -38,13 +45,14 @@ static enum cpuhp_state hotplug_state;
 
 static void play_dead_hook(void)
 {
-	struct sos_core *core = READ_ONCE(core_of_cpu[raw_smp_processor_id()]);
+	struct sos_core *core = xchg(&awaited[raw_smp_processor_id()], NULL);
 
 	if (!core) {
 		linux_play_dead();
 		return;
 	}
 	WRITE_ONCE(core->idle, current);
+	sos_block_arrive(core);
 	sos_ibt_off();
 	/* First of all Linux must see the CPU dead, or it waits for seconds and fails. */
 	linux_play_dead_common();
@@ -99,24 +107,39 @@ static int plug(u32 cpu)
 	return ret < 0 ? ret : 0;
 }
 
+/* Undoes unplug(). While the CPU may be in the monitor, the monitor's memory stays. */
+static void give_back(struct sos_core *core)
+{
+	if (plug(core->cpu)) {
+		pr_err("cpu %u: Linux could not start it again\n", core->cpu);
+		sos_core_get(core);
+	}
+	WRITE_ONCE(core_of_cpu[core->cpu], NULL);
+}
+
+/*
+ * Somebody else may unplug the CPU first, after which remove_cpu() fails: what counts is
+ * where the CPU went.
+ */
 static int unplug(struct sos_core *core)
 {
 	u32 cpu = core->cpu;
+	bool came;
 	int ret;
 
 	WRITE_ONCE(core_of_cpu[cpu], core);
+	WRITE_ONCE(awaited[cpu], core);
 	ret = remove_cpu(cpu);
-	if (ret) {
+	came = !xchg(&awaited[cpu], NULL);
+	if (ret && !came) {
 		WRITE_ONCE(core_of_cpu[cpu], NULL);
 		/* Linux keeps it; 1 says that it was offline before us. */
 		return ret == 1 ? -ENODEV : ret == -ENOMEM ? ret : -EBUSY;
 	}
-	if (wait_parked(core))
+	if (came && wait_parked(core))
 		return 0;
 	pr_err("cpu %u did not arrive in the monitor\n", cpu);
-	if (plug(cpu))
-		pr_err("cpu %u does not come back either\n", cpu);
-	WRITE_ONCE(core_of_cpu[cpu], NULL);
+	give_back(core);
 	return -EIO;
 }
 
@@ -129,7 +152,7 @@ int sos_reserve(u32 cpu, u32 flags, struct sos_core **out)
 	if (cpu >= nr_cpu_ids)
 		return -EINVAL;
 	lockdep_assert_held(&sos_reserve_lock);
-	if (core_of_cpu[cpu] || closed)
+	if (core_of_cpu[cpu] || closed || asleep)
 		return -EBUSY;
 	ret = unplug_errno(cpu);
 	if (ret)
@@ -154,9 +177,7 @@ int sos_reserve(u32 cpu, u32 flags, struct sos_core **out)
 	return 0;
 
 err_plug:
-	if (plug(cpu))
-		pr_err("cpu %u: Linux could not start it again\n", cpu);
-	WRITE_ONCE(core_of_cpu[cpu], NULL);
+	give_back(core);
 err_core:
 	sos_core_put(core);
 	return ret;
@@ -275,8 +296,8 @@ void sos_reserve_close(void)
 	mutex_unlock(&sos_reserve_lock);
 }
 
-/* Return: -EBUSY while a core is reserved. */
-int sos_reserve_block_sleep(void)
+/* From now on no core is reserved, until sos_reserve_woken(). Return: -EBUSY while one is. */
+int sos_reserve_sleep(void)
 {
 	int ret = 0;
 
@@ -284,9 +305,18 @@ int sos_reserve_block_sleep(void)
 	if (core_count) {
 		pr_warn("no sleep while %u cores are reserved: release them first\n", core_count);
 		ret = -EBUSY;
+	} else {
+		asleep = true;
 	}
 	mutex_unlock(&sos_reserve_lock);
 	return ret;
+}
+
+void sos_reserve_woken(void)
+{
+	mutex_lock(&sos_reserve_lock);
+	asleep = false;
+	mutex_unlock(&sos_reserve_lock);
 }
 
 /* Under sos_reserve_lock; takes no reference. */

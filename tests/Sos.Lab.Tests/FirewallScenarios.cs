@@ -22,18 +22,13 @@ public abstract class FirewallScenarios(LabFixture lab) : Scenario(lab)
 
     private static readonly string Address = LabNetwork.MachineIPv4();
 
+    protected override string CleanUp => "sosctl service stop 3; sosctl core release 3";
+
     public override async Task InitializeAsync()
     {
         await base.InitializeAsync();
         await Machine.ConfigureAsync("eth0");
         await WriteRulesAsync($"ip saddr {Attacker.IPv4} counter drop");
-    }
-
-    public override async Task DisposeAsync()
-    {
-        // Whatever the scenario left; it fails where there is nothing to stop.
-        _ = await Machine.RunAsync("sosctl service stop 3; sosctl core release 3");
-        await base.DisposeAsync();
     }
 
     [Fact]

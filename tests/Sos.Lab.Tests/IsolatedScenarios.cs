@@ -25,12 +25,7 @@ public abstract class IsolatedScenarios(LabFixture lab) : Scenario(lab)
     /// <summary>Whether the kernel lets a process map the rings of an AF_XDP socket that is bound: from Linux 6.4 on.</summary>
     protected abstract bool TakesCards { get; }
 
-    public override async Task DisposeAsync()
-    {
-        // Whatever the scenario left; it fails where there is nothing to stop.
-        _ = await Machine.RunAsync("sosctl core release 3");
-        await base.DisposeAsync();
-    }
+    protected override string CleanUp => "sosctl core release 3";
 
     [Fact]
     public async Task AFencedCoreIsAPartitionOfItsOwnAndGoesBack()

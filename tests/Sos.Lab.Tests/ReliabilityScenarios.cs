@@ -17,19 +17,15 @@ public abstract class ReliabilityScenarios(LabFixture lab) : Scenario(lab)
 
     private Subject Subject => new(Machine, Client);
 
+    protected override string CleanUp =>
+        "sosctl service stop 3; sosctl core release 3; "
+        + "kill $(cat /tmp/sosd.pid) && for i in $(seq 50); do grep -q 'services go on' /tmp/sosd.log && break; sleep 0.1; done; "
+        + "rm -f /tmp/sosd.pid /tmp/sosd.log";
+
     public override async Task InitializeAsync()
     {
         await base.InitializeAsync();
         await Machine.ConfigureAsync("eth0");
-    }
-
-    public override async Task DisposeAsync()
-    {
-        _ = await Machine.RunAsync(
-            "sosctl service stop 3; sosctl core release 3; "
-            + "kill $(cat /tmp/sosd.pid) && for i in $(seq 50); do grep -q 'services go on' /tmp/sosd.log && break; sleep 0.1; done; "
-            + "rm -f /tmp/sosd.pid /tmp/sosd.log");
-        await base.DisposeAsync();
     }
 
     [Fact]

@@ -22,20 +22,33 @@ public abstract class Scenario(LabFixture lab) : IAsyncLifetime
     /// <summary>A peer with other intentions.</summary>
     protected LabPeer Attacker => lab.Attacker;
 
+    /// <summary>A command line that takes away whatever a failed scenario left; that it fails where there is nothing to take is no matter.</summary>
+    protected virtual string CleanUp => "";
+
     public virtual async Task InitializeAsync()
     {
         await lab.EnsureUpAsync();
         _knownProblems = Machine.Console.Problems.Count;
     }
 
-    public virtual Task DisposeAsync()
+    public virtual async Task DisposeAsync()
     {
-        if (Machine.Console.Problems.Count > _knownProblems)
+        try
         {
-            lab.Spoil();
+            // A machine that has gone down already tells why below, and nothing else.
+            if (CleanUp.Length > 0 && Machine.IsRunning)
+            {
+                _ = await Machine.RunAsync(CleanUp);
+            }
         }
+        finally
+        {
+            if (Machine.Console.Problems.Count > _knownProblems)
+            {
+                lab.Spoil();
+            }
 
-        Machine.EnsureHealthy(_knownProblems);
-        return Task.CompletedTask;
+            Machine.EnsureHealthy(_knownProblems);
+        }
     }
 }

@@ -16,19 +16,16 @@ public abstract class TimerScenarios(LabFixture lab) : Scenario(lab)
 
     private GuestCommand? _server;
 
+    protected override string CleanUp =>
+        "kill $(pidof sosctl); for i in $(seq 100); do pidof sosctl > /dev/null || break; sleep 0.1; done; "
+        + "sosctl service stop 3; sosctl core release 3";
+
     public override async Task InitializeAsync()
     {
         await base.InitializeAsync();
         await Machine.CheckAsync("rm -f /tmp/stop /tmp/out*; sosctl core reserve 3");
         _server = Machine.Start("exec sosctl timer serve 3 > /tmp/serve 2>&1");
         await AwaitAsync("test -S /run/sos/timer.sock", "the broker does not listen");
-    }
-
-    public override async Task DisposeAsync()
-    {
-        _ = await Machine.RunAsync("kill $(pidof sosctl); for i in $(seq 100); do pidof sosctl > /dev/null || break; sleep 0.1; done; "
-            + "sosctl service stop 3; sosctl core release 3");
-        await base.DisposeAsync();
     }
 
     [Fact]

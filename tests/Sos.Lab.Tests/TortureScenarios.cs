@@ -13,17 +13,12 @@ public abstract class TortureScenarios(LabFixture lab) : Scenario(lab)
 
     private Subject Subject => new(Machine, Client);
 
+    protected override string CleanUp => "sosctl service stop 3; sosctl core release 3";
+
     public override async Task InitializeAsync()
     {
         await base.InitializeAsync();
         await Machine.ConfigureAsync("eth0");
-    }
-
-    public override async Task DisposeAsync()
-    {
-        // Whatever a failed scenario left.
-        _ = await Machine.RunAsync("sosctl service stop 3; sosctl core release 3");
-        await base.DisposeAsync();
     }
 
     [Fact]

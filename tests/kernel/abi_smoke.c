@@ -52,7 +52,6 @@
 
 BLOB(count, UNTIL_STOPPED EXIT(42));
 BLOB(exit_now, EXIT(-7));
-BLOB(stand_still, "movq $1, " VALUE(POLLS) "(%rdi)\n 1: incq %rbx\n jmp 1b");
 BLOB(hang, "1: incq " VALUE(POLLS) "(%rdi)\n jmp 1b");
 BLOB(null_read, "xor %eax, %eax\n mov (%rax), %rax");
 BLOB(wild_write, "movabs $0xffff888000000000, %rax\n mov %rax, (%rax)");
@@ -695,6 +694,7 @@ int main(int argc, char **argv)
 	check(online(cpu), "cpu %d is Linux's again", cpu);
 	test_lifetimes(device, cpu);
 	test_lease(device, cpu);
+	test_hotplug_race(device, cpu);
 	printf("1..%d\n# %d failed\n", checks, failures);
 	return failures != 0;
 }

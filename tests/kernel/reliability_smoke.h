@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The part of abi_smoke.c that is about the watchdog and about leases. */
+/* The part of abi_smoke.c that is about the watchdog, leases, and others who plug and unplug CPUs. */
+
+#include <signal.h>
+
+BLOB(stand_still, "movq $1, " VALUE(POLLS) "(%rdi)\n 1: incq %rbx\n jmp 1b");
 
 /* The bound is longer than an emulated machine on a busy host holds one of its CPUs up. */
 static void test_watchdog(int core)
@@ -63,4 +67,52 @@ static void test_lease(int device, int cpu)
 	check_errno(set_lease(arg.core_fd, 1000), ENODEV, "a lease that is over");
 	munmap(loaded.control, CONTROL_SIZE);
 	close(arg.core_fd);
+}
+
+#define HOTPLUG_TRIES	30
+
+static void set_online(int cpu, int value)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	/* Refused whenever the core is not Linux's. */
+	if (fd >= 0 && write(fd, value ? "1" : "0", 1) != 1 && errno != EBUSY)
+		perror(path);
+	close(fd);
+}
+
+/* Somebody else unplugs and plugs the CPU all the time: it is taken whole or not at all, and never twice. */
+static void test_hotplug_race(int device, int cpu)
+{
+	int taken = 0, ran = 0, refused = 0, i;
+	pid_t other = fork();
+
+	if (!other) {
+		for (;;) {
+			set_online(cpu, 0);
+			set_online(cpu, 1);
+		}
+	}
+	for (i = 0; i < HOTPLUG_TRIES; i++) {
+		int core = reserve(device, cpu, 0);
+		struct loaded loaded;
+
+		/* Offline at this moment, or Linux would not let it go. */
+		refused += core == -ENODEV || core == -EBUSY;
+		if (core < 0)
+			continue;
+		taken++;
+		load(core, blob_exit_now, blob_exit_now_end, &loaded);
+		ran += !start(core) && wait_end(core).state == SOS_STATE_STOPPED;
+		munmap(loaded.control, CONTROL_SIZE);
+		close(core);
+	}
+	kill(other, SIGKILL);
+	waitpid(other, NULL, 0);
+	set_online(cpu, 1);
+	check(taken + refused == HOTPLUG_TRIES && ran == taken && online(cpu),
+	      "cpu %d beside others who plug it: of %d tries %d taken, %d ran, %d refused", cpu, HOTPLUG_TRIES, taken, ran, refused);
 }

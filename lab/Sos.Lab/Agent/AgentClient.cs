@@ -17,6 +17,7 @@ internal sealed class AgentClient : IDisposable
     private readonly ConcurrentDictionary<uint, GuestCommand> _commands = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private uint _lastCommand;
+    private volatile string? _gone;
 
     private AgentClient(Socket socket)
     {
@@ -56,17 +57,21 @@ internal sealed class AgentClient : IDisposable
         uint number = Interlocked.Increment(ref _lastCommand);
         GuestCommand command = new(number, line, _frames);
         _commands[number] = command;
+        if (_gone is { } reason)
+        {
+            command.Fail(reason);
+            return command;
+        }
+
         _frames.Write(number, FrameKind.Start, Encoding.UTF8.GetBytes(line));
         return command;
     }
 
-    /// <summary>Makes every running command fail: the guest is gone.</summary>
+    /// <summary>Makes every command fail, those to come too: the guest is gone.</summary>
     public void Fail(string reason)
     {
-        foreach (GuestCommand command in _commands.Values)
-        {
-            command.Fail(reason);
-        }
+        _gone = reason;
+        FailRunning(reason);
     }
 
     /// <inheritdoc/>
@@ -74,6 +79,14 @@ internal sealed class AgentClient : IDisposable
     {
         _stream.Dispose();
         _socket.Dispose();
+    }
+
+    private void FailRunning(string reason)
+    {
+        foreach (GuestCommand command in _commands.Values)
+        {
+            command.Fail(reason);
+        }
     }
 
     private void Receive()
@@ -85,7 +98,7 @@ internal sealed class AgentClient : IDisposable
                 if (frame.Kind == FrameKind.Ready)
                 {
                     // A second one means that the agent was started anew and its commands are lost.
-                    Fail("the guest's agent was started again");
+                    FailRunning("the guest's agent was started again");
                     _commands.Clear();
                     _ = _ready.TrySetResult();
                 }

@@ -11,11 +11,15 @@ namespace Sos.Lab.Machine;
 /// <summary>Reads a guest's serial console as it is written, and collects what the kernel complains of.</summary>
 public sealed partial class ConsoleLog : IDisposable
 {
+    /// <summary>Lines from a complaint on that are worth telling: registers and call trace.</summary>
+    private const int ReportLines = 50;
+
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
     private readonly CancellationTokenSource _end = new();
     private readonly Lock _lock = new();
     private readonly StringBuilder _text = new();
     private readonly List<string> _problems = [];
+    private readonly List<int> _problemStarts = [];
     private readonly TaskCompletionSource<string> _panic = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _reading;
 
@@ -49,6 +53,17 @@ public sealed partial class ConsoleLog : IDisposable
             {
                 return [.. _problems];
             }
+        }
+    }
+
+    /// <summary>The console from a complaint on, for a person who has nothing else: registers and call trace.</summary>
+    /// <param name="problem">Index into <see cref="Problems"/>.</param>
+    public string Report(int problem)
+    {
+        lock (_lock)
+        {
+            string text = _text.ToString(_problemStarts[problem], _text.Length - _problemStarts[problem]);
+            return string.Join('\n', text.Split('\n', ReportLines + 1)[..^1]);
         }
     }
 
@@ -134,11 +149,13 @@ public sealed partial class ConsoleLog : IDisposable
     {
         lock (_lock)
         {
-            _text.Append(line).Append('\n');
             if (Problem().IsMatch(line))
             {
                 _problems.Add(line);
+                _problemStarts.Add(_text.Length);
             }
+
+            _text.Append(line).Append('\n');
         }
 
         if (line.Contains("Kernel panic", StringComparison.Ordinal))

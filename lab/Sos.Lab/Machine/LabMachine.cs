@@ -1,5 +1,4 @@
 using System;
-using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
@@ -165,10 +164,9 @@ public sealed class LabMachine : IAsyncDisposable
     /// <exception cref="LabException">It has; the message holds its words.</exception>
     public void EnsureHealthy(int known = 0)
     {
-        List<string> problems = Console.Problems.Skip(known).ToList();
-        if (problems.Count > 0)
+        if (Console.Problems.Count > known)
         {
-            throw new LabException($"the kernel complained; see {Console.Path}\n{string.Join('\n', problems)}");
+            throw new LabException($"the kernel complained; see {Console.Path}\n{Console.Report(known)}");
         }
     }
 
