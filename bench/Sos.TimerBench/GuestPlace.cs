@@ -70,6 +70,10 @@ public sealed class GuestPlace : IPlace, IAsyncDisposable
             await ServeAsync(series, "timer service on a core", "");
             await ServeAsync(series, "timer service on a core, idle=pause", "-p idle=pause -p idle-bound-ns=2000");
             await RunAsync("sosctl core release 3");
+            await RunAsync("sosctl core reserve 3 --isolated");
+            await NoiseAsync(series, "noise, isolated core", "--on core");
+            await ServeAsync(series, "timer service on an isolated core", "");
+            await RunAsync("sosctl core release 3");
         }
         finally
         {

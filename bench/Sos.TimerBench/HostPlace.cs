@@ -1,20 +1,17 @@
 using System;
-using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
-using System.Linq;
 using System.Text.Json;
 using System.Threading.Tasks;
-using Sos.Cores.Loading;
-using Sos.Image;
-using Sos.Noise.Report;
-using Sos.Timer.Broker;
-using Sos.Timer.Layout;
 
 namespace Sos.TimerBench;
 
-/// <summary>This machine: the same images in a process, natively; its last cpu is the one that is measured.</summary>
-public sealed class HostPlace(string tools, string root, string configuration) : IPlace
+/// <summary>This machine, natively, with the commands of a user without the driver; its last cpu is the one that is measured.</summary>
+/// <param name="tools">Folder of the bench's own programs.</param>
+/// <param name="programs">Folder of sosctl.</param>
+/// <param name="root">The work tree.</param>
+/// <param name="configuration">Of the build.</param>
+public sealed class HostPlace(string tools, string programs, string root, string configuration) : IPlace
 {
     /// <inheritdoc/>
     public string Name => "host";
@@ -27,8 +24,7 @@ public sealed class HostPlace(string tools, string root, string configuration) :
     /// <inheritdoc/>
     public async Task<string> RunAsync(string line)
     {
-        ProcessStartInfo start = new("/bin/sh", ["-c", $"PATH={tools}:$PATH; {line}"]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using Process process = Process.Start(start)!;
+        using Process process = Start(line);
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
@@ -44,13 +40,9 @@ public sealed class HostPlace(string tools, string root, string configuration) :
         try
         {
             await series.MeasureLinuxAsync();
-            await NoiseAsync(series, "noise, plain thread", NoisePlace.Thread);
-            await NoiseAsync(series, "noise, SCHED_FIFO thread, isolated cpuset if there can be one", NoisePlace.Fifo);
-            string spinning = "timer service in a pinned thread";
-            await series.TryAsync(spinning, () => ServeAsync(series, spinning, new Dictionary<string, string>()));
-            string pausing = $"{spinning}, idle=pause";
-            await series.TryAsync(pausing, () => ServeAsync(
-                series, pausing, new Dictionary<string, string> { ["idle"] = "pause", ["idle-bound-ns"] = "2000" }));
+            await NoiseAsync(series, "noise, plain thread", "thread");
+            await NoiseAsync(series, "noise, SCHED_FIFO thread, isolated cpuset if there can be one", "fifo");
+            await OnIsolatedCoreAsync(series);
         }
         finally
         {
@@ -65,34 +57,63 @@ public sealed class HostPlace(string tools, string root, string configuration) :
     private string ImageOf(string service, string project)
         => Path.Combine(root, "services", service, project, "bin", configuration, "net10.0", $"{service}.sosimg");
 
-    private Task NoiseAsync(Series series, string name, NoisePlace where) => series.TryAsync(name, () =>
+    private Task NoiseAsync(Series series, string name, string where) => series.TryAsync(name, async () =>
     {
-        string path = ImageOf("noise", "Sos.Noise");
-        (NoiseResult result, _) = NoiseRun.OnThread(new NoiseRequest(Cpu, where, TimeSpan.FromSeconds(3), 1000, path, ServiceImage.Read(path)), Runner);
-        using JsonDocument document = JsonDocument.Parse(JsonSerializer.Serialize(result, NoiseJson.Default.NoiseResult));
+        string output = await RunAsync($"sosctl noise run {Cpu} --on {where} --duration 3 --json --image {ImageOf("noise", "Sos.Noise")}");
+        using JsonDocument document = JsonDocument.Parse(output);
         series.AddNoise(name, document.RootElement);
-        return Task.CompletedTask;
     });
 
-    private async Task ServeAsync(Series series, string name, Dictionary<string, string> parameters)
+    // As a user does it, on a core that is released whatever happens in between; by force, since runtimes bind threads to each cpu.
+    private Task OnIsolatedCoreAsync(Series series) => series.TryAsync("isolated core", async () =>
+    {
+        await RunAsync($"sosctl core reserve {Cpu} --isolated --force");
+        try
+        {
+            await NoiseAsync(series, "noise, isolated core", "core");
+            string spinning = "timer service on an isolated core";
+            await series.TryAsync(spinning, () => ServeAsync(series, spinning, ""));
+            string pausing = $"{spinning}, idle=pause";
+            await series.TryAsync(pausing, () => ServeAsync(series, pausing, "-p idle=pause -p idle-bound-ns=2000"));
+        }
+        finally
+        {
+            await RunAsync($"sosctl core release {Cpu}");
+        }
+    });
+
+    private async Task ServeAsync(Series series, string name, string parameters)
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("sos-timer-bench");
         string socket = Path.Combine(folder.FullName, "timer.sock");
-        using ProcessTarget target = new(new ProcessTargetOptions { RunnerPath = Runner, Cpu = Cpu, LockMemory = true });
-        LoadedService service = ServiceLoader.Load(target, ServiceImage.Read(ImageOf("timer", "Sos.Timer")), new ServiceConfiguration
+        using Process server = Start($"exec sosctl timer serve {Cpu} --socket {socket} --image {ImageOf("timer", "Sos.Timer")} {parameters}");
+        Task<string> errors = server.StandardError.ReadToEndAsync();
+        try
         {
-            PacketMemorySize = 0,
-            TableSlotSize = 0,
-            Parameters = parameters,
-            SharedMemory = [TimerAdmin.Size, .. Enumerable.Repeat((ulong)TimerArea.TotalSize, TimerAdmin.ClientsMax)],
-        });
-        target.Start(service.Entry, service.StackTop, service.ControlAddress);
-        using (ProcessTimerHost host = new(target, service))
-        using (new TimerBroker(host, socket, new HashSet<uint>()))
-        {
+            for (int i = 0; i < 300 && !File.Exists(socket) && !server.HasExited; i++)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(100));
+            }
+
+            if (!File.Exists(socket))
+            {
+                throw new InvalidOperationException(server.HasExited ? await errors : "the timer service does not listen");
+            }
+
             await series.MeasureServiceAsync(name, 0, socket);
         }
+        finally
+        {
+            if (!server.HasExited)
+            {
+                await RunAsync($"kill -TERM {server.Id}");
+                await server.WaitForExitAsync();
+            }
 
-        folder.Delete(recursive: true);
+            folder.Delete(recursive: true);
+        }
     }
+
+    private Process Start(string line) => Process.Start(
+        new ProcessStartInfo("/bin/sh", ["-c", $"export PATH={tools}:{programs}:$PATH SOS_RUNNER={Runner}; {line}"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
 }

@@ -43,7 +43,7 @@ if (vm)
 
 if (host)
 {
-    HostPlace here = new(tools, root, Metadata("Configuration"));
+    HostPlace here = new(tools, Path.Combine(artifacts, "guest", "sosctl"), root, Metadata("Configuration"));
     foreach (string load in (string[])["idle", "loaded"])
     {
         Series series = new(here, load, Console.Error.WriteLine);

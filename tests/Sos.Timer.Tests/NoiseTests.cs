@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using CsCheck;
 using HdrHistogram;
 using Sos.Cores;
+using Sos.Cores.Reading;
 using Sos.Image;
 using Sos.Noise.Report;
 using Sos.Sdk.Control;

@@ -86,7 +86,7 @@ struct sos_info {
  * SOS_RESERVE_PERSIST the last close of the core's descriptors, hence the death of
  * their owner too, stops the service and gives the core back.
  * Errno: EINVAL (unknown flag, pad, cpu or lease out of range), EPERM (cpu 0 or not
- * hot-pluggable), EBUSY (already reserved, Linux refuses to unplug it or is going down), ENODEV
+ * hot-pluggable), EBUSY (already reserved, Linux refuses to unplug it, goes down or sleeps), ENODEV
  * (cpu not online), ENOSPC (SOS_MAX_CORES), ENOMEM, EMFILE, EFAULT, EIO
  * (the core did not arrive). After an error the core is with Linux.
  */

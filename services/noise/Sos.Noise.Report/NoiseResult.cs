@@ -4,6 +4,7 @@ using System.IO;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sos.Cores;
+using Sos.Cores.BackEnds;
 using Sos.Cores.Running;
 
 namespace Sos.Noise.Report;
@@ -38,6 +39,9 @@ public sealed record NoiseResult
 
     /// <summary>Where it ran.</summary>
     public required NoisePlace Place { get; init; }
+
+    /// <summary>What kept the core from Linux; null in a thread of Linux.</summary>
+    public BackEndKind? BackEnd { get; init; }
 
     /// <summary>When it began.</summary>
     public required DateTimeOffset Started { get; init; }

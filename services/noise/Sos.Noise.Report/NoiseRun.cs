@@ -1,10 +1,10 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
-using System.IO;
 using System.Linq;
 using System.Threading;
 using Sos.Cores;
+using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Reading;
@@ -27,13 +27,11 @@ public sealed record NoiseRequest(int Cpu, NoisePlace Place, TimeSpan Duration, 
 /// <summary>Measures: the same image, on a core or in a thread of Linux.</summary>
 public static class NoiseRun
 {
-    private const string InstalledRunner = "/usr/lib/sos/sos-runner";
-
     private static readonly TimeSpan SampleInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Measures on a service core that is reserved and empty; it is so again afterwards.</summary>
-    public static (NoiseResult Result, GapHistogram Histogram) OnCore(ServiceCore core, NoiseRequest request)
+    /// <summary>Measures on a service core, of whatever back end, that is reserved and empty; it is so again afterwards.</summary>
+    public static (NoiseResult Result, GapHistogram Histogram) OnCore(IServiceCore core, NoiseRequest request)
     {
         List<string> notes = [];
         LinuxCounts before = core.GetLinuxCounts();
@@ -43,10 +41,13 @@ public static class NoiseRun
         {
             using RunningService running = RunningService.Attach(core, record);
             using MappedMemory memory = core.Map(record.SharedMemory[0].MapOffset, record.SharedMemory[0].Size);
+
+            // An unplugged cpu's registers cannot be read from Linux, but an SMI stops all cpus.
+            int smiCpu = core.BackEnd == BackEndKind.Offline ? 0 : core.Cpu;
             List<CountSample> samples = Sample(
-                request.Duration, running, () => core.GetLinuxCounts(), () => core.GetStatus().Nmis, smiCpu: 0,
-                () => core.GetStatus().State == CoreState.Running);
-            return Finish(request, memory, running, samples, before, core.GetLinuxCounts, notes);
+                request.Duration, running, core.GetLinuxCounts, () => core.GetStatus().Nmis, smiCpu, () => core.GetStatus().State == CoreState.Running);
+            (NoiseResult result, GapHistogram histogram) = Finish(request, memory, running, samples, before, core.GetLinuxCounts, notes);
+            return (result with { BackEnd = core.BackEnd }, histogram);
         }
         finally
         {
@@ -58,9 +59,7 @@ public static class NoiseRun
     public static (NoiseResult Result, GapHistogram Histogram) OnThread(NoiseRequest request, string? runnerPath = null)
     {
         List<string> notes = [];
-        ProcessTargetOptions options = new() { Cpu = request.Cpu, LockMemory = true };
-        runnerPath ??= File.Exists(options.RunnerPath) ? null : InstalledRunner;
-        using ProcessTarget target = new(runnerPath is null ? options : options with { RunnerPath = runnerPath });
+        using ProcessTarget target = new(new ProcessTargetOptions { RunnerPath = runnerPath, Cpu = request.Cpu, LockMemory = true });
         LoadedService service = ServiceLoader.Load(target, request.Image, Configure(request));
         LinuxCounts before = LinuxCountsReader.Read(request.Cpu);
         target.Start(service.Entry, service.StackTop, service.ControlAddress);

@@ -31,6 +31,9 @@ public interface IServiceCore : IDisposable
     /// <summary>Reads the core's state.</summary>
     CoreStatus GetStatus();
 
+    /// <summary>Reads what Linux counts of the cpu: nothing while it does not have it, little while it lets nothing run there.</summary>
+    LinuxCounts GetLinuxCounts();
+
     /// <summary>Finds a network device for a service on this core.</summary>
     /// <param name="name">As the user names it.</param>
     /// <param name="options">What the user wants of it.</param>

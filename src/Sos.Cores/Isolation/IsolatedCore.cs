@@ -6,6 +6,7 @@ using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Reading;
 using Sos.Cores.Running;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
@@ -67,6 +68,9 @@ public sealed unsafe class IsolatedCore : IServiceCore
             Watchdog = run is null or { WatchdogNs: 0 } ? null : DriverTime.FromNs(run.WatchdogNs),
         };
     }
+
+    /// <inheritdoc/>
+    public LinuxCounts GetLinuxCounts() => LinuxCountsReader.Read(Cpu);
 
     /// <inheritdoc/>
     public INetworkDevice FindDevice(string name, DeviceOptions options) => NetdevDevice.Find(name, Cpu, options);

@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
-using System.Linq;
 using System.Text;
 using System.Threading;
 using Sos.Cores.Loading;
@@ -45,7 +44,7 @@ internal sealed unsafe class RunnerLaunch
 
         // The runner needs no life line: the program's link keeps the XDP program for as long as it lives.
         DriverHandle second = _target.Socket?.Link ?? notifier;
-        string path = FindRunner();
+        string path = RunnerProcess.Find();
         int runner = RunnerProcess.Spawn(path, [_target.Memory.PageHandle, second, notifier, .. regions], detached: true, "contain");
         int keeper = 0;
         try
@@ -73,19 +72,6 @@ internal sealed unsafe class RunnerLaunch
 
             throw;
         }
-    }
-
-    /// <summary>Finds the runner program: beside the one that runs now, as it is built, or where it is installed.</summary>
-    public static string FindRunner()
-    {
-        string[] places =
-        [
-            Environment.GetEnvironmentVariable("SOS_RUNNER") ?? "",
-            Path.Combine(AppContext.BaseDirectory, "sos-runner"),
-            "/usr/lib/sos/sos-runner",
-        ];
-        return places.FirstOrDefault(File.Exists) ?? throw new SosException(
-            SosError.NotFound, $"the program 'sos-runner' is not beside sosctl, nor is it {places[^1]}: 'make install' puts it there");
     }
 
     private static void Kill(int process)

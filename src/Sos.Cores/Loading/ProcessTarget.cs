@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.IO;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Microsoft.Win32.SafeHandles;
@@ -16,8 +15,8 @@ namespace Sos.Cores.Loading;
 /// <summary>How a service runs in a process.</summary>
 public sealed record ProcessTargetOptions
 {
-    /// <summary>The runner program; by default beside the program that runs now.</summary>
-    public string RunnerPath { get; init; } = Path.Combine(AppContext.BaseDirectory, "sos-runner");
+    /// <summary>The runner program; null for the one that SOS_RUNNER names, that lies beside this program, or that is installed.</summary>
+    public string? RunnerPath { get; init; }
 
     /// <summary>Logical id of the CPU to run on, or -1 for any.</summary>
     public int Cpu { get; init; } = -1;
@@ -126,7 +125,7 @@ public sealed unsafe class ProcessTarget : IServiceTarget, IDisposable
         List<DriverHandle> memories = _memory.Fill(entry, stackTop, argument);
         (Page->Cpu, Page->LockMemory) = (_options.Cpu, _options.LockMemory ? 1u : 0);
         _stopping = false;
-        _runner = RunnerProcess.Start(_options.RunnerPath, Page, _memory.PageHandle, memories);
+        _runner = RunnerProcess.Start(_options.RunnerPath ?? RunnerProcess.Find(), Page, _memory.PageHandle, memories);
         AwaitEntry(_runner);
         _starts++;
     }

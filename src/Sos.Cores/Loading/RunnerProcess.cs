@@ -1,6 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.IO;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Sos.Cores.Native;
@@ -48,6 +50,20 @@ internal sealed unsafe class RunnerProcess : IDisposable
             _reaped = _reaped || ProcessCalls.WaitProcess(Id, &status, ProcessCalls.WaitNoHang) != 0;
             return _reaped;
         }
+    }
+
+    /// <summary>Finds the runner program: where SOS_RUNNER says, beside the program that runs now, or where it is installed.</summary>
+    /// <exception cref="SosException">It is in none of these places.</exception>
+    public static string Find()
+    {
+        string[] places =
+        [
+            Environment.GetEnvironmentVariable("SOS_RUNNER") ?? "",
+            Path.Combine(AppContext.BaseDirectory, "sos-runner"),
+            "/usr/lib/sos/sos-runner",
+        ];
+        return places.FirstOrDefault(File.Exists) ?? throw new SosException(
+            SosError.NotFound, $"the program 'sos-runner' is not beside sosctl, nor is it {places[^1]}: 'make install' puts it there");
     }
 
     /// <summary>Zeroed memory that can be shared.</summary>

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using Sos.Cores;
+using Sos.Cores.BackEnds;
 using Sos.Ctl.Output;
 using Sos.Noise.Report;
 
@@ -66,32 +67,21 @@ internal static class NoiseCommands
 
     private static (NoiseResult Result, GapHistogram Histogram) RunOnCore(NoiseRequest request)
     {
-        using SosDevice device = SosDevice.Open();
-        using ServiceCore core = device.OpenCore(request.Cpu);
+        using IServiceCore core = new CoreBackEnds().Open(request.Cpu);
         return NoiseRun.OnCore(core, request);
     }
 
-    private static bool IsServiceCore(int cpu)
-    {
-        try
-        {
-            using SosDevice device = SosDevice.Open();
-            return device.GetInfo().Cpus.Contains(cpu);
-        }
-        catch (SosException e) when (e.Error is SosError.DriverMissing or SosError.NotPermitted)
-        {
-            return false;
-        }
-    }
+    private static bool IsServiceCore(int cpu) => new CoreBackEnds().ListCores().ContainsKey(cpu);
 
     private static int Show(Terminal terminal, NoiseResult result)
     {
         terminal.Write(result, NoiseJson.Default.NoiseResult, output =>
         {
-            string place = result.Place switch
+            string place = (result.Place, result.BackEnd) switch
             {
-                NoisePlace.Core => "service core",
-                NoisePlace.Fifo => "SCHED_FIFO thread",
+                (NoisePlace.Core, BackEndKind.Isolated) => "isolated service core",
+                (NoisePlace.Core, _) => "service core",
+                (NoisePlace.Fifo, _) => "SCHED_FIFO thread",
                 _ => "thread",
             };
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cpu {result.Cpu}, {place}, {result.Seconds:F1} s, {result.Gaps} gaps"));

@@ -3,9 +3,8 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
-using Sos.Cores;
 
-namespace Sos.Noise.Report;
+namespace Sos.Cores.Reading;
 
 /// <summary>Reads what Linux counts of an online cpu, from /proc/interrupts, /proc/softirqs and the scheduler's debug file.</summary>
 public static class LinuxCountsReader
