@@ -2,7 +2,8 @@
 /*
  * Linux goes down in order, or to sleep. Before a reboot, a power-off and a kexec, services
  * end and their cores go back to Linux, which then stops them as its own. Sleep is refused
- * while a core is reserved: the core would wake up in firmware.
+ * while a core is reserved, for the core would wake up in firmware, and none is reserved
+ * while Linux sleeps.
  */
 #include <linux/notifier.h>
 #include <linux/reboot.h>
