@@ -1,29 +1,58 @@
 using System;
-using System.Linq;
+using System.Globalization;
+using System.IO;
 
 namespace Sos.Bench;
 
 /// <summary>How much is measured.</summary>
-/// <param name="Rounds">Rounds of each comparison.</param>
-/// <param name="Only">Part of a section's name, or empty for all.</param>
-/// <param name="Bursts">Packets of a burst.</param>
-/// <param name="BlockNs">How long a block is to take, in nanoseconds.</param>
-internal sealed record BenchOptions(int Rounds, string Only, int[] Bursts, double BlockNs)
+internal sealed record BenchOptions
 {
-    private const int DefaultRounds = 11;
-    private const int DefaultBlockMs = 8;
+    /// <summary>What the command line may say.</summary>
+    public const string Usage = "usage: Sos.Bench [--only=SECTION] [--rounds=N] [--burst=N] [--block-ms=N] [--output=FOLDER]";
 
-    /// <summary>Reads <c>--rounds=N</c>, <c>--only=SECTION</c> <c>--burst=N</c> and <c>--block-ms=N</c>.</summary>
+    /// <summary>Rounds of each comparison.</summary>
+    public int Rounds { get; private init; } = 11;
+
+    /// <summary>A section, or the part before the last hyphen of several; empty for all.</summary>
+    public string Only { get; private init; } = "";
+
+    /// <summary>Packets of a burst.</summary>
+    public int[] Bursts { get; private init; } = [1, 8, 32, 64];
+
+    /// <summary>How long a block is to take, in nanoseconds.</summary>
+    public double BlockNs { get; private init; } = 8e6;
+
+    /// <summary>Where the results go.</summary>
+    public string Output { get; private init; } = BenchPaths.Artifacts;
+
+    /// <summary>Reads a command line.</summary>
+    /// <exception cref="BenchException">It holds what <see cref="Usage"/> does not name.</exception>
     public static BenchOptions Parse(string[] arguments)
     {
-        string Value(string name) => arguments.LastOrDefault(item => item.StartsWith(name, StringComparison.Ordinal))?[name.Length..] ?? string.Empty;
-        return new BenchOptions(
-            int.TryParse(Value("--rounds="), out int rounds) ? Math.Max(rounds, 1) : DefaultRounds,
-            Value("--only="),
-            int.TryParse(Value("--burst="), out int burst) ? [burst] : [1, 8, 32, 64],
-            (int.TryParse(Value("--block-ms="), out int block) ? Math.Max(block, 1) : DefaultBlockMs) * 1e6);
+        BenchOptions options = new();
+        foreach (string argument in arguments)
+        {
+            int split = argument.IndexOf('=', StringComparison.Ordinal);
+            string value = argument[(split + 1)..];
+            options = (split < 0 ? "" : argument[..split]) switch
+            {
+                "--only" => options with { Only = value },
+                "--rounds" => options with { Rounds = Number(argument, value) },
+                "--burst" => options with { Bursts = [Number(argument, value)] },
+                "--block-ms" => options with { BlockNs = Number(argument, value) * 1e6 },
+                "--output" => options with { Output = Path.GetFullPath(value) },
+                _ => throw new BenchException($"'{argument}' is no option of mine\n{Usage}"),
+            };
+        }
+
+        return options;
     }
 
     /// <summary>Whether a section is wanted.</summary>
-    public bool Wants(string section) => section.Contains(Only, StringComparison.OrdinalIgnoreCase);
+    public bool Wants(string section) => Only.Length == 0 || section == Only || section.StartsWith($"{Only}-", StringComparison.Ordinal);
+
+    private static int Number(string argument, string value)
+        => int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number is > 0 and <= 1_000_000
+            ? number
+            : throw new BenchException($"'{argument}' needs a number from 1 to 1,000,000\n{Usage}");
 }

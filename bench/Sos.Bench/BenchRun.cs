@@ -25,6 +25,8 @@ internal sealed class BenchRun(BenchOptions options, Placement placement)
     private static readonly int[] One = [1];
     private static readonly int[] AclBatches = [32, 256];
 
+    private readonly List<string> _sections = [];
+
     /// <summary>All that was measured.</summary>
     public List<Measurement> Measurements { get; } = [];
 
@@ -55,10 +57,15 @@ internal sealed class BenchRun(BenchOptions options, Placement placement)
 
         Section("cores", Cores);
         Section("macswap", Swap);
+        if (Measurements.Count == 0)
+        {
+            throw new BenchException($"there is no section '{options.Only}': {string.Join(", ", _sections)}");
+        }
     }
 
     private void Section(string name, Action run)
     {
+        _sections.Add(name);
         if (options.Wants(name))
         {
             Console.WriteLine($"== {name}");

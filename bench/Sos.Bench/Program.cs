@@ -15,11 +15,13 @@ internal static class Program
     private static int Main(string[] arguments)
     {
         CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-        BenchOptions options = BenchOptions.Parse(arguments);
+        BenchOptions options;
         Placement placement = new();
-        BenchRun run = new(options, placement);
+        BenchRun run;
         try
         {
+            options = BenchOptions.Parse(arguments);
+            run = new BenchRun(options, placement);
             run.All();
         }
         catch (BenchException wrong)
@@ -31,9 +33,9 @@ internal static class Program
         BenchResult result = new(
             DateTime.UtcNow, DescribeMachine(), placement.RealTime, options.Rounds, run.Missing, run.Measurements, run.Tables,
             Bars.Of(run.Measurements));
-        Directory.CreateDirectory(BenchPaths.Artifacts);
-        string json = Path.Combine(BenchPaths.Artifacts, "bench.json");
-        string html = Path.Combine(BenchPaths.Artifacts, "bench.html");
+        Directory.CreateDirectory(options.Output);
+        string json = Path.Combine(options.Output, "bench.json");
+        string html = Path.Combine(options.Output, "bench.html");
         File.WriteAllText(json, JsonSerializer.Serialize(result, Json));
         HtmlReport.Save(html, result);
         foreach (Bar bar in result.Bars)

@@ -114,6 +114,9 @@ public sealed class HostPlace(string tools, string programs, string root, string
         }
     }
 
-    private Process Start(string line) => Process.Start(
-        new ProcessStartInfo("/bin/sh", ["-c", $"export PATH={tools}:{programs}:$PATH SOS_RUNNER={Runner}; {line}"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+    private Process Start(string line)
+    {
+        string[] shell = ["-c", $"export PATH={tools}:{programs}:$PATH SOS_RUNNER={Runner}; {line}"];
+        return Process.Start(new ProcessStartInfo("/bin/sh", shell) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+    }
 }

@@ -19,6 +19,7 @@ public sealed class DownfallScenarios
     [Theory]
     [InlineData("6.1", "panic", 4)]
     [InlineData("6.12", "panic, NMI to all CPUs", 3)]
+    [InlineData("6.1", "kdump", 4)]
     [InlineData("6.1", "lockup of every CPU", 3)]
     [InlineData("6.12", "out of memory", 4)]
     public async Task ServiceGoesOn(string kernel, string downfall, int cpus)

@@ -18,13 +18,26 @@ namespace Sos.Torture.Parts;
 /// <param name="Evidence">What the console shows then.</param>
 /// <param name="Survives">Whether Linux lives on.</param>
 /// <param name="Reboots">Whether the machine restarts after a while.</param>
-internal sealed record DownfallCase(string Name, string Arguments, string Command, string Evidence, bool Survives = false, bool Reboots = false);
+/// <param name="MemoryMiB">Memory of the machine.</param>
+internal sealed record DownfallCase(
+    string Name, string Arguments, string Command, string Evidence, bool Survives = false, bool Reboots = false, int MemoryMiB = 512);
 
 /// <summary>Linux goes down; the service answers on. Each try has a machine of its own.</summary>
 internal static class PanicPart
 {
     private const string Havoc = "/usr/lib/sos/tests/sos_havoc.ko";
+    private const string KernelImage = "/boot/vmlinuz";
+
+    /// <summary>A crash kernel as kdump loads it, whose userland says that it is there and has no driver for the claimed card.</summary>
+    private const string LoadCrashKernel =
+        "mkdir -p /tmp/crash/bin /tmp/crash/dev && cp /bin/busybox /tmp/crash/bin/ && cd /tmp/crash && "
+        + "printf '%s\n' '#!/bin/busybox sh' '/bin/busybox mount -t devtmpfs dev /dev' 'echo \"crash kernel: up\" > /dev/kmsg' "
+        + "'while :; do /bin/busybox sleep 1; done' > init && chmod +x init && find . | cpio -o -H newc > /tmp/crash.img && "
+        + $"/usr/lib/sos/tests/kexec_again -p {KernelImage} 'console=ttyS0 nr_cpus=1 irqpoll reset_devices panic=0' /tmp/crash.img";
     private const int PingCount = 20;
+
+    /// <summary>Two seconds' worth, of the ten until the machine restarts.</summary>
+    private const int PingCountBeforeRestart = 10;
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
@@ -34,6 +47,7 @@ internal static class PanicPart
         new("panic", "panic=0", "echo c > /proc/sysrq-trigger", "end Kernel panic"),
         new("panic=10", "panic=10", "echo c > /proc/sysrq-trigger", "Rebooting in 10 seconds", Reboots: true),
         new("panic, NMI to all CPUs", "panic=0 crash_kexec_post_notifiers", "echo c > /proc/sysrq-trigger", "end Kernel panic"),
+        new("kdump", "crashkernel=192M", $"{LoadCrashKernel} && echo c > /proc/sysrq-trigger", "crash kernel: up", MemoryMiB: 1024),
         new("lockup of every CPU", "", $"insmod {Havoc}", "sos_havoc: every CPU hangs now"),
         new("out of memory", "", "for i in 1 2 3; do tail /dev/zero & done; wait", "Out of memory: Killed process", Survives: true),
     ];
@@ -51,10 +65,14 @@ internal static class PanicPart
         {
             Kernel = kernel,
             Cpus = cpus,
-            MemoryMiB = 512,
+            MemoryMiB = downfall.MemoryMiB,
             Network = network,
             KernelArguments = downfall.Arguments,
-            Files = [new GuestFile(Path.Combine(LabPaths.Artifacts, "driver", kernel, "havoc", "sos_havoc.ko"), Havoc)],
+            Files =
+            [
+                new GuestFile(Path.Combine(LabPaths.Artifacts, "driver", kernel, "havoc", "sos_havoc.ko"), Havoc),
+                new GuestFile((await GuestKernel.GetAsync(kernel)).BootImage, KernelImage),
+            ],
         });
         Subject subject = new(machine, client);
         await machine.ConfigureAsync("eth0");
@@ -65,13 +83,14 @@ internal static class PanicPart
         row.Tries++;
         GuestCommand command = machine.Start(downfall.Command);
         await machine.Console.WaitForAsync(downfall.Evidence, Limit);
-        int answered = await subject.PingAsync(Subject.EchoAddress, PingCount, 10);
+        int asked = downfall.Reboots ? PingCountBeforeRestart : PingCount;
+        int answered = await subject.PingAsync(Subject.EchoAddress, asked, 10);
         bool dead = downfall.Survives || await subject.PingAsync(LabNetwork.MachineIPv4(), 3, 1) == 0;
-        row.Contained += answered == PingCount && dead ? 1 : 0;
-        if (answered != PingCount || !dead)
+        row.Contained += answered == asked && dead ? 1 : 0;
+        if (answered != asked || !dead)
         {
             row.Problems.Add(
-                $"{cpus} CPUs: {answered} of {PingCount} pings answered, Linux {(dead ? "is down" : "still answers")}; see {machine.Console.Path}");
+                $"{cpus} CPUs: {answered} of {asked} pings answered, Linux {(dead ? "is down" : "still answers")}; see {machine.Console.Path}");
         }
 
         if (downfall.Reboots)
