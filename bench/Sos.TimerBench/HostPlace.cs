@@ -64,10 +64,10 @@ public sealed class HostPlace(string tools, string programs, string root, string
         series.AddNoise(name, document.RootElement);
     });
 
-    // As a user does it, on a core that is released whatever happens in between; by force, since runtimes bind threads to each cpu.
+    // As a user does it, on a core that goes back whatever happens in between; by force, since runtimes bind threads to each cpu.
     private Task OnIsolatedCoreAsync(Series series) => series.TryAsync("isolated core", async () =>
     {
-        await RunAsync($"sosctl core reserve {Cpu} --isolated --force");
+        await RunAsync($"sosctl core reserve {Cpu} --isolated --force --lease 15m");
         try
         {
             await NoiseAsync(series, "noise, isolated core", "core");

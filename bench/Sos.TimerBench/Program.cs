@@ -5,6 +5,7 @@ using System.IO;
 using System.Linq;
 using System.Reflection;
 using System.Text.Json;
+using Sos.Lab;
 using Sos.TimerBench;
 
 // usage: Sos.TimerBench [vm] [host]   (both without arguments)
@@ -25,6 +26,7 @@ using (Process compiler = Process.Start(
     }
 }
 
+using IDisposable guard = RunId.RemoveOnSignal();
 List<Measurement> measurements = [];
 List<string> failures = [];
 string machine = $"Host: {Environment.ProcessorCount} cpus.";

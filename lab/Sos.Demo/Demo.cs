@@ -31,7 +31,7 @@ internal sealed class Demo(Progress progress)
     /// <exception cref="LabException">The lab, or one of the scenes, could not be set up.</exception>
     public async Task<DemoResult> RunAsync()
     {
-        string folder = Directory.CreateTempSubdirectory("sos-demo-").FullName;
+        string folder = Directory.CreateDirectory(Path.Combine(Path.GetTempPath(), RunId.Next())).FullName;
         try
         {
             BlockList blocked = new(BlockedSources, Seed);

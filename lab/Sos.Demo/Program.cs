@@ -18,6 +18,7 @@ internal static class Program
 
     private static async Task<int> Main()
     {
+        using IDisposable guard = RunId.RemoveOnSignal();
         Progress progress = new();
         Demo demo = new(progress);
         DemoResult result;

@@ -18,6 +18,7 @@ const string Usage = """
       --timeout SECONDS    limit of the command (default 600)
     """;
 
+using IDisposable guard = RunId.RemoveOnSignal();
 try
 {
     return await LabCommand.RunAsync(args, Usage);

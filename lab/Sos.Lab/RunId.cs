@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using System.Threading;
 
 namespace Sos.Lab;
@@ -28,12 +29,17 @@ public static class RunId
         && StartTime(id)?.ToString(CultureInfo.InvariantCulture) != start;
 
     /// <summary>Removes namespaces and folders of dead runs.</summary>
-    public static void RemoveStale()
+    public static void RemoveStale() => Remove(IsStale);
+
+    /// <summary>Until it is disposed, a SIGINT or SIGTERM ends this process and removes what it made.</summary>
+    public static IDisposable RemoveOnSignal() => new SignalGuard();
+
+    private static void Remove(Func<string, bool> isDoomed)
     {
         if (Directory.Exists("/run/netns"))
         {
             IEnumerable<string> names = Directory.EnumerateFiles("/run/netns").Select(Path.GetFileName).OfType<string>();
-            foreach (string name in names.Where(IsStale).ToList())
+            foreach (string name in names.Where(isDoomed).ToList())
             {
                 using Process removal = HostProcess.Start(["ip", "netns", "del", name]);
                 removal.WaitForExit();
@@ -42,7 +48,7 @@ public static class RunId
 
         foreach (string folder in Directory.EnumerateDirectories(Path.GetTempPath(), Prefix + "-*").ToList())
         {
-            if (IsStale(Path.GetFileName(folder)))
+            if (isDoomed(Path.GetFileName(folder)))
             {
                 Directory.Delete(folder, recursive: true);
             }
@@ -60,6 +66,39 @@ public static class RunId
         catch (IOException)
         {
             return null;
+        }
+    }
+
+    /// <summary>The programs that we started die with us; what lies in the system does not.</summary>
+    private sealed class SignalGuard : IDisposable
+    {
+        private const int SignalExitCode = 128; // plus the signal's number, as shells tell it
+
+        private readonly PosixSignalRegistration[] _registrations =
+        [
+            PosixSignalRegistration.Create(PosixSignal.SIGINT, context => End(context, 2)),
+            PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => End(context, 15)),
+        ];
+
+        public void Dispose()
+        {
+            foreach (PosixSignalRegistration registration in _registrations)
+            {
+                registration.Dispose();
+            }
+        }
+
+        private static void End(PosixSignalContext context, int number)
+        {
+            context.Cancel = true;
+            try
+            {
+                Remove(name => name.StartsWith($"{Process}-", StringComparison.Ordinal));
+            }
+            finally
+            {
+                Environment.Exit(SignalExitCode + number);
+            }
         }
     }
 }

@@ -44,6 +44,7 @@ internal static class Program
             }
         }
 
+        using IDisposable guard = RunId.RemoveOnSignal();
         TortureReport report = new();
         int exitCode = 3;
         try

@@ -77,7 +77,7 @@ public abstract class ReliabilityScenarios(LabFixture lab) : Scenario(lab)
         await Machine.CheckAsync($"sosctl core reserve 3 && {Subject.StartEcho} --restart on-fault");
         await Subject.AwaitAnswerAsync(Subject.EchoAddress);
         string before = await Machine.CheckAsync("ip -br addr show eth0");
-        await Machine.MonitorAsync("mce 3 0 0xbe00000000000000 0x5 0 0");
+        await Machine.RaiseMachineCheckAsync(3);
         await AwaitAsync("grep -o 'Echo restarted' /tmp/sosd.log", "Echo restarted");
         await Subject.AwaitAnswerAsync(Subject.EchoAddress);
         await Subject.AwaitAnswerAsync(LabNetwork.MachineIPv4());
@@ -97,7 +97,7 @@ public abstract class ReliabilityScenarios(LabFixture lab) : Scenario(lab)
         await Subject.AwaitAnswerAsync(Subject.EchoAddress);
         Assert.NotEqual(0, 4 & Convert.ToInt32((await Machine.CheckAsync(BusMaster)).Trim(), 16));
         Task<CommandResult> flood = Attacker.RunAsync($"ping -q -f -c 2000 -W 1 {Subject.EchoAddress}", Limit);
-        await Machine.MonitorAsync("mce 3 0 0xbe00000000000000 0x5 0 0");
+        await Machine.RaiseMachineCheckAsync(3);
         await Machine.CheckAsync(Subject.AwaitState("Failed"));
         Assert.Equal(0, 4 & Convert.ToInt32((await Machine.CheckAsync(BusMaster)).Trim(), 16));
         await flood;

@@ -148,6 +148,19 @@ public sealed class LabMachine : IAsyncDisposable
         return end < 0 ? "" : answer[(end + 1)..].Replace("\r", "", StringComparison.Ordinal).Trim();
     }
 
+    /// <summary>Raises a machine check on one CPU: an uncorrected error, its context corrupt (SDM vol. 3, 15.3).</summary>
+    /// <param name="cpu">Logical id.</param>
+    /// <exception cref="LabException">QEMU refuses; the message has its words.</exception>
+    public async Task RaiseMachineCheckAsync(int cpu)
+    {
+        // Bank 1: on a processor of the family that is emulated, Linux switches bank 0 off. Valid, uncorrected, enabled, with MISC and ADDR.
+        string refusal = await MonitorAsync($"mce {cpu} 1 0xbe00000000000000 0x5 0 0");
+        if (refusal.Length > 0)
+        {
+            throw new LabException($"no machine check on cpu {cpu}: {refusal}");
+        }
+    }
+
     /// <summary>Starts an ssh server in the guest; log in with <see cref="SshCommand"/>.</summary>
     public Task StartSshAsync() => SshAccess.StartServerAsync(this);
 

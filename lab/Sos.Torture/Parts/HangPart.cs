@@ -14,9 +14,6 @@ internal static class HangPart
     private const uint HungVector = 0x101;
     private const uint MachineCheckVector = 18;
 
-    // An uncorrected error in bank 0: valid, uncorrected, enabled, context corrupt; machine check in progress (SDM vol. 3, 15.3).
-    private const string MachineCheck = "0 0xbe00000000000000 0x5 0 0";
-
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     /// <summary>The watchdog ends a service that does not poll.</summary>
@@ -50,7 +47,7 @@ internal static class HangPart
         {
             await subject.Machine.CheckAsync(subject.StartFault("-p fault=0 -p address=0"));
             string before = await subject.Machine.CheckAsync("dmesg | grep -c 'taken back by INIT' || true");
-            await subject.Machine.MonitorAsync($"mce {subject.Cpu} {MachineCheck}");
+            await subject.Machine.RaiseMachineCheckAsync(subject.Cpu);
             JsonElement status = Subject.Parse(await subject.Machine.CheckAsync(subject.AwaitState("Failed"), Limit));
             string retaken = await subject.Machine.CheckAsync(
                 $"n=0; until [ $(dmesg | grep -c 'taken back by INIT') -gt {before} ] || [ $n = 200 ]; do sleep 0.1; n=$((n + 1)); done; "

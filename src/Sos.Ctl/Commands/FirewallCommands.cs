@@ -131,6 +131,19 @@ internal static class FirewallCommands
 
     private static int Show(Terminal terminal, int cpu)
     {
+        FirewallDocument document = SteadyReading.Read([cpu], () => Read(cpu));
+        terminal.Write(document, Documents.Current.FirewallDocument, output =>
+        {
+            output.WriteLine($"core {cpu}: {document.Rules ?? "no rules"}, generation {document.Generation}");
+            Terminal.WriteTable(output, ["PACKETS", "BYTES", "RULE"], document.Counters.Select(counter => (IReadOnlyList<string>)
+                [Text(counter.Packets), Text(counter.Bytes), counter.Rule]));
+            Terminal.WriteTable(output, ["COUNTER", "VALUE"], document.Statistics.Select(pair => (IReadOnlyList<string>)[pair.Key, Text(pair.Value)]));
+        });
+        return 0;
+    }
+
+    private static FirewallDocument Read(int cpu)
+    {
         using IServiceCore core = new CoreBackEnds().Open(cpu);
         CoreRecord? record = CoreRecord.Read(cpu);
         using RunningService running = RunningService.Attach(core, record);
@@ -138,17 +151,7 @@ internal static class FirewallCommands
         List<RuleCounterEntry> counters = [.. record!.RuleCounters.Select((name, index) => new RuleCounterEntry(
             name, statistics.GetValueOrDefault($"rule_counter{index}.packets"), statistics.GetValueOrDefault($"rule_counter{index}.bytes")))];
         Dictionary<string, ulong> totals = statistics.Where(pair => !pair.Key.StartsWith("rule_counter", StringComparison.Ordinal)).ToDictionary();
-        terminal.Write(
-            new FirewallDocument(cpu, record.RulesPath, running.TableGeneration, counters, totals),
-            Documents.Current.FirewallDocument,
-            output =>
-            {
-                output.WriteLine($"core {cpu}: {record.RulesPath ?? "no rules"}, generation {running.TableGeneration}");
-                Terminal.WriteTable(output, ["PACKETS", "BYTES", "RULE"], counters.Select(counter => (IReadOnlyList<string>)
-                    [Text(counter.Packets), Text(counter.Bytes), counter.Rule]));
-                Terminal.WriteTable(output, ["COUNTER", "VALUE"], totals.Select(pair => (IReadOnlyList<string>)[pair.Key, Text(pair.Value)]));
-            });
-        return 0;
+        return new FirewallDocument(cpu, record.RulesPath, running.TableGeneration, counters, totals);
     }
 
     private static string Text(ulong value) => value.ToString(CultureInfo.InvariantCulture);

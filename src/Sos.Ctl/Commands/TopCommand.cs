@@ -45,11 +45,11 @@ internal static class TopCommand
         bool clears = !once && !terminal.Json && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
         CoreBackEnds backEnds = new();
         backEnds.CheckUsable();
-        Dictionary<int, Reading> before = Read(backEnds);
+        Dictionary<int, Reading> before = ReadSteadily(backEnds);
         do
         {
             Thread.Sleep(interval);
-            Dictionary<int, Reading> now = Read(backEnds);
+            Dictionary<int, Reading> now = ReadSteadily(backEnds);
             TopDocument document = new([.. now.OrderBy(pair => pair.Key).Select(pair => Compare(pair.Key, before.GetValueOrDefault(pair.Key), pair.Value))]);
             before = now;
             terminal.Write(document, Documents.Current.TopDocument, output =>
@@ -61,6 +61,9 @@ internal static class TopCommand
         while (!once);
         return 0;
     }
+
+    private static Dictionary<int, Reading> ReadSteadily(CoreBackEnds backEnds)
+        => SteadyReading.Read([.. backEnds.ListCores().Keys], () => Read(backEnds));
 
     private static Dictionary<int, Reading> Read(CoreBackEnds backEnds)
     {
