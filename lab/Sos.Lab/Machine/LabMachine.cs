@@ -18,6 +18,8 @@ namespace Sos.Lab.Machine;
 /// </summary>
 public sealed class LabMachine : IAsyncDisposable
 {
+    private const int BootAttempts = 3;
+
     private static readonly TimeSpan CommandLimit = TimeSpan.FromSeconds(60);
     private readonly string _folder;
     private readonly Process _qemu;
@@ -48,15 +50,43 @@ public sealed class LabMachine : IAsyncDisposable
     /// <summary>Whether QEMU runs and Linux in it has not panicked.</summary>
     public bool IsRunning => !_qemu.HasExited && !Console.Panicked.IsCompleted;
 
+    /// <summary>Whether QEMU crashed, or Linux in it, before anything of ours ran; a socket's other side has had its one connection by then.</summary>
+    private bool IsEmulatorsFault => Accelerator == Accelerator.Tcg && !IsRunning && Options is { CardSocket: null, Interactive: false }
+        && !Console.Text.Contains("sos: version", StringComparison.Ordinal);
+
     /// <summary>QEMU's process id on the host.</summary>
     public int ProcessId => _qemu.Id;
 
     /// <summary>Boots a machine and waits until it can run commands.</summary>
     /// <param name="options">What to boot.</param>
     /// <exception cref="LabException">It did not boot; the message holds the console's end.</exception>
+    /// <remarks>Where the emulator itself fails before our driver is there, the machine is booted again: docs/decisions/0050.</remarks>
     public static async Task<LabMachine> BootAsync(LabMachineOptions options)
     {
         RunId.RemoveStale();
+        for (int attempt = 1; ; attempt++)
+        {
+            LabMachine machine = await StartAsync(options);
+            try
+            {
+                await machine.WaitForAgentAsync();
+                return machine;
+            }
+            catch (LabException problem) when (attempt < BootAttempts && machine.IsEmulatorsFault)
+            {
+                System.Console.Error.WriteLine($"lab: booting again, for the emulator failed: {problem.Message}");
+                await machine.DisposeAsync();
+            }
+            catch
+            {
+                await machine.DisposeAsync();
+                throw;
+            }
+        }
+    }
+
+    private static async Task<LabMachine> StartAsync(LabMachineOptions options)
+    {
         GuestKernel kernel = await GuestKernel.GetAsync(options.Kernel);
         Accelerator accelerator = options.Accelerator ?? await AcceleratorProbe.ChooseAsync(options.Kernel);
         string id = RunId.Next();
@@ -66,17 +96,7 @@ public sealed class LabMachine : IAsyncDisposable
         GuestFile login = await SshAccess.CreateKeyAsync(folder);
         await GuestImage.WriteAsync(kernel, [login, .. options.Files], Path.Combine(folder, "initramfs"));
         string log = Path.Combine(LabPaths.Logs, $"console-{options.Kernel}-{id}.log");
-        LabMachine machine = new(options, kernel, accelerator, folder, log);
-        try
-        {
-            await machine.WaitForAgentAsync();
-            return machine;
-        }
-        catch
-        {
-            await machine.DisposeAsync();
-            throw;
-        }
+        return new LabMachine(options, kernel, accelerator, folder, log);
     }
 
     /// <summary>Starts a shell command line in the guest, for background work or for streaming.</summary>
@@ -144,8 +164,9 @@ public sealed class LabMachine : IAsyncDisposable
 
         // The line is echoed with the terminal's control characters; the answer follows on lines of its own.
         string answer = await ReadToAsync(stream, "\n" + Prompt, limit.Token);
-        int end = answer.IndexOf('\n', StringComparison.Ordinal);
-        return end < 0 ? "" : answer[(end + 1)..].Replace("\r", "", StringComparison.Ordinal).Trim();
+        int start = answer.IndexOf('\n', StringComparison.Ordinal) + 1;
+        int end = answer.LastIndexOf(Prompt, StringComparison.Ordinal);
+        return end < start ? "" : answer[start..end].Replace("\r", "", StringComparison.Ordinal).Trim();
     }
 
     /// <summary>Raises a machine check on one CPU: an uncorrected error, its context corrupt (SDM vol. 3, 15.3).</summary>
