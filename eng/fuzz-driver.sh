@@ -15,9 +15,14 @@ tests=/usr/lib/sos/tests
 script="
 failed=0
 uname -r
-$tests/abi_smoke 3 > /tmp/smoke || failed=1
+card=
+for device in /sys/bus/pci/devices/*; do
+    [ \"\$(cat \$device/vendor \$device/device)\" = \"\$(printf '0x1af4\\n0x1041')\" ] && card=\${device##*/}
+done
+[ -n \"\$card\" ] || { echo 'not ok - the machine has no virtio card'; exit 1; }
+$tests/abi_smoke 3 \$card > /tmp/smoke || failed=1
 grep -v '^ok' /tmp/smoke
-$tests/fail_nth 2 || failed=1
+$tests/fail_nth 2 \$card || failed=1
 $tests/abi_fuzz $seconds $seed 2 3 || failed=1
 rmmod sos || failed=1
 modprobe sos || failed=1
@@ -25,7 +30,7 @@ sleep 5; echo scan > /sys/kernel/debug/kmemleak; sleep 5; echo scan > /sys/kerne
 grep -A 20 -B 3 '\[sos\]' /sys/kernel/debug/kmemleak && failed=1
 exit \$failed"
 mkdir -p artifacts
-eng/lab.sh run --kernel debug --cards 0 --memory 2048 --timeout $((seconds + 1200)) -- "$script" 2>&1 | tee artifacts/fuzz-driver.log
+eng/lab.sh run --kernel debug --cards 1 --memory 2048 --timeout $((seconds + 1200)) -- "$script" 2>&1 | tee artifacts/fuzz-driver.log
 # Where an allocation for a file in /proc/irq fails, Linux says nothing, goes on without the file, and warns when it is to go.
 if grep 'the kernel complained\|^not ok' artifacts/fuzz-driver.log | grep -qv ' remove_proc_entry+'; then
     exit 1

@@ -306,6 +306,13 @@ void sos_core_unload(struct sos_core *core)
 	sos_core_set_state(core, SOS_STATE_RESERVED);
 }
 
+/* Under core->lock, after a claim or a region was undone: a core with nothing loaded is RESERVED. */
+void sos_core_settle(struct sos_core *core)
+{
+	if (!core->claim_count && !core->region_count)
+		sos_core_set_state(core, SOS_STATE_RESERVED);
+}
+
 int sos_cores_init(void)
 {
 	sos_workqueue = alloc_workqueue("sos", WQ_UNBOUND | WQ_HIGHPRI, 0);

@@ -132,6 +132,7 @@ struct sos_core *sos_core_alloc(u32 cpu, u32 flags);
 void sos_core_get(struct sos_core *core);
 void sos_core_put(struct sos_core *core);
 void sos_core_set_state(struct sos_core *core, enum sos_state state);
+void sos_core_settle(struct sos_core *core);
 void sos_core_set_state_locked(struct sos_core *core, enum sos_state state);
 bool sos_core_runs(struct sos_core *core);
 void sos_core_notice_end(struct sos_core *core);

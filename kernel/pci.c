@@ -174,6 +174,7 @@ int sos_pci_claim(struct sos_core *core, struct sos_device *arg)
 	core->claims[core->claim_count].pdev = pdev;
 	core->claims[core->claim_count].gone = false;
 	core->claim_count++;
+	sos_core_set_state(core, SOS_STATE_LOADED);
 	return 0;
 
 err_owner:
@@ -221,8 +222,7 @@ void sos_pci_reset(struct sos_core *core)
 	}
 }
 
-/* Under core->lock, no service runs, no region is the device's: undoes the last sos_pci_claim(). */
-void sos_pci_unclaim_last(struct sos_core *core)
+static void unclaim_last(struct sos_core *core)
 {
 	struct sos_claim *claim = &core->claims[--core->claim_count];
 
@@ -233,11 +233,18 @@ void sos_pci_unclaim_last(struct sos_core *core)
 	pci_dev_put(claim->pdev);
 }
 
+/* Under core->lock, no service runs, no region is the device's: undoes the last sos_pci_claim(). */
+void sos_pci_unclaim_last(struct sos_core *core)
+{
+	unclaim_last(core);
+	sos_core_settle(core);
+}
+
 /* Under core->lock, no service runs, the regions are gone. */
 void sos_pci_unclaim(struct sos_core *core)
 {
 	while (core->claim_count)
-		sos_pci_unclaim_last(core);
+		unclaim_last(core);
 }
 
 static int probe(struct pci_dev *pdev, const struct pci_device_id *id)

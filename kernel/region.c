@@ -387,8 +387,7 @@ void sos_region_drop_last(struct sos_core *core)
 	down_write(&core->map_lock);
 	drop(core, --core->region_count);
 	up_write(&core->map_lock);
-	if (!core->region_count)
-		sos_core_set_state(core, SOS_STATE_RESERVED);
+	sos_core_settle(core);
 }
 
 /* Under core->lock, no service runs. */

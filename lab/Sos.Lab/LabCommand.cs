@@ -99,6 +99,9 @@ internal static class LabCommand
                 case "--cpus":
                     options = options with { Cpus = Number(word, value) };
                     break;
+                case "--threads":
+                    options = options with { ThreadsPerCore = Number(word, value) };
+                    break;
                 case "--memory":
                     options = options with { MemoryMiB = Number(word, value) };
                     break;

@@ -8,6 +8,7 @@ const string Usage = """
 
       --kernel NAME        6.1, 6.12, newest or debug: the kernel (default: $KERNEL, else 6.1)
       --cpus N             virtual CPUs (default 4)
+      --threads N          threads of each core (default 1)
       --memory MIB         memory (default 1024)
       --cpu MODEL          QEMU's CPU model
       --cards N            network cards, each with two peers facing it (default 1)

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Devices;
+using Sos.Cores.Isolation;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
@@ -100,7 +101,7 @@ public sealed unsafe class ServiceCore : IServiceCore
         SosRelease request = default;
         int errno = Handle.TryCall(DriverRequest.ReleaseCore, ref request);
         Check($"releasing core {Cpu}", errno, errno == Errno.InputOutput
-            ? $"Linux could not start the cpu, which stays reserved: see the kernel log and try 'sosctl core release {Cpu}' again"
+            ? $"Linux could not start the cpu, which stays reserved: {StartAdvice()}, then try 'sosctl core release {Cpu}' again"
             : null);
         return request.DurationNs;
     }
@@ -232,5 +233,15 @@ public sealed unsafe class ServiceCore : IServiceCore
         {
             throw Errno.ToException(what, errno, advice);
         }
+    }
+
+    /// <summary>What keeps Linux from starting a cpu.</summary>
+    private static string StartAdvice()
+    {
+        // With its threads off (or forced off) Linux starts none of them: Documentation/admin-guide/hw-vuln/l1tf.rst.
+        const string control = "/sys/devices/system/cpu/smt/control";
+        return LinuxFile.TryRead(control) is "off" or "forceoff"
+            ? $"the threads of this machine's processors are switched off, so 'echo on > {control}' (or, after \"forceoff\", restart the machine)"
+            : "see the kernel log";
     }
 }

@@ -136,7 +136,7 @@ internal sealed class Supervisor(TextWriter log)
         Log($"core {core.Core.Cpu}: {(exitCode == 0 ? $"{core.Record.Service} restarted" : core.Plan($"could not be restarted ({output})", DateTime.UtcNow))}");
     }
 
-    // An isolated core's lease has a keeper of its own; this is for one that was killed.
+    // An isolated core's lease has a keeper of its own; when that was killed, another does what is left to do.
     private void EndLeases()
     {
         if (DateTime.UtcNow < _nextLeases)
@@ -146,18 +146,32 @@ internal sealed class Supervisor(TextWriter log)
 
         foreach (int cpu in FenceRecord.List())
         {
-            if (!LeaseKeeper.IsThere(cpu) && LeaseKeeper.TryEnd(cpu))
+            if (!LeaseKeeper.IsThere(cpu) && LeaseIsOver(cpu))
             {
                 Forget(cpu);
-                GiveBack(cpu);
+                GiveBack(cpu, LeaseKeeper.CommandName);
                 _nextLeases = DateTime.UtcNow + LeaseRound;
             }
         }
     }
 
-    private void GiveBack(int cpu)
+    private bool LeaseIsOver(int cpu)
     {
-        (int exitCode, string output) = Sosctl("core", "release", $"{cpu}");
+        try
+        {
+            return LeaseRecord.Read(cpu) is { } lease && (lease.IsOver || lease.Left == TimeSpan.Zero);
+        }
+        catch (SosException e)
+        {
+            Log($"core {cpu}: {e.Message}");
+            _nextLeases = DateTime.UtcNow + LeaseRound;
+            return false;
+        }
+    }
+
+    private void GiveBack(int cpu, string command = "release")
+    {
+        (int exitCode, string output) = Sosctl("core", command, $"{cpu}");
         Log($"core {cpu}: its lease was over; {(exitCode == 0 ? output : $"giving back what its service had failed ({output})")}");
     }
 

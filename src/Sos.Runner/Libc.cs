@@ -56,6 +56,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "getpid")]
     public static partial int GetProcessId();
 
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    public static partial int GetParentId();
+
     public const int SchedFifo = 1; // SCHED_FIFO
     public const int SchedResetOnFork = 0x4000_0000; // SCHED_RESET_ON_FORK
     public const int PriorityProcess = 0; // PRIO_PROCESS

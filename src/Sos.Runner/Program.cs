@@ -52,7 +52,7 @@ internal static unsafe class Program
         }
 
         bool bound = page->Contain != 0 || Pin(page);
-        return bound && MapRegions(page) && Run(page) ? 0 : 1;
+        return bound && MapRegions(page) && AwaitGo(page) && Run(page) ? 0 : 1;
     }
 
     private static bool TryMapPage(out RunnerPage* page)
@@ -99,8 +99,25 @@ internal static unsafe class Program
 
     private static bool AwaitReady(RunnerPage* page)
     {
-        while (Volatile.Read(ref page->Ready) == 0)
+        return Await(page, ref page->Ready);
+    }
+
+    /// <summary>Whoever started this does what needs the mappings first: before Linux 6.4 the rings of an AF_XDP socket can be mapped only before it is bound.</summary>
+    private static bool AwaitGo(RunnerPage* page)
+    {
+        Volatile.Write(ref page->State, (uint)RunnerState.Mapped);
+        return Await(page, ref page->Go);
+    }
+
+    private static bool Await(RunnerPage* page, ref uint flag)
+    {
+        while (Volatile.Read(ref flag) == 0)
         {
+            if (page->Starter != 0 && Libc.GetParentId() != page->Starter)
+            {
+                return false; // It died before it could say so: nobody waits for this service.
+            }
+
             Thread.Sleep(PollMs);
         }
 

@@ -83,6 +83,23 @@ public sealed class FenceTests : IsolatedScenario
     }
 
     [Fact]
+    public void AReservationWhoseLeaseCannotBeWrittenIsPutBack()
+    {
+        SortedDictionary<string, string> before = Snapshot([1, Environment.ProcessId]);
+        DirectoryInfo obstacle = Directory.CreateDirectory($"/run/sos/lease-{Cpu}.json.new");
+        try
+        {
+            Assert.NotEqual(0, Command.Sosctl("core", "reserve", $"{Cpu}", "--isolated", "--force", "--lease", "1h").ExitCode);
+            Assert.Equal("linux", Core().GetProperty("owner").GetString());
+            Assert.Equal(before, Snapshot([1, Environment.ProcessId]));
+        }
+        finally
+        {
+            obstacle.Delete();
+        }
+    }
+
+    [Fact]
     public void WhatShouldNotBeTakenIsRefusedWithAdvice()
     {
         Assert.Equal(5, Command.Sosctl("core", "reserve", "0", "--isolated").ExitCode);

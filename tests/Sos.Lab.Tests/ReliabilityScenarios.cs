@@ -204,4 +204,36 @@ public sealed class SpecialMachineScenarios
         await subject.AwaitAnswerAsync(LabNetwork.MachineIPv4());
         machine.EnsureHealthy();
     }
+
+    /// <summary>A lent thread stays lent while its processor's threads are switched off and on; Linux takes it back once it may.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task SmtControlLeavesALentThreadAlone(string kernel)
+    {
+        const string Control = "/sys/devices/system/cpu/smt/control";
+        const string Online = "cat /sys/devices/system/cpu/online";
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions { Kernel = kernel, ThreadsPerCore = 2 });
+        Assert.Equal("on", await machine.CheckAsync($"cat {Control}"));
+        Assert.Contains("2", await machine.CheckAsync("sosctl core reserve 3"), StringComparison.Ordinal);
+        await machine.CheckAsync("sosctl service start 3 /usr/lib/sos/samples/Hello.sosimg");
+        await machine.CheckAsync($"echo off > {Control}");
+        Assert.Equal("0,2", await machine.CheckAsync(Online));
+        Assert.Equal("Running", await StateAsync(machine));
+
+        CommandResult early = await machine.RunAsync("sosctl core release 3");
+        Assert.NotEqual(0, early.ExitCode);
+        Assert.Contains(Control, early.Error, StringComparison.Ordinal);
+
+        // 'on' starts threads in their order and ends at the first that it cannot start: ours, the last.
+        CommandResult on = await machine.RunAsync($"echo on > {Control}");
+        Assert.Contains("busy", on.Error, StringComparison.OrdinalIgnoreCase);
+        Assert.Equal("0-2", await machine.CheckAsync(Online));
+        await machine.CheckAsync("sosctl core release 3");
+        Assert.Equal("0-3", await machine.CheckAsync(Online));
+        machine.EnsureHealthy();
+    }
+
+    private static async Task<string?> StateAsync(LabMachine machine)
+        => Subject.Parse(await machine.CheckAsync("sosctl service status 3 --json")).GetProperty("state").GetString();
 }

@@ -2,7 +2,8 @@
 /*
  * Allocation failures at every site of the driver's calls: gcc -static -O2 -o fail_nth fail_nth.c
  *
- * usage: fail_nth CPU  (root, sos.ko loaded, a kernel with FAILSLAB and FAIL_PAGE_ALLOC: the lab's debug kernel)
+ * usage: fail_nth CPU [CARD]  (root, sos.ko loaded, a kernel with FAILSLAB and FAIL_PAGE_ALLOC: the lab's debug kernel;
+ *        CARD, as 0000:00:03.0, is a virtio card with registers in BAR 4 that nobody needs; without it no device is claimed)
  *
  * Each call is made with its first allocation failing, then its second, and so on until it makes no more of them
  * (/proc/thread-self/fail-nth, Documentation/fault-injection). A call that fails must have changed nothing. Prints TAP, one line for
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -26,10 +28,17 @@
 #define LARGE_VA	0x800000000ULL
 #define SHARED_REGION	3	/* its index in prepare() */
 #define HOST_PORT_VA	0x5000000000ULL
+#define BAR_VA		0x4000000000ULL
+#define DMA_VA		0x1000000000ULL
+#define DMA_SIZE	0x500000ULL
 #define SITES_MAX	4000
 #define RELEASE_TRIES	5
 
 static int device_fd, nth_fd, cpu, checks, failures;
+
+static const char *card_address;
+static struct sos_device card;
+static unsigned int dma_region;
 
 static void result(int good, const char *name, int sites, int failed, const char *problem)
 {
@@ -252,6 +261,113 @@ static int try_export(int core)
 	return 0;
 }
 
+static int try_revoke(int core)
+{
+	struct sos_revoke revoke = { .region = SHARED_REGION };
+	int error = try_export(core);
+
+	if (error)
+		return error;
+	close(other);
+	return ioctl(core, SOS_IOC_REVOKE_REGION, &revoke) ? errno : 0;
+}
+
+static int bind_event(int core, int fd)
+{
+	struct sos_bind_event bind = { .fd = fd };
+
+	return ioctl(core, SOS_IOC_BIND_EVENT, &bind) ? errno : 0;
+}
+
+static int try_bind(int core)
+{
+	int event = eventfd(0, EFD_CLOEXEC);
+	int error = event < 0 ? errno : bind_event(core, event);
+
+	if (event >= 0)
+		close(event);
+	return error;
+}
+
+static void undo_bind(int core)
+{
+	bind_event(core, -1);
+}
+
+static int try_counts(int core)
+{
+	struct sos_linux_counts counts;
+
+	return ioctl(core, SOS_IOC_GET_LINUX_COUNTS, &counts) ? errno : 0;
+}
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	int error = fd < 0 || write(fd, text, strlen(text)) < 0 ? errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+/* The card is given to "sos" and taken away again, by the PCI bus. */
+static int try_probe(int core)
+{
+	(void)core;
+	return write_file("/sys/bus/pci/drivers/sos/bind", card_address);
+}
+
+static void undo_probe(int core)
+{
+	(void)core;
+	write_file("/sys/bus/pci/drivers/sos/unbind", card_address);
+}
+
+static int try_claim(int core)
+{
+	return ioctl(core, SOS_IOC_CLAIM_DEVICE, &card) ? errno : 0;
+}
+
+/* A claim, and a region of the card's. */
+static int try_card_region(int core, struct sos_region *region)
+{
+	int error = try_claim(core);
+
+	if (error)
+		return error;
+	region->device = card.index;
+	if (ioctl(core, SOS_IOC_ADD_REGION, region)) {
+		error = errno;
+		undo_load(core);
+	}
+	return error;
+}
+
+static int try_bar(int core)
+{
+	struct sos_region bar = { .kind = SOS_REGION_BAR, .prot = 3, .bar = 4, .va = BAR_VA, .size = 0x1000 };
+
+	return try_card_region(core, &bar);
+}
+
+static int try_dma(int core)
+{
+	struct sos_region dma = { .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_DMA, .va = DMA_VA, .size = DMA_SIZE };
+	int error = try_card_region(core, &dma);
+
+	dma_region = dma.index;
+	return error;
+}
+
+static int try_addresses(int core)
+{
+	__u64 addresses[8];
+	struct sos_dma get = { .region = dma_region, .count = 8, .addresses = (uintptr_t)addresses };
+
+	return ioctl(core, SOS_IOC_GET_DMA, &get) ? errno : 0;
+}
+
 static int try_lease(int core)
 {
 	struct sos_lease lease = { .duration_ns = 3600 * 1000000000ULL };
@@ -269,6 +385,16 @@ static void undo_lease(int core)
 static void undo_nothing(int core)
 {
 	(void)core;
+}
+
+/* Registers of a card that nobody has reset are all there is to see of it here. */
+static int unbound(int core)
+{
+	char path[128];
+
+	(void)core;
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/sos/%s", card_address);
+	return access(path, F_OK) != 0;
 }
 
 static int loaded(int core)
@@ -338,6 +464,22 @@ static void run_release(void)
 	result(0, "RELEASE_CORE", nth, failed, "no end");
 }
 
+/* CARD: its driver is taken from it, and "sos" is the one that it may have. */
+static int find_card(const char *address)
+{
+	unsigned int domain, bus, slot, function;
+	char path[128];
+
+	if (sscanf(address, "%x:%x:%x.%x", &domain, &bus, &slot, &function) != 4)
+		return EINVAL;
+	card_address = address;
+	card = (struct sos_device) { .domain = domain, .bus = bus, .devfn = slot << 3 | function };
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver/unbind", address);
+	write_file(path, address);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", address);
+	return write_file(path, "sos");
+}
+
 static void prepare(int core)
 {
 	static const unsigned char hang[] = { 0xeb, 0xfe };
@@ -368,10 +510,20 @@ int main(int argc, char **argv)
 		{ "ADD_REGION, control", try_control, undo_load, reserved },
 		{ "ADD_HOST_PORT", try_host_port, undo_load, reserved },
 		{ "UNLOAD", try_unload, undo_nothing, reserved },
+		{ "GET_LINUX_COUNTS", try_counts, undo_nothing, reserved },
 	};
+	static const struct subject probe = { "a card's binding", try_probe, undo_probe, unbound };
+	static const struct subject with_card[] = {
+		{ "CLAIM_DEVICE", try_claim, undo_load, reserved },
+		{ "CLAIM_DEVICE, ADD_REGION, BAR", try_bar, undo_load, reserved },
+		{ "CLAIM_DEVICE, ADD_REGION, DMA", try_dma, undo_load, reserved },
+	};
+	static const struct subject addresses = { "GET_DMA", try_addresses, undo_nothing, loaded };
 	static const struct subject with_service[] = {
 		{ "mmap", try_map, undo_map, loaded },
 		{ "EXPORT_REGION", try_export, undo_open, loaded },
+		{ "EXPORT_REGION, REVOKE_REGION", try_revoke, undo_nothing, loaded },
+		{ "BIND_EVENT", try_bind, undo_bind, loaded },
 		{ "SET_LEASE", try_lease, undo_lease, loaded },
 		{ "START", try_start, undo_start, not_running },
 		{ "STOP", try_stop, undo_nothing, not_running },
@@ -379,8 +531,8 @@ int main(int argc, char **argv)
 	unsigned int i;
 	int core;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: fail_nth CPU\n");
+	if (argc != 2 && argc != 3) {
+		fprintf(stderr, "usage: fail_nth CPU [CARD]\n");
 		return 2;
 	}
 	cpu = atoi(argv[1]);
@@ -388,6 +540,10 @@ int main(int argc, char **argv)
 	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
 	if (device_fd < 0 || nth_fd < 0) {
 		perror("fail_nth: /dev/sos, /proc/thread-self/fail-nth");
+		return 2;
+	}
+	if (argc == 3 && find_card(argv[2])) {
+		fprintf(stderr, "fail_nth: there is no card %s: 'ls /sys/bus/pci/devices' shows those there are\n", argv[2]);
 		return 2;
 	}
 	set("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
@@ -406,7 +562,23 @@ int main(int argc, char **argv)
 	core = other;
 	for (i = 0; i < sizeof(unloaded) / sizeof(unloaded[0]); i++)
 		run(&unloaded[i], core);
+	if (card_address) {
+		run(&probe, -1);
+		if (try_probe(-1)) {
+			perror("fail_nth: giving the card to sos");
+			return 2;
+		}
+		for (i = 0; i < sizeof(with_card) / sizeof(with_card[0]); i++)
+			run(&with_card[i], core);
+	}
 	prepare(core);
+	/* Behind what prepare() loads: its regions keep their indices. */
+	if (card_address && try_dma(core)) {
+		perror("fail_nth: DMA memory");
+		return 2;
+	}
+	if (card_address)
+		run(&addresses, core);
 	for (i = 0; i < sizeof(with_service) / sizeof(with_service[0]); i++)
 		run(&with_service[i], core);
 	close(core);

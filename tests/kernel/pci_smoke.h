@@ -84,7 +84,13 @@ static void test_pci(int core, const char *address)
 	pci_write(address, "driver/unbind", address);
 	pci_write(address, "driver_override", "sos");
 	pci_write(address, "../../../bus/pci/drivers_probe", address);
+	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, (void *)1)), EFAULT, "claim with an answer for nobody");
+	check(status_of(core).state == SOS_STATE_RESERVED, "claims nothing");
 	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), 0, "claim it");
+	check(status_of(core).state == SOS_STATE_LOADED, "something is loaded then");
+	check_errno(errno_of(ioctl(core, SOS_IOC_UNLOAD)), 0, "UNLOAD gives it back");
+	check(status_of(core).state == SOS_STATE_RESERVED, "and nothing is loaded");
+	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), 0, "claim it once more");
 	check(claim.vendor == 0x1af4 && claim.bars[4].size >= 4096, "%04x:%04x, IOMMU %d, BAR 4 has %llu bytes",
 	      claim.vendor, claim.device, claim.iommu, (unsigned long long)claim.bars[4].size);
 	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), EBUSY, "claim it again");

@@ -46,7 +46,7 @@
  */
 enum sos_state {
 	SOS_STATE_RESERVED = 1,	/* off Linux, parked in the monitor, nothing loaded */
-	SOS_STATE_LOADED   = 2,	/* at least one region is mapped */
+	SOS_STATE_LOADED   = 2,	/* a device is claimed, or a region mapped */
 	SOS_STATE_RUNNING  = 3,	/* in ring 3, in the service */
 	SOS_STATE_STOPPING = 4,	/* asked to stop, not yet back in the monitor */
 	SOS_STATE_STOPPED  = 5,	/* ended by itself or on request; exit_code is valid */

@@ -51,7 +51,8 @@ public sealed class LabMachine : IAsyncDisposable
     public bool IsRunning => !_qemu.HasExited && !Console.Panicked.IsCompleted;
 
     /// <summary>Whether QEMU crashed, or Linux in it, before anything of ours ran; a socket's other side has had its one connection by then.</summary>
-    private bool IsEmulatorsFault => Accelerator == Accelerator.Tcg && !IsRunning && Options is { CardSocket: null, Interactive: false }
+    private bool IsEmulatorsFault => Accelerator == Accelerator.Tcg && Options is { CardSocket: null, Interactive: false }
+        && (!IsRunning || Console.Text.Contains("timer wakeup didn't happen", StringComparison.Ordinal))
         && !Console.Text.Contains("sos: version", StringComparison.Ordinal);
 
     /// <summary>QEMU's process id on the host.</summary>

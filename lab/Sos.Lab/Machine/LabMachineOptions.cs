@@ -14,6 +14,9 @@ public sealed record LabMachineOptions
     /// <summary>Virtual CPUs. With two, Linux skips work that shows only with three and more.</summary>
     public int Cpus { get; init; } = 4;
 
+    /// <summary>Threads of each core, by which <see cref="Cpus"/> is divisible.</summary>
+    public int ThreadsPerCore { get; init; } = 1;
+
     /// <summary>Memory in MiB.</summary>
     public int MemoryMiB { get; init; } = 1024;
 

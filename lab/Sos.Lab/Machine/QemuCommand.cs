@@ -26,8 +26,8 @@ internal static class QemuCommand
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-name", "sos-lab,debug-threads=on", "-display", "none", "-no-reboot",
             "-machine", Machine(options, kvm),
             "-accel", kvm ? "kvm" : "tcg,thread=multi",
-            "-cpu", options.CpuModel ?? (kvm ? "host" : "max"),
-            "-smp", $"cpus={options.Cpus}", "-m", $"{options.MemoryMiB}M",
+            "-cpu", options.CpuModel ?? (kvm ? "host" : Emulated(options)),
+            "-smp", $"cpus={options.Cpus},threads={options.ThreadsPerCore}", "-m", $"{options.MemoryMiB}M",
             "-kernel", kernel.BootImage, "-initrd", Path.Combine(folder, "initramfs"), "-append", KernelArguments(options),
             "-chardev", $"file,id=console,path={log}", "-serial", "chardev:console",
             "-device", "virtio-serial-pci,addr=0x8,disable-legacy=on",
@@ -58,6 +58,9 @@ internal static class QemuCommand
 
         return command;
     }
+
+    // AMD's way to tell of threads (CPUID 0x8000001e) is not emulated, Intel's (0xb) is.
+    private static string Emulated(LabMachineOptions options) => options.ThreadsPerCore == 1 ? "max" : "max,vendor=GenuineIntel";
 
     private static string Machine(LabMachineOptions options, bool kvm) =>
         "q35" + (kvm && options.Iommu ? ",kernel-irqchip=split" : "") + (options.CardSocket is null ? "" : ",memory-backend=ram");

@@ -38,6 +38,13 @@ public sealed record InterfaceConfiguration(
                 $"{name} is a port of {master.GetString()}: take it out first ('ip link set {name} nomaster'), the host port can join instead");
         }
 
+        if (StackedOn(name) is { Count: > 0 } stacked)
+        {
+            throw new SosException(
+                SosError.Refused,
+                $"{string.Join(", ", stacked)} on {name} would be lost with it: take it away first ('ip link delete {stacked[0]}') and make it on the host port again");
+        }
+
         List<InterfaceAddress> addresses = [.. link.GetProperty("addr_info").EnumerateArray().Where(IsOurs).Select(ToAddress)];
         List<InterfaceRoute> routes = [.. ReadRoutes("-4", name), .. ReadRoutes("-6", name)];
         return new InterfaceConfiguration(
@@ -84,6 +91,14 @@ public sealed record InterfaceConfiguration(
 
         return problems;
     }
+
+    // VLANs, macvlans and their like. The two ends of a veth pair name each other, too.
+    private static List<string> StackedOn(string name)
+        => [.. IpCommand.Query("-d", "link", "show").EnumerateArray()
+            .Where(link => link.TryGetProperty("link", out JsonElement lower) && lower.GetString() == name
+                && !(link.TryGetProperty("linkinfo", out JsonElement information) && information.TryGetProperty("info_kind", out JsonElement kind)
+                    && kind.GetString() == "veth"))
+            .Select(link => link.GetProperty("ifname").GetString()!)];
 
     /// <summary>Whether a default route, of IPv4 or IPv6, goes through the network device.</summary>
     public static bool HasDefaultRoute(string name)

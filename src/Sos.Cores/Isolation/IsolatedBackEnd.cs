@@ -32,12 +32,13 @@ public sealed class IsolatedBackEnd : ICoreBackEnd
             throw CoreBackEnds.AlreadyReserved(cpu);
         }
 
+        // Of a reservation that is over.
+        LeaseRecord.Delete(cpu);
         List<string> notes = [];
         FenceRecord record = CpuFence.Build(cpu, notes);
         try
         {
             IsolatedCore.MakeFolder(record);
-            LeaseRecord.Delete(cpu);
             if (lease is { } length)
             {
                 LeaseRecord.FromNow(length).Write(cpu);
@@ -46,8 +47,8 @@ public sealed class IsolatedBackEnd : ICoreBackEnd
         }
         catch
         {
-            LeaseRecord.Delete(cpu);
             CpuFence.Remove(record, notes);
+            LeaseRecord.Delete(cpu);
             throw;
         }
 

@@ -183,11 +183,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
             AwaitKeeper(run);
         }
 
-        if (run?.ThrottleBefore is { } throttle)
-        {
-            _ = LinuxFile.TryWrite(Scheduling.ThrottleFile, throttle);
-        }
-
+        Scheduling.PutBack(run?.ThrottleBefore, Cpu);
         RunRecord.Delete(_fence.Folder);
         _target?.Dispose();
         _target = null;

@@ -78,7 +78,7 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
     }
 
     /// <inheritdoc/>
-    public XskResult AddXskPort(XskRequest request, ulong address)
+    public XskLayout AddXskPort(XskRequest request, ulong address)
     {
         if (Socket is not null)
         {
@@ -110,7 +110,7 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
             layout.Mac[i] = request.Mac[i];
         }
 
-        return new XskResult(layout, Socket.Method);
+        return layout;
     }
 
     /// <inheritdoc/>

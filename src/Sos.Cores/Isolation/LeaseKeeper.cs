@@ -10,7 +10,7 @@ namespace Sos.Cores.Isolation;
 
 /// <summary>
 /// Gives an isolated core back when its lease is over: a process of its own (<c>sosctl core keep-lease</c>), for nobody else lives as long. It
-/// holds a lock as long as it does. Should it be killed, the next renewal starts another, sosd does its work, and <c>core release</c> needs neither.
+/// holds a lock as long as it does. Should it be killed, the next renewal starts another, sosd another once it is over, and <c>core release</c> needs neither.
 /// </summary>
 public static class LeaseKeeper
 {
@@ -76,7 +76,7 @@ public static class LeaseKeeper
     }
 
     /// <summary>Whether a core's lease is over; from then on it cannot be renewed.</summary>
-    public static bool TryEnd(int cpu)
+    private static bool TryEnd(int cpu)
     {
         if (LeaseRecord.Read(cpu) is not { } seen || (seen.Left > TimeSpan.Zero && !seen.IsOver))
         {

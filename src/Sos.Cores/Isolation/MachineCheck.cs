@@ -106,15 +106,16 @@ public static class MachineCheck
                 $"not loaded; the kernel is locked down ({lockdown}) and takes signed modules only",
                 "sign sos.ko with a key that the machine knows (mokutil), switch Secure Boot off, or use the isolated back end");
         }
-        else if (!Scheduling.IsAtLeast(release, 6, 1) || Scheduling.IsAtLeast(release, 6, 13))
+        else if (!Scheduling.IsAtLeast(release, 6, 1))
         {
             yield return new Finding("driver", FindingKind.Missing,
-                $"not loaded; it is tested with Linux 6.1 and 6.12, this is {release}",
-                "'make install' tries to build it; the isolated back end needs none");
+                $"not loaded; it needs Linux 6.1 or later, this is {release}",
+                "the isolated back end needs none");
         }
         else
         {
-            yield return new Finding("driver", FindingKind.Missing, obstacle.Message, "make install && modprobe sos");
+            // The message says what is in the way: no driver, one of another version, or no right to it.
+            yield return new Finding("driver", FindingKind.Missing, obstacle.Message, obstacle.Error == SosError.DriverMissing ? "make install && modprobe sos" : null);
         }
 
         bool iommu = Directory.Exists("/sys/kernel/iommu_groups") && Directory.EnumerateDirectories("/sys/kernel/iommu_groups").Any();
@@ -167,7 +168,7 @@ public static class MachineCheck
         }
 
         yield return socket >= 0
-            ? new Finding("af_xdp", FindingKind.Good, "the kernel has AF_XDP: isolated services reach any network device, from Linux 6.4 on")
+            ? new Finding("af_xdp", FindingKind.Good, "the kernel has AF_XDP: isolated services reach any network device")
             : new Finding("af_xdp", FindingKind.Note,
                 "no AF_XDP sockets: isolated services reach no network device",
                 "a kernel with CONFIG_XDP_SOCKETS, and root's rights (CAP_NET_RAW, CAP_BPF) in a container");

@@ -34,29 +34,39 @@ internal sealed unsafe class RunnerLaunch
         }
 
         List<DriverHandle> regions = _target.Memory.Fill(entry, stackTop, argument);
-        (string scheduling, string? throttle) = Schedule();
-        (Page->Cpu, Page->LockMemory, Page->Contain, Page->LifeLine) = (_fence.Cpu, 1, 1, -1);
+        (Page->Cpu, Page->LockMemory, Page->Contain, Page->LifeLine, Page->Starter) = (_fence.Cpu, 1, 1, -1, Environment.ProcessId);
         Page->Notifier = RunnerProcess.NotifierDescriptor;
         Page->Magic = RunnerPage.MagicValue;
         Page->Starts++;
         DriverHandle notifier = RunnerProcess.Raise(
             ProcessCalls.EventFd(0, ProcessCalls.EventNonBlocking | ProcessCalls.EventCloseOnExec), "making an eventfd");
 
-        // The runner needs no life line: the program's link keeps the XDP program for as long as it lives.
-        DriverHandle second = _target.Socket?.Link ?? notifier;
-        string path = RunnerProcess.Find();
-        int runner = RunnerProcess.Spawn(path, [_target.Memory.PageHandle, second, notifier, .. regions], detached: true, "contain");
+        int runner = 0;
         int keeper = 0;
+        string? throttle = null;
         try
         {
+            (string scheduling, throttle) = Schedule();
+            string path = RunnerProcess.Find();
+
+            // It needs no life line, and gets something else of that number: once it is entered it outlives us.
+            runner = RunnerProcess.Spawn(path, [_target.Memory.PageHandle, notifier, notifier, .. regions], detached: true, "contain");
             CpusetGroup.Enter(_fence, runner);
             Page->Ready = 1;
             keeper = StartKeeper(path, runner, notifier, argument);
-            new RunRecord(
-                runner, ThreadMask.StartTimeOf(runner) ?? 0, keeper, ThreadMask.StartTimeOf(keeper) ?? 0, scheduling,
-                _target.Socket?.Method, throttle, _target.WatchdogNs).Write(_fence.Folder);
-            AwaitEntry(runner);
+            RunRecord record = new(
+                runner, ThreadMask.StartTimeOf(runner) ?? 0, keeper, ThreadMask.StartTimeOf(keeper) ?? 0, scheduling, null, throttle,
+                _target.WatchdogNs);
+            record.Write(_fence.Folder);
+            AwaitRunner(runner, RunnerState.Mapped);
             AwaitKeeper(keeper);
+            if (_target.Socket is { } socket)
+            {
+                (record with { Method = socket.Bind() }).Write(_fence.Folder);
+            }
+
+            Volatile.Write(ref Page->Go, 1);
+            AwaitRunner(runner, RunnerState.Entered);
             return notifier;
         }
         catch
@@ -65,10 +75,7 @@ internal sealed unsafe class RunnerLaunch
             Kill(runner);
             Kill(keeper);
             RunRecord.Delete(_fence.Folder);
-            if (throttle is not null)
-            {
-                _ = LinuxFile.TryWrite(Scheduling.ThrottleFile, throttle);
-            }
+            Scheduling.PutBack(throttle, _fence.Cpu);
 
             throw;
         }
@@ -86,7 +93,8 @@ internal sealed unsafe class RunnerLaunch
 
     private (string Scheduling, string? ThrottleBefore) Schedule()
     {
-        bool throttled = Scheduling.IsThrottledHere();
+        string? lifted = Scheduling.LiftedFrom(_fence.Cpu);
+        bool throttled = lifted is not null || Scheduling.IsThrottledHere();
         SchedulingWish wish = _target.Scheduling;
         if (wish == SchedulingWish.Other || (wish == SchedulingWish.Auto && throttled))
         {
@@ -97,7 +105,7 @@ internal sealed unsafe class RunnerLaunch
         string? before = null;
         if (throttled)
         {
-            before = LinuxFile.TryRead(Scheduling.ThrottleFile);
+            before = lifted ?? LinuxFile.TryRead(Scheduling.ThrottleFile);
             LinuxFile.Write(Scheduling.ThrottleFile, "-1");
         }
 
@@ -172,10 +180,10 @@ internal sealed unsafe class RunnerLaunch
         int status;
         for (Stopwatch waited = Stopwatch.StartNew(); Volatile.Read(ref keeper->State) != (uint)KeeperState.Running; Thread.Sleep(1))
         {
-            // A service that ended at once has ended it too: that is for its own state to tell.
             bool ended = ProcessCalls.WaitProcess(process, &status, ProcessCalls.WaitNoHang) != 0;
             if (Volatile.Read(ref keeper->State) == (uint)KeeperState.Ended)
             {
+                // Its runner is gone: why is in the runner's page.
                 return;
             }
 
@@ -188,13 +196,13 @@ internal sealed unsafe class RunnerLaunch
         }
     }
 
-    private void AwaitEntry(int runner)
+    private void AwaitRunner(int runner, RunnerState state)
     {
         int status;
-        for (Stopwatch waited = Stopwatch.StartNew(); Volatile.Read(ref Page->State) < (uint)RunnerState.Entered; Thread.Sleep(1))
+        for (Stopwatch waited = Stopwatch.StartNew(); Volatile.Read(ref Page->State) < (uint)state; Thread.Sleep(1))
         {
             bool ended = ProcessCalls.WaitProcess(runner, &status, ProcessCalls.WaitNoHang) != 0;
-            if ((ended || waited.Elapsed > SetupTimeout) && Volatile.Read(ref Page->State) < (uint)RunnerState.Entered)
+            if ((ended || waited.Elapsed > SetupTimeout) && Volatile.Read(ref Page->State) < (uint)state)
             {
                 throw RunnerProcess.Explain(Page);
             }

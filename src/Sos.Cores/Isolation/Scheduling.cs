@@ -1,4 +1,5 @@
 using System.IO;
+using System.Linq;
 
 namespace Sos.Cores.Isolation;
 
@@ -40,6 +41,22 @@ public static class Scheduling
 
     /// <summary>Whether this machine throttles.</summary>
     public static bool IsThrottledHere() => IsThrottled(Release(), LinuxFile.TryRead(ThrottleFile), HasGroups());
+
+    /// <summary>What the throttle was before it was lifted for a service on another isolated core.</summary>
+    /// <returns>Null when it was not.</returns>
+    internal static string? LiftedFrom(int cpu)
+        => FenceRecord.List().Where(other => other != cpu)
+            .Select(other => FenceRecord.Read(other) is { } fence ? RunRecord.Read(fence.Folder)?.ThrottleBefore : null)
+            .FirstOrDefault(before => before is not null);
+
+    /// <summary>Puts the throttle back as it was before a service, unless another wants it lifted, too.</summary>
+    internal static void PutBack(string? before, int cpu)
+    {
+        if (before is not null && LiftedFrom(cpu) is null)
+        {
+            _ = LinuxFile.TryWrite(ThrottleFile, before);
+        }
+    }
 
     /// <summary>Linux's release.</summary>
     public static string Release() => LinuxFile.TryRead("/proc/sys/kernel/osrelease") ?? "0.0";

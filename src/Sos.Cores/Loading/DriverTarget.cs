@@ -77,7 +77,7 @@ public sealed unsafe class DriverTarget : IServiceTarget
     }
 
     /// <inheritdoc/>
-    public XskResult AddXskPort(XskRequest request, ulong address)
+    public XskLayout AddXskPort(XskRequest request, ulong address)
         => throw new SosException(SosError.Refused, $"an unplugged core drives cards by itself: {request.Interface} is for an isolated one");
 
     /// <inheritdoc/>

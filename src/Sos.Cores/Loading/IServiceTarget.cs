@@ -77,11 +77,6 @@ public sealed record ClaimedDevice(uint Index, ushort Vendor, ushort Device, boo
 /// <param name="Size">Bytes mapped in the service.</param>
 public sealed record HostPortResult(string Name, int InterfaceIndex, ulong Size);
 
-/// <summary>An AF_XDP port that was made.</summary>
-/// <param name="Layout">Where the service finds its parts.</param>
-/// <param name="Method">How the kernel moves its packets, in a few words.</param>
-public sealed record XskResult(XskLayout Layout, string Method);
-
 /// <summary>Where a service is loaded: a core through the driver, or a process.</summary>
 public interface IServiceTarget
 {
@@ -97,7 +92,8 @@ public interface IServiceTarget
     /// <summary>Makes a port to a network device of Linux, by AF_XDP; packet memory must be there.</summary>
     /// <param name="request">The port.</param>
     /// <param name="address">Where its rings are to be, in <see cref="AddressSpace.PortStride"/> bytes.</param>
-    XskResult AddXskPort(XskRequest request, ulong address);
+    /// <returns>Where the service finds its parts.</returns>
+    XskLayout AddXskPort(XskRequest request, ulong address);
 
     /// <summary>Maps a region for filling.</summary>
     MappedMemory Map(TargetRegion region);

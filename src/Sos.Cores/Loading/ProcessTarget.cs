@@ -64,7 +64,7 @@ public sealed unsafe class ProcessTarget : IServiceTarget, IDisposable
         => throw new SosException(SosError.Refused, "a service in a process has no host port: it takes memory ports");
 
     /// <inheritdoc/>
-    public XskResult AddXskPort(XskRequest request, ulong address)
+    public XskLayout AddXskPort(XskRequest request, ulong address)
         => throw new SosException(SosError.Refused, "a service in a process of a test has no AF_XDP port: it takes memory ports");
 
     /// <inheritdoc/>
@@ -123,7 +123,7 @@ public sealed unsafe class ProcessTarget : IServiceTarget, IDisposable
         }
 
         List<DriverHandle> memories = _memory.Fill(entry, stackTop, argument);
-        (Page->Cpu, Page->LockMemory) = (_options.Cpu, _options.LockMemory ? 1u : 0);
+        (Page->Cpu, Page->LockMemory, Page->Go) = (_options.Cpu, _options.LockMemory ? 1u : 0, 1);
         _stopping = false;
         _runner = RunnerProcess.Start(_options.RunnerPath ?? RunnerProcess.Find(), Page, _memory.PageHandle, memories);
         AwaitEntry(_runner);

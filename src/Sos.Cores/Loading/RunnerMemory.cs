@@ -25,6 +25,11 @@ internal sealed unsafe class RunnerMemory : IDisposable
         _folder = folder;
         PageHandle = folder is null ? RunnerProcess.MakeMemory("sos-runner", PageSize) : OpenPage(folder);
         _pageMemory = MappedMemory.Map(PageHandle, 0, PageSize);
+        if (Page->Magic != 0 && Page->Magic != RunnerPage.MagicValue)
+        {
+            Dispose();
+            throw OtherVersion(folder);
+        }
     }
 
     /// <summary>The page's memory.</summary>
@@ -204,8 +209,11 @@ internal sealed unsafe class RunnerMemory : IDisposable
         }
 
         page.Dispose();
-        throw new SosException(SosError.Failed, $"{folder} is of another version of sosctl: give the core back with that one, or reboot");
+        throw OtherVersion(folder);
     }
+
+    private static SosException OtherVersion(string? folder)
+        => new(SosError.Failed, $"{folder} is of another version of sosctl: give the core back with that one, or reboot");
 
     private static DriverHandle MakeFile(string path, ulong size)
     {

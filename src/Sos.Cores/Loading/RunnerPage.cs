@@ -13,14 +13,17 @@ internal enum RunnerState : uint
     /// <summary>It could not; <see cref="RunnerPage.SetupStep"/> and <see cref="RunnerPage.SetupErrno"/> say why.</summary>
     SetupFailed = 1,
 
+    /// <summary>All regions are mapped; it waits for <see cref="RunnerPage.Go"/>.</summary>
+    Mapped = 2,
+
     /// <summary>The service runs.</summary>
-    Entered = 2,
+    Entered = 3,
 
     /// <summary>The service left by the gate; the exit code is valid.</summary>
-    Exited = 3,
+    Exited = 4,
 
     /// <summary>The service faulted or was stopped by force; the fault is valid.</summary>
-    Faulted = 4,
+    Faulted = 5,
 }
 
 /// <summary>What a runner was doing when it could not go on.</summary>
@@ -84,8 +87,8 @@ internal struct RunnerPage
     /// <summary>SOS_MAX_REGIONS.</summary>
     public const int RegionsMax = 48;
 
-    /// <summary>"SOSRUN1" and the size of this structure, which differs between versions.</summary>
-    public static readonly ulong MagicValue = 0x314e5552534f5300UL ^ ((ulong)Unsafe.SizeOf<RunnerPage>() << 48);
+    /// <summary>"SOSRUN2" and the size of this structure, which differs between versions.</summary>
+    public static readonly ulong MagicValue = 0x324e5552534f5300UL ^ ((ulong)Unsafe.SizeOf<RunnerPage>() << 48);
 
     public ulong Magic;
     public ulong Entry;
@@ -109,6 +112,12 @@ internal struct RunnerPage
 
     /// <summary>Set once the process is in the cgroup of its CPU: before that it cannot be bound to it. Looked at with <see cref="Contain"/>.</summary>
     public uint Ready;
+
+    /// <summary>Set once nothing is missing: the service is entered then, and not before.</summary>
+    public uint Go;
+
+    /// <summary>Whoever started this: as long as <see cref="Go"/> is not set, the runner ends with it. 0 where a life line does that.</summary>
+    public int Starter;
 
     /// <summary>Written by a keeper: why the service is stopped by force, if not on request; a vector of SosFault.</summary>
     public uint ForcedVector;

@@ -205,7 +205,7 @@ public sealed unsafe class ServiceLoader
         foreach (XskRequest request in _configuration.XskPorts)
         {
             ulong address = AddressSpace.Bar + (_barCount++ * AddressSpace.PortStride);
-            XskLayout layout = _target.AddXskPort(request, address).Layout;
+            XskLayout layout = _target.AddXskPort(request, address);
             ulong offset = _layout.XskLayouts + ((ulong)_xskLayouts.Count * XskLayout.Size);
             AddResource(ResourceKind.Xsk, (uint)_xskLayouts.Count, AddressSpace.Control + offset, XskLayout.Size);
             _xskLayouts.Add(layout);

@@ -11,6 +11,8 @@ internal static unsafe partial class NetworkCalls
     public const int TypeRaw = 3; // SOCK_RAW
     public const int CloseOnExec = 0x80000; // SOCK_CLOEXEC
 
+    public const int NewNetwork = 0x40000000; // CLONE_NEWNET
+
     public const int LevelSocket = 1; // SOL_SOCKET
     public const int BusyPoll = 46; // SO_BUSY_POLL
     public const int PreferBusyPoll = 69; // SO_PREFER_BUSY_POLL
@@ -30,6 +32,15 @@ internal static unsafe partial class NetworkCalls
 
     [LibraryImport("libc", EntryPoint = "getsockopt", SetLastError = true)]
     public static partial int GetOption(int socket, int level, int option, void* value, uint* size);
+
+    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
+    public static partial nint Send(int socket, void* data, nuint size, int flags);
+
+    [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
+    public static partial nint Receive(int socket, void* data, nuint size, int flags);
+
+    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
+    public static partial int SetNamespace(int descriptor, int kind);
 
     [LibraryImport("libc", EntryPoint = "if_nametoindex", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     public static partial uint InterfaceIndex(string name);

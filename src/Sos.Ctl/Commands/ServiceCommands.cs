@@ -185,7 +185,7 @@ internal static class ServiceCommands
     private static int Log(Terminal terminal, int cpu, bool follow)
     {
         using IServiceCore core = new CoreBackEnds().Open(cpu);
-        using RunningService running = RunningService.Attach(core, CoreRecord.Read(cpu));
+        using RunningService running = SteadyReading.Read([cpu], () => RunningService.Attach(core, CoreRecord.Read(cpu)));
         do
         {
             foreach (LogEntry entry in running.ReadLog())

@@ -10,7 +10,8 @@ namespace Sos.Cores.Isolation.Network;
 /// <param name="ReceiveQueues">Queues that receive only.</param>
 /// <param name="Promiscuous">Whether it took all frames.</param>
 /// <param name="AddressMode">How it makes its IPv6 link-local address, as ip says.</param>
-public sealed record NetdevRecord(string Hidden, int CombinedQueues, int ReceiveQueues, bool Promiscuous, string AddressMode);
+/// <param name="Namespace">The network namespace in which it is: "net:[INODE]".</param>
+public sealed record NetdevRecord(string Hidden, int CombinedQueues, int ReceiveQueues, bool Promiscuous, string AddressMode, string? Namespace = null);
 
 /// <summary>Settings of a network device, as ip shows them.</summary>
 internal static class IpLink
@@ -21,6 +22,9 @@ internal static class IpLink
     /// <summary>Whether it takes frames for others.</summary>
     public static bool IsPromiscuous(string name)
         => Read(name).GetProperty("flags").EnumerateArray().Any(flag => flag.GetString() == "PROMISC");
+
+    /// <summary>Whether there is an XDP program before it.</summary>
+    public static bool HasProgram(string name) => Read(name).TryGetProperty("xdp", out _);
 
     /// <summary>How it makes its IPv6 link-local address.</summary>
     public static string AddressMode(string name)

@@ -51,6 +51,12 @@ public sealed class NetdevDevice : INetworkDevice
             throw new SosException(SosError.Refused, $"{name} is no Ethernet device: services know Ethernet frames only");
         }
 
+        if (IpLink.HasProgram(name))
+        {
+            throw new SosException(
+                SosError.Refused, $"there is an XDP program before {name} already: end the program that put it there, or 'ip link set dev {name} xdp off'");
+        }
+
         if (!options.Force)
         {
             CardDevice.CheckDefaultRoute(name);
@@ -59,35 +65,34 @@ public sealed class NetdevDevice : INetworkDevice
         return new NetdevDevice(name, cpu, options);
     }
 
-    /// <summary>Gives a network device its name, addresses and routes back.</summary>
-    public static void GiveBack(CardRecord card, List<string> notes)
+    /// <summary>Gives a network device its name, addresses and routes back, in its namespace.</summary>
+    /// <param name="card">What it was.</param>
+    /// <param name="notes">What the user should know.</param>
+    /// <returns>Whether Linux has it again; else all may be repeated.</returns>
+    public static bool GiveBack(CardRecord card, List<string> notes)
     {
         if (card is not { Network: { } network, Netdev: { } netdev })
         {
             notes.Add("the core's record names no network device: 'ip link show' shows what there is");
-            return;
+            return true;
         }
 
         try
         {
-            // Its name may be that of before: the start may have failed early.
-            if (NetworkCalls.InterfaceIndex(netdev.Hidden) != 0)
+            using NetworkNamespace? place = NetworkNamespace.TryEnter(netdev.Namespace);
+            if (place is null)
             {
-                Rename(netdev.Hidden, network.Name);
+                notes.Add($"the network namespace of {network.Name} is gone, and the device with it or back in the first namespace ('ip link show')");
+                return true;
             }
 
-            _ = TryIp("link", "set", "dev", network.Name, "promisc", netdev.Promiscuous ? "on" : "off");
-            _ = TryIp("link", "set", "dev", network.Name, "addrgenmode", netdev.AddressMode);
-            if (netdev.CombinedQueues > 1 || netdev.ReceiveQueues > 1)
-            {
-                QueueCount.Set(network.Name, netdev.CombinedQueues, netdev.ReceiveQueues);
-            }
-
-            notes.AddRange(network.Apply(network.Name));
+            Restore(network, netdev, notes);
+            return true;
         }
         catch (SosException e)
         {
             notes.Add($"{network.Name} could not be given back fully: {e.Message}");
+            return false;
         }
     }
 
@@ -104,7 +109,8 @@ public sealed class NetdevDevice : INetworkDevice
         (int combined, int receive) = QueueCount.Read(_name);
         string hidden = $"sos{_cpu}-{_name}";
         _record = new NetdevRecord(
-            hidden.Length <= NameMax ? hidden : hidden[..NameMax], combined, receive, IpLink.IsPromiscuous(_name), IpLink.AddressMode(_name));
+            hidden.Length <= NameMax ? hidden : hidden[..NameMax], combined, receive, IpLink.IsPromiscuous(_name), IpLink.AddressMode(_name),
+            NetworkNamespace.Current);
         return new CardRecord(_name, null, _network, null) { Netdev = _record };
     }
 
@@ -126,8 +132,6 @@ public sealed class NetdevDevice : INetworkDevice
             // One socket takes one queue; with one queue it is all frames.
             QueueCount.Set(record.Hidden, Math.Min(record.CombinedQueues, 1), Math.Min(record.ReceiveQueues, record.CombinedQueues > 0 ? 0 : 1));
         }
-
-        IpCommand.Run("link", "set", "dev", record.Hidden, "promisc", "on", "up");
     }
 
     /// <inheritdoc/>
@@ -147,6 +151,32 @@ public sealed class NetdevDevice : INetworkDevice
 
     /// <inheritdoc/>
     public IReadOnlyList<string> MoveNetwork(CardRecord card) => card.HostPort is { } port ? _network!.Apply(port) : [];
+
+    private static void Restore(InterfaceConfiguration network, NetdevRecord netdev, List<string> notes)
+    {
+        // Its name may be that of before: the start may have failed early.
+        uint hidden = NetworkCalls.InterfaceIndex(netdev.Hidden);
+        if (hidden != 0)
+        {
+            Rename(netdev.Hidden, network.Name);
+            XdpAttachment.Remove(hidden);
+        }
+
+        if (NetworkCalls.InterfaceIndex(network.Name) == 0)
+        {
+            notes.Add($"there is no network device {network.Name} any more: somebody removed it");
+            return;
+        }
+
+        _ = TryIp("link", "set", "dev", network.Name, "promisc", netdev.Promiscuous ? "on" : "off");
+        _ = TryIp("link", "set", "dev", network.Name, "addrgenmode", netdev.AddressMode);
+        if (netdev.CombinedQueues > 1 || netdev.ReceiveQueues > 1)
+        {
+            QueueCount.Set(network.Name, netdev.CombinedQueues, netdev.ReceiveQueues);
+        }
+
+        notes.AddRange(network.Apply(network.Name));
+    }
 
     private static void Rename(string from, string to)
     {

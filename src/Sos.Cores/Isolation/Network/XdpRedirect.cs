@@ -7,51 +7,70 @@ namespace Sos.Cores.Isolation.Network;
 
 /// <summary>
 /// The smallest XDP program that gives every frame of a queue to its AF_XDP socket, and its place on a network device. What no socket
-/// takes is dropped, not passed: a frame must not come around the service. The link's descriptor keeps it all alive.
+/// takes is dropped, not passed: a frame must not come around the service, nor when that is no more. It stays until the device is given back.
 /// </summary>
-internal static unsafe class XdpRedirect
+internal sealed unsafe class XdpRedirect : IDisposable
 {
     private const int MapCreate = 0; // BPF_MAP_CREATE
     private const int MapUpdate = 2; // BPF_MAP_UPDATE_ELEM
     private const int ProgramLoad = 5; // BPF_PROG_LOAD
-    private const int LinkCreate = 28; // BPF_LINK_CREATE
 
     private const uint SocketMap = 17; // BPF_MAP_TYPE_XSKMAP
     private const uint ProgramXdp = 6; // BPF_PROG_TYPE_XDP
     private const uint AttachXdp = 37; // BPF_XDP
-    private const uint GenericMode = 2; // XDP_FLAGS_SKB_MODE
-    private const uint DriverMode = 4; // XDP_FLAGS_DRV_MODE
     private const int RedirectMap = 51; // BPF_FUNC_redirect_map
     private const int Drop = 1; // XDP_DROP
 
     private const int AttributesSize = 128; // union bpf_attr; the kernel takes more than it knows if that is 0
 
-    /// <summary>Loads the program for one socket and puts it before a network device.</summary>
+    private readonly DriverHandle _map;
+    private readonly uint _queue;
+
+    private XdpRedirect(DriverHandle map, uint queue, bool native) => (_map, _queue, IsNative) = (map, queue, native);
+
+    /// <summary>Whether the device's driver runs it; else the network stack does, for each frame that it has made.</summary>
+    public bool IsNative { get; }
+
+    /// <summary>Loads the program for one queue and puts it before a network device. It drops all frames until it has a socket.</summary>
     /// <param name="interfaceIndex">The device.</param>
-    /// <param name="socket">The socket, bound.</param>
     /// <param name="queue">Its queue.</param>
-    /// <param name="native">Whether the device's driver runs it; else the network stack does, for each frame that it has made.</param>
     /// <exception cref="SosException">The kernel refuses.</exception>
-    public static DriverHandle Attach(uint interfaceIndex, DriverHandle socket, uint queue, out bool native)
+    public static XdpRedirect Attach(uint interfaceIndex, uint queue)
     {
-        using DriverHandle map = CreateMap(queue + 1);
+        DriverHandle map = CreateMap(queue + 1);
+        try
+        {
+            using DriverHandle program = Load(map);
+            bool native = XdpAttachment.TryPut(interfaceIndex, program, XdpAttachment.NativeMode) == 0;
+            int errno = native ? 0 : XdpAttachment.TryPut(interfaceIndex, program, XdpAttachment.GenericMode);
+            return errno == 0
+                ? new XdpRedirect(map, queue, native)
+                : throw Errno.ToException("putting an XDP program before the network device", errno, null);
+        }
+        catch
+        {
+            map.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Gives the queue's frames to a socket from now on.</summary>
+    /// <param name="socket">The socket, bound.</param>
+    /// <exception cref="SosException">The kernel refuses.</exception>
+    public void Give(DriverHandle socket)
+    {
         byte* update = stackalloc byte[AttributesSize];
         Clear(update);
+        uint key = _queue;
         uint value = (uint)socket.Descriptor;
-        Put(update, 0, (uint)map.Descriptor);
-        Put(update, 8, (ulong)&queue);
+        Put(update, 0, (uint)_map.Descriptor);
+        Put(update, 8, (ulong)&key);
         Put(update, 16, (ulong)&value);
         Check(NetworkCalls.Bpf(MapUpdate, update, AttributesSize), "giving an AF_XDP socket to its program");
-        using DriverHandle program = Load(map);
-        int link = Link(program, interfaceIndex, DriverMode);
-        native = link >= 0;
-        if (!native)
-        {
-            link = Link(program, interfaceIndex, GenericMode);
-        }
-
-        return Own(link, "putting an XDP program before the network device (is there another? 'ip link show' tells)");
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _map.Dispose();
 
     private static DriverHandle CreateMap(uint entries)
     {
@@ -85,17 +104,6 @@ internal static unsafe class XdpRedirect
         "sos_redirect"u8.CopyTo(new Span<byte>(attributes + 48, 16));
         Put(attributes, 68, AttachXdp);
         return Own(NetworkCalls.Bpf(ProgramLoad, attributes, AttributesSize), "loading the XDP program");
-    }
-
-    private static int Link(DriverHandle program, uint interfaceIndex, uint mode)
-    {
-        byte* attributes = stackalloc byte[AttributesSize];
-        Clear(attributes);
-        Put(attributes, 0, (uint)program.Descriptor);
-        Put(attributes, 4, interfaceIndex);
-        Put(attributes, 8, AttachXdp);
-        Put(attributes, 12, mode);
-        return NetworkCalls.Bpf(LinkCreate, attributes, AttributesSize);
     }
 
     private static void Instruction(byte* code, int index, byte opcode, byte registers, short offset, int immediate)

@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using Sos.Cores.Devices;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Sdk.Control;
@@ -38,21 +39,20 @@ internal sealed unsafe class XskSocket : IDisposable
     private const int BusyPollMicroseconds = 20;
     private const int BusyPollFrames = 64;
 
-    private XskSocket(DriverHandle socket, DriverHandle link, string method) => (Socket, Link, Method) = (socket, link, method);
+    private readonly XskRequest _request;
+    private readonly XdpRedirect _redirect;
+    private readonly uint _interfaceIndex;
+
+    private XskSocket(XskRequest request, uint interfaceIndex, DriverHandle socket, XdpRedirect redirect, RingOffsets[] offsets)
+        => (_request, _interfaceIndex, Socket, _redirect, Offsets) = (request, interfaceIndex, socket, redirect, offsets);
 
     /// <summary>The socket.</summary>
     public DriverHandle Socket { get; }
 
-    /// <summary>What keeps the XDP program before the device.</summary>
-    public DriverHandle Link { get; }
-
-    /// <summary>How the kernel moves its packets, in a few words.</summary>
-    public string Method { get; }
-
     /// <summary>Where the parts of the four rings lie in their mappings: receive, transmit, fill, completion.</summary>
-    public RingOffsets[] Offsets { get; private init; } = [];
+    public RingOffsets[] Offsets { get; }
 
-    /// <summary>Makes and binds a socket, and puts the program before the device.</summary>
+    /// <summary>Makes a socket, and puts the program before the device; no frame passes before <see cref="Bind"/>.</summary>
     /// <param name="request">The device.</param>
     /// <param name="frames">Packet memory.</param>
     /// <exception cref="SosException">The kernel refuses; nothing is left behind.</exception>
@@ -66,27 +66,38 @@ internal sealed unsafe class XskSocket : IDisposable
 
         int descriptor = NetworkCalls.Socket(NetworkCalls.FamilyXdp, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, 0);
         DriverHandle socket = RunnerProcess.Raise(descriptor, "making an AF_XDP socket (has the kernel CONFIG_XDP_SOCKETS?)");
-        DriverHandle? link = null;
         try
         {
             Prepare(socket, frames, request.BusyPoll);
-            SocketAddress address = new() { Family = NetworkCalls.FamilyXdp, Flags = UseNeedWakeup, InterfaceIndex = index };
-            Check(NetworkCalls.Bind(socket.Descriptor, &address, (uint)sizeof(SocketAddress)), $"binding an AF_XDP socket to {request.Interface}");
-            link = XdpRedirect.Attach(index, socket, 0, out bool native);
-            uint options = 0;
-            uint size = sizeof(uint);
-            bool zeroCopy = NetworkCalls.GetOption(socket.Descriptor, LevelXdp, SocketOptions, &options, &size) == 0 && (options & ZeroCopyOption) != 0;
-            string method = $"AF_XDP, {(native ? "native" : "generic")}, {(zeroCopy ? "zero copy" : "copies")}{(request.BusyPoll ? ", busy poll" : "")}";
             RingOffsets[] offsets = ReadOffsets(socket);
-            RequireMappable(socket, offsets[0]);
-            return new XskSocket(socket, link, method) { Offsets = offsets };
+            XdpRedirect redirect = XdpRedirect.Attach(index, 0);
+
+            // Not before: Linux would take what comes in for its other addresses, and forward.
+            IpCommand.Run("link", "set", "dev", request.Interface, "promisc", "on", "up");
+            return new XskSocket(request, index, socket, redirect, offsets);
         }
         catch
         {
-            link?.Dispose();
             socket.Dispose();
             throw;
         }
+    }
+
+    /// <summary>
+    /// Binds the socket to its queue; frames arrive from then on. All who map its rings must have done so: xsk_mmap() refuses a socket that is
+    /// bound, up to Linux 6.3.
+    /// </summary>
+    /// <returns>How the kernel moves its packets, in a few words.</returns>
+    /// <exception cref="SosException">The kernel refuses.</exception>
+    public string Bind()
+    {
+        SocketAddress address = new() { Family = NetworkCalls.FamilyXdp, Flags = UseNeedWakeup, InterfaceIndex = _interfaceIndex };
+        Check(NetworkCalls.Bind(Socket.Descriptor, &address, (uint)sizeof(SocketAddress)), $"binding an AF_XDP socket to {_request.Interface}");
+        _redirect.Give(Socket);
+        uint options = 0;
+        uint size = sizeof(uint);
+        bool zeroCopy = NetworkCalls.GetOption(Socket.Descriptor, LevelXdp, SocketOptions, &options, &size) == 0 && (options & ZeroCopyOption) != 0;
+        return $"AF_XDP, {(_redirect.IsNative ? "native" : "generic")}, {(zeroCopy ? "zero copy" : "copies")}{(_request.BusyPoll ? ", busy poll" : "")}";
     }
 
     /// <summary>Bytes of a ring's mapping.</summary>
@@ -107,7 +118,7 @@ internal sealed unsafe class XskSocket : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Link.Dispose();
+        _redirect.Dispose();
         Socket.Dispose();
     }
 
@@ -140,22 +151,6 @@ internal sealed unsafe class XskSocket : IDisposable
                 ? offsets
                 : throw new SosException(SosError.Failed, "this kernel's AF_XDP sockets have no flags in their rings: Linux 5.4 or later is needed");
         }
-    }
-
-    /// <summary>The service's process maps the rings of a socket that is bound, which xsk_mmap() refuses up to Linux 6.3.</summary>
-    private static void RequireMappable(DriverHandle socket, in RingOffsets receive)
-    {
-        nuint size = (nuint)SizeOf(in receive, sizeof(XskDescriptor));
-        void* address = Libc.Mmap(null, size, Libc.ProtectRead | Libc.ProtectWrite, Libc.MapShared, socket.Descriptor, 0);
-        if (address == Libc.MapFailed)
-        {
-            throw new SosException(
-                SosError.Refused,
-                "this kernel lets nobody map the rings of an AF_XDP socket that is bound: an isolated service with a card needs Linux 6.4 or later; "
-                + "with the driver ('sosctl core reserve' without '--isolated') it works here");
-        }
-
-        _ = Libc.Munmap(address, size);
     }
 
     private static void Set(DriverHandle socket, int level, int option, int value, string what)

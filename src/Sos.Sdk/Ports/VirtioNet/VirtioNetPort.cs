@@ -40,6 +40,9 @@ public readonly unsafe struct VirtioNetPort : IPort
     /// <summary>Rings start on pages: more than 2.7 asks for, and none shares a cache line with anything.</summary>
     private const uint RingAlignment = 4096;
 
+    /// <summary>Half a second, by the recommended ten inspections a second.</summary>
+    private const int UnansweredMax = 5;
+
     private readonly VirtioNetState* _state;
 
     private VirtioNetPort(VirtioNetState* state) => _state = state;
@@ -263,6 +266,7 @@ public readonly unsafe struct VirtioNetPort : IPort
         }
 
         state->Failure = VirtioNetFailure.None;
+        state->Unanswered = 0;
         bool notify = Refill();
 
         // 3.1.1, step 8; 2.1.1: no notification before DRIVER_OK.
@@ -290,8 +294,22 @@ public readonly unsafe struct VirtioNetPort : IPort
         VirtioStatus status = transport.Status;
         if (status == VirtioStatus.Gone)
         {
-            Fail(mmio, VirtioNetFailure.DeviceGone);
+            // Whoever sizes a device's BARs, as Linux does when a crash kernel boots, takes it off the bus for a moment.
+            if (++state->Unanswered >= UnansweredMax)
+            {
+                Fail(mmio, VirtioNetFailure.DeviceGone);
+            }
+
             return;
+        }
+
+        if (state->Unanswered != 0)
+        {
+            // What was notified meanwhile is lost.
+            state->Unanswered = 0;
+            state->Receiving.Notify(mmio);
+            state->Transmitting.Notify(mmio);
+            state->Counters.Notifications.Add(2);
         }
 
         if ((status & VirtioStatus.NeedsReset) != 0)

@@ -17,6 +17,9 @@ internal unsafe struct VirtioNetState
     public int Mtu;
     public bool LinkUp;
     public bool Starved;
+
+    /// <summary>Inspections in a row to which the device did not answer.</summary>
+    public int Unanswered;
     public MacBytes Mac;
     public VirtioNetFeatures Features;
     public Log Log;

@@ -67,7 +67,26 @@ public sealed class VirtioNetMisbehaviourTests
 
     [Fact]
     public void A_device_gone_from_the_bus()
-        => AssertInspectionFails(device => device.Status = VirtioStatus.Gone, VirtioNetFailure.DeviceGone);
+        => AssertInspectionFails(device => device.Status = VirtioStatus.Gone, VirtioNetFailure.DeviceGone, inspections: 5);
+
+    /// <summary>As long as somebody sizes its BARs: what was notified meanwhile is notified again.</summary>
+    [Fact]
+    public void A_device_off_the_bus_for_a_moment()
+    {
+        using VirtioNetBench bench = new VirtioNetBench().Started();
+        VirtioStatus status = bench.Device.Status;
+        bench.Device.Status = VirtioStatus.Gone;
+        for (int i = 0; i < 4; i++)
+        {
+            bench.Port.Inspect(bench.Device.Mmio);
+        }
+
+        ulong before = bench.Counters.Notifications.Value;
+        bench.Device.Status = status;
+        bench.Port.Inspect(bench.Device.Mmio);
+        Assert.Equal((VirtioNetFailure.None, before + 2), (bench.Port.Failure, bench.Counters.Notifications.Value));
+        Assert.Equal(1, bench.Transmit(PortBench.Frame(60, 1)));
+    }
 
     [Fact]
     public void A_device_that_does_not_reset_keeps_its_buffers()
@@ -100,11 +119,16 @@ public sealed class VirtioNetMisbehaviourTests
         AssertFailedAndRecovers(bench, expected);
     }
 
-    private static void AssertInspectionFails(Action<VirtioNetDeviceModel> misbehave, VirtioNetFailure expected)
+    private static void AssertInspectionFails(Action<VirtioNetDeviceModel> misbehave, VirtioNetFailure expected, int inspections = 1)
     {
         using VirtioNetBench bench = new VirtioNetBench().Started();
         misbehave(bench.Device);
-        bench.Port.Inspect(bench.Device.Mmio);
+        for (int i = 0; i < inspections; i++)
+        {
+            Assert.Equal(VirtioNetFailure.None, bench.Port.Failure);
+            bench.Port.Inspect(bench.Device.Mmio);
+        }
+
         AssertFailedAndRecovers(bench, expected);
     }
 
