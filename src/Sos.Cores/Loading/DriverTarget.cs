@@ -2,6 +2,7 @@ using System;
 using System.Text;
 using Sos.Cores.Devices;
 using Sos.Cores.Native;
+using Sos.Sdk.Control;
 
 namespace Sos.Cores.Loading;
 
