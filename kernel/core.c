@@ -81,6 +81,17 @@ void sos_core_put(struct sos_core *core)
 	kref_put(&core->kref, core_free);
 }
 
+/* Takes core->lock, once no CPU moves. */
+void sos_core_lock(struct sos_core *core)
+{
+	mutex_lock(&core->lock);
+	while (core->moving) {
+		mutex_unlock(&core->lock);
+		wait_event(core->wait, !READ_ONCE(core->moving));
+		mutex_lock(&core->lock);
+	}
+}
+
 /* Under state_lock. */
 void sos_core_set_state_locked(struct sos_core *core, enum sos_state state)
 {
@@ -302,6 +313,7 @@ void sos_core_unload(struct sos_core *core)
 	sos_pci_quiet(core);
 	sos_host_ports_remove(core);
 	sos_regions_drop(core);
+	sos_events_unbind(core);
 	sos_pci_unclaim(core);
 	sos_core_set_state(core, SOS_STATE_RESERVED);
 }
@@ -309,8 +321,10 @@ void sos_core_unload(struct sos_core *core)
 /* Under core->lock, after a claim or a region was undone: a core with nothing loaded is RESERVED. */
 void sos_core_settle(struct sos_core *core)
 {
-	if (!core->claim_count && !core->region_count)
+	if (!core->claim_count && !core->region_count) {
+		sos_events_unbind(core);
 		sos_core_set_state(core, SOS_STATE_RESERVED);
+	}
 }
 
 int sos_cores_init(void)

@@ -48,6 +48,7 @@ struct sos_chunk {
  * struct sos_memory_region - a region of a service, see struct sos_region
  * @pdev: whose DMA API gave the chunks, or whose BAR it is; else NULL
  * @gone: @pdev went away: nothing is mapped any more
+ * @lost: @pdev went away while the core would not let go: the chunks are nobody's any more
  * @bar_pa: physical address of a BAR
  * @chunks: memory, each SOS_CHUNK_SIZE but the last
  */
@@ -59,6 +60,7 @@ struct sos_memory_region {
 	u64 size;
 	struct pci_dev *pdev;
 	bool gone;
+	bool lost;
 	u64 bar_pa;
 	u32 chunk_count;
 	struct sos_chunk *chunks;
@@ -76,6 +78,7 @@ struct sos_core {
 	u32 flags;
 	struct mutex lock;	/* everything that an ioctl changes */
 	bool released;		/* under lock, then for good */
+	bool moving;		/* Linux starts or unplugs the CPU; nobody but remove() of pci.c takes lock */
 	u32 files;		/* open descriptors, under sos_reserve_lock */
 	struct inode *inode;	/* its address_space is that of all our mmap()s */
 	struct task_struct *idle;	/* Linux's task there, which the CPU died in */
@@ -119,6 +122,8 @@ struct sos_core {
 	struct sos_fault fault;
 
 	u32 irq;
+	unsigned long rings_since;	/* jiffies; the doorbell's handler alone looks at it */
+	u32 rings;		/* since then */
 	struct delayed_work watch;
 	struct delayed_work lease;
 	struct work_struct ended;
@@ -134,6 +139,7 @@ void sos_core_put(struct sos_core *core);
 void sos_core_set_state(struct sos_core *core, enum sos_state state);
 void sos_core_settle(struct sos_core *core);
 void sos_core_set_state_locked(struct sos_core *core, enum sos_state state);
+void sos_core_lock(struct sos_core *core);
 bool sos_core_runs(struct sos_core *core);
 void sos_core_notice_end(struct sos_core *core);
 void sos_core_is_silent(struct sos_core *core);

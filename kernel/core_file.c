@@ -154,24 +154,32 @@ static long ioctl_start(struct sos_core *core, void __user *user)
 	return sos_core_start(core, &arg);
 }
 
+static bool runs(struct sos_core *core, u64 run)
+{
+	return sos_core_runs(core) && READ_ONCE(core->starts) == run;
+}
+
 /* Without core->lock while it waits: the status stays readable, a release may hurry it. */
 static long ioctl_stop(struct sos_core *core, void __user *user)
 {
 	struct sos_stop arg;
+	u64 run;
 	int ret;
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
 	if (arg.pad || arg.timeout_ms > SOS_STOP_MS_MAX)
 		return -EINVAL;
-	mutex_lock(&core->lock);
+	sos_core_lock(core);
+	run = core->starts;
 	ret = core->released ? -ENODEV : sos_core_ask_stop(core, arg.timeout_ms);
 	mutex_unlock(&core->lock);
 	if (ret)
 		return ret;
-	if (wait_event_interruptible(core->wait, !sos_core_runs(core) || READ_ONCE(core->lost)))
+	/* Somebody else may start the next one before we look. */
+	if (wait_event_interruptible(core->wait, !runs(core, run) || READ_ONCE(core->lost)))
 		return -EINTR;
-	return sos_core_runs(core) ? -EIO : 0;
+	return runs(core, run) ? -EIO : 0;
 }
 
 static long ioctl_export_region(struct sos_core *core, void __user *user)
@@ -237,7 +245,8 @@ static long ioctl_set_lease(struct sos_core *core, void __user *user)
 
 static long ioctl_unload(struct sos_core *core)
 {
-	if (core->state == SOS_STATE_RESERVED || sos_core_runs(core))
+	/* A silent core may use its memory until INIT has ended what it does. */
+	if (core->state == SOS_STATE_RESERVED || sos_core_runs(core) || core->silent)
 		return -EBUSY;
 	sos_core_unload(core);
 	return 0;
@@ -276,7 +285,7 @@ static long ioctl_locked(struct sos_core *core, unsigned int command, void __use
 
 	/* A core that INIT takes back right now is soon as good as any. */
 	flush_work(&core->retake);
-	mutex_lock(&core->lock);
+	sos_core_lock(core);
 	if (core->released) {
 		mutex_unlock(&core->lock);
 		return -ENODEV;
@@ -382,8 +391,12 @@ static int core_close(struct inode *inode, struct file *file)
 	mutex_lock(&sos_reserve_lock);
 	core->files--;
 	if (!core->files && !core->released && !(core->flags & SOS_RESERVE_PERSIST) &&
-	    sos_release(core))
-		pr_err("cpu %u stays reserved; open it and release it again\n", core->cpu);
+	    sos_release(core)) {
+		pr_err("cpu %u stays reserved; it is tried again\n", core->cpu);
+		sos_core_lock(core);
+		sos_lease_set(core, 1);
+		mutex_unlock(&core->lock);
+	}
 	mutex_unlock(&sos_reserve_lock);
 	kfree(core_file);
 	sos_core_put(core);

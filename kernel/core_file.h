@@ -8,7 +8,5 @@ struct sos_core;
 int sos_core_inode_init(struct sos_core *core);
 void sos_core_inode_free(struct sos_core *core);
 struct file *sos_core_file_open(struct sos_core *core);
-int sos_core_file_init(void);
-void sos_core_file_exit(void);
 
 #endif

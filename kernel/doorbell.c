@@ -17,6 +17,10 @@
 #include "doorbell.h"
 #include "event.h"
 #include "host_port.h"
+#include "watch.h"
+
+/* 64,000 a second. */
+#define SOS_RINGS_PER_MS	64
 
 static struct fwnode_handle *fwnode;
 static struct irq_domain *domain;
@@ -90,10 +94,27 @@ static const struct irq_domain_ops doorbell_ops = {
 	.deactivate	= doorbell_deactivate,
 };
 
+/*
+ * A service that rings all the time would take the CPU that handles it. Beyond so many
+ * times in a jiffy it is muted until the next, when the watch looks what there was.
+ */
+static void count(struct sos_core *core)
+{
+	if (core->rings_since != jiffies) {
+		core->rings_since = jiffies;
+		core->rings = 0;
+	}
+	if (++core->rings < SOS_RINGS_PER_MS * jiffies_to_msecs(1))
+		return;
+	WRITE_ONCE(core->block->mailbox.mute, 1);
+	sos_watch_look_in(core, 1);
+}
+
 static irqreturn_t doorbell_handler(int irq, void *data)
 {
 	struct sos_core *core = data;
 
+	count(core);
 	/* The frames and events first: a service may have sent some before it ended. */
 	sos_host_ports_kick(core);
 	sos_events_signal(core);

@@ -52,15 +52,21 @@ void sos_events_attach(struct sos_core *core, struct sos_control *control)
 	spin_unlock_irqrestore(&core->event_lock, flags);
 }
 
-/* Under core->lock: the control region goes, and whoever waited has nothing to wait for. */
+/* Under core->lock: the control region goes. */
 void sos_events_detach(struct sos_core *core)
 {
 	unsigned long flags;
-	u32 i;
 
 	spin_lock_irqsave(&core->event_lock, flags);
 	core->event_word = NULL;
 	spin_unlock_irqrestore(&core->event_lock, flags);
+}
+
+/* Under core->lock: nothing is loaded any more, and whoever waited has nothing to wait for. */
+void sos_events_unbind(struct sos_core *core)
+{
+	u32 i;
+
 	for (i = 0; i < SOS_MAX_EVENTS; i++) {
 		struct eventfd_ctx *context = replace(core, i, NULL);
 

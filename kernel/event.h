@@ -9,6 +9,7 @@ struct sos_core;
 int sos_event_bind(struct sos_core *core, const struct sos_bind_event *arg);
 void sos_events_attach(struct sos_core *core, struct sos_control *control);
 void sos_events_detach(struct sos_core *core);
+void sos_events_unbind(struct sos_core *core);
 void sos_events_signal(struct sos_core *core);
 
 #endif

@@ -151,7 +151,8 @@ static __always_inline void __noreturn gate(struct sos_block *block,
 		end(block, SOS_END_EXIT);
 		park(block);
 	case SOS_GATE_NOTIFY:
-		ring_doorbell(block);
+		if (!READ_ONCE(block->mailbox.mute))
+			ring_doorbell(block);
 		frame->rax = 0;
 		resume(frame);
 	default:

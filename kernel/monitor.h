@@ -36,6 +36,7 @@ enum sos_end {
  * @ended_run: number of the last run that ended; its reason stands in @end
  * @force: SOS_FAULT_* with which the next NMI in ring 3 ends the service, 0 to let it be
  * @end: enum sos_end
+ * @mute: set by Linux: a service's notifications do not ring, but an end does
  * @doorbell: ICR value that raises the core's interrupt in Linux, 0 for none
  */
 struct sos_mailbox {
@@ -54,7 +55,7 @@ struct sos_mailbox {
 	u32 x2apic;
 	u32 force;
 	u32 end;
-	u32 pad;
+	u32 mute;
 	s64 exit_code;
 	u64 nmis;
 	u64 notifications;

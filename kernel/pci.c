@@ -4,7 +4,8 @@
  * and belongs to the service that claims it. A service that ends loses the bus at once.
  *
  * remove() holds the device's lock and takes core->lock; hence nothing under core->lock
- * waits for a device's lock (pci_try_reset_function).
+ * waits for a device's lock (pci_try_reset_function). Linux may hold the lock that CPUs are
+ * moved under, too; hence no CPU is moved under core->lock (reserve.c).
  */
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
@@ -271,19 +272,20 @@ static void take_from(struct sos_core *core, struct pci_dev *pdev)
 	for (i = 0; i < core->claim_count; i++) {
 		if (core->claims[i].pdev != pdev || core->claims[i].gone)
 			continue;
-		idle = sos_core_stop(core, SOS_RELEASE_STOP_MS);
-		cancel_work_sync(&core->ended);
+		idle = sos_core_stop(core, SOS_RELEASE_STOP_MS) && !core->moving;
+		flush_work(&core->ended);
 		sos_pci_quiet(core);
-		if (idle)
+		if (idle) {
 			sos_regions_drop_device(core, pdev);
-		else
+		} else {
 			pci_err(pdev, "cpu %u does not let go of its memory\n", core->cpu);
+			sos_regions_orphan(core, pdev);
+		}
 		disable(pdev);
 		spin_lock_irq(&core->state_lock);
 		core->claims[i].gone = true;
 		spin_unlock_irq(&core->state_lock);
-		if (idle)
-			pci_dev_put(pdev);
+		pci_dev_put(pdev);
 	}
 	mutex_unlock(&core->lock);
 }
@@ -306,7 +308,7 @@ static void remove(struct pci_dev *pdev)
 	kfree(bound);
 }
 
-/* No id of its own: a device comes by driver_override alone. */
+/* No id of its own: a device comes by driver_override or new_id. */
 static const struct pci_device_id no_ids[] = { { } };
 
 static struct pci_driver driver = {

@@ -60,6 +60,9 @@ static int check_range(const struct sos_region *arg)
 		return -EINVAL;
 	if (arg->size >= SOS_CHUNK_SIZE && !IS_ALIGNED(arg->va, SOS_CHUNK_SIZE))
 		return -EINVAL;
+	/* What mmap() shows of it lies in a range of that size. */
+	if (arg->size > 1ULL << SOS_MMAP_SHIFT)
+		return -EINVAL;
 	if (arg->va < SOS_VA_MIN || arg->size > SOS_VA_MAX || arg->va > SOS_VA_MAX - arg->size)
 		return -EINVAL;
 	return 0;
@@ -89,6 +92,8 @@ static void chunks_free(struct sos_memory_region *region)
 
 		if (!chunk->page)
 			break;
+		if (region->lost)
+			continue;
 		if (region->pdev)
 			dma_free_pages(&region->pdev->dev, chunk->size, chunk->page, chunk->dma,
 				       DMA_BIDIRECTIONAL);
@@ -176,7 +181,7 @@ static int find_device(struct sos_core *core, const struct sos_region *arg,
 		return -EINVAL;
 	region->bar_pa = pci_resource_start(claim->pdev, arg->bar);
 	/* A smaller BAR may share its page with another device's. */
-	return PAGE_ALIGNED(region->bar_pa) ? 0 : -EINVAL;
+	return PAGE_ALIGNED(region->bar_pa) && pci_resource_len(claim->pdev, arg->bar) >= PAGE_SIZE ? 0 : -EINVAL;
 }
 
 static int region_fill(struct sos_core *core, const struct sos_region *arg,
@@ -412,6 +417,26 @@ void sos_regions_drop_device(struct sos_core *core, struct pci_dev *pdev)
 			continue;
 		drop(core, i);
 		region->gone = true;
+		region->pdev = NULL;
+	}
+	up_write(&core->map_lock);
+}
+
+/*
+ * Under core->lock, and the core obeys nobody: @pdev goes away, and what it gave stays with
+ * the core as long as that has it, and is never given back: by then @pdev is no more.
+ */
+void sos_regions_orphan(struct sos_core *core, struct pci_dev *pdev)
+{
+	u32 i;
+
+	down_write(&core->map_lock);
+	for (i = 0; i < core->region_count; i++) {
+		struct sos_memory_region *region = &core->regions[i];
+
+		if (region->pdev != pdev)
+			continue;
+		region->lost = true;
 		region->pdev = NULL;
 	}
 	up_write(&core->map_lock);

@@ -21,6 +21,7 @@ int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma);
 void sos_region_drop_last(struct sos_core *core);
 void sos_regions_drop(struct sos_core *core);
 void sos_regions_drop_device(struct sos_core *core, struct pci_dev *pdev);
+void sos_regions_orphan(struct sos_core *core, struct pci_dev *pdev);
 struct sos_memory_region *sos_region_holding(struct sos_core *core, u64 va, u64 size, u32 prot);
 struct sos_memory_region *sos_region_ending(struct sos_core *core, u64 end, u32 prot);
 void sos_region_zap_locked(struct sos_core *core, u32 index);

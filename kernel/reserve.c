@@ -21,6 +21,10 @@
 #include "reserve.h"
 #include "watch.h"
 
+/* How long Linux may refuse to start a CPU because something else is at work, and how often it is asked. */
+#define SOS_PLUG_MS		10000
+#define SOS_PLUG_RETRY_MS	20
+
 /* Reservation and release, and the list of cores. */
 DEFINE_MUTEX(sos_reserve_lock);
 
@@ -96,13 +100,18 @@ static bool wait_parked(struct sos_core *core)
 	return true;
 }
 
-/* add_cpu() answers 1 when the CPU was online already. */
-static int plug(u32 cpu)
+/*
+ * add_cpu() answers 1 when the CPU was online already, and -EBUSY while Linux lets nobody
+ * plug: as long as it probes a PCI device, for instance.
+ */
+static int plug(struct sos_core *core)
 {
+	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_PLUG_MS);
 	int ret;
 
-	WRITE_ONCE(releasing_cpu, cpu);
-	ret = add_cpu(cpu);
+	WRITE_ONCE(releasing_cpu, core->cpu);
+	while ((ret = add_cpu(core->cpu)) == -EBUSY && time_before(jiffies, deadline))
+		msleep(SOS_PLUG_RETRY_MS);
 	WRITE_ONCE(releasing_cpu, -1);
 	return ret < 0 ? ret : 0;
 }
@@ -110,7 +119,7 @@ static int plug(u32 cpu)
 /* Undoes unplug(). While the CPU may be in the monitor, the monitor's memory stays. */
 static void give_back(struct sos_core *core)
 {
-	if (plug(core->cpu)) {
+	if (plug(core)) {
 		pr_err("cpu %u: Linux could not start it again\n", core->cpu);
 		sos_core_get(core);
 	}
@@ -141,6 +150,23 @@ static int unplug(struct sos_core *core)
 	pr_err("cpu %u did not arrive in the monitor\n", cpu);
 	give_back(core);
 	return -EIO;
+}
+
+/*
+ * Under both locks, but core->lock is free meanwhile: Linux takes devices away, which needs
+ * that lock, under the one that it moves CPUs under.
+ */
+static int move(struct sos_core *core, int (*how)(struct sos_core *core))
+{
+	int ret;
+
+	core->moving = true;
+	mutex_unlock(&core->lock);
+	ret = how(core);
+	mutex_lock(&core->lock);
+	core->moving = false;
+	wake_up_all(&core->wait);
+	return ret;
 }
 
 /* On success the caller holds a reference. Errno: see struct sos_reserve. */
@@ -217,7 +243,7 @@ int sos_release(struct sos_core *core)
 	/* While the core may still run the service its memory stays: INIT comes first. */
 	if (idle)
 		sos_core_unload(core);
-	ret = plug(cpu);
+	ret = move(core, plug);
 	if (ret) {
 		pr_err("cpu %u: Linux could not start it: %d\n", cpu, ret);
 		mutex_unlock(&core->lock);
@@ -247,7 +273,7 @@ static void retake(struct sos_core *core)
 	if (core->forced && !sos_core_runs(core) &&
 	    READ_ONCE(core->block->mailbox.state) == SOS_MONITOR_PARKED)
 		goto out;
-	ret = plug(core->cpu);
+	ret = move(core, plug);
 	if (ret) {
 		pr_err("cpu %u: not even INIT brought it back: %d\n", core->cpu, ret);
 		core->lost = true;
@@ -255,7 +281,7 @@ static void retake(struct sos_core *core)
 	}
 	sos_core_end_by_init(core);
 	sos_block_reset(core);
-	ret = unplug(core);
+	ret = move(core, unplug);
 	if (ret) {
 		pr_err("cpu %u: taken back by INIT, but Linux keeps it: %d\n", core->cpu, ret);
 		sos_core_unload(core);

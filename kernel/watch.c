@@ -89,6 +89,9 @@ static void watch(struct work_struct *work)
 	struct sos_core *core = container_of(work, struct sos_core, watch.work);
 	unsigned int next_ms = 0;
 
+	/* Before it looks: what comes from now on rings. */
+	WRITE_ONCE(core->block->mailbox.mute, 0);
+	smp_mb();
 	/* NAPI's softirq runs as bottom halves come back. */
 	local_bh_disable();
 	sos_host_ports_kick(core);
@@ -123,6 +126,12 @@ void sos_watch_prepare(struct sos_core *core, u64 poll_bound_ns)
 void sos_watch_look(struct sos_core *core)
 {
 	mod_delayed_work(sos_workqueue, &core->watch, 0);
+}
+
+/* Looks in so many jiffies, or sooner. In hard interrupts too. */
+void sos_watch_look_in(struct sos_core *core, unsigned long jiffies_left)
+{
+	mod_delayed_work(sos_workqueue, &core->watch, jiffies_left);
 }
 
 /* No service runs, and nobody looks any more. */

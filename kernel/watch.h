@@ -9,6 +9,7 @@ struct sos_core;
 void sos_watch_init(struct sos_core *core);
 void sos_watch_prepare(struct sos_core *core, u64 poll_bound_ns);
 void sos_watch_look(struct sos_core *core);
+void sos_watch_look_in(struct sos_core *core, unsigned long jiffies_left);
 void sos_watch_end(struct sos_core *core);
 
 #endif

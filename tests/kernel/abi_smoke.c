@@ -350,7 +350,7 @@ static void test_region_errors(int core)
 		{ "DMA without a device", { .kind = 1, .prot = 3, .flags = 2, .va = CODE_VA, .size = 4096 }, ENOENT },
 		{ "BAR without a device", { .kind = 3, .prot = 3, .va = CODE_VA, .size = 4096 }, ENOENT },
 		{ "executable BAR", { .kind = 3, .prot = 5, .va = CODE_VA, .size = 4096 }, EINVAL },
-		{ "more than there is", { .kind = 1, .prot = 1, .va = CODE_VA, .size = 1ULL << 44 }, ENOMEM },
+		{ "more than there is", { .kind = 1, .prot = 1, .va = CODE_VA, .size = 1ULL << 40 }, ENOMEM },
 	};
 	struct sos_device claim = { .domain = 0, .bus = 255, .devfn = 255 };
 	unsigned int i;
@@ -680,7 +680,7 @@ int main(int argc, char **argv)
 	test_region_errors(core);
 	test_count(core);
 	test_hang(core);
-	test_watchdog(core);
+	test_misbehaviour(core);
 	test_exits(core);
 	test_notify(core);
 	test_doorbell(core);

@@ -5,6 +5,8 @@
 
 BLOB(stand_still, "movq $1, " VALUE(POLLS) "(%rdi)\n 1: incq %rbx\n jmp 1b");
 
+BLOB(ring, "mov %rdi, %rbx\n 1: incq " VALUE(POLLS) "(%rbx)\n mov $1, %eax\n int $0x20\n cmpl $0, " VALUE(STOP_REQUEST) "(%rbx)\n je 1b\n" EXIT(0));
+
 /* The bound is longer than an emulated machine on a busy host holds one of its CPUs up. */
 static void test_watchdog(int core)
 {
@@ -30,6 +32,58 @@ static void test_watchdog(int core)
 	check(status_of(core).state == SOS_STATE_RUNNING && !status_of(core).poll_bound_ns, "it runs");
 	check_errno(stop(core, 10), 0, "STOP by force");
 	unload(core, &loaded);
+}
+
+/* Interrupts of Linux with that number so far, on all CPUs. */
+static unsigned long long interrupts(unsigned int irq)
+{
+	unsigned long long sum = 0;
+	char line[4096], *at;
+	FILE *file = fopen("/proc/interrupts", "r");
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strtoul(line, &at, 10) != irq || at == line || *at++ != ':')
+			continue;
+		for (;;) {
+			char *end;
+			unsigned long long count = strtoull(at, &end, 10);
+
+			if (end == at)
+				break;
+			sum += count;
+			at = end;
+		}
+	}
+	if (file)
+		fclose(file);
+	return sum;
+}
+
+/* It says nothing to anybody, as often as it can. */
+static void test_rings(int core)
+{
+	const unsigned int ms = 2000;
+	struct sos_status before = status_of(core), status;
+	unsigned long long heard = interrupts(before.irq);
+	struct loaded loaded;
+
+	load(core, blob_ring, blob_ring_end, &loaded);
+	check_errno(start(core), 0, "START of one that notifies all the time");
+	sleep_ms(ms);
+	status = status_of(core);
+	heard = interrupts(before.irq) - heard;
+	check(status.state == SOS_STATE_RUNNING && heard && heard < 70ULL * ms,
+	      "Linux hears no more of it than it can bear: %llu times of %llu", heard,
+	      (unsigned long long)(status.notifications - before.notifications));
+	check_errno(stop(core, 1000), 0, "STOP");
+	check(status_of(core).state == SOS_STATE_STOPPED, "its end is heard");
+	unload(core, &loaded);
+}
+
+static void test_misbehaviour(int core)
+{
+	test_watchdog(core);
+	test_rings(core);
 }
 
 static int set_lease(int core, uint64_t ns)

@@ -8,7 +8,7 @@
  *
  * States of a core (enum sos_state):
  *
- *   RESERVED --ADD_REGION...--> LOADED --START--> RUNNING --STOP--> STOPPING --> STOPPED
+ *   RESERVED --CLAIM, ADD...--> LOADED --START--> RUNNING --STOP--> STOPPING --> STOPPED
  *                                                    \------fault, hang------> FAILED
  *   UNLOAD takes LOADED, STOPPED and FAILED back to RESERVED.
  *   RELEASE_CORE works from every state; a running service is stopped first. The end of a
@@ -160,7 +160,8 @@ enum sos_region_kind {
  * @bar: in, BAR number (BAR), else 0
  * @index: out, the region's index
  * @va: in, page-aligned address in the service; 2 MiB-aligned if @size is 2 MiB or more
- * @size: in, bytes, a multiple of the page size; for a BAR at most its size rounded up
+ * @size: in, bytes, a multiple of the page size, 1 TiB at most; for a BAR at most its size,
+ *	and a BAR smaller than a page cannot be had: others may share that page
  * @mmap_offset: out, offset for mmap() of the core fd (not for BARs: 0)
  *
  * Memory and control regions are mapped for loading with mmap(MAP_SHARED). START
@@ -457,7 +458,12 @@ struct sos_linux_counts {
  */
 #define SOS_GATE_VECTOR		0x20
 #define SOS_GATE_EXIT		0	/* end the service; RDI = exit code; does not return */
-#define SOS_GATE_NOTIFY		1	/* raise the core's interrupt in Linux */
+#define SOS_GATE_NOTIFY		1	/* raise the core's interrupt in Linux; see below */
+
+/*
+ * A service that notifies more than about 64 times in a millisecond is not heard for a few
+ * milliseconds, after which Linux looks by itself at all it could have been told of.
+ */
 
 /* ---- shared memory between Linux and a service ---- */
 
