@@ -62,7 +62,7 @@ public sealed unsafe class ServiceCore : IServiceCore
     public INetworkDevice FindDevice(string name, DeviceOptions options) => CardDevice.Find(name, options);
 
     /// <inheritdoc/>
-    public void GiveBack(CardRecord card, List<string> notes) => CardDevice.GiveBack(card, notes);
+    public bool GiveBack(CardRecord card, List<string> notes) => CardDevice.GiveBack(card, notes);
 
     /// <inheritdoc/>
     public IServiceTarget BeginLoad(ServiceConfiguration configuration) => configuration.Captures is null

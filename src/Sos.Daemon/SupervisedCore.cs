@@ -30,13 +30,14 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
         Core = core;
     }
 
-    /// <summary>Plans a restart if the service has ended and its policy wants it back.</summary>
-    /// <param name="state">The core's state.</param>
+    /// <summary>Plans a restart if the service has ended, or somebody's restart of it has failed, and its policy wants it back.</summary>
+    /// <param name="state">The core's state, while nobody works on it.</param>
     /// <param name="now">The time.</param>
     /// <returns>What to log, or null when nothing is new.</returns>
     public string? Note(CoreState state, DateTime now)
     {
-        bool wanted = Record.Settings is not null && RestartSchedule.Wants(Record.Settings.Restart.Mode, state);
+        bool pending = state == CoreState.Reserved && Record is { RestartPending: true, Settings.Restart.Mode: not RestartMode.Never };
+        bool wanted = pending || (Record.Settings is not null && RestartSchedule.Wants(Record.Settings.Restart.Mode, state));
         if (!wanted)
         {
             // The user stopped it, or started it himself: nothing is due any more.
@@ -49,7 +50,8 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
         }
 
         _handled = state;
-        return wanted ? Plan(state == CoreState.Failed ? "failed" : "ended by itself", now) : null;
+        string what = pending ? "could not be restarted" : state == CoreState.Failed ? "failed" : "ended by itself";
+        return wanted && Due is null ? Plan(what, now) : null;
     }
 
     /// <summary>Plans the next restart, if the limit allows it.</summary>
@@ -70,6 +72,17 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
         Due = null;
         _handled = default;
         Schedule.Started(now);
+    }
+
+    /// <summary>The restart failed: the state that it left is no news.</summary>
+    /// <param name="state">The core's state.</param>
+    /// <param name="why">Why, for the log.</param>
+    /// <param name="now">The time.</param>
+    /// <returns>What to log.</returns>
+    public string Failed(CoreState state, string why, DateTime now)
+    {
+        _handled = state;
+        return Plan($"could not be restarted ({why})", now);
     }
 
     /// <inheritdoc/>

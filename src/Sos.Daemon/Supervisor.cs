@@ -23,9 +23,13 @@ internal sealed class Supervisor(TextWriter log)
     /// <summary>After a lease was ended, or could not be.</summary>
     private static readonly TimeSpan LeaseRound = TimeSpan.FromSeconds(10);
 
+    /// <summary>After what a service had could not be given back.</summary>
+    private static readonly TimeSpan LeftoversRound = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(2);
 
     private readonly SortedDictionary<int, SupervisedCore> _cores = [];
+    private readonly Dictionary<int, DateTime> _nextLeftovers = [];
     private DateTime _nextLeases = DateTime.MinValue;
 
     /// <summary>Watches until it is told to end.</summary>
@@ -71,7 +75,12 @@ internal sealed class Supervisor(TextWriter log)
         foreach (int cpu in recorded.Where(cpu => !reserved.ContainsKey(cpu)))
         {
             Forget(cpu);
-            GiveBack(cpu);
+            if (DateTime.UtcNow >= _nextLeftovers.GetValueOrDefault(cpu))
+            {
+                // Not all of "release": somebody may have reserved the core again since we looked.
+                bool done = GiveBack(cpu, "release", "--leftovers");
+                _nextLeftovers[cpu] = done ? DateTime.MinValue : DateTime.UtcNow + LeftoversRound;
+            }
         }
 
         foreach (int cpu in recorded.Where(reserved.ContainsKey))
@@ -112,7 +121,13 @@ internal sealed class Supervisor(TextWriter log)
     {
         try
         {
-            if (core.Note(core.Core.GetStatus().State, now) is { } news)
+            CoreState state = core.Core.GetStatus().State;
+            if (CoreLock.IsTaken(core.Core.Cpu))
+            {
+                return; // Somebody works on the core: its state does not last, and he may be restarting it.
+            }
+
+            if (core.Note(state, now) is { } news)
             {
                 Log($"core {core.Core.Cpu}: {news}");
             }
@@ -133,7 +148,8 @@ internal sealed class Supervisor(TextWriter log)
     {
         core.Restarting(now);
         (int exitCode, string output) = Sosctl("service", "restart", $"{core.Core.Cpu}");
-        Log($"core {core.Core.Cpu}: {(exitCode == 0 ? $"{core.Record.Service} restarted" : core.Plan($"could not be restarted ({output})", DateTime.UtcNow))}");
+        Log($"core {core.Core.Cpu}: "
+            + (exitCode == 0 ? $"{core.Record.Service} restarted" : core.Failed(core.Core.GetStatus().State, output, DateTime.UtcNow)));
     }
 
     // An isolated core's lease has a keeper of its own; when that was killed, another does what is left to do.
@@ -149,7 +165,7 @@ internal sealed class Supervisor(TextWriter log)
             if (!LeaseKeeper.IsThere(cpu) && LeaseIsOver(cpu))
             {
                 Forget(cpu);
-                GiveBack(cpu, LeaseKeeper.CommandName);
+                _ = GiveBack(cpu, LeaseKeeper.CommandName);
                 _nextLeases = DateTime.UtcNow + LeaseRound;
             }
         }
@@ -169,10 +185,11 @@ internal sealed class Supervisor(TextWriter log)
         }
     }
 
-    private void GiveBack(int cpu, string command = "release")
+    private bool GiveBack(int cpu, string command, params string[] options)
     {
-        (int exitCode, string output) = Sosctl("core", command, $"{cpu}");
+        (int exitCode, string output) = Sosctl(["core", command, $"{cpu}", .. options]);
         Log($"core {cpu}: its lease was over; {(exitCode == 0 ? output : $"giving back what its service had failed ({output})")}");
+        return exitCode == 0;
     }
 
     private void Forget(int cpu)

@@ -6,6 +6,7 @@ using Xunit;
 
 namespace Sos.Ctl.Tests;
 
+[Collection("command line")]
 public class CommandLineTests
 {
     [Theory]
@@ -16,6 +17,7 @@ public class CommandLineTests
     [InlineData("core", "renew", "1", "tomorrow")]
     [InlineData("service", "start", "1", "a.sosimg", "--watchdog", "never")]
     [InlineData("service", "start", "1", "a.sosimg", "--arena", "7Q")]
+    [InlineData("service", "start", "1", "a.sosimg", "--force")]
     public void WrongUsageIsExitCode2(params string[] arguments)
         => Assert.Equal((int)SosError.Usage, Run(arguments).ExitCode);
 

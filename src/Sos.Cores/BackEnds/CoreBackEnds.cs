@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
 using Sos.Cores.Isolation;
@@ -66,6 +67,18 @@ public sealed class CoreBackEnds
         }
 
         return cores;
+    }
+
+    /// <summary>Whether SOS holds a cpu. Without the driver no core is unplugged.</summary>
+    /// <exception cref="SosException">The driver is there, but cannot be asked.</exception>
+    public bool Holds(int cpu)
+    {
+        if (ListCores().ContainsKey(cpu))
+        {
+            return true;
+        }
+
+        return this[BackEndKind.Offline].Obstacle is { } obstacle && File.Exists(SosDevice.DefaultPath) ? throw obstacle : false;
     }
 
     /// <summary>Opens a core, whatever keeps it.</summary>

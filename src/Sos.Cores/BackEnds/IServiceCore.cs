@@ -43,7 +43,8 @@ public interface IServiceCore : IDisposable
     /// <summary>Gives a device, its name, addresses and routes back to Linux.</summary>
     /// <param name="card">What was recorded of it.</param>
     /// <param name="notes">What did not work.</param>
-    void GiveBack(CardRecord card, List<string> notes);
+    /// <returns>Whether Linux has it again; if not, the record must be kept, and all may be repeated.</returns>
+    bool GiveBack(CardRecord card, List<string> notes);
 
     /// <summary>Where a service is loaded, in state Reserved.</summary>
     /// <param name="configuration">What it will be given.</param>

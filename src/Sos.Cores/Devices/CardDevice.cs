@@ -40,11 +40,7 @@ public sealed class CardDevice : INetworkDevice
             throw new SosException(SosError.NotFound, $"its card {former.Address} is gone: 'sosctl device list' shows those there are");
         }
 
-        // The host port's addresses may have been changed since the service was started.
-        bool there = former is { HostPort: not null, Network: not null } && Directory.Exists($"/sys/class/net/{former.HostPort}");
-        return new CardDevice(
-            card, hostPort,
-            there ? former with { Network = InterfaceConfiguration.Read(former.HostPort!) with { Name = former.Network!.Name } } : former);
+        return new CardDevice(card, hostPort, HostPortReading.Reread(former));
     }
 
     /// <summary>Finds a card that can be claimed.</summary>
@@ -86,7 +82,10 @@ public sealed class CardDevice : INetworkDevice
     }
 
     /// <summary>Gives a card and what it had back to Linux.</summary>
-    public static void GiveBack(CardRecord card, List<string> notes)
+    /// <param name="card">What it was.</param>
+    /// <param name="notes">What the user should know.</param>
+    /// <returns>Whether Linux has it again, or it is gone; else all may be repeated.</returns>
+    public static bool GiveBack(CardRecord card, List<string> notes)
     {
         try
         {
@@ -95,12 +94,19 @@ public sealed class CardDevice : INetworkDevice
                 throw new SosException(SosError.Failed, "its address in the core's record is damaged");
             }
 
+            if (PciDevice.Read(address) is null)
+            {
+                notes.Add($"there is no card {address} any more: somebody removed it");
+                return true;
+            }
+
             DriverBinding.Return(address);
-            RestoreNetwork(address, card, notes);
+            return TryRestoreNetwork(address, card, notes);
         }
         catch (Exception e) when (e is SosException or IOException)
         {
             notes.Add($"{card.Address} could not be given back fully: {e.Message}");
+            return false;
         }
     }
 
@@ -151,19 +157,19 @@ public sealed class CardDevice : INetworkDevice
         return mac;
     }
 
-    private static void RestoreNetwork(PciAddress address, CardRecord card, List<string> notes)
+    private static bool TryRestoreNetwork(PciAddress address, CardRecord card, List<string> notes)
     {
         if (card.Network is not { } network)
         {
-            return;
+            return true;
         }
 
         // udev may be renaming the device at this moment: it has its old name, or will be given it here.
         string? name = AwaitInterface(address);
         if (name is null)
         {
-            notes.Add($"{address} has no network device again: 'echo {address} > /sys/bus/pci/drivers_probe' tries once more");
-            return;
+            notes.Add($"{address} has no network device again: is the module of its Linux driver loaded, and what does the kernel log say ('dmesg | tail')?");
+            return false;
         }
 
         if (name != network.Name)
@@ -173,6 +179,7 @@ public sealed class CardDevice : INetworkDevice
         }
 
         notes.AddRange(network.Apply(network.Name));
+        return true;
     }
 
     private static string? AwaitInterface(PciAddress address)

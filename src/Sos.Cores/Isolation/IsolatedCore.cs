@@ -76,7 +76,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
     public INetworkDevice FindDevice(string name, DeviceOptions options) => NetdevDevice.Find(name, Cpu, options);
 
     /// <inheritdoc/>
-    public void GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(card, notes);
+    public bool GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(card, notes);
 
     /// <inheritdoc/>
     public IServiceTarget BeginLoad(ServiceConfiguration configuration)

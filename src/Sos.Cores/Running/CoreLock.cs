@@ -38,6 +38,13 @@ public sealed class CoreLock : IDisposable
         }
     }
 
+    /// <summary>Takes a core's lock if no other program works on the core.</summary>
+    /// <param name="cpu">The core.</param>
+    /// <param name="folder">Where the locks are.</param>
+    /// <returns>Null when one does.</returns>
+    public static CoreLock? TryTake(int cpu, string folder = CoreRecord.DefaultFolder)
+        => TryLock(PathOf(cpu, folder)) is { } file ? new CoreLock(file) : null;
+
     /// <summary>Whether a program works on a core now.</summary>
     /// <param name="cpu">The core.</param>
     /// <param name="folder">Where the locks are.</param>

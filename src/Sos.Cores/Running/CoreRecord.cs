@@ -29,6 +29,9 @@ public sealed record CardRecord(string Address, string? HostPort, InterfaceConfi
 {
     /// <summary>What else a network device of Linux must get back, on an isolated core; null for a card that a service drives.</summary>
     public NetdevRecord? Netdev { get; init; }
+
+    /// <summary>Whether the host port has its addresses and routes: from then on Linux may change them there.</summary>
+    public bool Moved { get; init; }
 }
 
 /// <summary>What the control plane must remember of a core between two commands. The driver keeps the rest.</summary>
@@ -72,6 +75,9 @@ public sealed record CoreRecord
 
     /// <summary>How it was asked for; null when it was started by an older version.</summary>
     public StartSettings? Settings { get; init; }
+
+    /// <summary>Whether it was stopped to be started again, which has not worked so far: what it had waits for it.</summary>
+    public bool RestartPending { get; init; }
 
     /// <summary>The file of the active rules, or null.</summary>
     public string? RulesPath { get; init; }

@@ -2,9 +2,12 @@ using Sos.Sdk.Services;
 
 namespace Sos.Cores.Running;
 
-/// <summary>Says what a service's exit code means.</summary>
+/// <summary>Says how a service ended.</summary>
 public static class ExitCodes
 {
+    /// <summary>How a service ended that failed without a fault record.</summary>
+    public const string Killed = "its process was killed: the kernel log may say by whom ('dmesg | tail')";
+
     /// <summary>The exit code in words.</summary>
     public static string Explain(long exitCode) => exitCode switch
     {

@@ -27,6 +27,9 @@ public sealed record StartRequest
     /// <summary>The network device to give to it, or null.</summary>
     public INetworkDevice? Device { get; init; }
 
+    /// <summary>Whether it is a restart: should it fail, the record stays, so that it can be tried again.</summary>
+    public bool IsRestart { get; init; }
+
     /// <summary>For a restart: the card as the service had it before. It stays with SOS, quiet, should the restart fail.</summary>
     public CardRecord? FormerCard { get; init; }
 
@@ -52,7 +55,9 @@ public static class ServiceStart
     /// <summary>A service that is not polling after that has failed to initialise, or hangs.</summary>
     private static readonly TimeSpan InitialiseTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>Starts a service on a reserved core.</summary>
+    private static readonly TimeSpan UndoTimeout = TimeSpan.FromSeconds(1);
+
+    /// <summary>Starts a service on a reserved core, as the core's only user meanwhile.</summary>
     /// <param name="core">The core; Reserved.</param>
     /// <param name="request">What to start.</param>
     /// <param name="notes">What a person should know though it works.</param>
@@ -60,6 +65,20 @@ public static class ServiceStart
     /// <exception cref="SosException">It could not be started; everything is as before.</exception>
     public static CoreRecord Start(IServiceCore core, StartRequest request, List<string> notes)
     {
+        using CoreLock exclusive = CoreLock.Take(core.Cpu);
+        return Start(core, request, notes, exclusive);
+    }
+
+    /// <summary>Starts a service on a reserved core.</summary>
+    /// <param name="core">The core; Reserved.</param>
+    /// <param name="request">What to start.</param>
+    /// <param name="notes">What a person should know though it works.</param>
+    /// <param name="exclusive">The core's lock.</param>
+    /// <returns>The record, written.</returns>
+    /// <exception cref="SosException">It could not be started; everything is as before, but for a restart.</exception>
+    public static CoreRecord Start(IServiceCore core, StartRequest request, List<string> notes, CoreLock exclusive)
+    {
+        ArgumentNullException.ThrowIfNull(exclusive);
         CoreState state = core.GetStatus().State;
         if (state != CoreState.Reserved)
         {
@@ -67,6 +86,12 @@ public static class ServiceStart
                 SosError.Refused, $"core {core.Cpu} has a service already ({state}): 'sosctl service stop {core.Cpu}' ends and unloads it");
         }
 
+        if (!request.IsRestart)
+        {
+            CheckNothingIsLeft(core.Cpu);
+        }
+
+        CheckTable(request);
         CoreRecord record = MakeRecord(core.Cpu, request);
         record.Write();
         try
@@ -96,20 +121,69 @@ public static class ServiceStart
             if (record.Card is { } card)
             {
                 notes.AddRange(request.Device!.MoveNetwork(card));
+                record = record with { Card = card with { Moved = true } };
             }
 
+            record = record with { RestartPending = false };
+            record.Write();
             return record;
-        }
-        catch when (request.FormerCard is null)
-        {
-            ServiceStop.Stop(core, TimeSpan.FromSeconds(1), notes);
-            throw;
         }
         catch
         {
-            ServiceStop.Unload(core, TimeSpan.FromSeconds(1));
-            (record with { Control = null, Tables = [], Card = request.FormerCard }).Write();
+            Undo(core, request, record, notes, exclusive);
             throw;
+        }
+    }
+
+    /// <summary>Refuses when a card of a service before is still with SOS: its record is all that knows how to give it back.</summary>
+    /// <param name="cpu">The core.</param>
+    /// <exception cref="SosException">One is.</exception>
+    public static void CheckNothingIsLeft(int cpu)
+    {
+        if (CoreRecord.Read(cpu) is { Card: { } card } record)
+        {
+            throw new SosException(
+                SosError.Refused,
+                $"{card.Address} is still with core {cpu} for {record.Service}: 'sosctl service restart {cpu}' starts that again, "
+                + $"'sosctl service stop {cpu}' gives it back");
+        }
+    }
+
+    /// <summary>Refuses a table that cannot fit, before anything is changed.</summary>
+    internal static void CheckTable(StartRequest request)
+    {
+        ulong size = (ulong)request.Table.Length;
+        if (size > AddressSpace.ToChunks(request.Configuration.TableSlotSize))
+        {
+            throw new SosException(
+                SosError.BadRules,
+                $"the table has {size} bytes, its slot {request.Configuration.TableSlotSize}: start the service with --table-size {AddressSpace.ToChunks(size) >> 20}M");
+        }
+    }
+
+    // Why it failed is what the user must see, not what else did.
+    private static void Undo(IServiceCore core, StartRequest request, CoreRecord record, List<string> notes, CoreLock exclusive)
+    {
+        try
+        {
+            if (!request.IsRestart)
+            {
+                ServiceStop.Stop(core, UndoTimeout, notes, exclusive);
+                return;
+            }
+
+            ServiceStop.Unload(core, UndoTimeout);
+            CardRecord? card = request.FormerCard;
+            if (card is null && record.Card is { } taken && !core.GiveBack(taken, notes))
+            {
+                card = taken with { HostPort = null };
+            }
+
+            (record with { Control = null, Tables = [], SharedMemory = [], Card = card }).Write();
+        }
+        catch (Exception e) when (e is SosException or IOException)
+        {
+            notes.Add($"what had been done could not be undone: {e.Message}; 'sosctl service stop {core.Cpu}' tries again");
         }
     }
 
@@ -127,6 +201,7 @@ public static class ServiceStart
             RulesPath = request.RulesPath,
             RuleCounters = request.RuleCounters,
             Card = request.Device?.Describe(),
+            RestartPending = request.IsRestart,
         };
 
     private static IEnumerable<SharedRegion> Describe(IReadOnlyList<TargetRegion> regions)
@@ -165,7 +240,8 @@ public static class ServiceStart
 
         throw new SosException(SosError.Failed, status.State switch
         {
-            CoreState.Failed => $"{record.Service} failed as it started: {FaultReport.Create(status.Fault!, record.ImagePath).Summary}",
+            CoreState.Failed => $"{record.Service} failed as it started: "
+                + (status.Fault is { } fault ? FaultReport.Create(fault, record.ImagePath).Summary : ExitCodes.Killed),
             CoreState.Stopped => $"{record.Service} ended as it started: {ExitCodes.Explain(status.ExitCode)}",
             _ => $"{record.Service} did not start polling within {InitialiseTimeout.TotalSeconds} s",
         });

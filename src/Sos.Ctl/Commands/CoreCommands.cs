@@ -5,7 +5,6 @@ using System.Globalization;
 using System.Linq;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
-using Sos.Cores.Devices;
 using Sos.Cores.Isolation;
 using Sos.Cores.Running;
 using Sos.Ctl.Output;
@@ -16,6 +15,9 @@ namespace Sos.Ctl.Commands;
 internal static class CoreCommands
 {
     private const string NoLease = "never";
+
+    // For sosd, behind "release".
+    private const string LeftoversOption = "--leftovers";
 
     /// <summary>The cpu that a command is about.</summary>
     public static Argument<int> CpuArgument() => new("CPU") { Description = "Logical id of the cpu, as in /proc/cpuinfo" };
@@ -49,8 +51,11 @@ internal static class CoreCommands
         renew.SetAction(result => Renew(terminal, result.GetValue(renewCpu), result.GetValue(renewTime)));
 
         Argument<int> releaseCpu = CpuArgument();
-        Command release = new("release", "Give a cpu back to Linux; a service on it is stopped first") { releaseCpu };
-        release.SetAction(result => Release(terminal, result.GetValue(releaseCpu)));
+        Option<bool> leftovers = new(LeftoversOption) { Description = "Only what a service had whose core went back by itself", Hidden = true };
+        Command release = new("release", "Give a cpu back to Linux; a service on it is stopped first") { releaseCpu, leftovers };
+        release.SetAction(result => result.GetValue(leftovers)
+            ? ReleaseLeftovers(terminal, result.GetValue(releaseCpu))
+            : Release(terminal, result.GetValue(releaseCpu)));
 
         return new Command("core", "Take cpus from Linux and give them back") { list, reserve, renew, release, KeepLease(terminal) };
     }
@@ -149,7 +154,17 @@ internal static class CoreCommands
         topology.CheckReservable(cpu, force, held.Keys);
         IReadOnlyList<int> siblings = topology.List().First(info => info.Id == cpu).Siblings;
         using CoreLock exclusive = CoreLock.Take(cpu);
-        List<string> notes = GiveBackLeftovers(cpu);
+        if (CoreRecord.Read(cpu) is not null && new CoreBackEnds().Holds(cpu))
+        {
+            throw CoreBackEnds.AlreadyReserved(cpu); // Somebody was faster.
+        }
+
+        List<string> notes = [];
+        if (!ServiceStop.GiveBackLeftovers(cpu, notes, exclusive))
+        {
+            throw new SosException(SosError.Failed, string.Join("; ", notes));
+        }
+
         Reservation reservation = choice.BackEnd.Reserve(cpu, lease);
         notes.AddRange(reservation.Notes);
         double durationMs = reservation.DurationNs / 1e6;
@@ -210,24 +225,6 @@ internal static class CoreCommands
         return 0;
     }
 
-    /// <summary>Gives back to Linux what a service had whose core went back without us: its lease was over.</summary>
-    private static List<string> GiveBackLeftovers(int cpu)
-    {
-        List<string> notes = [];
-        if (CoreRecord.Read(cpu) is { } record)
-        {
-            if (record.Card is { Netdev: null } card)
-            {
-                CardDevice.GiveBack(card, notes);
-            }
-
-            CoreRecord.Delete(cpu);
-            notes.Add($"{record.Service} had ended with the core's lease: what it had is back with Linux");
-        }
-
-        return notes;
-    }
-
     private static int Release(Terminal terminal, int cpu, Func<bool>? stillWanted = null)
     {
         CoreBackEnds backEnds = new();
@@ -237,28 +234,68 @@ internal static class CoreCommands
             return 0; // While we waited for the lock, somebody gave the core back, and perhaps reserved it again.
         }
 
-        if (backEnds[BackEndKind.Offline].Obstacle is null && !backEnds.ListCores().ContainsKey(cpu)
-            && GiveBackLeftovers(cpu) is { Count: > 0 } leftovers)
+        if (CoreRecord.Read(cpu) is not null && !backEnds.Holds(cpu))
         {
-            terminal.Write(new CoreReleasedDocument(cpu, 0, leftovers), Documents.Current.CoreReleasedDocument, output =>
-                leftovers.ForEach(output.WriteLine));
-            return 0;
+            return GiveBackLeftovers(terminal, cpu, exclusive);
         }
 
         using IServiceCore core = backEnds.Open(cpu);
         List<string> notes = [];
         if (CoreRecord.Read(cpu) is not null)
         {
-            // What its service had goes back first: the back end knows nothing of addresses and routes.
-            ServiceStop.Stop(core, TimeSpan.FromSeconds(2), notes);
+            TryStop(core, notes, exclusive);
         }
 
         ulong durationNs = core.Release();
+        bool returned = true;
+        if (CoreRecord.Read(cpu) is not null)
+        {
+            // What stood in the way may be gone with the core.
+            notes.Clear();
+            returned = ServiceStop.GiveBackLeftovers(cpu, notes, exclusive);
+        }
+
         terminal.Write(new CoreReleasedDocument(cpu, durationNs / 1e6, notes), Documents.Current.CoreReleasedDocument, output =>
         {
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cpu {cpu} is back with Linux (took {durationNs / 1e6:F1} ms)"));
             notes.ForEach(note => output.WriteLine($"note: {note}"));
         });
+        return returned ? 0 : (int)SosError.Failed;
+    }
+
+    /// <summary>What its service had goes back first: the back end knows nothing of addresses and routes.</summary>
+    private static void TryStop(IServiceCore core, List<string> notes, CoreLock exclusive)
+    {
+        try
+        {
+            ServiceStop.Stop(core, TimeSpan.FromSeconds(2), notes, exclusive);
+        }
+        catch (SosException e)
+        {
+            // The core goes back all the same, whatever runs there.
+            notes.Add(e.Message);
+        }
+    }
+
+    /// <summary>As sosd does when it finds a record without a core: somebody may have reserved the core again since.</summary>
+    private static int ReleaseLeftovers(Terminal terminal, int cpu)
+    {
+        using CoreLock exclusive = CoreLock.Take(cpu);
+        if (CoreRecord.Read(cpu) is not null && !new CoreBackEnds().Holds(cpu))
+        {
+            return GiveBackLeftovers(terminal, cpu, exclusive);
+        }
+
+        List<string> notes = [$"nothing is left over of core {cpu}"];
+        terminal.Write(new CoreReleasedDocument(cpu, 0, notes), Documents.Current.CoreReleasedDocument, output => notes.ForEach(output.WriteLine));
         return 0;
+    }
+
+    private static int GiveBackLeftovers(Terminal terminal, int cpu, CoreLock exclusive)
+    {
+        List<string> notes = [];
+        bool returned = ServiceStop.GiveBackLeftovers(cpu, notes, exclusive);
+        terminal.Write(new CoreReleasedDocument(cpu, 0, notes), Documents.Current.CoreReleasedDocument, output => notes.ForEach(output.WriteLine));
+        return returned ? 0 : (int)SosError.Failed;
     }
 }

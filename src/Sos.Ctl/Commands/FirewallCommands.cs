@@ -109,6 +109,7 @@ internal static class FirewallCommands
     private static int Apply(Terminal terminal, int cpu, string path)
     {
         using IServiceCore core = new CoreBackEnds().Open(cpu);
+        using CoreLock exclusive = CoreLock.Take(cpu);
         CoreRecord? record = CoreRecord.Read(cpu);
         using RunningService running = RunningService.Attach(core, record);
         if (core.GetStatus().State != CoreState.Running)

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.CommandLine;
+using System.ComponentModel;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
@@ -78,8 +79,7 @@ internal static class ImageCommands
     {
         // With --json the result alone goes to the standard output.
         ProcessStartInfo start = new("dotnet", ["build", project, "-c", "Release", "--nologo", "-v", "q"]) { RedirectStandardOutput = true };
-        using Process process = Process.Start(start)
-            ?? throw new SosException(SosError.NotFound, "'dotnet' is not installed: building needs the .NET SDK");
+        using Process process = StartDotnet(start);
         string? line;
         while ((line = process.StandardOutput.ReadLine()) is not null)
         {
@@ -102,6 +102,18 @@ internal static class ImageCommands
 
         terminal.Write(new ImageBuiltDocument(images), Documents.Current.ImageBuiltDocument, output => images.ForEach(output.WriteLine));
         return 0;
+    }
+
+    private static Process StartDotnet(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception e)
+        {
+            throw new SosException(SosError.NotFound, "the command 'dotnet' is missing: building needs the .NET SDK, with 'dotnet' in the PATH", e);
+        }
     }
 
     private static int Verify(Terminal terminal, string path)

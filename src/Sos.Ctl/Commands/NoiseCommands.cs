@@ -4,6 +4,8 @@ using System.CommandLine;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
+using System.Threading;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Ctl.Output;
@@ -68,7 +70,17 @@ internal static class NoiseCommands
     private static (NoiseResult Result, GapHistogram Histogram) RunOnCore(NoiseRequest request)
     {
         using IServiceCore core = new CoreBackEnds().Open(request.Cpu);
-        return NoiseRun.OnCore(core, request);
+        using CancellationTokenSource end = new();
+        void Stop(PosixSignalContext context)
+        {
+            context.Cancel = true;
+            end.Cancel();
+        }
+
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using InterruptibleCore interruptible = new(core, end.Token);
+        return NoiseRun.OnCore(interruptible, request);
     }
 
     private static bool IsServiceCore(int cpu) => new CoreBackEnds().ListCores().ContainsKey(cpu);

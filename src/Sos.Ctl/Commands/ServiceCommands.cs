@@ -88,19 +88,22 @@ internal static class ServiceCommands
         }
 
         List<string> notes = [];
-        StopResult result = ServiceStop.Stop(core, TimeSpan.FromMilliseconds(timeoutMs), notes);
-        FaultReport? fault = result.Fault is null ? null : FaultReport.Create(result.Fault, result.Record?.ImagePath ?? "");
+        StopResult result = ServiceStop.Stop(core, TimeSpan.FromMilliseconds(timeoutMs), notes, exclusive);
+        string? fault = result.State != CoreState.Failed ? null
+            : result.Fault is null ? ExitCodes.Killed
+            : FaultReport.Create(result.Fault, result.Record?.ImagePath ?? "").Summary;
         terminal.Write(
-            new ServiceStoppedDocument(cpu, result.State.ToString(), result.ExitCode, fault?.Summary, notes),
+            new ServiceStoppedDocument(cpu, result.State.ToString(), result.ExitCode, fault, notes),
             Documents.Current.ServiceStoppedDocument,
             output =>
             {
-                output.WriteLine(fault is null
-                    ? $"{result.Record?.Service ?? "the service"} on core {cpu} stopped: {ExitCodes.Explain(result.ExitCode)}"
-                    : $"{result.Record?.Service ?? "the service"} on core {cpu} had failed: {fault.Summary}");
+                string end = fault is not null ? $"had failed: {fault}"
+                    : result.State == CoreState.Stopped ? $"stopped: {ExitCodes.Explain(result.ExitCode)}"
+                    : "did not run";
+                output.WriteLine($"{result.Record?.Service ?? "the service"} on core {cpu} {end}");
                 notes.ForEach(note => output.WriteLine($"note: {note}"));
             });
-        return 0;
+        return result.IsComplete ? 0 : (int)SosError.Failed;
     }
 
     private static int Status(Terminal terminal, int cpu)
@@ -168,13 +171,18 @@ internal static class ServiceCommands
         }
 
         FaultReport? fault = status.Fault is null ? null : FaultReport.Create(status.Fault, record?.ImagePath ?? "");
+        bool pending = record is { RestartPending: true } && status.State == CoreState.Reserved && !CoreLock.IsTaken(core.Cpu);
+        IReadOnlyList<string> remarks = pending ? [.. status.Remarks, PendingRemark(core.Cpu)] : status.Remarks;
         return new ServiceStatusDocument(
             core.Cpu, core.BackEnd.ToString(), status.State.ToString(), record?.Service, record?.Version, record?.BuildId, record?.ImageHash,
             record?.Started, record?.Card?.Address,
             record?.Card?.HostPort, record?.Card?.Confined, status.Watchdog?.TotalMilliseconds, polls, generation,
             status.State == CoreState.Stopped ? status.ExitCode : null,
-            status.Starts, status.Faults, status.Nmis, status.Notifications, fault is null ? null : Describe(fault), counters, status.Remarks);
+            status.Starts, status.Faults, status.Nmis, status.Notifications, fault is null ? null : Describe(fault), counters, remarks);
     }
+
+    private static string PendingRemark(int cpu)
+        => $"it could not be restarted, and what it had waits for it: 'sosctl service restart {cpu}' tries again, 'sosctl service stop {cpu}' gives it back";
 
     private static FaultEntry Describe(FaultReport report)
         => new(
@@ -185,20 +193,52 @@ internal static class ServiceCommands
     private static int Log(Terminal terminal, int cpu, bool follow)
     {
         using IServiceCore core = new CoreBackEnds().Open(cpu);
-        using RunningService running = SteadyReading.Read([cpu], () => RunningService.Attach(core, CoreRecord.Read(cpu)));
-        do
+        CoreRecord? record = null;
+        using RunningService running = SteadyReading.Read([cpu], () => RunningService.Attach(core, record = CoreRecord.Read(cpu)));
+        WriteLog(terminal, running);
+        if (!follow)
         {
-            foreach (LogEntry entry in running.ReadLog())
-            {
-                DateTimeOffset time = running.TimeOf(entry.Tsc);
-                terminal.Write(
-                    new LogDocument(entry.Number, time, entry.Severity.ToString(), entry.Text, entry.Value),
-                    Documents.Current.LogDocument,
-                    output => output.WriteLine(string.Create(
-                        CultureInfo.InvariantCulture, $"{time.ToLocalTime():yyyy-MM-dd HH:mm:ss.ffffff} {entry.Severity,-13} {entry.Text} ({entry.Value})")));
-            }
+            return 0;
         }
-        while (follow && !core.Wait(TimeSpan.FromMilliseconds(200)));
+
+        while (!core.Wait(TimeSpan.FromMilliseconds(200)))
+        {
+            WriteLog(terminal, running);
+        }
+
+        // What it said as it ended. Whoever unloads an unplugged core takes its memory away as we read.
+        using CoreLock? exclusive = CoreLock.TryTake(cpu);
+        if (core.BackEnd == BackEndKind.Isolated || (exclusive is not null && IsStillLoaded(core, record!)))
+        {
+            WriteLog(terminal, running);
+        }
+
         return 0;
+    }
+
+    private static bool IsStillLoaded(IServiceCore core, CoreRecord record)
+    {
+        try
+        {
+            return core.GetStatus().State != CoreState.Reserved && CoreRecord.Read(core.Cpu)?.Started == record.Started;
+        }
+        catch (SosException)
+        {
+            // The core is no longer ours.
+            return false;
+        }
+    }
+
+    private static void WriteLog(Terminal terminal, RunningService running)
+    {
+        foreach (LogEntry entry in running.ReadLog())
+        {
+            DateTimeOffset time = running.TimeOf(entry.Tsc);
+            terminal.Write(
+                new LogDocument(entry.Number, time, entry.Severity.ToString(), entry.Text, entry.Value),
+                Documents.Current.LogDocument,
+                output => output.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture, $"{time.ToLocalTime():yyyy-MM-dd HH:mm:ss.ffffff} {entry.Severity,-13} {entry.Text} ({entry.Value})")));
+        }
     }
 }

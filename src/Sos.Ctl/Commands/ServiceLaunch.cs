@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores;
@@ -13,46 +14,49 @@ namespace Sos.Ctl.Commands;
 /// <summary>Starts a service as its settings say, for the first time or again, and reports it.</summary>
 internal static class ServiceLaunch
 {
-    /// <summary>Starts it.</summary>
-    /// <param name="terminal">Where to report.</param>
-    /// <param name="core">The core, reserved and empty.</param>
-    /// <param name="image">The image.</param>
+    /// <summary>Says what to start; compiles the rules.</summary>
+    /// <param name="terminal">Where to show what the compiler notes.</param>
+    /// <param name="image">The image, verified.</param>
     /// <param name="settings">How it was asked for.</param>
     /// <param name="device">Its network device, or null.</param>
-    /// <param name="former">The card as the service had it before a restart; else null.</param>
-    public static int Start(
-        Terminal terminal, IServiceCore core, ServiceImage image, StartSettings settings, INetworkDevice? device, CardRecord? former)
+    public static StartRequest Prepare(Terminal terminal, ServiceImage image, StartSettings settings, INetworkDevice? device)
     {
         CompiledTable? table = settings.Rules is null
             ? null
             : FirewallCommands.Compile(terminal, settings.Rules, FirewallCommands.PortNames(device?.Interface, settings.HostPort));
+        return new StartRequest
+        {
+            ImagePath = settings.ImagePath,
+            Image = image,
+            Configuration = AddCaptures(new ServiceConfiguration
+            {
+                ArenaSize = settings.ArenaSize,
+                PacketMemorySize = settings.PacketMemorySize,
+                TableSlotSize = settings.TableSlotSize,
+                Scheduling = settings.Scheduling,
+                Parameters = settings.Parameters.ToDictionary(),
+            }, settings),
+            Device = device,
+            Settings = settings,
+            Watchdog = settings.Watchdog,
+            Table = table?.Bytes.ToArray() ?? [],
+            RulesPath = settings.Rules,
+            RuleCounters = table is null ? [] : FirewallCommands.CounterNames(table),
+        };
+    }
+
+    /// <summary>Starts it.</summary>
+    /// <param name="terminal">Where to report.</param>
+    /// <param name="core">The core.</param>
+    /// <param name="settings">How it was asked for.</param>
+    /// <param name="start">Does it; adds what a person should know.</param>
+    public static int Run(Terminal terminal, IServiceCore core, StartSettings settings, Func<List<string>, CoreRecord> start)
+    {
         List<string> notes = [];
         CoreRecord record;
         try
         {
-            record = ServiceStart.Start(
-                core,
-                new StartRequest
-                {
-                    ImagePath = settings.ImagePath,
-                    Image = image,
-                    Configuration = AddCaptures(new ServiceConfiguration
-                    {
-                        ArenaSize = settings.ArenaSize,
-                        PacketMemorySize = settings.PacketMemorySize,
-                        TableSlotSize = settings.TableSlotSize,
-                        Scheduling = settings.Scheduling,
-                        Parameters = settings.Parameters.ToDictionary(),
-                    }, settings),
-                    Device = device,
-                    FormerCard = former,
-                    Settings = settings,
-                    Watchdog = settings.Watchdog,
-                    Table = table?.Bytes.ToArray() ?? [],
-                    RulesPath = settings.Rules,
-                    RuleCounters = table is null ? [] : FirewallCommands.CounterNames(table),
-                },
-                notes);
+            record = start(notes);
         }
         catch (SosException)
         {
@@ -72,15 +76,9 @@ internal static class ServiceLaunch
     /// <summary>Two memory ports, between captures.</summary>
     private static ServiceConfiguration AddCaptures(ServiceConfiguration configuration, StartSettings settings)
     {
-        (string? input, string? output) = (settings.CaptureInput, settings.CaptureOutput);
-        if (input is null && output is null)
+        if (settings is not { CaptureInput: { } input, CaptureOutput: { } output })
         {
             return configuration;
-        }
-
-        if (input is null || output is null || settings.Device is not null)
-        {
-            throw new SosException(SosError.Usage, "--pcap-in and --pcap-out come together, and in place of --device");
         }
 
         const int mtu = 1500;

@@ -1,8 +1,6 @@
-using System;
 using System.CommandLine;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
-using Sos.Cores.Devices;
 using Sos.Cores.Running;
 using Sos.Ctl.Output;
 using Sos.Image;
@@ -15,8 +13,6 @@ namespace Sos.Ctl.Commands;
 /// </summary>
 internal static class ServiceRestartCommand
 {
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(2);
-
     public static Command Create(Terminal terminal)
     {
         Argument<int> cpu = CoreCommands.CpuArgument();
@@ -37,19 +33,7 @@ internal static class ServiceRestartCommand
         // What can be refused is refused before the service that runs is touched.
         ServiceImage image = ImageCommands.ReadVerified(settings.ImagePath);
         settings = settings with { Rules = record.RulesPath ?? settings.Rules };
-        if (record.Card is not { Netdev: null } former)
-        {
-            // Nothing to keep, or a network device that Linux has in any case.
-            ServiceStop.Stop(core, StopTimeout, []);
-            INetworkDevice? device = settings.Device is null
-                ? null
-                : core.FindDevice(settings.Device, new DeviceOptions(Force: true, settings.HostPort, settings.BusyPoll));
-            return ServiceLaunch.Start(terminal, core, image, settings, device, null);
-        }
-
-        CardDevice card = CardDevice.FindAgain(former, settings.HostPort);
-        former = card.Describe();
-        ServiceStop.Unload(core, StopTimeout);
-        return ServiceLaunch.Start(terminal, core, image, settings, card, former);
+        return ServiceLaunch.Run(terminal, core, settings, notes => ServiceRestart.Restart(
+            core, record, device => ServiceLaunch.Prepare(terminal, image, settings, device), notes, exclusive));
     }
 }

@@ -101,35 +101,87 @@ internal static class ServiceStartCommand
         return parameters;
     }
 
-    private static int Run(Terminal terminal, ParseResult result)
+    /// <summary>Refuses options that would do nothing: whoever gave them meant something else.</summary>
+    /// <param name="settings">How it was asked for.</param>
+    /// <param name="force">Whether --force was given.</param>
+    /// <exception cref="SosException">There are such.</exception>
+    internal static void CheckOptions(StartSettings settings, bool force)
     {
-        int cpu = result.GetValue(Cpu);
-        string path = result.GetValue(Image)!;
-        ServiceImage image = ImageCommands.ReadVerified(path);
-        using IServiceCore core = new CoreBackEnds().Open(cpu);
-        using CoreLock exclusive = CoreLock.Take(cpu);
+        if ((settings.CaptureInput is null) != (settings.CaptureOutput is null) || (settings.CaptureInput is not null && settings.Device is not null))
+        {
+            throw new SosException(SosError.Usage, "--pcap-in and --pcap-out come together, and in place of --device");
+        }
+
+        if (settings.Device is null && (force || settings.BusyPoll))
+        {
+            throw new SosException(SosError.Usage, $"{(force ? "--force" : "--busy-poll")} is about a card: name it with --device, or leave this away");
+        }
+
+        // The rules may know a port without a card by that name.
+        if (settings is { Device: null, HostPort: not null, Rules: null })
+        {
+            throw new SosException(SosError.Usage, "--host-port names Linux's side of a card: name that with --device, or leave this away");
+        }
+    }
+
+    /// <summary>Refuses options that a core's back end does not have.</summary>
+    /// <param name="settings">How it was asked for.</param>
+    /// <param name="backEnd">What keeps the core.</param>
+    /// <exception cref="SosException">There are such.</exception>
+    internal static void CheckBackEnd(StartSettings settings, BackEndKind backEnd)
+    {
+        string? option = settings.BusyPoll ? "--busy-poll" : settings.Scheduling != SchedulingWish.Auto ? "--scheduling" : null;
+        if (option is not null && backEnd != BackEndKind.Isolated)
+        {
+            throw new SosException(
+                SosError.Usage, $"{option} is for isolated cores, and this one is unplugged: leave it away, or reserve one with 'sosctl core reserve CPU --isolated'");
+        }
+    }
+
+    /// <summary>Reads how a service is asked for.</summary>
+    /// <param name="result">The command line.</param>
+    /// <exception cref="SosException">A setting is wrong.</exception>
+    internal static StartSettings ReadSettings(ParseResult result)
+    {
         StartSettings settings = new()
         {
-            ImagePath = Path.GetFullPath(path),
+            ImagePath = FullPath(result.GetValue(Image))!,
             Device = result.GetValue(Device),
             HostPort = result.GetValue(HostPort),
             BusyPoll = result.GetValue(BusyPoll),
-            CaptureInput = result.GetValue(PcapIn),
-            CaptureOutput = result.GetValue(PcapOut),
+            CaptureInput = FullPath(result.GetValue(PcapIn)),
+            CaptureOutput = FullPath(result.GetValue(PcapOut)),
             Scheduling = result.GetValue(Scheduling),
-            Rules = result.GetValue(Rules) is { } rules ? Path.GetFullPath(rules) : null,
+            Rules = FullPath(result.GetValue(Rules)),
             Parameters = ParseParameters(result.GetValue(Parameter) ?? []),
             ArenaSize = result.GetValue(ArenaSize),
             PacketMemorySize = result.GetValue(PacketMemory),
             TableSlotSize = result.GetValue(TableSize),
-            Watchdog = ParseWatchdog(result.GetValue(WatchdogTime), image),
             Restart = new RestartPolicy(ParseRestart(result.GetValue(Restart)!), result.GetValue(RestartLimit)),
         };
+        CheckOptions(settings, result.GetValue(Force));
+        return settings;
+    }
+
+    private static int Run(Terminal terminal, ParseResult result)
+    {
+        int cpu = result.GetValue(Cpu);
+        StartSettings settings = ReadSettings(result);
+        ServiceImage image = ImageCommands.ReadVerified(settings.ImagePath);
+        settings = settings with { Watchdog = ParseWatchdog(result.GetValue(WatchdogTime), image) };
+        using IServiceCore core = new CoreBackEnds().Open(cpu);
+        CheckBackEnd(settings, core.BackEnd);
+        using CoreLock exclusive = CoreLock.Take(cpu);
+        ServiceStart.CheckNothingIsLeft(cpu);
         INetworkDevice? device = settings.Device is null
             ? null
             : core.FindDevice(settings.Device, new DeviceOptions(result.GetValue(Force), settings.HostPort, settings.BusyPoll));
-        return ServiceLaunch.Start(terminal, core, image, settings, device, null);
+        StartRequest request = ServiceLaunch.Prepare(terminal, image, settings, device);
+        return ServiceLaunch.Run(terminal, core, settings, notes => ServiceStart.Start(core, request, notes, exclusive));
     }
+
+    // Whoever restarts it has another current folder. An empty path is for others to refuse.
+    private static string? FullPath(string? path) => string.IsNullOrEmpty(path) ? path : Path.GetFullPath(path);
 
     private static TimeSpan? ParseWatchdog(string? text, ServiceImage image)
     {

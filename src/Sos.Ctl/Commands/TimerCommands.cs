@@ -88,7 +88,12 @@ internal static class TimerCommands
         }
         finally
         {
-            ServiceStop.Stop(core, TimeSpan.FromSeconds(2), notes);
+            using CoreLock exclusive = CoreLock.Take(cpu);
+            if (CoreRecord.Read(cpu)?.Started == record.Started)
+            {
+                ServiceStop.Stop(core, TimeSpan.FromSeconds(2), notes, exclusive);
+            }
+
             notes.ForEach(terminal.Note);
         }
 

@@ -1,0 +1,44 @@
+using System.Collections.Generic;
+using Sos.Cores.Devices;
+using Sos.Cores.Isolation.Network;
+using Sos.Cores.Native;
+
+namespace Sos.Cores.Running;
+
+/// <summary>Reads what Linux has of a card's network now. While a service runs, DHCP, routing daemons and people change the host port.</summary>
+internal static class HostPortReading
+{
+    /// <summary>Reads it from the host port.</summary>
+    /// <param name="card">The record; as it is if there is no host port any more.</param>
+    /// <exception cref="SosException">The host port has what cannot be moved.</exception>
+    public static CardRecord Reread(CardRecord card)
+    {
+        using NetworkNamespace? place = NetworkNamespace.TryEnter(card.Netdev?.Namespace);
+        return place is not null && card is { Moved: true, HostPort: { } port, Network: { } network } && IsThere(card, port)
+            ? card with { Network = InterfaceConfiguration.Read(port) with { Name = network.Name } }
+            : card;
+    }
+
+    /// <summary>Reads it from the host port, or leaves it as it was when the service was started.</summary>
+    /// <param name="card">The record.</param>
+    /// <param name="notes">Why it could not be read.</param>
+    public static CardRecord TryReread(CardRecord card, List<string> notes)
+    {
+        try
+        {
+            return Reread(card);
+        }
+        catch (SosException e)
+        {
+            notes.Add($"{card.HostPort} could not be read, so that addresses and routes go back as they were at the start ({e.Message})");
+            return card;
+        }
+    }
+
+    // The card's own network device may have that name again.
+    private static bool IsThere(CardRecord card, string port)
+        => NetworkCalls.InterfaceIndex(port) != 0
+            && (card.Netdev is { } netdev
+                ? NetworkCalls.InterfaceIndex(netdev.Hidden) != 0
+                : !(PciAddress.TryParse(card.Address, out PciAddress address) && PciDevice.Read(address)?.Interface == port));
+}
