@@ -30,7 +30,8 @@ sleep 5; echo scan > /sys/kernel/debug/kmemleak; sleep 5; echo scan > /sys/kerne
 grep -A 20 -B 3 '\[sos\]' /sys/kernel/debug/kmemleak && failed=1
 exit \$failed"
 mkdir -p artifacts
-eng/lab.sh run --kernel debug --cards 1 --memory 2048 --timeout $((seconds + 1200)) -- "$script" 2>&1 | tee artifacts/fuzz-driver.log
+# Without ACPI for PCI: its interpreter, which looks up the card's interrupt, does not bear failing allocations (KASAN: use-after-free in it).
+eng/lab.sh run --kernel debug --append pci=noacpi --cards 1 --memory 2048 --timeout $((seconds + 1200)) -- "$script" 2>&1 | tee artifacts/fuzz-driver.log
 # Where an allocation for a file in /proc/irq fails, Linux says nothing, goes on without the file, and warns when it is to go.
 if grep 'the kernel complained\|^not ok' artifacts/fuzz-driver.log | grep -qv ' remove_proc_entry+'; then
     exit 1

@@ -102,7 +102,9 @@ internal static unsafe class Program
         return Await(page, ref page->Ready);
     }
 
-    /// <summary>Whoever started this does what needs the mappings first: before Linux 6.4 the rings of an AF_XDP socket can be mapped only before it is bound.</summary>
+    /// <summary>
+    /// Whoever started this does what needs the mappings first: before Linux 6.4 the rings of an AF_XDP socket can be mapped only until it is bound.
+    /// </summary>
     private static bool AwaitGo(RunnerPage* page)
     {
         Volatile.Write(ref page->State, (uint)RunnerState.Mapped);

@@ -451,7 +451,8 @@ static int find_card(void)
 
 static void fuzz_rest(struct random *random, int fd)
 {
-	struct sos_device claim = has_card && !one_in(random, 4) ? card : (struct sos_device) { .devfn = below(random, 300), .bus = one_in(random, 4) ? next(random) : 0, .pad = one_in(random, 8) };
+	struct sos_device wild = { .devfn = below(random, 300), .bus = one_in(random, 4) ? next(random) : 0, .pad = one_in(random, 8) };
+	struct sos_device claim = has_card && !one_in(random, 4) ? card : wild;
 	struct sos_dma dma = { .region = below(random, one_in(random, 4) ? 50 : 6), .count = below(random, 8), .addresses = (uintptr_t)edge };
 	struct pollfd event = { .fd = fd, .events = POLLIN };
 	struct sos_linux_counts counts;

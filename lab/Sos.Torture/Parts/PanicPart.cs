@@ -36,7 +36,8 @@ internal static class PanicPart
         "mkdir -p /tmp/crash/bin /tmp/crash/dev && cp /bin/busybox /tmp/crash/bin/ && cd /tmp/crash && "
         + "printf '%s\n' '#!/bin/busybox sh' '/bin/busybox mount -t devtmpfs dev /dev' 'echo \"crash kernel: up\" > /dev/kmsg' "
         + "'while :; do /bin/busybox sleep 1; done' > init && chmod +x init && find . | cpio -o -H newc > /tmp/crash.img && "
-        + $"/usr/lib/sos/tests/kexec_again -p {KernelImage} 'console=ttyS0 nr_cpus=1 irqpoll reset_devices panic=0 initcall_blacklist=virtio_pci_driver_init' /tmp/crash.img";
+        + $"/usr/lib/sos/tests/kexec_again -p {KernelImage} 'console=ttyS0 nr_cpus=1 irqpoll reset_devices panic=0 "
+        + "initcall_blacklist=virtio_pci_driver_init' /tmp/crash.img";
     private const int PingCount = 20;
 
     /// <summary>Two seconds' worth, of the ten until the machine restarts.</summary>

@@ -37,8 +37,8 @@ internal sealed class HiddenNetdev : INetworkDevice
         {
             throw new SosException(
                 SosError.NotFound,
-                $"the network device {former.Address} of core {cpu}'s service is gone, or somebody gave it another name: 'sosctl service stop {cpu}' forgets it, "
-                + $"then 'sosctl service start {cpu} IMAGE' starts anew");
+                $"the network device {former.Address} of core {cpu}'s service is gone, or somebody gave it another name: "
+                + $"'sosctl service stop {cpu}' forgets it, then 'sosctl service start {cpu} IMAGE' starts anew");
         }
 
         return new HiddenNetdev(former, network with { Mtu = Math.Min(network.Mtu, HostPortLayout.MtuMax) }, netdev, options);

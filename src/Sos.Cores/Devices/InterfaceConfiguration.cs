@@ -42,7 +42,8 @@ public sealed record InterfaceConfiguration(
         {
             throw new SosException(
                 SosError.Refused,
-                $"{string.Join(", ", stacked)} on {name} would be lost with it: take it away first ('ip link delete {stacked[0]}') and make it on the host port again");
+                $"{string.Join(", ", stacked)} on {name} would be lost with it: take it away first ('ip link delete {stacked[0]}') "
+                + "and make it on the host port again");
         }
 
         List<InterfaceAddress> addresses = [.. link.GetProperty("addr_info").EnumerateArray().Where(IsOurs).Select(ToAddress)];

@@ -115,7 +115,8 @@ public static class MachineCheck
         else
         {
             // The message says what is in the way: no driver, one of another version, or no right to it.
-            yield return new Finding("driver", FindingKind.Missing, obstacle.Message, obstacle.Error == SosError.DriverMissing ? "make install && modprobe sos" : null);
+            string? advice = obstacle.Error == SosError.DriverMissing ? "make install && modprobe sos" : null;
+            yield return new Finding("driver", FindingKind.Missing, obstacle.Message, advice);
         }
 
         bool iommu = Directory.Exists("/sys/kernel/iommu_groups") && Directory.EnumerateDirectories("/sys/kernel/iommu_groups").Any();

@@ -157,7 +157,8 @@ public static class ServiceStart
         {
             throw new SosException(
                 SosError.BadRules,
-                $"the table has {size} bytes, its slot {request.Configuration.TableSlotSize}: start the service with --table-size {AddressSpace.ToChunks(size) >> 20}M");
+                $"the table has {size} bytes, its slot {request.Configuration.TableSlotSize}: "
+                    + $"start the service with --table-size {AddressSpace.ToChunks(size) >> 20}M");
         }
     }
 

@@ -134,7 +134,8 @@ internal static class ServiceStartCommand
         if (option is not null && backEnd != BackEndKind.Isolated)
         {
             throw new SosException(
-                SosError.Usage, $"{option} is for isolated cores, and this one is unplugged: leave it away, or reserve one with 'sosctl core reserve CPU --isolated'");
+                SosError.Usage, $"{option} is for isolated cores, and this one is unplugged: leave it away, "
+                    + "or reserve one with 'sosctl core reserve CPU --isolated'");
         }
     }
 
