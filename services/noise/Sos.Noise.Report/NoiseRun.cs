@@ -31,7 +31,11 @@ public static class NoiseRun
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>Measures on a service core, of whatever back end, that is reserved and empty; it is so again afterwards.</summary>
-    public static (NoiseResult Result, GapHistogram Histogram) OnCore(IServiceCore core, NoiseRequest request)
+    /// <param name="core">The core.</param>
+    /// <param name="request">What to measure.</param>
+    /// <param name="interrupted">Ends the measurement early, without a result.</param>
+    /// <exception cref="SosException">It was interrupted, or the service ended by itself.</exception>
+    public static (NoiseResult Result, GapHistogram Histogram) OnCore(IServiceCore core, NoiseRequest request, CancellationToken interrupted = default)
     {
         List<string> notes = [];
         LinuxCounts before = core.GetLinuxCounts();
@@ -45,7 +49,8 @@ public static class NoiseRun
             // An unplugged cpu's registers cannot be read from Linux, but an SMI stops all cpus.
             int smiCpu = core.BackEnd == BackEndKind.Offline ? 0 : core.Cpu;
             List<CountSample> samples = Sample(
-                request.Duration, running, core.GetLinuxCounts, () => core.GetStatus().Nmis, smiCpu, () => core.GetStatus().State == CoreState.Running);
+                request.Duration, running, core.GetLinuxCounts, () => core.GetStatus().Nmis, smiCpu, () => core.GetStatus().State == CoreState.Running,
+                interrupted);
             (NoiseResult result, GapHistogram histogram) = Finish(request, memory, running, samples, before, core.GetLinuxCounts, notes);
             return (result with { BackEnd = core.BackEnd }, histogram);
         }
@@ -70,7 +75,7 @@ public static class NoiseRun
         using MappedMemory memory = target.Map(service.SharedMemory[0]);
         List<CountSample> samples = Sample(
             request.Duration, running, () => LinuxCountsReader.Read(request.Cpu), () => 0, request.Cpu,
-            () => target.GetStatus().State == CoreState.Running);
+            () => target.GetStatus().State == CoreState.Running, CancellationToken.None);
         return Finish(request, memory, running, samples, before, () => LinuxCountsReader.Read(request.Cpu), notes);
     }
 
@@ -84,12 +89,18 @@ public static class NoiseRun
 
     // Each sample costs a few system calls on another cpu, not on the one that is measured.
     private static List<CountSample> Sample(
-        TimeSpan duration, RunningService running, Func<LinuxCounts> counts, Func<ulong> nmis, int smiCpu, Func<bool> runs)
+        TimeSpan duration, RunningService running, Func<LinuxCounts> counts, Func<ulong> nmis, int smiCpu, Func<bool> runs,
+        CancellationToken interrupted)
     {
         List<CountSample> samples = [];
         DateTime end = DateTime.UtcNow + duration;
         while (true)
         {
+            if (interrupted.IsCancellationRequested)
+            {
+                throw new SosException(SosError.Failed, "interrupted: nothing was measured; the core is empty again");
+            }
+
             if (!runs() || running.State == ServiceState.Ended)
             {
                 throw new SosException(SosError.Failed, "the noise service ended: see 'sosctl service status'");

@@ -79,8 +79,7 @@ internal static class NoiseCommands
 
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        using InterruptibleCore interruptible = new(core, end.Token);
-        return NoiseRun.OnCore(interruptible, request);
+        return NoiseRun.OnCore(core, request, end.Token);
     }
 
     private static bool IsServiceCore(int cpu) => new CoreBackEnds().ListCores().ContainsKey(cpu);
