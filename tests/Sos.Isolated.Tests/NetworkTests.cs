@@ -86,8 +86,52 @@ public sealed class NetworkTests : IsolatedScenario
         Command.Shell($"kill -9 $(cat /dev/shm/sos/core-{Cpu}/run.json /run/sos/core-{Cpu}/run.json 2>/dev/null | grep -oP '\"runner\":\\K\\d+')");
         Command.Await(() => Status(network).GetProperty("state").GetString() == "Failed", "its death is not seen");
         Assert.NotEqual(0, network.AtClient($"ping -c 1 -W 1 {NetworkPair.HostAddress}").ExitCode);
+
+        // Nor does Linux get anything for its other addresses.
+        Assert.Contains("xdp", network.AtHost($"ip link show dev sos{Cpu}-eth0").Output, StringComparison.Ordinal);
         Command.SosctlJson(network.Host, "service", "stop", $"{Cpu}").Succeeded();
         Assert.Equal(before, Configuration(network));
+        Assert.DoesNotContain("xdp", network.AtHost("ip link show dev eth0").Output, StringComparison.Ordinal);
+        network.AssertPing();
+    }
+
+    /// <summary>By hand, and as sosd does it: in another network namespace.</summary>
+    [Fact]
+    public void ARestartKeepsTheDeviceAndChangesNothingIfItsRulesAreBad()
+    {
+        using NetworkPair network = new();
+        Reserve();
+        Start(network, ["counter accept"], []);
+        network.AtHost("ip route add 198.51.100.0/24 dev eth0").Succeeded();
+        File.WriteAllText(_rules, "table inet filter {");
+        Assert.Equal(8, Command.SosctlJson(null, "service", "restart", $"{Cpu}").ExitCode);
+        Assert.Equal("Running", Status(network).GetProperty("state").GetString());
+        network.AssertPing();
+
+        File.WriteAllText(_rules, Ruleset(["counter accept"]));
+        Command.SosctlJson(null, "service", "restart", $"{Cpu}").Succeeded();
+        network.AssertPing();
+        Command.Shell($"kill -9 $(cat /dev/shm/sos/core-{Cpu}/run.json /run/sos/core-{Cpu}/run.json 2>/dev/null | grep -oP '\"runner\":\\K\\d+')");
+        Command.Await(() => Status(network).GetProperty("state").GetString() == "Failed", "its death is not seen");
+        Command.SosctlJson(null, "service", "restart", $"{Cpu}").Succeeded();
+        network.AssertPing();
+
+        // What the host port got meanwhile is not lost.
+        Command.SosctlJson(null, "service", "stop", $"{Cpu}").Succeeded();
+        Assert.Contains("198.51.100.0/24", network.AtHost("ip -4 route").Output, StringComparison.Ordinal);
+        network.AssertPing();
+    }
+
+    [Fact]
+    public void ADeviceWithOthersOnItIsRefused()
+    {
+        using NetworkPair network = new();
+        Reserve();
+        network.AtHost("ip link add link eth0 name above0 type macvlan").Succeeded();
+        File.WriteAllText(_rules, Ruleset(["counter accept"]));
+        Result refused = Command.SosctlJson(network.Host, "service", "start", $"{Cpu}", Firewall, "--device", "eth0", "--rules", _rules);
+        Assert.Equal(5, refused.ExitCode);
+        Assert.Contains("above0", refused.Output + refused.Error, StringComparison.Ordinal);
         network.AssertPing();
     }
 

@@ -226,8 +226,7 @@ public sealed class SpecialMachineScenarios
         Assert.Contains(Control, early.Error, StringComparison.Ordinal);
 
         // 'on' starts threads in their order and ends at the first that it cannot start: ours, the last.
-        CommandResult on = await machine.RunAsync($"echo on > {Control}");
-        Assert.Contains("busy", on.Error, StringComparison.OrdinalIgnoreCase);
+        Assert.NotEqual(0, (await machine.RunAsync($"echo on > {Control}")).ExitCode);
         Assert.Equal("0-2", await machine.CheckAsync(Online));
         await machine.CheckAsync("sosctl core release 3");
         Assert.Equal("0-3", await machine.CheckAsync(Online));

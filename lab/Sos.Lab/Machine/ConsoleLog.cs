@@ -21,6 +21,7 @@ public sealed partial class ConsoleLog : IDisposable
     private readonly List<string> _problems = [];
     private readonly List<int> _problemStarts = [];
     private readonly TaskCompletionSource<string> _panic = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<string> _deadTimer = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _reading;
 
     internal ConsoleLog(string path)
@@ -69,6 +70,9 @@ public sealed partial class ConsoleLog : IDisposable
 
     /// <summary>Ends with the line of the first panic.</summary>
     internal Task<string> Panicked => _panic.Task;
+
+    /// <summary>Ends with the line in which Linux says that a CPU's timer is due and does not fire.</summary>
+    internal Task<string> DeadTimer => _deadTimer.Task;
 
     /// <summary>Waits for a line.</summary>
     /// <param name="pattern">A regular expression, tried on everything the console has shown.</param>
@@ -156,6 +160,11 @@ public sealed partial class ConsoleLog : IDisposable
             }
 
             _text.Append(line).Append('\n');
+        }
+
+        if (line.Contains("timer wakeup didn't happen", StringComparison.Ordinal))
+        {
+            _ = _deadTimer.TrySetResult(line);
         }
 
         if (line.Contains("Kernel panic", StringComparison.Ordinal))

@@ -21,9 +21,14 @@ public sealed class LabMachine : IAsyncDisposable
     private const int BootAttempts = 3;
 
     private static readonly TimeSpan CommandLimit = TimeSpan.FromSeconds(60);
+
+    /// <summary>For the guest's check of its CPUs' timers, which takes a fraction of a second each.</summary>
+    private static readonly TimeSpan TimerLimit = TimeSpan.FromSeconds(30);
+
     private readonly string _folder;
     private readonly Process _qemu;
     private AgentClient? _agent;
+    private bool _deadTimer;
 
     private LabMachine(LabMachineOptions options, GuestKernel kernel, Accelerator accelerator, string folder, string log)
     {
@@ -52,7 +57,7 @@ public sealed class LabMachine : IAsyncDisposable
 
     /// <summary>Whether QEMU crashed, or Linux in it, before anything of ours ran; a socket's other side has had its one connection by then.</summary>
     private bool IsEmulatorsFault => Accelerator == Accelerator.Tcg && Options is { CardSocket: null, Interactive: false }
-        && (!IsRunning || Console.Text.Contains("timer wakeup didn't happen", StringComparison.Ordinal))
+        && (!IsRunning || _deadTimer)
         && !Console.Text.Contains("sos: version", StringComparison.Ordinal);
 
     /// <summary>QEMU's process id on the host.</summary>
@@ -245,11 +250,12 @@ public sealed class LabMachine : IAsyncDisposable
     {
         using CancellationTokenSource limit = new(Options.BootLimit);
         Task gone = _qemu.WaitForExitAsync(limit.Token);
+        Task deadTimer = AwaitDeadTimerAsync();
         Task<AgentClient> connecting = AgentClient.ConnectAsync(Path.Combine(_folder, QemuCommand.AgentSocket), limit.Token);
         if (await Task.WhenAny(connecting, gone) == connecting && connecting.IsCompletedSuccessfully)
         {
             _agent = await connecting;
-            Task first = await Task.WhenAny(_agent.Ready, gone, Console.Panicked);
+            Task first = await Task.WhenAny(_agent.Ready, gone, Console.Panicked, deadTimer);
             if (first == _agent.Ready)
             {
                 _ = FailOnPanicAsync();
@@ -262,6 +268,19 @@ public sealed class LabMachine : IAsyncDisposable
         string end = string.Join('\n', Console.Text.Split('\n').TakeLast(30));
         throw new LabException(
             $"Linux {Options.Kernel} did not come up within {Options.BootLimit.TotalSeconds:0} s ({Accelerator})\n{error}{end}");
+    }
+
+    /// <summary>Ends if a CPU's timer does not fire: Linux says so, or the guest's check of each does not end.</summary>
+    private async Task AwaitDeadTimerAsync()
+    {
+        _ = await Console.WaitForAsync("sos-lab: init", Options.BootLimit);
+        Task fires = Console.WaitForAsync("sos-lab: every timer fires", TimerLimit);
+        if (await Task.WhenAny(fires, Console.DeadTimer) == fires && fires.IsCompletedSuccessfully)
+        {
+            await Console.DeadTimer;
+        }
+
+        _deadTimer = true;
     }
 
     // A panicked guest answers no more, though QEMU lives on: what waits for an answer fails at once.
