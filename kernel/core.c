@@ -318,7 +318,7 @@ void sos_core_unload(struct sos_core *core)
 	sos_core_set_state(core, SOS_STATE_RESERVED);
 }
 
-/* Under core->lock, after a claim or a region was undone: a core with nothing loaded is RESERVED. */
+/* Under core->lock, after a claim or region was undone: with nothing loaded it is RESERVED. */
 void sos_core_settle(struct sos_core *core)
 {
 	if (!core->claim_count && !core->region_count) {

@@ -78,7 +78,7 @@ struct sos_core {
 	u32 flags;
 	struct mutex lock;	/* everything that an ioctl changes */
 	bool released;		/* under lock, then for good */
-	bool moving;		/* Linux starts or unplugs the CPU; nobody but remove() of pci.c takes lock */
+	bool moving;		/* Linux starts or unplugs the CPU: see sos_core_lock() */
 	u32 files;		/* open descriptors, under sos_reserve_lock */
 	struct inode *inode;	/* its address_space is that of all our mmap()s */
 	struct task_struct *idle;	/* Linux's task there, which the CPU died in */

@@ -100,7 +100,7 @@ static const struct irq_domain_ops doorbell_ops = {
  */
 static void count(struct sos_core *core)
 {
-	if (core->rings_since != jiffies) {
+	if (time_after(jiffies, core->rings_since)) {
 		core->rings_since = jiffies;
 		core->rings = 0;
 	}

@@ -107,7 +107,7 @@ sos_monitor_enter:
 	movl	$(GDT_ENTRY_TSS * 8), %eax
 	ltr	%ax
 	lidt	SOS_BLOCK_IDTR(%rdi)
-	movq	SOS_MAILBOX_CR4(%rdi), %rax	/* no FRED: events come by that table from here on */
+	movq	SOS_MAILBOX_CR4(%rdi), %rax	/* no FRED: events come by that table */
 	movq	%rax, %cr4
 	leaq	(SOS_BLOCK_PARK_STACK + 0x1000)(%rdi), %rsp
 	movl	$__KERNEL_DS, %eax
@@ -119,7 +119,7 @@ sos_monitor_enter:
 	movl	%eax, %fs
 	movl	%eax, %gs
 	movq	%rax, %dr7
-	movq	SOS_MAILBOX_PARK_CR3(%rdi), %rax	/* without PGE and PCIDE this flushes everything */
+	movq	SOS_MAILBOX_PARK_CR3(%rdi), %rax	/* no PGE, no PCIDE: flushes all */
 	movq	%rax, %cr3
 	clts
 	xorl	%eax, %eax

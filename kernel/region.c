@@ -181,7 +181,9 @@ static int find_device(struct sos_core *core, const struct sos_region *arg,
 		return -EINVAL;
 	region->bar_pa = pci_resource_start(claim->pdev, arg->bar);
 	/* A smaller BAR may share its page with another device's. */
-	return PAGE_ALIGNED(region->bar_pa) && pci_resource_len(claim->pdev, arg->bar) >= PAGE_SIZE ? 0 : -EINVAL;
+	if (!PAGE_ALIGNED(region->bar_pa) || pci_resource_len(claim->pdev, arg->bar) < PAGE_SIZE)
+		return -EINVAL;
+	return 0;
 }
 
 static int region_fill(struct sos_core *core, const struct sos_region *arg,

@@ -21,7 +21,7 @@
 #include "reserve.h"
 #include "watch.h"
 
-/* How long Linux may refuse to start a CPU because something else is at work, and how often it is asked. */
+/* How long Linux may refuse to start a CPU for something else at work; when it is asked again. */
 #define SOS_PLUG_MS		10000
 #define SOS_PLUG_RETRY_MS	20
 

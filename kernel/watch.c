@@ -91,7 +91,7 @@ static void watch(struct work_struct *work)
 
 	/* Before it looks: what comes from now on rings. */
 	WRITE_ONCE(core->block->mailbox.mute, 0);
-	smp_mb();
+	smp_mb();	/* pairs with the service's, between what it tells of and its ring */
 	/* NAPI's softirq runs as bottom halves come back. */
 	local_bh_disable();
 	sos_host_ports_kick(core);
