@@ -275,12 +275,9 @@ static void take_from(struct sos_core *core, struct pci_dev *pdev)
 		idle = sos_core_stop(core, SOS_RELEASE_STOP_MS) && !core->moving;
 		flush_work(&core->ended);
 		sos_pci_quiet(core);
-		if (idle) {
-			sos_regions_drop_device(core, pdev);
-		} else {
+		if (!idle)
 			pci_err(pdev, "cpu %u does not let go of its memory\n", core->cpu);
-			sos_regions_orphan(core, pdev);
-		}
+		sos_regions_drop_device(core, pdev, idle);
 		disable(pdev);
 		spin_lock_irq(&core->state_lock);
 		core->claims[i].gone = true;

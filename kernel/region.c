@@ -406,29 +406,11 @@ void sos_regions_drop(struct sos_core *core)
 	up_write(&core->map_lock);
 }
 
-/* Under core->lock, no service runs: @pdev goes away, and with it what it gave. */
-void sos_regions_drop_device(struct sos_core *core, struct pci_dev *pdev)
-{
-	u32 i;
-
-	down_write(&core->map_lock);
-	for (i = 0; i < core->region_count; i++) {
-		struct sos_memory_region *region = &core->regions[i];
-
-		if (region->pdev != pdev)
-			continue;
-		drop(core, i);
-		region->gone = true;
-		region->pdev = NULL;
-	}
-	up_write(&core->map_lock);
-}
-
 /*
- * Under core->lock, and the core obeys nobody: @pdev goes away, and what it gave stays with
- * the core as long as that has it, and is never given back: by then @pdev is no more.
+ * Under core->lock: @pdev goes away, and with it what it gave. If the core may still use
+ * that (not @idle) it stays with the core, and is never given back: by then @pdev is no more.
  */
-void sos_regions_orphan(struct sos_core *core, struct pci_dev *pdev)
+void sos_regions_drop_device(struct sos_core *core, struct pci_dev *pdev, bool idle)
 {
 	u32 i;
 
@@ -438,7 +420,10 @@ void sos_regions_orphan(struct sos_core *core, struct pci_dev *pdev)
 
 		if (region->pdev != pdev)
 			continue;
-		region->lost = true;
+		if (idle)
+			drop(core, i);
+		region->gone = idle;
+		region->lost = !idle;
 		region->pdev = NULL;
 	}
 	up_write(&core->map_lock);

@@ -1,6 +1,4 @@
 using System;
-using System.Runtime.InteropServices;
-using System.Threading;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Running;
@@ -26,15 +24,7 @@ try
 
     // Only to say at once what is wrong.
     new CoreBackEnds().CheckUsable();
-    using CancellationTokenSource end = new();
-    void Stop(PosixSignalContext context)
-    {
-        context.Cancel = true;
-        end.Cancel();
-    }
-
-    using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-    using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+    using EndSignals end = new();
     new Supervisor(Console.Out).Run(end.Token);
     return 0;
 }

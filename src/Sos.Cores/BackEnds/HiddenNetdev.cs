@@ -52,26 +52,12 @@ internal sealed class HiddenNetdev : INetworkDevice
     {
         // It was taken before, but perhaps not to the end: whoever did may have been killed.
         IpCommand.Run("address", "flush", "dev", _netdev.Hidden);
-        (int Combined, int Receive) one = (Math.Min(_netdev.CombinedQueues, 1), Math.Min(_netdev.ReceiveQueues, _netdev.CombinedQueues > 0 ? 0 : 1));
-        if ((_netdev.CombinedQueues > 1 || _netdev.ReceiveQueues > 1) && QueueCount.Read(_netdev.Hidden) != one)
-        {
-            QueueCount.Set(_netdev.Hidden, one.Combined, one.Receive);
-        }
+        NetdevDevice.UseOneQueue(_netdev);
     }
 
     /// <inheritdoc/>
     public ServiceConfiguration Configure(ServiceConfiguration configuration)
-    {
-        byte[] mac = Convert.FromHexString(_network.Mac.Replace(":", "", StringComparison.Ordinal));
-        return configuration with
-        {
-            XskPorts = [new XskRequest(_netdev.Hidden, mac, _network.Mtu, _options.BusyPoll)],
-            HostPorts = [new PortRequest(_options.HostPort ?? _network.Name, mac, _network.Mtu)],
-
-            // As NetdevDevice does it.
-            PacketMemorySize = Math.Max(configuration.PacketMemorySize, 2 * ServiceConfiguration.DefaultPacketMemorySize),
-        };
-    }
+        => NetdevDevice.Configure(configuration, _network, _netdev, _options);
 
     /// <inheritdoc/>
     public IReadOnlyList<string> MoveNetwork(CardRecord card) => card.HostPort is { } port ? _network.Apply(port) : [];

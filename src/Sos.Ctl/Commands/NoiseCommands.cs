@@ -4,10 +4,9 @@ using System.CommandLine;
 using System.Globalization;
 using System.IO;
 using System.Linq;
-using System.Runtime.InteropServices;
-using System.Threading;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Running;
 using Sos.Ctl.Output;
 using Sos.Noise.Report;
 
@@ -70,15 +69,7 @@ internal static class NoiseCommands
     private static (NoiseResult Result, GapHistogram Histogram) RunOnCore(NoiseRequest request)
     {
         using IServiceCore core = new CoreBackEnds().Open(request.Cpu);
-        using CancellationTokenSource end = new();
-        void Stop(PosixSignalContext context)
-        {
-            context.Cancel = true;
-            end.Cancel();
-        }
-
-        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        using EndSignals end = new();
         return NoiseRun.OnCore(core, request, end.Token);
     }
 

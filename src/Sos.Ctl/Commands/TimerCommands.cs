@@ -3,8 +3,6 @@ using System.Collections.Generic;
 using System.CommandLine;
 using System.Globalization;
 using System.Linq;
-using System.Runtime.InteropServices;
-using System.Threading;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
@@ -103,16 +101,8 @@ internal static class TimerCommands
     // Until a signal comes, or the service ends by itself.
     private static bool AwaitEnd(CoreTimerHost host)
     {
-        using ManualResetEventSlim signalled = new();
-        void Stop(PosixSignalContext context)
-        {
-            context.Cancel = true;
-            signalled.Set();
-        }
-
-        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
-        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
-        while (!signalled.Wait(TimeSpan.FromMilliseconds(200)))
+        using EndSignals end = new();
+        while (!end.Token.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200)))
         {
             if (!host.IsRunning)
             {

@@ -127,22 +127,31 @@ public sealed class NetdevDevice : INetworkDevice
         Rename(_name, record.Hidden);
         IpCommand.Run("address", "flush", "dev", record.Hidden);
         _ = TryIp("link", "set", "dev", record.Hidden, "addrgenmode", "none");
-        if (record.CombinedQueues > 1 || record.ReceiveQueues > 1)
+        UseOneQueue(record);
+    }
+
+    /// <summary>One socket takes one queue; with one queue it is all frames.</summary>
+    internal static void UseOneQueue(NetdevRecord netdev)
+    {
+        (int Combined, int Receive) one = (Math.Min(netdev.CombinedQueues, 1), Math.Min(netdev.ReceiveQueues, netdev.CombinedQueues > 0 ? 0 : 1));
+        if ((netdev.CombinedQueues > 1 || netdev.ReceiveQueues > 1) && QueueCount.Read(netdev.Hidden) != one)
         {
-            // One socket takes one queue; with one queue it is all frames.
-            QueueCount.Set(record.Hidden, Math.Min(record.CombinedQueues, 1), Math.Min(record.ReceiveQueues, record.CombinedQueues > 0 ? 0 : 1));
+            QueueCount.Set(netdev.Hidden, one.Combined, one.Receive);
         }
     }
 
     /// <inheritdoc/>
-    public ServiceConfiguration Configure(ServiceConfiguration configuration)
+    public ServiceConfiguration Configure(ServiceConfiguration configuration) => Configure(configuration, _network!, _record!, _options);
+
+    /// <summary>What a service is given of a device that is hidden.</summary>
+    internal static ServiceConfiguration Configure(
+        ServiceConfiguration configuration, InterfaceConfiguration network, NetdevRecord netdev, DeviceOptions options)
     {
-        InterfaceConfiguration network = _network!;
         byte[] mac = Convert.FromHexString(network.Mac.Replace(":", "", StringComparison.Ordinal));
         return configuration with
         {
-            XskPorts = [new XskRequest(_record!.Hidden, mac, network.Mtu, _options.BusyPoll)],
-            HostPorts = [new PortRequest(_options.HostPort ?? network.Name, mac, network.Mtu)],
+            XskPorts = [new XskRequest(netdev.Hidden, mac, network.Mtu, options.BusyPoll)],
+            HostPorts = [new PortRequest(options.HostPort ?? network.Name, mac, network.Mtu)],
 
             // A chunk of frame memory is a page: twice the memory for as many buffers.
             PacketMemorySize = Math.Max(configuration.PacketMemorySize, 2 * ServiceConfiguration.DefaultPacketMemorySize),
