@@ -63,6 +63,10 @@ debug-kernel: setup ## builds a kernel with KASAN, lockdep and fault injection i
 fuzz-driver: guest debug-kernel ## the driver under its fuzzer and failing allocations, on the debug kernel
 	@eng/fuzz-driver.sh
 
+.PHONY: fuzz-verifier
+fuzz-verifier: setup ## the verifier's claims on every allowed instruction beside this processor (FUZZ="--steps N --programs N")
+	@eng/fuzz-verifier.sh $(FUZZ)
+
 .PHONY: demo
 demo: guest driver ## a machine under a real flood, twice: Linux alone, and with a service core (KERNEL=6.1|6.12)
 	@dotnet lab/Sos.Demo/bin/Release/net10.0/Sos.Demo.dll

@@ -4,6 +4,7 @@ using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Sos.Cores.Native;
 using Sos.Image;
+using Sos.Image.Verification;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Ports;
@@ -45,13 +46,23 @@ public sealed unsafe class ServiceLoader
         _layout = new ControlLayout(configuration);
     }
 
-    /// <summary>Loads an image. On failure the target is left with what was made so far, for its owner to unload.</summary>
+    /// <summary>Loads an image that the verifier accepts; it is verified here unless it was before. On failure the target is left with what was made so far, for its owner to unload.</summary>
     /// <param name="target">Where to.</param>
     /// <param name="image">The image.</param>
     /// <param name="configuration">What the service is given.</param>
-    /// <exception cref="SosException">The target refused, or the configuration cannot be met.</exception>
+    /// <exception cref="SosException">The verifier or the target refused, or the configuration cannot be met.</exception>
     public static LoadedService Load(IServiceTarget target, ServiceImage image, ServiceConfiguration configuration)
-        => new ServiceLoader(target, image, configuration).Load();
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        if (!image.IsAccepted && ImageVerifier.Verify(image) is { IsEmpty: false } refusals)
+        {
+            throw new SosException(
+                SosError.BadImage,
+                $"the verifier refuses the image of {image.Descriptor.Name}: {refusals[0].Id} {refusals[0].Message}; 'sosctl image verify' shows all");
+        }
+
+        return new ServiceLoader(target, image, configuration).Load();
+    }
 
     private LoadedService Load()
     {
