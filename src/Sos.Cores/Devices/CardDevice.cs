@@ -174,8 +174,7 @@ public sealed class CardDevice : INetworkDevice
 
         if (name != network.Name)
         {
-            IpCommand.Run("link", "set", "dev", name, "down");
-            IpCommand.Run("link", "set", "dev", name, "name", network.Name);
+            InterfaceName.Change(name, network.Name);
         }
 
         notes.AddRange(network.Apply(network.Name));

@@ -139,14 +139,14 @@ public sealed unsafe class IsolatedCore : IServiceCore
             }
         }
 
-        if (!AwaitEnd(run, timeout))
+        if (!Await(() => !run.RunnerLives, timeout))
         {
             // The service's thread is the process's first, and has its id.
             _ = ProcessCalls.SendToThread(run.Runner, run.Runner, ProcessCalls.Sigusr1);
-            if (!AwaitEnd(run, ForceTimeout))
+            if (!Await(() => !run.RunnerLives, ForceTimeout))
             {
                 _ = ProcessCalls.Kill(run.Runner, ProcessCalls.Sigkill);
-                AwaitEnd(run, ForceTimeout);
+                Await(() => !run.RunnerLives, ForceTimeout);
             }
         }
 
@@ -177,10 +177,9 @@ public sealed unsafe class IsolatedCore : IServiceCore
             throw new SosException(SosError.Refused, $"unloading core {Cpu} failed: its service runs: stop it first with 'sosctl service stop {Cpu}'");
         }
 
-        if (run is { KeeperLives: true })
+        if (run is not null)
         {
-            // It ends by itself with its runner; a TAP device's name is free only when it has.
-            AwaitKeeper(run);
+            AwaitProcesses(run);
         }
 
         Scheduling.PutBack(run?.ThrottleBefore, Cpu);
@@ -239,9 +238,11 @@ public sealed unsafe class IsolatedCore : IServiceCore
 
     internal static void MakeFolder(FenceRecord fence) => RunnerMemory.MakeFolder(fence.Folder);
 
-    private static bool AwaitEnd(RunRecord run, TimeSpan timeout)
+    private static bool AwaitEnd(RunRecord run, TimeSpan timeout) => Await(() => !run.RunnerLives && !run.KeeperLives, timeout);
+
+    private static bool Await(Func<bool> condition, TimeSpan timeout)
     {
-        for (Stopwatch waited = Stopwatch.StartNew(); run.RunnerLives; Thread.Sleep(1))
+        for (Stopwatch waited = Stopwatch.StartNew(); !condition(); Thread.Sleep(1))
         {
             if (waited.Elapsed > timeout)
             {
@@ -252,15 +253,32 @@ public sealed unsafe class IsolatedCore : IServiceCore
         return true;
     }
 
-    private static void AwaitKeeper(RunRecord run)
+    /// <summary>Waits for the end of both processes: names, sockets and memory are free only then.</summary>
+    /// <remarks>The runner ends behind its last word in the page, the keeper with its runner. Neither has anything to lose by being killed.</remarks>
+    private void AwaitProcesses(RunRecord run)
     {
-        for (Stopwatch waited = Stopwatch.StartNew(); run.KeeperLives; Thread.Sleep(1))
+        if (AwaitEnd(run, ForceTimeout))
         {
-            if (waited.Elapsed > ForceTimeout)
-            {
-                _ = ProcessCalls.Kill(run.Keeper, ProcessCalls.Sigkill);
-                return;
-            }
+            return;
+        }
+
+        if (run.RunnerLives)
+        {
+            _ = ProcessCalls.Kill(run.Runner, ProcessCalls.Sigkill);
+        }
+
+        if (run.KeeperLives)
+        {
+            _ = ProcessCalls.Kill(run.Keeper, ProcessCalls.Sigkill);
+        }
+
+        if (!AwaitEnd(run, ForceTimeout))
+        {
+            throw new SosException(
+                SosError.Failed,
+                $"unloading core {Cpu} failed: process {(run.RunnerLives ? run.Runner : run.Keeper)} was killed and has not ended within "
+                + $"{ForceTimeout.TotalSeconds} s: see 'cat /proc/{(run.RunnerLives ? run.Runner : run.Keeper)}/stack', then repeat "
+                + $"'sosctl service stop {Cpu}'");
         }
     }
 

@@ -124,7 +124,7 @@ public sealed class NetdevDevice : INetworkDevice
         }
 
         // Linux must not answer on it by itself, as it would once it has an address.
-        Rename(_name, record.Hidden);
+        InterfaceName.Change(_name, record.Hidden);
         IpCommand.Run("address", "flush", "dev", record.Hidden);
         _ = TryIp("link", "set", "dev", record.Hidden, "addrgenmode", "none");
         UseOneQueue(record);
@@ -167,7 +167,7 @@ public sealed class NetdevDevice : INetworkDevice
         uint hidden = NetworkCalls.InterfaceIndex(netdev.Hidden);
         if (hidden != 0)
         {
-            Rename(netdev.Hidden, network.Name);
+            InterfaceName.Change(netdev.Hidden, network.Name);
             XdpAttachment.Remove(hidden);
         }
 
@@ -185,12 +185,6 @@ public sealed class NetdevDevice : INetworkDevice
         }
 
         notes.AddRange(network.Apply(network.Name));
-    }
-
-    private static void Rename(string from, string to)
-    {
-        IpCommand.Run("link", "set", "dev", from, "down");
-        IpCommand.Run("link", "set", "dev", from, "name", to);
     }
 
     private static string? TryIp(params IEnumerable<string> arguments)
