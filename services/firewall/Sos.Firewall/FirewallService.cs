@@ -8,8 +8,8 @@ using Sos.Sdk.Services;
 namespace Sos.Firewall;
 
 /// <summary>
-/// The firewall service. It drives a virtio-net card and a host port; where it is given no card, it takes an AF_XDP socket, or else memory
-/// port 0 for the card, and where it is given no host port, the next memory port for the host.
+/// The firewall service. It drives a virtio-net card and a host port; where it is given no card, it takes an AF_XDP socket, or else a memory
+/// port in its place.
 /// </summary>
 public struct FirewallService : IService
 {
@@ -32,8 +32,8 @@ public struct FirewallService : IService
     private const int PacketBuffersMax = 4096;
 
     private EitherPort<VirtioNetPort, EitherPort<XskPort, MemoryPort>> _nic;
-    private EitherPort<HostPort, MemoryPort> _host;
-    private Firewall<EitherPort<VirtioNetPort, EitherPort<XskPort, MemoryPort>>, EitherPort<HostPort, MemoryPort>> _firewall;
+    private HostPort _host;
+    private Firewall<EitherPort<VirtioNetPort, EitherPort<XskPort, MemoryPort>>, HostPort> _firewall;
     private bool _linkUp;
 
     /// <inheritdoc/>
@@ -106,20 +106,12 @@ public struct FirewallService : IService
 
     private long OpenHost(ref ServiceSetup setup, PacketPool pool)
     {
-        if (HostPort.TryCreate(ref setup, 0, "host"u8, pool, out HostPort host))
+        if (!HostPort.TryCreate(ref setup, 0, "host"u8, pool, out _host))
         {
-            _host = new EitherPort<HostPort, MemoryPort>(host);
-            return ExitCode.Stopped;
-        }
-
-        uint index = _nic.IsFirst || _nic.Second.IsFirst ? 0u : 1u;
-        if (!MemoryPort.TryCreate(ref setup, index, "host"u8, pool, out MemoryPort port))
-        {
-            setup.Log.Write(LogSeverity.Error, "there is no host port and no memory port in its place"u8);
+            setup.Log.Write(LogSeverity.Error, "there is no host port"u8);
             return NoHost;
         }
 
-        _host = new EitherPort<HostPort, MemoryPort>(port);
         return ExitCode.Stopped;
     }
 
@@ -127,13 +119,6 @@ public struct FirewallService : IService
     private void SetHostLink(bool up)
     {
         _linkUp = up;
-        if (_host.IsFirst)
-        {
-            _host.First.SetLink(up);
-        }
-        else
-        {
-            _host.Second.SetLink(up);
-        }
+        _host.SetLink(up);
     }
 }

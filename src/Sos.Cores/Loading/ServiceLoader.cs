@@ -2,6 +2,7 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
+using System.Text;
 using Sos.Cores.Native;
 using Sos.Image;
 using Sos.Sdk.Control;
@@ -74,7 +75,8 @@ public sealed unsafe class ServiceLoader
         AddXskPorts();
         List<TargetRegion> tables = AddTables();
         List<HostPortResult> hostPorts = AddHostPorts();
-        AddMemoryPorts();
+        AddMemoryRings(ResourceKind.MemoryPort, _configuration.MemoryPorts, 0);
+        AddMemoryRings(ResourceKind.HostPort, _configuration.MemoryHostPorts, (uint)hostPorts.Count);
         List<TargetRegion> shared = AddSharedMemory();
         TargetRegion control = AddControl(dmaAddresses);
         return new LoadedService(
@@ -102,7 +104,7 @@ public sealed unsafe class ServiceLoader
 
         VirtioPciLayout layout = request.Capabilities.ToLayout(addresses, sizes, device.Vendor, device.Device, device.Iommu);
         ulong offset = _layout.VirtioLayouts + ((ulong)_virtioLayouts.Count * VirtioPciLayout.Size);
-        AddResource(ResourceKind.VirtioNet, (uint)_devices.Count, AddressSpace.Control + offset, VirtioPciLayout.Size);
+        AddResource(ResourceKind.VirtioNet, (uint)_devices.Count, AddressSpace.Control + offset, VirtioPciLayout.Size, port: request.Port);
         _virtioLayouts.Add(layout);
         _devices.Add(device);
     }
@@ -207,7 +209,7 @@ public sealed unsafe class ServiceLoader
             ulong address = AddressSpace.Bar + (_barCount++ * AddressSpace.PortStride);
             XskLayout layout = _target.AddXskPort(request, address);
             ulong offset = _layout.XskLayouts + ((ulong)_xskLayouts.Count * XskLayout.Size);
-            AddResource(ResourceKind.Xsk, (uint)_xskLayouts.Count, AddressSpace.Control + offset, XskLayout.Size);
+            AddResource(ResourceKind.Xsk, (uint)_xskLayouts.Count, AddressSpace.Control + offset, XskLayout.Size, port: request.Port);
             _xskLayouts.Add(layout);
         }
     }
@@ -234,17 +236,16 @@ public sealed unsafe class ServiceLoader
         {
             ulong address = AddressSpace.HostPort + (_portCount++ * AddressSpace.PortStride);
             HostPortResult port = _target.AddHostPort(request, address);
-            AddResource(ResourceKind.HostPort, (uint)ports.Count, address, port.Size);
+            AddResource(ResourceKind.HostPort, (uint)ports.Count, address, port.Size, port: request.Port);
             ports.Add(port);
         }
 
         return ports;
     }
 
-    private void AddMemoryPorts()
+    private void AddMemoryRings(ResourceKind kind, IReadOnlyList<PortRequest> requests, uint index)
     {
-        uint index = 0;
-        foreach (PortRequest request in _configuration.MemoryPorts)
+        foreach (PortRequest request in requests)
         {
             ulong address = AddressSpace.HostPort + (_portCount++ * AddressSpace.PortStride);
             ulong size = AddressSpace.ToChunks(MemoryPort.SizeFor(request.Slots));
@@ -256,7 +257,7 @@ public sealed unsafe class ServiceLoader
                 throw new SosException(SosError.Usage, $"a memory port of {request.Slots} slots and MTU {request.Mtu} is not allowed");
             }
 
-            AddResource(ResourceKind.MemoryPort, index++, address, size);
+            AddResource(kind, index++, address, size, port: request.Port);
         }
     }
 
@@ -322,15 +323,30 @@ public sealed unsafe class ServiceLoader
         return region;
     }
 
-    private void AddResource(ResourceKind kind, uint index, ulong address, ulong size, ulong aux = 0)
+    private void AddResource(ResourceKind kind, uint index, ulong address, ulong size, ulong aux = 0, string? port = null)
     {
+        PortName name = default;
+        if (port is not null && !PortName.TryCreate(Encoding.UTF8.GetBytes(port), out name))
+        {
+            throw new SosException(
+                SosError.Usage,
+                $"a port cannot be called \"{port}\": give it 1 to {PortName.Size - 1} lower-case letters, digits, '-' or '_', a letter first, and not \"host\"");
+        }
+
+        if (port is not null && _resources.Exists(other => other.Name.Bytes.SequenceEqual(name.Bytes) && IsHostPort(other.Kind) == IsHostPort(kind)))
+        {
+            throw new SosException(SosError.Usage, $"two ports are called {port}: give each a name of its own");
+        }
+
         if (_resources.Count == ServiceControl.ResourcesMax)
         {
             throw new SosException(SosError.Usage, $"a service takes {ServiceControl.ResourcesMax} resources at most: give it fewer ports");
         }
 
-        _resources.Add(new Resource { Kind = kind, Index = index, Address = address, ByteCount = size, Aux = aux });
+        _resources.Add(new Resource { Kind = kind, Index = index, Address = address, ByteCount = size, Aux = aux, Name = name });
     }
+
+    private static bool IsHostPort(ResourceKind kind) => kind == ResourceKind.HostPort;
 
     private static RegionProtection Protection(SegmentProtection protection)
         => RegionProtection.Read

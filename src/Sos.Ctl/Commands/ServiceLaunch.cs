@@ -73,7 +73,7 @@ internal static class ServiceLaunch
         return 0;
     }
 
-    /// <summary>Two memory ports, between captures.</summary>
+    /// <summary>One port of memory rings on both sides, between captures.</summary>
     private static ServiceConfiguration AddCaptures(ServiceConfiguration configuration, StartSettings settings)
     {
         if (settings is not { CaptureInput: { } input, CaptureOutput: { } output })
@@ -86,7 +86,8 @@ internal static class ServiceLaunch
         return configuration with
         {
             Captures = new CaptureRequest(input, output),
-            MemoryPorts = [new PortRequest("card", mac, mtu), new PortRequest("host", mac, mtu)],
+            MemoryPorts = [new PortRequest("card", mac, mtu)],
+            MemoryHostPorts = [new PortRequest("host", mac, mtu)],
         };
     }
 
