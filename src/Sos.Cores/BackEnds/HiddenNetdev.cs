@@ -56,8 +56,8 @@ internal sealed class HiddenNetdev : INetworkDevice
     }
 
     /// <inheritdoc/>
-    public ServiceConfiguration Configure(ServiceConfiguration configuration)
-        => NetdevDevice.Configure(configuration, _network, _netdev, _options);
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, string port)
+        => NetdevDevice.Configure(configuration, port, _network, _netdev, _options);
 
     /// <inheritdoc/>
     public IReadOnlyList<string> MoveNetwork(CardRecord card) => card.HostPort is { } port ? _network.Apply(port) : [];

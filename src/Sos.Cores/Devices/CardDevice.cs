@@ -121,7 +121,7 @@ public sealed class CardDevice : INetworkDevice
     public void Take() => DriverBinding.Take(_card);
 
     /// <inheritdoc/>
-    public ServiceConfiguration Configure(ServiceConfiguration configuration)
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, string port)
     {
         // A card that was claimed before had no network device to tell its address: the host port then makes up a local one.
         byte[] mac = (_card.Mac ?? _network?.Mac) is { } text ? Convert.FromHexString(text.Replace(":", "", StringComparison.Ordinal)) : RandomLocalMac();
@@ -129,8 +129,8 @@ public sealed class CardDevice : INetworkDevice
         string name = _hostPort ?? _network?.Name ?? "sos%d";
         return configuration with
         {
-            Devices = [new DeviceRequest(_card.Address, VirtioPciCapabilities.Parse(_card.ReadConfiguration()))],
-            HostPorts = [new PortRequest(name, mac, mtu)],
+            Devices = [.. configuration.Devices, new DeviceRequest(_card.Address, VirtioPciCapabilities.Parse(_card.ReadConfiguration()), port)],
+            HostPorts = [.. configuration.HostPorts, new PortRequest(name, mac, mtu, Port: port)],
         };
     }
 

@@ -75,7 +75,11 @@ public sealed record ClaimedDevice(uint Index, ushort Vendor, ushort Device, boo
 /// <param name="Name">Name of its network device.</param>
 /// <param name="InterfaceIndex">Its ifindex.</param>
 /// <param name="Size">Bytes mapped in the service.</param>
-public sealed record HostPortResult(string Name, int InterfaceIndex, ulong Size);
+public sealed record HostPortResult(string Name, int InterfaceIndex, ulong Size)
+{
+    /// <summary>Name of the service's port that it belongs to.</summary>
+    public string Port { get; init; } = PortName.Default;
+}
 
 /// <summary>Where a service is loaded: a core through the driver, or a process.</summary>
 public interface IServiceTarget

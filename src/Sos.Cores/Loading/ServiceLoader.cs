@@ -1,6 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
@@ -19,10 +20,10 @@ namespace Sos.Cores.Loading;
 /// <param name="Tables">The table slots; empty without.</param>
 /// <param name="HostPorts">The host ports.</param>
 /// <param name="SharedMemory">The memory that programs share with the service.</param>
-/// <param name="Confined">Whether an IOMMU confines every claimed device; true without devices.</param>
+/// <param name="Confined">For each port with a claimed device, whether an IOMMU confines that.</param>
 public sealed record LoadedService(
     ulong Entry, ulong StackTop, ulong ControlAddress, TargetRegion Control, IReadOnlyList<TargetRegion> Tables,
-    IReadOnlyList<HostPortResult> HostPorts, IReadOnlyList<TargetRegion> SharedMemory, bool Confined);
+    IReadOnlyList<HostPortResult> HostPorts, IReadOnlyList<TargetRegion> SharedMemory, IReadOnlyDictionary<string, bool> Confined);
 
 /// <summary>Lays a service out in the address space of a target and fills its regions.</summary>
 public sealed unsafe class ServiceLoader
@@ -81,7 +82,7 @@ public sealed unsafe class ServiceLoader
         TargetRegion control = AddControl(dmaAddresses);
         return new LoadedService(
             AddressSpace.Image + _image.Entry, AddressSpace.Stack + stackSize, AddressSpace.Control, control, tables, hostPorts,
-            shared, _devices.TrueForAll(device => device.Iommu));
+            shared, _configuration.Devices.Zip(_devices).ToDictionary(pair => pair.First.Port, pair => pair.Second.Iommu));
     }
 
     private void AddDevice(DeviceRequest request)
@@ -237,7 +238,7 @@ public sealed unsafe class ServiceLoader
             ulong address = AddressSpace.HostPort + (_portCount++ * AddressSpace.PortStride);
             HostPortResult port = _target.AddHostPort(request, address);
             AddResource(ResourceKind.HostPort, (uint)ports.Count, address, port.Size, port: request.Port);
-            ports.Add(port);
+            ports.Add(port with { Port = request.Port });
         }
 
         return ports;

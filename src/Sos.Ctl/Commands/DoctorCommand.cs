@@ -3,7 +3,7 @@ using System.CommandLine;
 using System.Linq;
 using Sos.Cores;
 using Sos.Cores.Isolation;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
 

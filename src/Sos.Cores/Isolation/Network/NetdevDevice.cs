@@ -141,20 +141,22 @@ public sealed class NetdevDevice : INetworkDevice
     }
 
     /// <inheritdoc/>
-    public ServiceConfiguration Configure(ServiceConfiguration configuration) => Configure(configuration, _network!, _record!, _options);
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, string port)
+        => Configure(configuration, port, _network!, _record!, _options);
 
     /// <summary>What a service is given of a device that is hidden.</summary>
     internal static ServiceConfiguration Configure(
-        ServiceConfiguration configuration, InterfaceConfiguration network, NetdevRecord netdev, DeviceOptions options)
+        ServiceConfiguration configuration, string port, InterfaceConfiguration network, NetdevRecord netdev, DeviceOptions options)
     {
         byte[] mac = Convert.FromHexString(network.Mac.Replace(":", "", StringComparison.Ordinal));
         return configuration with
         {
-            XskPorts = [new XskRequest(netdev.Hidden, mac, network.Mtu, options.BusyPoll)],
-            HostPorts = [new PortRequest(options.HostPort ?? network.Name, mac, network.Mtu)],
+            XskPorts = [.. configuration.XskPorts, new XskRequest(netdev.Hidden, mac, network.Mtu, options.BusyPoll, port)],
+            HostPorts = [.. configuration.HostPorts, new PortRequest(options.HostPort ?? network.Name, mac, network.Mtu, Port: port)],
 
             // A chunk of frame memory is a page: twice the memory for as many buffers.
-            PacketMemorySize = Math.Max(configuration.PacketMemorySize, 2 * ServiceConfiguration.DefaultPacketMemorySize),
+            PacketMemorySize = Math.Max(
+                configuration.PacketMemorySize, 2 * ServiceConfiguration.DefaultPacketMemorySize * ((ulong)configuration.XskPorts.Count + 1)),
         };
     }
 

@@ -1,4 +1,4 @@
-namespace Sos.Cores.Running;
+namespace Sos.Cores.Plan;
 
 /// <summary>When a service that has ended is started again.</summary>
 public enum RestartMode

@@ -2,21 +2,31 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
 
-namespace Sos.Ctl.Output;
+namespace Sos.Verbs;
 
 /// <summary>Sizes on the command line: bytes, or with K, M or G behind them.</summary>
-internal static class Sizes
+public static class Sizes
 {
-    /// <summary>An option that takes a size; 0 when it is not given.</summary>
-    public static Option<ulong> Option(string name, string description, ulong byDefault = 0) => new(name)
+    /// <summary>Makes an option that takes a size; 0 when it is not given.</summary>
+    public static Option<ulong> Option(string name, string description) => new(name)
     {
         Description = description,
-        DefaultValueFactory = _ => byDefault,
+        DefaultValueFactory = _ => 0,
         CustomParser = Parse,
         HelpName = "SIZE",
     };
 
+    /// <summary>Makes an option that takes a size; null when it is not given.</summary>
+    public static Option<ulong?> OptionalOption(string name, string description) => new(name)
+    {
+        Description = description,
+        CustomParser = result => Parse(result),
+        HelpName = "SIZE",
+    };
+
     /// <summary>Reads a size.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="size">Bytes.</param>
     public static bool TryParse(string text, out ulong size)
     {
         int shift = text.Length == 0 ? 0 : char.ToUpperInvariant(text[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, _ => 0 };

@@ -2,40 +2,58 @@ using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.Globalization;
+using System.IO;
 using System.Linq;
+using System.Threading;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
-using Sos.Cores.Loading;
+using Sos.Cores.Companions;
 using Sos.Cores.Native;
+using Sos.Cores.Operations;
+using Sos.Cores.Plan;
 using Sos.Cores.Running;
-using Sos.Ctl.Output;
 using Sos.Image;
 using Sos.Timer.Broker;
 using Sos.Timer.Client;
 using Sos.Timer.Layout;
+using Sos.Verbs;
 
-namespace Sos.Ctl.Commands;
+namespace Sos.Timer.Control;
 
 /// <summary><c>sosctl timer</c>: serves exact timers to Linux programs, and shows them.</summary>
-internal static class TimerCommands
+public static class TimerVerbs
 {
-    private const string Service = "timer";
     private const string DefaultImage = "/usr/lib/sos/timer.sosimg";
 
-    public static Command Create(Terminal terminal)
+    private static TimerDocuments? _documents;
+
+    private static TimerDocuments Documents
+        => _documents ??= Terminal.Readable(TimerDocuments.Default.Options, options => new TimerDocuments(options));
+
+    /// <summary>Makes the command.</summary>
+    /// <param name="terminal">Where results go.</param>
+    /// <param name="companions">What the control plane knows of services.</param>
+    public static Command Create(Terminal terminal, CompanionCatalogue companions)
     {
-        Argument<int> cpu = CoreCommands.CpuArgument();
+        Argument<int> cpu = CoreArguments.Cpu();
         Option<string> image = new("--image") { Description = "The timer service's image", DefaultValueFactory = _ => DefaultImage };
         Option<string> socket = new("--socket") { Description = "Where clients connect", DefaultValueFactory = _ => TimerClient.DefaultPath };
         Option<uint[]> allow = new("--allow") { Description = "User id that may have timers, beside root; may be repeated" };
-        Option<string[]> parameter = new("--parameter", "-p") { Description = "A setting of the service, NAME=VALUE; may be repeated" };
+        Option<string[]> parameter = CoreArguments.Parameter();
+        RestartOptions restart = new();
         Command serve = new("serve", "Start the timer service on a reserved core and serve clients until interrupted")
         {
-            cpu, image, socket, allow, parameter,
+            cpu, image, socket, allow, parameter, restart.Mode, restart.Limit,
         };
         serve.SetAction(result => Serve(
-            terminal, result.GetValue(cpu), result.GetValue(image)!, result.GetValue(socket)!, [.. result.GetValue(allow) ?? []],
-            ServiceStartCommand.ParseParameters(result.GetValue(parameter) ?? [])));
+            terminal, new ServiceOperations(new CoreBackEnds(), companions), result.GetValue(cpu),
+            new ServicePlan
+            {
+                Image = Path.GetFullPath(result.GetValue(image)!),
+                Parameters = CoreArguments.ParseParameters(result.GetValue(parameter)),
+                Restart = restart.Read(result),
+            },
+            result.GetValue(socket)!, [.. result.GetValue(allow) ?? []]));
 
         Argument<int?> statCpu = OptionalCpu();
         Command stat = new("stat", "Show what the timer service counted") { statCpu };
@@ -47,70 +65,89 @@ internal static class TimerCommands
         return new Command("timer", "Serve exact timers to Linux programs, and show them") { serve, stat, list };
     }
 
-    private static Argument<int?> OptionalCpu() => new("CPU")
-    {
-        Description = "The core that runs the timer service; may be left out if there is one",
-        Arity = ArgumentArity.ZeroOrOne,
-    };
+    private static Argument<int?> OptionalCpu() => CoreArguments.OptionalCpu("The core that runs the timer service; may be left out if there is one");
 
-    private static int Serve(
-        Terminal terminal, int cpu, string imagePath, string socket, HashSet<uint> allowed, Dictionary<string, string> parameters)
+    private static int Serve(Terminal terminal, ServiceOperations services, int cpu, ServicePlan plan, string socket, HashSet<uint> allowed)
     {
-        ServiceImage image = ImageCommands.ReadVerified(imagePath);
+        ServiceImage image = VerifiedImage.Read(plan.Image);
         using IServiceCore core = new CoreBackEnds().Open(cpu);
-        List<string> notes = [];
-        CoreRecord record = ServiceStart.Start(
-            core,
-            new StartRequest
-            {
-                ImagePath = imagePath,
-                Image = image,
-                Configuration = new ServiceConfiguration
-                {
-                    PacketMemorySize = 0,
-                    TableSlotSize = 0,
-                    SharedMemory = [TimerAdmin.Size, .. Enumerable.Repeat((ulong)TimerArea.TotalSize, TimerAdmin.ClientsMax)],
-                    Parameters = parameters,
-                },
-            },
-            notes);
-        bool ended;
+        StartResult started = services.Start(core, image, plan);
+        CoreRecord? record = started.Record;
+        CoreRecord last = record;
+        List<string> notes = [.. started.Notes];
+        using EndSignals end = new();
         try
         {
-            using IProgramAccess access = core.OpenPrograms(record);
-            using CoreTimerHost host = new(core, record, access);
-            using TimerBroker broker = new(host, socket, allowed);
-            terminal.Write(new TimerServedDocument(cpu, socket), Documents.Current.TimerServedDocument, output =>
-                output.WriteLine($"the timer service runs on core {cpu}; clients connect to {socket}; Ctrl-C or SIGTERM ends it"));
-            ended = AwaitEnd(host);
+            for (bool first = true; record is not null; first = false)
+            {
+                last = record;
+                using IProgramAccess access = core.OpenPrograms(record);
+                using CoreTimerHost host = new(core, record, access);
+                using TimerBroker broker = new(host, socket, allowed);
+                if (first)
+                {
+                    terminal.Write(new TimerServedDocument(cpu, socket), Documents.TimerServedDocument, output =>
+                        output.WriteLine($"the timer service runs on core {cpu}; clients connect to {socket}; Ctrl-C or SIGTERM ends it"));
+                }
+                else
+                {
+                    terminal.Note($"the timer service on core {cpu} was started again; its clients connect anew");
+                }
+
+                record = AwaitEnd(host, end.Token) ? null : AwaitRestart(core, record, end.Token);
+            }
         }
         finally
         {
-            using CoreLock exclusive = CoreLock.Take(cpu);
-            if (CoreRecord.Read(cpu)?.Started == record.Started)
-            {
-                ServiceStop.Stop(core, TimeSpan.FromSeconds(2), notes, exclusive);
-            }
-
+            notes.AddRange(services.StopIfStill(core, last, TimeSpan.FromSeconds(2)));
             notes.ForEach(terminal.Note);
         }
 
-        return ended ? throw new SosException(SosError.Failed, $"the timer service on core {cpu} has ended: see the kernel log") : 0;
+        return end.Token.IsCancellationRequested
+            ? 0
+            : throw new SosException(SosError.Failed, $"the timer service on core {cpu} has ended: see 'sosctl service status {cpu}' and the kernel log");
     }
 
-    // Until a signal comes, or the service ends by itself.
-    private static bool AwaitEnd(CoreTimerHost host)
+    /// <summary>Waits until a signal comes, or the service ends.</summary>
+    /// <returns>Whether a signal came.</returns>
+    private static bool AwaitEnd(CoreTimerHost host, CancellationToken end)
     {
-        using EndSignals end = new();
-        while (!end.Token.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200)))
+        while (!end.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200)))
         {
             if (!host.IsRunning)
             {
-                return true;
+                return false;
             }
         }
 
-        return false;
+        return true;
+    }
+
+    /// <summary>Waits for a restart of a service that has ended, as long as one may come: by sosd, or by a person who is at it.</summary>
+    /// <returns>The record of the service that runs again; null when none will.</returns>
+    private static CoreRecord? AwaitRestart(IServiceCore core, CoreRecord former, CancellationToken end)
+    {
+        do
+        {
+            bool isBusy = CoreLock.IsTaken(core.Cpu);
+            if (CoreRecord.Read(core.Cpu) is not { } record || record.Service != former.Service)
+            {
+                return null;
+            }
+
+            if (record.Started != former.Started && !isBusy && core.GetStatus().State == CoreState.Running)
+            {
+                return record;
+            }
+
+            if (!isBusy && !record.RestartPending && record.Started == former.Started
+                && (former.Plan.Restart.Mode == RestartMode.Never || !DaemonPresence.IsThere()))
+            {
+                return null;
+            }
+        }
+        while (!end.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200)));
+        return null;
     }
 
     private static unsafe int Stat(Terminal terminal, int? cpu)
@@ -133,7 +170,7 @@ internal static class TimerCommands
         double toleranceNs = admin.ToleranceTicks * 1e6 / host.TscKhz;
         TimerStatDocument document = new(
             core.Cpu, admin.Armed, admin.Expirations, admin.Misses, admin.Overruns, admin.ClockSteps, latenessMaxNs, toleranceNs, clients);
-        terminal.Write(document, Documents.Current.TimerStatDocument, output =>
+        terminal.Write(document, Documents.TimerStatDocument, output =>
         {
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
@@ -175,7 +212,7 @@ internal static class TimerCommands
             }
         }
 
-        terminal.Write(new TimerListDocument(core.Cpu, timers), Documents.Current.TimerListDocument, output => Terminal.WriteTable(
+        terminal.Write(new TimerListDocument(core.Cpu, timers), Documents.TimerListDocument, output => Terminal.WriteTable(
             output, ["CLIENT", "TIMER", "STATE", "EXPIRATIONS", "MISSES", "OVERRUNS", "LATEST NS"],
             timers.Select(timer => (IReadOnlyList<string>)
             [
@@ -187,19 +224,9 @@ internal static class TimerCommands
 
     private static IServiceCore Find(int? cpu, out CoreRecord record)
     {
-        CoreBackEnds backEnds = new();
-        backEnds.CheckUsable();
-        foreach ((int candidate, ICoreBackEnd backEnd) in backEnds.ListCores())
-        {
-            if ((cpu is null || cpu == candidate) && CoreRecord.Read(candidate) is { Service: Service } found)
-            {
-                record = found;
-                return backEnd.Open(candidate);
-            }
-        }
-
-        throw new SosException(
+        (IServiceCore core, record) = new ServiceReadings(new CoreBackEnds()).Find(TimerCompanion.ServiceName, cpu) ?? throw new SosException(
             SosError.NotFound,
             $"{(cpu is null ? "no core runs" : $"core {cpu} does not run")} the timer service: 'sosctl timer serve CPU' starts it");
+        return core;
     }
 }

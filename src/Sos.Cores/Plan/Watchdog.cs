@@ -1,7 +1,7 @@
 using System;
 using Sos.Image;
 
-namespace Sos.Cores.Running;
+namespace Sos.Cores.Plan;
 
 /// <summary>How long a service may go without a poll when nobody said how long.</summary>
 public static class Watchdog

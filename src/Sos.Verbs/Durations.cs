@@ -1,10 +1,10 @@
 using System;
 using System.Globalization;
 
-namespace Sos.Ctl.Output;
+namespace Sos.Verbs;
 
 /// <summary>Times on the command line: a number with ms, s, m, h or d behind it; or a word for none.</summary>
-internal static class Durations
+public static class Durations
 {
     private static readonly (string Unit, TimeSpan Length)[] Units =
     [

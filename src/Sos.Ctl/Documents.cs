@@ -1,17 +1,13 @@
 using System;
 using System.Collections.Generic;
-using System.Text.Encodings.Web;
-using System.Text.Json;
+using System.Linq;
 using System.Text.Json.Serialization;
-using Sos.Cores;
+using Sos.Cores.Running;
+using Sos.Verbs;
 
-namespace Sos.Ctl.Output;
+namespace Sos.Ctl;
 
 // The JSON documents of sosctl, as docs/sosctl.md describes them. Keys are added, never renamed.
-
-internal sealed record ErrorDocument(ErrorDetail Error);
-
-internal sealed record ErrorDetail(SosError Kind, int ExitCode, string Message);
 
 internal sealed record VersionDocument(string Sosctl, uint Abi, string? Driver, uint? DriverAbi, string? DriverProblem);
 
@@ -58,10 +54,12 @@ internal sealed record CompletionDocument(string Shell, string Script);
 internal sealed record ServiceListDocument(IReadOnlyList<ServiceEntry> Services);
 
 internal sealed record ServiceEntry(
-    int Cpu, string State, string? Service, string? Version, DateTimeOffset? Started, string? Card, string? HostPort, string BackEnd);
+    int Cpu, string State, string? Service, string? Version, DateTimeOffset? Started, string? Card, string? HostPort, string BackEnd,
+    IReadOnlyList<PortEntry> Ports);
 
 internal sealed record ServiceStartedDocument(
-    int Cpu, string Service, string Version, string? Card, string? HostPort, bool? Confined, IReadOnlyList<string> Notes, string BackEnd);
+    int Cpu, string Service, string Version, string? Card, string? HostPort, bool? Confined, IReadOnlyList<string> Notes, string BackEnd,
+    IReadOnlyList<PortEntry> Ports);
 
 internal sealed record ServiceStoppedDocument(int Cpu, string State, long ExitCode, string? Fault, IReadOnlyList<string> Notes);
 
@@ -69,7 +67,14 @@ internal sealed record ServiceStatusDocument(
     int Cpu, string BackEnd, string State, string? Service, string? Version, string? BuildId, string? ImageSha256, DateTimeOffset? Started, string? Card,
     string? HostPort, bool? Confined, double? WatchdogMs, ulong Polls, ulong TableGeneration, long? ExitCode, ulong Starts, ulong Faults, ulong Nmis,
     ulong Notifications,
-    FaultEntry? Fault, IReadOnlyDictionary<string, ulong> Counters, IReadOnlyList<string> Remarks);
+    FaultEntry? Fault, IReadOnlyDictionary<string, ulong> Counters, IReadOnlyList<string> Remarks, IReadOnlyList<PortEntry> Ports);
+
+/// <summary>A port with a network device.</summary>
+internal sealed record PortEntry(string Port, string Device, string? HostPort, bool? Confined)
+{
+    public static List<PortEntry> Of(CoreRecord? record)
+        => [.. (record?.Cards ?? []).Select(card => new PortEntry(card.Port, card.Address, card.HostPort, card.Confined))];
+}
 
 internal sealed record FaultEntry(
     string Summary, string Name, uint Vector, ulong ErrorCode, ulong Address, ulong InstructionPointer, ulong StackPointer, string At,
@@ -77,40 +82,13 @@ internal sealed record FaultEntry(
 
 internal sealed record LogDocument(ulong Number, DateTimeOffset Time, string Severity, string Text, ulong Value);
 
-internal sealed record RulesCheckedDocument(
-    string File, bool Accepted, int? Rules, int? Elements, int? TableBytes, IReadOnlyList<RuleEntry> Diagnostics);
-
-internal sealed record RuleEntry(string Severity, string Id, string Message, string Place, string? Rule);
-
-internal sealed record RulesAppliedDocument(int Cpu, string File, ulong Generation, int Rules, int Elements, int TableBytes);
-
-internal sealed record FirewallDocument(
-    int Cpu, string? Rules, ulong Generation, IReadOnlyList<RuleCounterEntry> Counters, IReadOnlyDictionary<string, ulong> Statistics);
-
-internal sealed record RuleCounterEntry(string Rule, ulong Packets, ulong Bytes);
-
 internal sealed record DoctorDocument(bool Offline, bool Isolated, string? Best, IReadOnlyList<FindingEntry> Findings);
 
 internal sealed record FindingEntry(string Topic, string Kind, string Text, string? Advice);
 
-internal sealed record TimerServedDocument(int Cpu, string Socket);
-
-internal sealed record TimerStatDocument(
-    int Cpu, uint Armed, ulong Expirations, ulong Misses, ulong Overruns, ulong ClockSteps, double LatenessMaxNs, double ToleranceNs,
-    IReadOnlyList<TimerClientEntry> Clients);
-
-internal sealed record TimerClientEntry(int Client, uint Armed, ulong Expirations, ulong Misses, ulong BadRequests, bool Broken);
-
-internal sealed record TimerListDocument(int Cpu, IReadOnlyList<TimerEntry> Timers);
-
-internal sealed record TimerEntry(int Client, int Timer, string State, ulong Expirations, ulong Misses, ulong Overruns, double LatenessMaxNs);
-
-internal sealed record NoiseExportedDocument(IReadOnlyList<string> Files);
-
 /// <summary>How the documents are written.</summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
-[JsonSerializable(typeof(ErrorDocument))]
 [JsonSerializable(typeof(DoctorDocument))]
 [JsonSerializable(typeof(VersionDocument))]
 [JsonSerializable(typeof(CoreListDocument))]
@@ -129,13 +107,6 @@ internal sealed record NoiseExportedDocument(IReadOnlyList<string> Files);
 [JsonSerializable(typeof(ServiceStoppedDocument))]
 [JsonSerializable(typeof(ServiceStatusDocument))]
 [JsonSerializable(typeof(LogDocument))]
-[JsonSerializable(typeof(RulesCheckedDocument))]
-[JsonSerializable(typeof(RulesAppliedDocument))]
-[JsonSerializable(typeof(FirewallDocument))]
-[JsonSerializable(typeof(TimerServedDocument))]
-[JsonSerializable(typeof(TimerStatDocument))]
-[JsonSerializable(typeof(TimerListDocument))]
-[JsonSerializable(typeof(NoiseExportedDocument))]
 internal sealed partial class Documents : JsonSerializerContext
 {
     private static Documents? _current;
@@ -145,5 +116,5 @@ internal sealed partial class Documents : JsonSerializerContext
     /// order in which the parts of this class are initialised is not known.
     /// </summary>
     public static Documents Current
-        => _current ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        => _current ??= Terminal.Readable(Default.Options, options => new Documents(options));
 }

@@ -4,23 +4,29 @@ using System.CommandLine;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Text.Json.Serialization;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Companions;
+using Sos.Cores.Operations;
 using Sos.Cores.Running;
-using Sos.Ctl.Output;
 using Sos.Noise.Report;
+using Sos.Verbs;
 
-namespace Sos.Ctl.Commands;
+namespace Sos.Noise.Control;
 
 /// <summary><c>sosctl noise</c>: measures how quiet a cpu is, and shows it.</summary>
-internal static class NoiseCommands
+public static class NoiseVerbs
 {
     private const string DefaultImage = "/usr/lib/sos/noise.sosimg";
     private const double SecondsMax = 7 * 24 * 3600;
 
-    public static Command Create(Terminal terminal)
+    /// <summary>Makes the command.</summary>
+    /// <param name="terminal">Where results go.</param>
+    /// <param name="companions">What the control plane knows of services.</param>
+    public static Command Create(Terminal terminal, CompanionCatalogue companions)
     {
-        Argument<int> runCpu = CoreCommands.CpuArgument();
+        Argument<int> runCpu = CoreArguments.Cpu();
         Option<NoisePlace?> on = new("--on")
         {
             Description = "Where: on a service core, in a thread of Linux, or in a SCHED_FIFO thread in an isolated cpuset; "
@@ -38,21 +44,22 @@ internal static class NoiseCommands
         Option<string> image = new("--image") { Description = "The noise service's image", DefaultValueFactory = _ => DefaultImage };
         Command run = new("run", "Measure") { runCpu, on, duration, threshold, image };
         run.SetAction(result => Run(
-            terminal, result.GetValue(runCpu), result.GetValue(on), TimeSpan.FromSeconds(result.GetValue(duration)), result.GetValue(threshold),
+            terminal, companions, result.GetValue(runCpu), result.GetValue(on), TimeSpan.FromSeconds(result.GetValue(duration)), result.GetValue(threshold),
             result.GetValue(image)!));
 
-        Argument<int> showCpu = CoreCommands.CpuArgument();
+        Argument<int> showCpu = CoreArguments.Cpu();
         Command show = new("show", "Show the last measurement of a cpu") { showCpu };
         show.SetAction(result => Show(terminal, NoiseResult.Read(result.GetValue(showCpu)).Result));
 
-        Argument<int> exportCpu = CoreCommands.CpuArgument();
+        Argument<int> exportCpu = CoreArguments.Cpu();
         Option<string> folder = new("--output") { Description = "Folder to write to", DefaultValueFactory = _ => "." };
         Command export = new("export", "Write the last measurement as .hgrm (HdrHistogram) and as a plot (.svg)") { exportCpu, folder };
         export.SetAction(result => Export(terminal, result.GetValue(exportCpu), result.GetValue(folder)!));
         return new Command("noise", "Measure how quiet a cpu is: every gap in which it did not run our code") { run, show, export };
     }
 
-    private static int Run(Terminal terminal, int cpu, NoisePlace? on, TimeSpan duration, ulong thresholdNs, string imagePath)
+    private static int Run(
+        Terminal terminal, CompanionCatalogue companions, int cpu, NoisePlace? on, TimeSpan duration, ulong thresholdNs, string imagePath)
     {
         if (cpu < 0)
         {
@@ -60,17 +67,17 @@ internal static class NoiseCommands
         }
 
         NoisePlace place = on ?? (IsServiceCore(cpu) ? NoisePlace.Core : NoisePlace.Thread);
-        NoiseRequest request = new(cpu, place, duration, thresholdNs, imagePath, ImageCommands.ReadVerified(imagePath));
-        (NoiseResult result, GapHistogram histogram) = place == NoisePlace.Core ? RunOnCore(request) : NoiseRun.OnThread(request);
+        NoiseRequest request = new(cpu, place, duration, thresholdNs, imagePath, VerifiedImage.Read(imagePath));
+        (NoiseResult result, GapHistogram histogram) = place == NoisePlace.Core ? RunOnCore(request, companions) : NoiseRun.OnThread(request);
         result.Write(histogram);
         return Show(terminal, result);
     }
 
-    private static (NoiseResult Result, GapHistogram Histogram) RunOnCore(NoiseRequest request)
+    private static (NoiseResult Result, GapHistogram Histogram) RunOnCore(NoiseRequest request, CompanionCatalogue companions)
     {
         using IServiceCore core = new CoreBackEnds().Open(request.Cpu);
         using EndSignals end = new();
-        return NoiseRun.OnCore(core, request, end.Token);
+        return NoiseRun.OnCore(core, new ServiceOperations(new CoreBackEnds(), companions), request, end.Token);
     }
 
     private static bool IsServiceCore(int cpu) => new CoreBackEnds().ListCores().ContainsKey(cpu);
@@ -147,7 +154,7 @@ internal static class NoiseCommands
 
         File.WriteAllText(plot, PercentilePlot.Draw(
             $"Gaps on cpu {cpu}", [($"{result.Place}, {result.Seconds:F0} s", histogram.QuantileNs)]));
-        terminal.Write(new NoiseExportedDocument([distribution, plot]), Documents.Current.NoiseExportedDocument, output =>
+        terminal.Write(new NoiseExportedDocument([distribution, plot]), NoiseDocuments.Default.NoiseExportedDocument, output =>
         {
             output.WriteLine(distribution);
             output.WriteLine(plot);
@@ -162,3 +169,11 @@ internal static class NoiseCommands
         _ => (ns / 1e6).ToString("F1", CultureInfo.InvariantCulture) + " ms",
     };
 }
+
+/// <summary>The document of 'sosctl noise export'.</summary>
+internal sealed record NoiseExportedDocument(IReadOnlyList<string> Files);
+
+/// <summary>How it is written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(NoiseExportedDocument))]
+internal sealed partial class NoiseDocuments : JsonSerializerContext;
