@@ -45,12 +45,12 @@ public static class ServiceRestart
     private static INetworkDevice? FindDevice(IServiceCore core, CoreRecord former)
     {
         StartSettings settings = former.Settings ?? throw new ArgumentException("a record without settings", nameof(former));
-        DeviceOptions options = new(Force: true, settings.HostPort, settings.BusyPoll);
+        DeviceOptions options = new(Force: true, settings.HostPort, settings.BusyPoll, settings.Open);
         return former.Card switch
         {
             null => settings.Device is null ? null : core.FindDevice(settings.Device, options),
             { Netdev: null } card => CardDevice.FindAgain(card, settings.HostPort),
-            { } card => HiddenNetdev.FindAgain(core.Cpu, HostPortReading.Reread(card), options),
+            { Netdev: { } netdev } => NetdevDevice.FindAgain(core.Cpu, netdev, options),
         };
     }
 }

@@ -112,7 +112,7 @@ public static class ServiceStop
         {
             CardRecord card = HostPortReading.TryReread(recorded, notes);
             (record with { Control = null, Card = card with { HostPort = null, Moved = false } }).Write();
-            if (!(card.Netdev is null ? CardDevice.GiveBack(card, notes) : NetdevDevice.GiveBack(card, notes)))
+            if (!(card.Netdev is null ? CardDevice.GiveBack(card, notes) : NetdevDevice.GiveBack(cpu, card, notes)))
             {
                 notes.Add($"{record.Service} had ended with its core, but {card.Address} is not back with Linux: repeat 'sosctl core release {cpu}' "
                     + "once the obstacle is gone");

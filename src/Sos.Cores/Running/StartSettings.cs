@@ -16,6 +16,9 @@ public sealed record StartSettings
     /// <summary>Isolated cores: whether a cpu of Linux polls for it.</summary>
     public bool BusyPoll { get; init; }
 
+    /// <summary>Isolated cores: whether frames pass to Linux while the service does not run; else they are dropped.</summary>
+    public bool Open { get; init; }
+
     /// <summary>The capture that its card receives, in place of a device; null without.</summary>
     public string? CaptureInput { get; init; }
 

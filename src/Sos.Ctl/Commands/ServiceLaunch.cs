@@ -101,7 +101,9 @@ internal static class ServiceLaunch
                 output.WriteLine($"{record.Service} {record.Version} runs on core {record.Cpu}");
                 if (record.Card is { } card)
                 {
-                    output.WriteLine($"it has {card.Address}; Linux has its network as {card.HostPort}");
+                    output.WriteLine(card.Netdev is { } netdev
+                        ? $"it has the frames that {netdev.Name} receives; without the service they are {(netdev.Open ? "Linux's" : "dropped")}"
+                        : $"it has {card.Address}; Linux has its network as {card.HostPort}");
                     if (card.Confined == false)
                     {
                         output.WriteLine("no IOMMU confines the card: it, and so the service, can reach all memory");

@@ -18,11 +18,17 @@ internal static class ServiceStartCommand
     private static readonly Argument<int> Cpu = CoreCommands.CpuArgument();
     private static readonly Argument<string> Image = ImageCommands.Argument();
     private static readonly Option<string?> Device = new("--device") { Description = "The card to give to it: PCI address, or name of its network device" };
-    private static readonly Option<string?> HostPort = new("--host-port") { Description = "Name of the network device for Linux; by default the card's" };
+    private static readonly Option<string?> HostPort = new("--host-port") { Description = "Unplugged cores: name of the network device for Linux; by default the card's" };
     private static readonly Option<string?> Rules = new("--rules") { Description = "nftables rules to start with (the firewall)" };
     private static readonly Option<string[]> Parameter = new("--parameter", "-p") { Description = "A setting of the service, NAME=VALUE; may be repeated" };
     private static readonly Option<bool> Force = new("--force") { Description = "Take the card even if the default route goes through it" };
     private static readonly Option<bool> BusyPoll = new("--busy-poll") { Description = "Isolated cores: let a CPU of Linux poll the card all the time" };
+    private static readonly Option<string> OnFailure = new("--on-failure")
+    {
+        Description = "Isolated cores: closed drops what the card receives while the service does not run, open lets it pass to Linux",
+        DefaultValueFactory = _ => "closed",
+    };
+
     private static readonly Option<string?> PcapIn = new("--pcap-in") { Description = "Isolated cores: replay this capture in place of a card" };
     private static readonly Option<string?> PcapOut = new("--pcap-out") { Description = "Where to write what the service passes on to Linux" };
     private static readonly Option<SchedulingWish> Scheduling = new("--scheduling")
@@ -55,6 +61,7 @@ internal static class ServiceStartCommand
 
     static ServiceStartCommand()
     {
+        OnFailure.AcceptOnlyFromAmong("closed", "open");
         Restart.AcceptOnlyFromAmong("never", "on-fault", "always");
         WatchdogTime.Validators.Add(result =>
         {
@@ -77,7 +84,7 @@ internal static class ServiceStartCommand
     {
         Command command = new("start", "Start a service on a reserved core")
         {
-            Cpu, Image, Device, HostPort, Rules, Parameter, Force, BusyPoll, PcapIn, PcapOut, Scheduling, ArenaSize, PacketMemory, TableSize,
+            Cpu, Image, Device, HostPort, Rules, Parameter, Force, BusyPoll, OnFailure, PcapIn, PcapOut, Scheduling, ArenaSize, PacketMemory, TableSize,
             WatchdogTime, Restart, RestartLimit,
         };
         command.SetAction(result => Run(terminal, result));
@@ -112,9 +119,10 @@ internal static class ServiceStartCommand
             throw new SosException(SosError.Usage, "--pcap-in and --pcap-out come together, and in place of --device");
         }
 
-        if (settings.Device is null && (force || settings.BusyPoll))
+        string? option = force ? "--force" : settings.BusyPoll ? "--busy-poll" : settings.Open ? "--on-failure" : null;
+        if (settings.Device is null && option is not null)
         {
-            throw new SosException(SosError.Usage, $"{(force ? "--force" : "--busy-poll")} is about a card: name it with --device, or leave this away");
+            throw new SosException(SosError.Usage, $"{option} is about a card: name it with --device, or leave this away");
         }
 
         // The rules may know a port without a card by that name.
@@ -130,7 +138,9 @@ internal static class ServiceStartCommand
     /// <exception cref="SosException">There are such.</exception>
     internal static void CheckBackEnd(StartSettings settings, BackEndKind backEnd)
     {
-        string? option = settings.BusyPoll ? "--busy-poll" : settings.Scheduling != SchedulingWish.Auto ? "--scheduling" : null;
+        string? option = settings.BusyPoll ? "--busy-poll"
+            : settings.Open ? "--on-failure open"
+            : settings.Scheduling != SchedulingWish.Auto ? "--scheduling" : null;
         if (option is not null && backEnd != BackEndKind.Isolated)
         {
             throw new SosException(
@@ -150,6 +160,7 @@ internal static class ServiceStartCommand
             Device = result.GetValue(Device),
             HostPort = result.GetValue(HostPort),
             BusyPoll = result.GetValue(BusyPoll),
+            Open = result.GetValue(OnFailure) == "open",
             CaptureInput = FullPath(result.GetValue(PcapIn)),
             CaptureOutput = FullPath(result.GetValue(PcapOut)),
             Scheduling = result.GetValue(Scheduling),
@@ -176,7 +187,7 @@ internal static class ServiceStartCommand
         ServiceStart.CheckNothingIsLeft(cpu);
         INetworkDevice? device = settings.Device is null
             ? null
-            : core.FindDevice(settings.Device, new DeviceOptions(result.GetValue(Force), settings.HostPort, settings.BusyPoll));
+            : core.FindDevice(settings.Device, new DeviceOptions(result.GetValue(Force), settings.HostPort, settings.BusyPoll, settings.Open));
         StartRequest request = ServiceLaunch.Prepare(terminal, image, settings, device);
         return ServiceLaunch.Run(terminal, core, settings, notes => ServiceStart.Start(core, request, notes, exclusive));
     }
