@@ -70,10 +70,16 @@ internal sealed record ServiceStatusDocument(
     FaultEntry? Fault, IReadOnlyDictionary<string, ulong> Counters, IReadOnlyList<string> Remarks, IReadOnlyList<PortEntry> Ports);
 
 /// <summary>A port with a network device.</summary>
-internal sealed record PortEntry(string Port, string Device, string? HostPort, bool? Confined)
+/// <param name="Port">The port's name.</param>
+/// <param name="Device">The network device: an address on the bus, or a name.</param>
+/// <param name="HostPort">The network device that Linux has in its place; null where Linux keeps its own.</param>
+/// <param name="Confined">Whether an IOMMU confines it; null where Linux drives it.</param>
+/// <param name="OnFailure">What becomes of its frames without the service; null where Linux has none of them.</param>
+internal sealed record PortEntry(string Port, string Device, string? HostPort, bool? Confined, string? OnFailure)
 {
     public static List<PortEntry> Of(CoreRecord? record)
-        => [.. (record?.Cards ?? []).Select(card => new PortEntry(card.Port, card.Address, card.HostPort, card.Confined))];
+        => [.. (record?.Cards ?? []).Select(card => new PortEntry(
+            card.Port, card.Address, card.HostPort, card.Confined, card.Netdev is { } netdev ? (netdev.Open ? "open" : "closed") : null))];
 }
 
 internal sealed record FaultEntry(

@@ -7,7 +7,8 @@ namespace Sos.Cores.BackEnds;
 /// <param name="Force">Whether it may be taken although the default route goes through it.</param>
 /// <param name="HostPort">Name of the network device that Linux has instead; null for its own.</param>
 /// <param name="BusyPoll">Isolated: whether a cpu of Linux polls for the service, which then never wakes anyone.</param>
-public sealed record DeviceOptions(bool Force = false, string? HostPort = null, bool BusyPoll = false);
+/// <param name="Open">Isolated: whether frames pass to Linux while the service does not run; else they are dropped.</param>
+public sealed record DeviceOptions(bool Force = false, string? HostPort = null, bool BusyPoll = false, bool Open = false);
 
 /// <summary>A network device on its way to a service. The calls come in this order; what they did is undone from the record alone.</summary>
 public interface INetworkDevice

@@ -76,7 +76,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
     public INetworkDevice FindDevice(string name, DeviceOptions options) => NetdevDevice.Find(name, Cpu, options);
 
     /// <inheritdoc/>
-    public bool GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(card, notes);
+    public bool GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(Cpu, card, notes);
 
     /// <inheritdoc/>
     public IServiceTarget BeginLoad(ServiceConfiguration configuration)
@@ -325,44 +325,40 @@ public sealed unsafe class IsolatedCore : IServiceCore
 
         if (killed)
         {
-            yield return $"its process ({run.Runner}) is gone without a fault record: something killed it, see the kernel log ('dmesg | tail')";
+            yield return ReadKeeper() is { State: (uint)KeeperState.Running } && !run.KeeperLives
+                ? $"its keeper ({run.Keeper}) was killed, and so it was ended: see the kernel log ('dmesg | tail'), then 'sosctl service restart {Cpu}'"
+                : $"its process ({run.Runner}) is gone without a fault record: something killed it, see the kernel log ('dmesg | tail')";
         }
 
         yield return $"process {run.Runner}, keeper {run.Keeper}, {run.Scheduling}{(run.Method is null ? "" : $", {run.Method}")}";
-        foreach (string remark in KeeperRemarks(state == CoreState.Running && run.KeeperLives))
+        if (ReadKeeper() is { } keeper)
         {
-            yield return remark;
-        }
-
-        if (state == CoreState.Running && !run.KeeperLives)
-        {
-            yield return $"its keeper is gone: no packet moves and nothing watches it; 'sosctl service stop {Cpu}', then start it again";
-        }
-    }
-
-    /// <summary>What the keeper did, and what keeps it from its work.</summary>
-    private List<string> KeeperRemarks(bool running)
-    {
-        List<string> remarks = [];
-        string path = System.IO.Path.Combine(_fence.Folder, "keeper");
-        if (!System.IO.File.Exists(path))
-        {
-            return remarks;
-        }
-
-        using MappedMemory memory = RunnerMemory.MapFile(path, (ulong)sizeof(KeeperPage));
-        KeeperPage* keeper = (KeeperPage*)memory.Address;
-        if (keeper->Magic == KeeperPage.MagicValue)
-        {
-            remarks.Add($"keeper: {keeper->ToLinux} frames to Linux ({keeper->ToLinuxDropped} not taken), {keeper->FromLinux} from Linux, "
-                + $"{keeper->Replayed} replayed, {keeper->Captured} captured, {keeper->SocketCalls} socket calls, {keeper->Wakes} wakes");
-            if (running && keeper->Errno != 0)
+            yield return $"keeper: {keeper.ToLinux} frames to Linux ({keeper.ToLinuxDropped} not taken), "
+                + $"{keeper.Replayed} replayed, {keeper.Captured} captured, {keeper.SocketCalls} socket calls, {keeper.Wakes} wakes";
+            if (state == CoreState.Running && keeper.Errno != 0)
             {
-                remarks.Add($"keeper: the socket's last failure was \"{System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(keeper->Errno)}\"");
+                yield return $"keeper: the socket's last failure was \"{System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(keeper.Errno)}\"";
             }
         }
 
-        return remarks;
+        foreach (string remark in NetdevDevice.Remarks(Cpu))
+        {
+            yield return remark;
+        }
+    }
+
+    /// <summary>What the keeper did, and what keeps it from its work; null when there is none of this version.</summary>
+    private KeeperPage? ReadKeeper()
+    {
+        string path = System.IO.Path.Combine(_fence.Folder, "keeper");
+        if (!System.IO.File.Exists(path))
+        {
+            return null;
+        }
+
+        using MappedMemory memory = RunnerMemory.MapFile(path, (ulong)sizeof(KeeperPage));
+        KeeperPage keeper = *(KeeperPage*)memory.Address;
+        return keeper.Magic == KeeperPage.MagicValue ? keeper : null;
     }
 
     private bool StopIsRequested()

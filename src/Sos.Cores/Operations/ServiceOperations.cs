@@ -54,7 +54,7 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
             ServicePreparation.CheckBackEnd(plan, core.BackEnd);
             ServiceStart.CheckIsEmpty(core);
             List<PortDevice> devices = [.. plan.Ports.Where(port => port.Device is not null).Select(port => new PortDevice(
-                port, core.FindDevice(port.Device!, new DeviceOptions(port.Force, port.HostPort, port.BusyPoll))))];
+                port, core.FindDevice(port.Device!, new DeviceOptions(port.Force, port.HostPort, port.BusyPoll, port.Open))))];
             StartRequest request = ServicePreparation.Prepare(companions, plan, image, KnownPorts(plan, devices), notes) with { Devices = devices };
             using CoreLock exclusive = CoreLock.Take(core.Cpu);
             CoreRecord record = ServiceStart.Start(core, request, notes, exclusive);

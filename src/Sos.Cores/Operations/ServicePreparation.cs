@@ -25,6 +25,7 @@ internal static class ServicePreparation
     public static void CheckBackEnd(ServicePlan plan, BackEndKind backEnd)
     {
         string? option = plan.Ports.Any(port => port.BusyPoll) ? "--busy-poll"
+            : plan.Ports.Any(port => port.Open) ? "--on-failure open"
             : plan.Ports.Any(port => port.Captures is not null) ? "--pcap-in"
             : plan.Scheduling != SchedulingWish.Auto ? "--scheduling" : null;
         if (option is not null && backEnd != BackEndKind.Isolated)

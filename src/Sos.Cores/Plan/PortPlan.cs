@@ -21,6 +21,9 @@ public sealed record PortPlan
     /// <summary>Isolated cores: whether a cpu of Linux polls the device all the time.</summary>
     public bool BusyPoll { get; init; }
 
+    /// <summary>Isolated cores: whether frames pass to Linux while the service does not run; else they are dropped.</summary>
+    public bool Open { get; init; }
+
     /// <summary>Isolated cores: captures in the device's place; null without.</summary>
     public CaptureRequest? Captures { get; init; }
 }

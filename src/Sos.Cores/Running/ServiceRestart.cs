@@ -51,12 +51,12 @@ public static class ServiceRestart
 
     private static PortDevice FindDevice(IServiceCore core, CoreRecord former, PortPlan port)
     {
-        DeviceOptions options = new(Force: true, port.HostPort, port.BusyPoll);
+        DeviceOptions options = new(Force: true, port.HostPort, port.BusyPoll, port.Open);
         INetworkDevice device = former.Cards.FirstOrDefault(card => card.Port == port.Name) switch
         {
             null => core.FindDevice(port.Device!, options),
             { Netdev: null } card => CardDevice.FindAgain(card, port.HostPort),
-            { } card => HiddenNetdev.FindAgain(core.Cpu, HostPortReading.Reread(card), options),
+            { Netdev: { } netdev } => NetdevDevice.FindAgain(core.Cpu, netdev, options),
         };
         return new PortDevice(port, device);
     }

@@ -104,7 +104,7 @@ public static class ServiceStop
         CoreRecord left = record with { Control = null, Cards = [.. cards.Select(Quiet)] };
         left.Write();
         IReadOnlyList<CardRecord> kept = GiveBack(
-            left, cards, (card, found) => card.Netdev is null ? CardDevice.GiveBack(card, found) : NetdevDevice.GiveBack(card, found), notes);
+            left, cards, (card, found) => card.Netdev is null ? CardDevice.GiveBack(card, found) : NetdevDevice.GiveBack(cpu, card, found), notes);
         if (kept.Count > 0)
         {
             notes.Add($"{record.Service} had ended with its core, but {string.Join(" and ", kept.Select(card => card.Address))} "

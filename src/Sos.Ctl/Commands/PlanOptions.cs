@@ -25,13 +25,19 @@ internal sealed class PlanOptions
 
     private readonly Option<string[]> _hostPort = new("--host-port")
     {
-        Description = "Name of the network device for Linux, by default the card's; with several ports PORT=NAME, repeated",
+        Description = "Unplugged cores: name of the network device for Linux, by default the card's; with several ports PORT=NAME, repeated",
         HelpName = "[PORT=]NAME",
     };
 
     private readonly Option<string[]> _parameter = CoreArguments.Parameter();
     private readonly Option<bool> _force = new("--force") { Description = "Take a card even if the default route goes through it" };
     private readonly Option<bool> _busyPoll = new("--busy-poll") { Description = "Isolated cores: let a CPU of Linux poll the cards all the time" };
+    private readonly Option<string> _onFailure = new("--on-failure")
+    {
+        Description = "Isolated cores: closed drops what the cards receive while the service does not run, open lets it pass to Linux",
+        DefaultValueFactory = _ => "closed",
+    };
+
     private readonly Option<string?> _captureInput = new("--pcap-in") { Description = "Isolated cores: replay this capture in place of a card" };
     private readonly Option<string?> _captureOutput = new("--pcap-out") { Description = "Where to write what the service passes on to Linux" };
     private readonly Option<SchedulingWish> _scheduling = new("--scheduling")
@@ -54,6 +60,7 @@ internal sealed class PlanOptions
     public PlanOptions(CompanionCatalogue companions)
     {
         _ofServices = [.. companions.Options.Select(known => (known, new Option<string?>($"--{known.Name}") { Description = known.Description }))];
+        _onFailure.AcceptOnlyFromAmong("closed", "open");
         _watchdog.Validators.Add(result =>
         {
             string text = result.Tokens[0].Value;
@@ -69,7 +76,7 @@ internal sealed class PlanOptions
         command.Arguments.Add(_image);
         List<Option> options =
         [
-            _device, _port, _hostPort, .. _ofServices.Select(option => option.Given), _parameter, _force, _busyPoll, _captureInput, _captureOutput,
+            _device, _port, _hostPort, .. _ofServices.Select(option => option.Given), _parameter, _force, _busyPoll, _onFailure, _captureInput, _captureOutput,
             _scheduling, _arena, _packetMemory, _tableSize, _watchdog, _restart.Mode, _restart.Limit,
         ];
         options.ForEach(command.Options.Add);
@@ -131,14 +138,15 @@ internal sealed class PlanOptions
 
         bool force = result.GetValue(_force);
         bool busyPoll = result.GetValue(_busyPoll);
-        if (device is null && named.Count == 0 && (force || busyPoll))
+        bool open = result.GetValue(_onFailure) == "open";
+        if (device is null && named.Count == 0 && (force ? "--force" : busyPoll ? "--busy-poll" : open ? "--on-failure" : null) is { } option)
         {
-            throw new SosException(SosError.Usage, $"{(force ? "--force" : "--busy-poll")} is about a card: name it with --device, or leave this away");
+            throw new SosException(SosError.Usage, $"{option} is about a card: name it with --device, or leave this away");
         }
 
         List<PortPlan> ports = named.Count > 0
-            ? [.. named.Select(port => new PortPlan { Name = port.Name, Device = port.Device, Force = force, BusyPoll = busyPoll })]
-            : device is not null ? [new PortPlan { Device = device, Force = force, BusyPoll = busyPoll }]
+            ? [.. named.Select(port => new PortPlan { Name = port.Name, Device = port.Device, Force = force, BusyPoll = busyPoll, Open = open })]
+            : device is not null ? [new PortPlan { Device = device, Force = force, BusyPoll = busyPoll, Open = open }]
             : input is not null ? [new PortPlan { Captures = new CaptureRequest(input, output!) }]
             : [];
         return NameHostPorts(ports, result.GetValue(_hostPort) ?? [], hasServiceOptions);

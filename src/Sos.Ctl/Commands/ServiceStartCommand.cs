@@ -48,7 +48,9 @@ internal static class ServiceStartCommand
                 foreach (PortEntry port in ports)
                 {
                     string name = ports.Count == 1 ? "it has" : $"its port {port.Port} has";
-                    output.WriteLine(port.HostPort is null ? $"{name} {port.Device}" : $"{name} {port.Device}; Linux has its network as {port.HostPort}");
+                    output.WriteLine(port.OnFailure is { } onFailure
+                        ? $"{name} the frames that {port.Device} receives; without the service they are {(onFailure == "open" ? "Linux's" : "dropped")}"
+                        : $"{name} {port.Device}; Linux has its network as {port.HostPort}");
                     if (port.Confined == false)
                     {
                         output.WriteLine($"no IOMMU confines {(ports.Count == 1 ? "the card" : port.Device)}: it, and so the service, can reach all memory");
