@@ -13,6 +13,7 @@ internal unsafe struct SocketKeeper
     private const int UpAndRunning = 0x41; // IFF_UP | IFF_RUNNING
     private const int Again = 11; // EAGAIN
     private const int Busy = 16; // EBUSY
+    private const int NoDevice = 19; // ENODEV
     private const int NoBuffers = 105; // ENOBUFS
 
     private KeeperPage* _page;
@@ -105,8 +106,9 @@ internal unsafe struct SocketKeeper
         byte* request = stackalloc byte[40];
         new Span<byte>(request, 40).Clear();
         new ReadOnlySpan<byte>(_page->Interface, KeeperPage.InterfaceNameSize).CopyTo(new Span<byte>(request, 40));
-        bool up = Libc.Ioctl(_page->Information, Libc.GetInterfaceFlags, request) == 0
-            && (*(short*)(request + KeeperPage.InterfaceNameSize) & UpAndRunning) == UpAndRunning;
-        Volatile.Write(ref _shared->LinkUp, up ? 1u : 0u);
+        bool told = Libc.Ioctl(_page->Information, Libc.GetInterfaceFlags, request) == 0;
+        bool gone = !told && Marshal.GetLastPInvokeError() == NoDevice;
+        bool up = told && (*(short*)(request + KeeperPage.InterfaceNameSize) & UpAndRunning) == UpAndRunning;
+        Volatile.Write(ref _shared->LinkUp, gone ? XskShared.LinkGone : up ? 1u : 0u);
     }
 }
