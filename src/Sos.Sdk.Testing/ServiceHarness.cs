@@ -6,8 +6,10 @@ using Sos.Sdk.Control;
 using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Services;
 using Sos.Sdk.Statistics;
+using Sos.Sdk.Time;
 
 namespace Sos.Sdk.Testing;
 
@@ -29,6 +31,7 @@ public sealed unsafe class ServiceHarness<TService> : IDisposable
     private readonly Dictionary<string, PortPeer> _nics;
     private readonly Dictionary<string, PortPeer> _hosts;
     private TService* _service;
+    private PortUpkeep _ports;
     private int _activeSlot = 1;
     private ulong _generation;
 
@@ -84,7 +87,7 @@ public sealed unsafe class ServiceHarness<TService> : IDisposable
 
     /// <summary>Initialises the service.</summary>
     /// <returns>0, or the exit code.</returns>
-    public long Start() => ServiceHost<TService>.Start(_control, out _service);
+    public long Start() => ServiceHost<TService>.Start(_control, out _service, out _ports);
 
     /// <summary>Polls the service.</summary>
     /// <param name="passes">Passes of the poll loop.</param>
@@ -92,9 +95,12 @@ public sealed unsafe class ServiceHarness<TService> : IDisposable
     {
         for (int i = 0; i < passes; i++)
         {
-            ServiceHost<TService>.Turn(_control, _service);
+            ServiceHost<TService>.Turn(_control, _service, _ports);
         }
     }
+
+    /// <summary>Looks after the service's ports now, as the host of a service does some ten times a second: it sees changes of a link.</summary>
+    public void Maintain() => _ports.RunAll(Tsc.Read());
 
     /// <summary>Polls the service once at a time of the test's choosing.</summary>
     /// <param name="now">The TSC that the service is told.</param>

@@ -4,7 +4,7 @@ using Sos.Sdk.Control;
 using Sos.Sdk.Ports;
 using Xunit;
 
-namespace Sos.Sdk.Tests.Ports.HostPort;
+namespace Sos.Sdk.Tests.Ports.HostPorts;
 
 /// <summary>
 /// Linux's side of a host port, as the driver's network device behaves: it polls while there is work, then arms and looks once more.

@@ -4,7 +4,7 @@ using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
 using Xunit;
 
-namespace Sos.Sdk.Tests.Ports.HostPort;
+namespace Sos.Sdk.Tests.Ports.HostPorts;
 
 /// <summary>The service's side of a host port, its pool, and Linux's side.</summary>
 internal sealed unsafe class HostPortBench : IDisposable
@@ -37,7 +37,7 @@ internal sealed unsafe class HostPortBench : IDisposable
 
     public bool TryCreate(ulong size, out SlotPort<CountingNotifier> port)
         => SlotPort<CountingNotifier>.TryCreate(
-            Linux.Layout, size, SlotPortSide.Service, _bench.Arena, Pool, Counters, _bench.Log, Linux.Notifier, out port);
+            Linux.Layout, size, SlotPortSide.Service, _bench.Arena, Pool, Counters, _bench.PortLog, Linux.Notifier, out port);
 
     /// <summary>Receives once, copies the frames and frees the buffers.</summary>
     public List<byte[]> Receive()

@@ -6,7 +6,7 @@ using System.Threading.Tasks;
 using Sos.Sdk.Packets;
 using Xunit;
 
-namespace Sos.Sdk.Tests.Ports.HostPort;
+namespace Sos.Sdk.Tests.Ports.HostPorts;
 
 /// <summary>
 /// Both sides at once, on two threads. Linux's side sleeps whenever it has nothing to do, and looks again only when the service

@@ -2,9 +2,10 @@ using System;
 using System.Collections.Generic;
 using Sos.Sdk.Control;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Xunit;
 
-namespace Sos.Sdk.Tests.Ports.HostPort;
+namespace Sos.Sdk.Tests.Ports.HostPorts;
 
 public sealed unsafe class SlotPortTests
 {
@@ -161,7 +162,7 @@ public sealed unsafe class SlotPortTests
     {
         using HostPortBench bench = new();
         bench.Linux.Layout->HostUp = 0;
-        Assert.False(bench.Port.LinkUp);
+        Assert.NotEqual(PortState.Up, bench.Port.State);
         Assert.Equal(0, bench.Transmit(PortBench.Frame(60, 1)));
         Assert.Equal(1UL, bench.Counters.TransmitDroppedLink.Value);
         Assert.Equal(0, bench.Linux.FramesWaiting);
