@@ -89,7 +89,9 @@ internal sealed record FirewallDocument(
 
 internal sealed record RuleCounterEntry(string Rule, ulong Packets, ulong Bytes);
 
-internal sealed record DoctorDocument(bool Offline, bool Isolated, string? Best, IReadOnlyList<FindingEntry> Findings);
+internal sealed record DoctorDocument(
+    bool Offline, bool Isolated, string? Best, IReadOnlyList<string> InstructionSets, IReadOnlyList<string> ImageInstructionSets,
+    IReadOnlyList<FindingEntry> Findings);
 
 internal sealed record FindingEntry(string Topic, string Kind, string Text, string? Advice);
 
