@@ -88,7 +88,9 @@ internal sealed record FaultEntry(
 
 internal sealed record LogDocument(ulong Number, DateTimeOffset Time, string Severity, string Text, ulong Value);
 
-internal sealed record DoctorDocument(bool Offline, bool Isolated, string? Best, IReadOnlyList<FindingEntry> Findings);
+internal sealed record DoctorDocument(
+    bool Offline, bool Isolated, string? Best, IReadOnlyList<string> InstructionSets, IReadOnlyList<string> ImageInstructionSets,
+    IReadOnlyList<FindingEntry> Findings);
 
 internal sealed record FindingEntry(string Topic, string Kind, string Text, string? Advice);
 

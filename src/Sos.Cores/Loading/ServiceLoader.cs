@@ -32,6 +32,7 @@ public sealed unsafe class ServiceLoader
     private readonly ServiceImage _image;
     private readonly ServiceConfiguration _configuration;
     private readonly ControlLayout _layout;
+    private readonly ProcessorFeatures _processor = ProcessorFeatures.Detect();
     private readonly List<Resource> _resources = [];
     private readonly List<VirtioPciLayout> _virtioLayouts = [];
     private readonly List<XskLayout> _xskLayouts = [];
@@ -57,6 +58,11 @@ public sealed unsafe class ServiceLoader
 
     private LoadedService Load()
     {
+        if (!_processor.RunsImages)
+        {
+            throw new SosException(SosError.Refused, $"the processor has no {ProcessorFeatures.Required}: 'sosctl doctor' says what to do");
+        }
+
         // Devices first: packet memory comes from the DMA API of the first one.
         foreach (DeviceRequest device in _configuration.Devices)
         {
@@ -151,7 +157,7 @@ public sealed unsafe class ServiceLoader
 
         if (_image.Descriptor.IsaVariableRva != 0)
         {
-            WritePointer(memory, startRva, endRva, _image.Descriptor.IsaVariableRva, (ulong)IlcInstructionSetDetection.Detect());
+            WritePointer(memory, startRva, endRva, _image.Descriptor.IsaVariableRva, (ulong)_processor.ImageSets);
         }
     }
 
@@ -307,7 +313,7 @@ public sealed unsafe class ServiceLoader
         control->Abi = ServiceControl.AbiVersion;
         control->HeaderSize = ServiceControl.Size;
         control->RegionSize = _layout.Size;
-        control->Isa = ProcessorFeatures.Detect();
+        control->Isa = _processor.Sets;
         if (control->Clock.Sequence == 0)
         {
             // No driver keeps it in step.
