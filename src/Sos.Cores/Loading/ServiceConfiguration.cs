@@ -74,6 +74,9 @@ public sealed record ServiceConfiguration
     /// <summary>Bytes of log.</summary>
     public ulong LogSize { get; init; } = DefaultLogSize;
 
+    /// <summary>Whether cards are taken that their IOMMU does not confine.</summary>
+    public bool ForceUnconfined { get; init; }
+
     /// <summary>Captures for memory ports 0 and 1, or null.</summary>
     public CaptureRequest? Captures { get; init; }
 

@@ -13,6 +13,9 @@ public sealed record StartSettings
     /// <summary>Its network device, as the user named it, or null.</summary>
     public string? Device { get; init; }
 
+    /// <summary>Whether its card is taken although the IOMMU does not confine it.</summary>
+    public bool ForceUnconfined { get; init; }
+
     /// <summary>Isolated cores: whether a cpu of Linux polls for it.</summary>
     public bool BusyPoll { get; init; }
 

@@ -32,6 +32,7 @@ internal static class ServiceLaunch
             {
                 ArenaSize = settings.ArenaSize,
                 PacketMemorySize = settings.PacketMemorySize,
+                ForceUnconfined = settings.ForceUnconfined,
                 TableSlotSize = settings.TableSlotSize,
                 Scheduling = settings.Scheduling,
                 Parameters = settings.Parameters.ToDictionary(),

@@ -22,6 +22,11 @@ internal static class ServiceStartCommand
     private static readonly Option<string?> Rules = new("--rules") { Description = "nftables rules to start with (the firewall)" };
     private static readonly Option<string[]> Parameter = new("--parameter", "-p") { Description = "A setting of the service, NAME=VALUE; may be repeated" };
     private static readonly Option<bool> Force = new("--force") { Description = "Take the card even if the default route goes through it" };
+    private static readonly Option<bool> ForceUnconfined = new("--force-unconfined")
+    {
+        Description = "Take the card even if the IOMMU does not confine it: 'device list' says why",
+    };
+
     private static readonly Option<bool> BusyPoll = new("--busy-poll") { Description = "Isolated cores: let a CPU of Linux poll the card all the time" };
     private static readonly Option<string?> PcapIn = new("--pcap-in") { Description = "Isolated cores: replay this capture in place of a card" };
     private static readonly Option<string?> PcapOut = new("--pcap-out") { Description = "Where to write what the service passes on to Linux" };
@@ -77,8 +82,8 @@ internal static class ServiceStartCommand
     {
         Command command = new("start", "Start a service on a reserved core")
         {
-            Cpu, Image, Device, HostPort, Rules, Parameter, Force, BusyPoll, PcapIn, PcapOut, Scheduling, ArenaSize, PacketMemory, TableSize,
-            WatchdogTime, Restart, RestartLimit,
+            Cpu, Image, Device, HostPort, Rules, Parameter, Force, ForceUnconfined, BusyPoll, PcapIn, PcapOut, Scheduling, ArenaSize, PacketMemory,
+            TableSize, WatchdogTime, Restart, RestartLimit,
         };
         command.SetAction(result => Run(terminal, result));
         return command;
@@ -112,9 +117,10 @@ internal static class ServiceStartCommand
             throw new SosException(SosError.Usage, "--pcap-in and --pcap-out come together, and in place of --device");
         }
 
-        if (settings.Device is null && (force || settings.BusyPoll))
+        string? aboutCard = force ? "--force" : settings.ForceUnconfined ? "--force-unconfined" : settings.BusyPoll ? "--busy-poll" : null;
+        if (settings.Device is null && aboutCard is not null)
         {
-            throw new SosException(SosError.Usage, $"{(force ? "--force" : "--busy-poll")} is about a card: name it with --device, or leave this away");
+            throw new SosException(SosError.Usage, $"{aboutCard} is about a card: name it with --device, or leave this away");
         }
 
         // The rules may know a port without a card by that name.
@@ -131,6 +137,11 @@ internal static class ServiceStartCommand
     internal static void CheckBackEnd(StartSettings settings, BackEndKind backEnd)
     {
         string? option = settings.BusyPoll ? "--busy-poll" : settings.Scheduling != SchedulingWish.Auto ? "--scheduling" : null;
+        if (settings.ForceUnconfined && backEnd == BackEndKind.Isolated)
+        {
+            throw new SosException(SosError.Usage, "--force-unconfined is for unplugged cores: Linux drives the card of an isolated one; leave it away");
+        }
+
         if (option is not null && backEnd != BackEndKind.Isolated)
         {
             throw new SosException(
@@ -150,6 +161,7 @@ internal static class ServiceStartCommand
             Device = result.GetValue(Device),
             HostPort = result.GetValue(HostPort),
             BusyPoll = result.GetValue(BusyPoll),
+            ForceUnconfined = result.GetValue(ForceUnconfined),
             CaptureInput = FullPath(result.GetValue(PcapIn)),
             CaptureOutput = FullPath(result.GetValue(PcapOut)),
             Scheduling = result.GetValue(Scheduling),
