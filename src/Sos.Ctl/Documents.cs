@@ -15,7 +15,7 @@ internal sealed record CoreListDocument(IReadOnlyList<CoreEntry> Cores);
 
 internal sealed record CoreEntry(
     int Cpu, string Owner, string? State, string? Service, bool Reservable, int? Package, int? Core, IReadOnlyList<int> Siblings, string? BackEnd,
-    double? LeaseSeconds);
+    double? LeaseSeconds, string? Performance);
 
 internal sealed record CoreReservedDocument(
     int Cpu, double DurationMs, IReadOnlyList<int> Siblings, string BackEnd, string Method, string? Reason, double? LeaseSeconds,
@@ -28,7 +28,8 @@ internal sealed record CoreReleasedDocument(int Cpu, double DurationMs, IReadOnl
 internal sealed record DeviceListDocument(IReadOnlyList<DeviceEntry> Devices);
 
 internal sealed record DeviceEntry(
-    string Address, string Id, string? Driver, string? Interface, string? Mac, string? IommuGroup, bool Confined, bool Claimable, string? Obstacle);
+    string Address, string Id, string? Driver, string? Interface, string? Mac, string? IommuGroup, bool Confined, bool Claimable, string? Obstacle,
+    string? Gap);
 
 internal sealed record DeviceMovedDocument(string Address, string? Driver);
 

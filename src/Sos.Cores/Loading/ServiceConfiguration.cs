@@ -90,6 +90,9 @@ public sealed record ServiceConfiguration
     /// <summary>Bytes of log.</summary>
     public ulong LogSize { get; init; } = DefaultLogSize;
 
+    /// <summary>Whether cards are taken that their IOMMU does not confine.</summary>
+    public bool ForceUnconfined { get; init; }
+
     /// <summary>Captures for the first memory port and the first memory host port, or null.</summary>
     public CaptureRequest? Captures { get; init; }
 

@@ -1,5 +1,4 @@
 using System;
-using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
 using System.Runtime.InteropServices;
@@ -78,7 +77,7 @@ public sealed unsafe class ServiceLoader
         stackSize = stackSize >= AddressSpace.ChunkSize ? AddressSpace.ToChunks(stackSize) : stackSize;
         AddMemory(AddressSpace.Stack, stackSize);
         AddArena();
-        ulong[] dmaAddresses = AddPacketMemory();
+        List<ulong[]> dmaAddresses = AddPacketMemory();
         AddXskPorts();
         List<TargetRegion> tables = AddTables();
         List<HostPortResult> hostPorts = AddHostPorts();
@@ -111,7 +110,8 @@ public sealed unsafe class ServiceLoader
 
         VirtioPciLayout layout = request.Capabilities.ToLayout(addresses, sizes, device.Vendor, device.Device, device.Iommu);
         ulong offset = _layout.VirtioLayouts + ((ulong)_virtioLayouts.Count * VirtioPciLayout.Size);
-        AddResource(ResourceKind.VirtioNet, (uint)_devices.Count, AddressSpace.Control + offset, VirtioPciLayout.Size, port: request.Port);
+        AddResource(
+            ResourceKind.VirtioNet, (uint)_devices.Count, AddressSpace.Control + offset, VirtioPciLayout.Size, DmaTable(_devices.Count), request.Port);
         _virtioLayouts.Add(layout);
         _devices.Add(device);
     }
@@ -187,7 +187,11 @@ public sealed unsafe class ServiceLoader
         AddResource(ResourceKind.Arena, 0, AddressSpace.Arena, size);
     }
 
-    private ulong[] AddPacketMemory()
+    // Two cards usually stand in two IOMMU domains: each has bus addresses of its own for the one packet memory.
+    private ulong DmaTable(int device)
+        => _layout.DmaTableSize == 0 ? 0 : AddressSpace.Control + _layout.DmaAddresses + ((ulong)device * _layout.DmaTableSize);
+
+    private List<ulong[]> AddPacketMemory()
     {
         ulong size = AddressSpace.ToChunks(_configuration.PacketMemorySize);
         if (size == 0)
@@ -195,18 +199,12 @@ public sealed unsafe class ServiceLoader
             return [];
         }
 
-        if (_devices.Count > 1)
-        {
-            // One region has the bus addresses of one device's IOMMU domain only.
-            throw new SosException(SosError.Usage, "a service takes one card for now: packet memory has the bus addresses of one");
-        }
-
-        bool dma = _devices.Count == 1;
+        bool dma = _devices.Count > 0;
         TargetRegion region = _target.AddRegion(new RegionRequest(
             RegionKind.Memory, AddressSpace.PacketMemory, size, RegionProtection.Read | RegionProtection.Write,
-            dma ? RegionFlags.Dma : RegionFlags.None, dma ? _devices[0].Index : 0));
-        AddResource(ResourceKind.PacketMemory, 0, AddressSpace.PacketMemory, size, dma ? AddressSpace.Control + _layout.DmaAddresses : 0);
-        return dma ? _target.GetDmaAddresses(region) : [];
+            dma ? RegionFlags.Dma : RegionFlags.None, dma ? RegionRequest.AllDevices : 0));
+        AddResource(ResourceKind.PacketMemory, 0, AddressSpace.PacketMemory, size, dma ? DmaTable(0) : 0);
+        return [.. _devices.Select(device => _target.GetDmaAddresses(region, device.Index))];
     }
 
     private void AddXskPorts()
@@ -283,7 +281,7 @@ public sealed unsafe class ServiceLoader
         return regions;
     }
 
-    private TargetRegion AddControl(ulong[] dmaAddresses)
+    private TargetRegion AddControl(List<ulong[]> dmaAddresses)
     {
         AddResource(ResourceKind.Statistics, 0, AddressSpace.Control + _layout.Statistics, StatisticsLayout.TotalSize);
         AddResource(ResourceKind.Log, 0, AddressSpace.Control + _layout.Log, _configuration.LogSize);
@@ -304,9 +302,10 @@ public sealed unsafe class ServiceLoader
             MemoryMarshal.Write(memory.Slice(_layout.XskLayouts + ((ulong)i * XskLayout.Size), XskLayout.Size), in layout);
         }
 
-        for (int i = 0; i < dmaAddresses.Length; i++)
+        for (int device = 0; device < dmaAddresses.Count; device++)
         {
-            BinaryPrimitives.WriteUInt64LittleEndian(memory.Slice(_layout.DmaAddresses + ((ulong)i * sizeof(ulong)), sizeof(ulong)), dmaAddresses[i]);
+            ulong table = _layout.DmaAddresses + ((ulong)device * _layout.DmaTableSize);
+            MemoryMarshal.AsBytes(dmaAddresses[device].AsSpan()).CopyTo(memory.Slice(table, _layout.DmaTableSize));
         }
 
         ServiceControl* control = (ServiceControl*)memory.Address;

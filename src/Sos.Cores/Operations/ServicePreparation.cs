@@ -24,6 +24,11 @@ internal static class ServicePreparation
     /// <exception cref="SosException">The plan asks for such.</exception>
     public static void CheckBackEnd(ServicePlan plan, BackEndKind backEnd)
     {
+        if (plan.ForceUnconfined && backEnd == BackEndKind.Isolated)
+        {
+            throw new SosException(SosError.Usage, "--force-unconfined is for unplugged cores: Linux drives the card of an isolated one; leave it away");
+        }
+
         string? option = plan.Ports.Any(port => port.BusyPoll) ? "--busy-poll"
             : plan.Ports.Any(port => port.Open) ? "--on-failure open"
             : plan.Ports.Any(port => port.Captures is not null) ? "--pcap-in"
@@ -69,6 +74,7 @@ internal static class ServicePreparation
                 ArenaSize = plan.ArenaSize,
                 PacketMemorySize = plan.PacketMemorySize ?? ServiceConfiguration.DefaultPacketMemorySize * (ulong)Math.Max(plan.Ports.Count, 1),
                 TableSlotSize = plan.TableSlotSize ?? ServiceConfiguration.DefaultTableSlotSize,
+                ForceUnconfined = plan.ForceUnconfined,
                 Scheduling = plan.Scheduling,
                 Parameters = plan.Parameters.ToDictionary(),
             },

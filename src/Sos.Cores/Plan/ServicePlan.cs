@@ -28,6 +28,9 @@ public sealed record ServicePlan
     /// <summary>Bytes of a table slot; null for as much as fits the service.</summary>
     public ulong? TableSlotSize { get; init; }
 
+    /// <summary>Unplugged cores: whether cards are taken that their IOMMU does not confine.</summary>
+    public bool ForceUnconfined { get; init; }
+
     /// <summary>Isolated cores: how its thread is scheduled.</summary>
     public SchedulingWish Scheduling { get; init; }
 

@@ -30,9 +30,18 @@ internal static class CoreCommands
             Description = "Give it back by itself after this time, as 10m, unless 'core renew' comes before; by default never",
             HelpName = "TIME",
         };
-        Command reserve = new("reserve", "Take a cpu from Linux") { reserveCpu, force, isolated, auto, lease };
+        Option<bool> shareCore = new("--share-core")
+        {
+            Description = "Take this thread alone, though its core's other threads stay Linux's and either can read what the other computes",
+        };
+        Option<CorePerformance> performance = new("--performance")
+        {
+            Description = "The frequency to ask for: max (default), nominal (at least that), fixed (the nominal one and no other)",
+        };
+        Command reserve = new("reserve", "Take a cpu from Linux") { reserveCpu, force, isolated, auto, lease, shareCore, performance };
         reserve.SetAction(result => Reserve(
-            terminal, result.GetValue(reserveCpu), result.GetValue(force), Choose(result.GetValue(isolated), result.GetValue(auto)),
+            terminal, result.GetValue(reserveCpu), result.GetValue(force),
+            Wish(Choose(result.GetValue(isolated), result.GetValue(auto)), new CoreOptions(result.GetValue(shareCore), result.GetValue(performance))),
             ParseLease(result.GetValue(lease))));
 
         Argument<int> renewCpu = CoreArguments.Cpu();
@@ -75,11 +84,11 @@ internal static class CoreCommands
         {
             Terminal.WriteTable(
                 output,
-                ["CPU", "OWNER", "STATE", "BACK END", "LEASE", "SIBLINGS", "RESERVABLE"],
+                ["CPU", "OWNER", "STATE", "BACK END", "LEASE", "PERFORMANCE", "SIBLINGS", "RESERVABLE"],
                 cores.Select(core => (IReadOnlyList<string>)
                 [
                     core.Cpu.ToString(CultureInfo.InvariantCulture), core.Owner, core.State ?? "-", core.BackEnd ?? "-",
-                    core.LeaseSeconds is { } left ? Durations.Format(TimeSpan.FromSeconds(left)) : "-",
+                    core.LeaseSeconds is { } left ? Durations.Format(TimeSpan.FromSeconds(left)) : "-", core.Performance ?? "-",
                     core.Siblings.Count == 0 ? "-" : CpuTopology.FormatList(core.Siblings), core.Reservable ? "yes" : "no",
                 ]));
         });
@@ -99,8 +108,17 @@ internal static class CoreCommands
         string owner = view.BackEnd is not null ? "sos" : cpu.Online ? "linux" : "none";
         return new CoreEntry(
             cpu.Id, owner, view.Status?.State.ToString(), view.Service, view.IsReservable, cpu.Package < 0 ? null : cpu.Package,
-            cpu.Core < 0 ? null : cpu.Core, cpu.Siblings, view.BackEnd?.ToString(), view.Status?.LeaseLeft?.TotalSeconds);
+            cpu.Core < 0 ? null : cpu.Core, cpu.Siblings, view.BackEnd?.ToString(), view.Status?.LeaseLeft?.TotalSeconds,
+            view.Status is { } status ? FormatPerformance(status) : null);
     }
+
+    // What is asked for, and by which register; a virtual machine's CPU seldom has one.
+    private static string? FormatPerformance(CoreStatus status) => status switch
+    {
+        { Performance: null } => null,
+        { Mechanism: CoreMechanism.None } => "not the CPU's to say",
+        { Performance: { } wish } => $"{wish.ToString().ToLowerInvariant()} ({status.Mechanism.ToString().ToUpperInvariant()})",
+    };
 
     private static BackEndChoice Choose(bool isolated, bool auto)
     {
@@ -111,6 +129,23 @@ internal static class CoreCommands
 
         CoreBackEnds backEnds = new();
         return auto ? backEnds.Choose() : new BackEndChoice(backEnds[isolated ? BackEndKind.Isolated : BackEndKind.Offline], "");
+    }
+
+    /// <summary>Passes wishes on to the driver.</summary>
+    /// <exception cref="SosException">The core is Linux's still, so that they are Linux's to fulfil.</exception>
+    private static BackEndChoice Wish(BackEndChoice choice, CoreOptions options)
+    {
+        if (choice.BackEnd is OfflineBackEnd offline)
+        {
+            offline.Options = options;
+        }
+        else if (options != new CoreOptions())
+        {
+            throw new SosException(
+                SosError.Usage, "--share-core and --performance are for cores that leave Linux: of an isolated one set the cpu's governor ('cpupower')");
+        }
+
+        return choice;
     }
 
     private static int Reserve(Terminal terminal, int cpu, bool force, BackEndChoice choice, TimeSpan? lease)
@@ -128,9 +163,11 @@ internal static class CoreCommands
                 output.WriteLine($"chosen since {reason}");
             }
 
-            if (reserved.Siblings.Count > 0)
+            HashSet<int> online = [.. new CpuTopology().List().Where(info => info.Online).Select(info => info.Id)];
+            List<int> running = [.. reserved.Siblings.Where(online.Contains)];
+            if (running.Count > 0)
             {
-                output.WriteLine($"Linux still runs on cpu {CpuTopology.FormatList(reserved.Siblings)}, which shares the physical core with it: "
+                output.WriteLine($"Linux still runs on cpu {CpuTopology.FormatList(running)}, which shares the physical core with it: "
                     + "reserve or offline that one too for the service's full speed");
             }
 

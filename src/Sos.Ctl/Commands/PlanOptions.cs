@@ -31,6 +31,11 @@ internal sealed class PlanOptions
 
     private readonly Option<string[]> _parameter = CoreArguments.Parameter();
     private readonly Option<bool> _force = new("--force") { Description = "Take a card even if the default route goes through it" };
+    private readonly Option<bool> _forceUnconfined = new("--force-unconfined")
+    {
+        Description = "Unplugged cores: take a card even if the IOMMU does not confine it; 'device list' says why",
+    };
+
     private readonly Option<bool> _busyPoll = new("--busy-poll") { Description = "Isolated cores: let a CPU of Linux poll the cards all the time" };
     private readonly Option<string> _onFailure = new("--on-failure")
     {
@@ -76,7 +81,7 @@ internal sealed class PlanOptions
         command.Arguments.Add(_image);
         List<Option> options =
         [
-            _device, _port, _hostPort, .. _ofServices.Select(option => option.Given), _parameter, _force, _busyPoll, _onFailure, _captureInput, _captureOutput,
+            _device, _port, _hostPort, .. _ofServices.Select(option => option.Given), _parameter, _force, _forceUnconfined, _busyPoll, _onFailure, _captureInput, _captureOutput,
             _scheduling, _arena, _packetMemory, _tableSize, _watchdog, _restart.Mode, _restart.Limit,
         ];
         options.ForEach(command.Options.Add);
@@ -102,6 +107,7 @@ internal sealed class PlanOptions
             Image = image,
             Options = options,
             Parameters = CoreArguments.ParseParameters(result.GetValue(_parameter)),
+            ForceUnconfined = result.GetValue(_forceUnconfined),
             Scheduling = result.GetValue(_scheduling),
             ArenaSize = result.GetValue(_arena),
             PacketMemorySize = result.GetValue(_packetMemory),
@@ -139,7 +145,7 @@ internal sealed class PlanOptions
         bool force = result.GetValue(_force);
         bool busyPoll = result.GetValue(_busyPoll);
         bool open = result.GetValue(_onFailure) == "open";
-        if (device is null && named.Count == 0 && (force ? "--force" : busyPoll ? "--busy-poll" : open ? "--on-failure" : null) is { } option)
+        if (device is null && named.Count == 0 && (force ? "--force" : result.GetValue(_forceUnconfined) ? "--force-unconfined" : busyPoll ? "--busy-poll" : open ? "--on-failure" : null) is { } option)
         {
             throw new SosException(SosError.Usage, $"{option} is about a card: name it with --device, or leave this away");
         }
