@@ -336,7 +336,8 @@ public sealed unsafe class ServiceLoader
         {
             throw new SosException(
                 SosError.Usage,
-                $"a port cannot be called \"{port}\": give it 1 to {PortName.Size - 1} lower-case letters, digits, '-' or '_', a letter first, and not \"host\"");
+                $"a port cannot be called \"{port}\": give it 1 to {PortName.Size - 1} lower-case letters, digits, '-' or '_', a letter first, "
+                + "and not \"host\" or \"any\"");
         }
 
         if (port is not null && _resources.Exists(other => other.Name.Bytes.SequenceEqual(name.Bytes) && IsHostPort(other.Kind) == IsHostPort(kind)))

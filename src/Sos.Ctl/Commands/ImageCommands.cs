@@ -105,12 +105,15 @@ internal static class ImageCommands
             descriptor.Name, descriptor.Version, descriptor.AbiVersion, Convert.ToHexStringLower(image.BuildId.Span),
             Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))), image.FileSize, image.MemorySize, descriptor.StackSize,
             descriptor.ArenaSize, descriptor.PollBoundNs,
-            [.. image.Segments.Select(segment => new SegmentEntry(segment.Rva, segment.MemorySize, Protection(segment.Protection)))]);
+            [.. image.Segments.Select(segment => new SegmentEntry(segment.Rva, segment.MemorySize, Protection(segment.Protection)))],
+            [.. image.Ports.Wishes.Select(wish => new PortWishEntry(
+                wish.Name, wish.Least, wish.Most, wish.HostPort.ToString().ToLowerInvariant()))]);
         terminal.Write(document, Documents.Current.ImageDocument, output =>
         {
             output.WriteLine($"{document.Name} {document.Version}, ABI {document.Abi}, build {document.BuildId}");
             output.WriteLine($"SHA-256 {document.Sha256}");
             output.WriteLine($"file {document.FileBytes} bytes, memory {document.MemoryBytes}, stack {document.StackBytes}, arena {document.ArenaBytes}");
+            output.WriteLine($"takes {image.Ports}");
             Terminal.WriteTable(
                 output, ["OFFSET", "SIZE", "PROTECTION"],
                 document.Segments.Select(segment => (IReadOnlyList<string>)[$"0x{segment.Offset:x}", $"0x{segment.Bytes:x}", segment.Protection]));

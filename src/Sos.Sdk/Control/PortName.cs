@@ -38,12 +38,12 @@ public struct PortName
     }
 
     /// <summary>
-    /// Whether a port can have that name: 1 to 15 lower-case letters, digits, '-' and '_', a letter first. "host" is taken: the counters of
-    /// the port "nic" begin with "nic." and "host.".
+    /// Whether a port can have that name: 1 to 15 lower-case letters, digits, '-' and '_', a letter first. "host" is taken, since the counters
+    /// of the port "nic" begin with "nic." and "host.", and "any", by which an image asks for ports of any name.
     /// </summary>
     public static bool IsValid(ReadOnlySpan<byte> name)
     {
-        if (name.Length is 0 or >= Size || name[0] is < (byte)'a' or > (byte)'z' || name.SequenceEqual("host"u8))
+        if (name.Length is 0 or >= Size || name[0] is < (byte)'a' or > (byte)'z' || name.SequenceEqual("host"u8) || name.SequenceEqual("any"u8))
         {
             return false;
         }

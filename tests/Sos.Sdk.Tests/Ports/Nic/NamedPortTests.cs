@@ -154,6 +154,7 @@ public sealed unsafe class NamedPortTests
     [InlineData("a-23456789_12345", false)]
     [InlineData("", false)]
     [InlineData("host", false)]
+    [InlineData("any", false)]
     [InlineData("hosts", true)]
     [InlineData("0nic", false)]
     [InlineData("Nic", false)]
