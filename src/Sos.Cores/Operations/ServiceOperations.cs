@@ -36,7 +36,6 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
     public StartResult Start(int cpu, ServicePlan plan)
     {
         ServiceImage image = VerifiedImage.Read(plan.Image);
-        ServicePreparation.CheckPorts(plan);
         using IServiceCore core = backEnds.Open(cpu);
         return Start(core, image, plan);
     }
@@ -51,6 +50,7 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
         List<string> notes = [];
         return SosException.Noting(notes, () =>
         {
+            plan = ServicePreparation.FitPorts(plan, image);
             ServicePreparation.CheckBackEnd(plan, core.BackEnd);
             ServiceStart.CheckIsEmpty(core);
             List<PortDevice> devices = [.. plan.Ports.Where(port => port.Device is not null).Select(port => new PortDevice(

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Collections.Immutable;
 using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
@@ -8,6 +9,8 @@ using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Sos.Image;
+using Sos.Image.Ports;
+using Sos.Sdk.Control;
 
 namespace Sos.Cores.Operations;
 
@@ -41,18 +44,38 @@ internal static class ServicePreparation
         }
     }
 
-    /// <summary>Refuses ports that do not fit one another.</summary>
+    /// <summary>Fits a plan's ports to what its image says of them, and refuses those that fit neither that nor one another.</summary>
     /// <param name="plan">The plan.</param>
-    /// <exception cref="SosException">Two have one name, one device or one host port.</exception>
-    public static void CheckPorts(ServicePlan plan)
+    /// <param name="image">Its image.</param>
+    /// <returns>The plan, with each port's name, and without the host ports that the service does not take.</returns>
+    /// <exception cref="SosException">The ports do not fit; the message says what the service takes.</exception>
+    public static ServicePlan FitPorts(ServicePlan plan, ServiceImage image)
     {
-        RefuseTwice(plan.Ports.Select(port => port.Name), name => $"two ports are called {name}: give each a name of its own");
+        ImmutableArray<PortWish> wishes = [.. image.Ports.Wishes.Where(wish => wish.Most > 0)];
+        plan = plan with { Ports = [.. plan.Ports.Select(port => Fit(port, wishes))] };
         RefuseTwice(plan.Ports.Select(port => port.Device), device => $"two ports have the device {device}: give each its own");
         RefuseTwice(plan.Ports.Select(port => port.HostPort), host => $"two ports have the host port {host}: give each its own");
         if (plan.Ports.Count(port => port.Captures is not null) > 1)
         {
             throw new SosException(SosError.Usage, "captures stand in the place of one port only: give --pcap-in and --pcap-out once");
         }
+
+        List<GivenPort> given = [.. plan.Ports.Where(port => port.Device is not null || port.Captures is not null)
+            .Select(port => new GivenPort(port.Name, port.HasHostPort))];
+        return image.Ports.Check(image.Descriptor.Name, given) is { } refusal ? throw new SosException(SosError.Usage, refusal) : plan;
+    }
+
+    /// <summary>Gives the only port of a service its name, where nobody named it, and takes host ports away that a service has no use for.</summary>
+    private static PortPlan Fit(PortPlan port, ImmutableArray<PortWish> wishes)
+    {
+        if (port.Name == PortName.Default && wishes is [{ Name: not PortWishes.AnyName } only])
+        {
+            port = port with { Name = only.Name };
+        }
+
+        PortWish? wish = wishes.FirstOrDefault(candidate => candidate.Name == port.Name)
+            ?? wishes.FirstOrDefault(candidate => candidate.Name == PortWishes.AnyName);
+        return wish is { HostPort: HostPortWish.None } && port.HostPort is null ? port with { HasHostPort = false } : port;
     }
 
     /// <summary>Works a plan out: parameters, sizes, table.</summary>

@@ -15,6 +15,9 @@ public sealed record PortPlan
     /// <summary>The name of the network device that Linux gets in its place; null for the device's own.</summary>
     public string? HostPort { get; init; }
 
+    /// <summary>Whether Linux keeps its network, behind the service; else the service alone has the device.</summary>
+    public bool HasHostPort { get; init; } = true;
+
     /// <summary>Whether the device may be taken although the default route goes through it.</summary>
     public bool Force { get; init; }
 

@@ -136,7 +136,7 @@ public static class ServiceStart
         foreach (PortDevice port in request.Devices)
         {
             port.Device.Take();
-            configuration = port.Device.Configure(configuration, port.Port.Name);
+            configuration = port.Device.Configure(configuration, port.Port);
         }
 
         LoadedService loaded = ServiceLoader.Load(core.BeginLoad(configuration), request.Image, configuration);

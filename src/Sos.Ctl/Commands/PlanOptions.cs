@@ -15,6 +15,8 @@ namespace Sos.Ctl.Commands;
 /// <summary>The arguments and options that make a <see cref="ServicePlan"/>. Made anew for each command that has them.</summary>
 internal sealed class PlanOptions
 {
+    private const string NoHostPort = "none";
+
     private readonly Argument<string> _image = ImageCommands.Argument();
     private readonly Option<string?> _device = new("--device") { Description = "The card to give to it: PCI address, or name of its network device" };
     private readonly Option<string[]> _port = new("--port")
@@ -25,7 +27,7 @@ internal sealed class PlanOptions
 
     private readonly Option<string[]> _hostPort = new("--host-port")
     {
-        Description = "Unplugged cores: name of the network device for Linux, by default the card's; with several ports PORT=NAME, repeated",
+        Description = "Unplugged cores: name of the network device for Linux, by default the card's, or 'none'; with several ports PORT=NAME, repeated",
         HelpName = "[PORT=]NAME",
     };
 
@@ -181,7 +183,8 @@ internal sealed class PlanOptions
                     + $"'--host-port {ports[0].Name}=inside'");
             }
 
-            ports[index] = ports[index] with { HostPort = named?.Value ?? text };
+            string wanted = named?.Value ?? text;
+            ports[index] = wanted == NoHostPort ? ports[index] with { HasHostPort = false } : ports[index] with { HostPort = wanted };
         }
 
         return ports;

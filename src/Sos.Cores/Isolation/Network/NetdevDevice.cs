@@ -5,6 +5,7 @@ using Sos.Cores.BackEnds;
 using Sos.Cores.Devices;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Sos.Sdk.Control;
 
@@ -185,7 +186,7 @@ public sealed class NetdevDevice : INetworkDevice
     }
 
     /// <inheritdoc/>
-    public ServiceConfiguration Configure(ServiceConfiguration configuration, string port)
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, PortPlan port)
     {
         // 31 bits: BPF compares with a signed number.
         FrameWay way = new(_link.Index, _link.Name, _isNative, _names, _isNative ? 0 : Random.Shared.Next(1, int.MaxValue), _record!.Open);
@@ -194,9 +195,11 @@ public sealed class NetdevDevice : INetworkDevice
             XskPorts =
             [
                 .. configuration.XskPorts,
-                new XskRequest(_isNative ? _link.Name : _names.Service, _link.Mac, _link.Mtu, _options.BusyPoll, port) { Way = way },
+                new XskRequest(_isNative ? _link.Name : _names.Service, _link.Mac, _link.Mtu, _options.BusyPoll, port.Name) { Way = way },
             ],
-            HostPorts = [.. configuration.HostPorts, new PortRequest(_link.Name, _link.Mac, _link.Mtu, HostSlots, port) { Way = way }],
+            HostPorts = port.HasHostPort
+                ? [.. configuration.HostPorts, new PortRequest(_link.Name, _link.Mac, _link.Mtu, HostSlots, port.Name) { Way = way }]
+                : configuration.HostPorts,
 
             // A chunk of frame memory is a page: twice the memory for as many buffers.
             PacketMemorySize = Math.Max(
