@@ -108,6 +108,20 @@ public sealed partial class HouseRules
         AssertNone(calls.Where(call => !Regex.IsMatch(fuzzer, $@"\b{call}\b")).Select(call => $"tests/kernel/abi_fuzz.c does not call {call}"));
     }
 
+    // A service's own knowledge is its companion's: the catalogue alone lists services.
+    [Fact]
+    public void TheControlPlaneNamesNoService()
+    {
+        List<string> services = [.. SourceTree.Files.Where(path => path.StartsWith("services/", StringComparison.Ordinal)).Select(path => path.Split('/')[1]).Distinct()];
+        Assert.True(services.Count >= 3, string.Join(' ', services));
+        Regex project = new($@"services/({string.Join('|', services)})\b|\bSos\.({string.Join('|', services.Select(Capitalize))})\b", RegexOptions.CultureInvariant);
+        AssertNone(SourceTree.Files.Where(path => path.StartsWith("src/", StringComparison.Ordinal) && !path.StartsWith("src/Sos.Catalogue/", StringComparison.Ordinal))
+            .Where(path => Path.GetExtension(path) is ".cs" or ".csproj")
+            .SelectMany(path => Lines(path).Where(line => project.IsMatch(line.Text)).Select(line => $"{path}:{line.Number}: {line.Text.Trim()}")));
+    }
+
+    private static string Capitalize(string name) => char.ToUpperInvariant(name[0]) + name[1..];
+
     // Compiled ahead of time, these are constants: false for all that the compiler was not told of, on every machine.
     [Fact]
     public void ProgramsAskTheProcessorItself() => AssertNone(
