@@ -21,13 +21,14 @@ static u32 core_count;
 static bool closed;	/* Linux goes down: no core is reserved any more */
 static bool asleep;	/* Linux sleeps, or is about to */
 
-/* Undoes unplug(). While the CPU may be in the monitor, the monitor's memory stays. */
+/* Undoes unplug(). While the CPU may be in the monitor, the monitor's memory and code stay. */
 static void give_back(struct sos_core *core)
 {
 	sos_cpu_leave(core);
 	if (sos_cpu_plug(core->cpu)) {
 		pr_err("cpu %u: Linux could not start it again\n", core->cpu);
 		sos_core_get(core);
+		__module_get(THIS_MODULE);
 	}
 	sos_cpu_keep(core->cpu, NULL);
 }
