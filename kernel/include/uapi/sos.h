@@ -579,12 +579,14 @@ enum sos_resource_kind {
 	SOS_RESOURCE_TABLE         = 4,	/* index 0 and 1: the table slots, read-only */
 	SOS_RESOURCE_PACKET_MEMORY = 5,	/* packet buffers; aux: see below */
 	SOS_RESOURCE_VIRTIO_NET    = 6,	/* a card: Sos.Sdk VirtioPciLayout at address */
-	SOS_RESOURCE_HOST_PORT     = 7,	/* struct sos_host_port at address */
+	SOS_RESOURCE_HOST_PORT     = 7,	/* Linux's side of a port: struct sos_host_port */
 	SOS_RESOURCE_PARAMETERS    = 8,	/* settings, "name=value\n" lines in UTF-8 */
-	SOS_RESOURCE_MEMORY_PORT   = 9,	/* two memory rings, laid out as a host port */
+	SOS_RESOURCE_MEMORY_PORT   = 9,	/* in a card's place: struct sos_host_port */
 	SOS_RESOURCE_XSK           = 11,	/* an AF_XDP socket: Sos.Sdk XskLayout at address */
 	SOS_RESOURCE_SHARED        = 12, /* memory that Linux programs share with the service */
 };
+
+#define SOS_PORT_NAME_SIZE	16	/* bytes, with the NUL at its end */
 
 /**
  * struct sos_resource - one thing a service was given
@@ -593,7 +595,10 @@ enum sos_resource_kind {
  * @address: where the service sees it
  * @size: bytes
  * @aux: PACKET_MEMORY: address of the __u64[] of DMA addresses, one for each 2 MiB
- *	chunk, or 0 without a device
+ *	chunk, or 0 without a device. VIRTIO_NET: the same array as this card sees the
+ *	packet memory, or 0 if that of PACKET_MEMORY is its own
+ * @name: VIRTIO_NET, XSK, MEMORY_PORT: the port's name, padded with NUL. HOST_PORT: the
+ *	name of the port that it is Linux's side of. Empty for all others
  */
 struct sos_resource {
 	__u32 kind;
@@ -601,7 +606,8 @@ struct sos_resource {
 	__u64 address;
 	__u64 size;
 	__u64 aux;
-	__u64 reserved[4];
+	char name[SOS_PORT_NAME_SIZE];
+	__u64 reserved[2];
 };
 
 /**

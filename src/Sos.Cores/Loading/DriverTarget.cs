@@ -93,11 +93,6 @@ public sealed unsafe class DriverTarget : IServiceTarget
     public MappedMemory Map(TargetRegion region) => _core.Map(region.MapOffset, region.Size);
 
     /// <inheritdoc/>
-    public ulong[] GetDmaAddresses(TargetRegion region) => GetDmaAddresses(region, 0);
-
-    /// <summary>Reads the bus addresses that one of several devices uses for a region.</summary>
-    /// <param name="region">A region for that device, or for all (<see cref="SosRegion.AllDevices"/>).</param>
-    /// <param name="device">Index of the claimed device.</param>
     public ulong[] GetDmaAddresses(TargetRegion region, uint device)
     {
         ulong[] addresses = new ulong[AddressSpace.ToChunks(region.Size) / AddressSpace.ChunkSize];
