@@ -1,6 +1,7 @@
 using System.Collections.Generic;
 using Sos.Cores.Devices;
 using Sos.Cores.Isolation;
+using Sos.Cores.Isolation.Network;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Loading;
@@ -22,6 +23,9 @@ public sealed record PortRequest(
 {
     /// <summary>1024 frames: a millisecond at a million frames a second, 2 MiB in each direction.</summary>
     public const uint DefaultSlots = 1024;
+
+    /// <summary>How frames come back to Linux's own device, on an isolated core; null elsewhere.</summary>
+    public FrameWay? Way { get; init; }
 }
 
 /// <summary>A network device of Linux that a service reaches by AF_XDP.</summary>
@@ -30,7 +34,11 @@ public sealed record PortRequest(
 /// <param name="Mtu">Largest packet behind an Ethernet header, in bytes.</param>
 /// <param name="BusyPoll">Whether a cpu of Linux polls all the time.</param>
 /// <param name="Port">The port's name in the service.</param>
-public sealed record XskRequest(string Interface, byte[] Mac, int Mtu, bool BusyPoll, string Port = PortName.Default);
+public sealed record XskRequest(string Interface, byte[] Mac, int Mtu, bool BusyPoll, string Port = PortName.Default)
+{
+    /// <summary>How it gets the frames.</summary>
+    public required FrameWay Way { get; init; }
+}
 
 /// <summary>Captures (pcap) in place of a network, on an isolated core.</summary>
 /// <param name="Input">The file to replay, in the card's place.</param>
@@ -81,6 +89,9 @@ public sealed record ServiceConfiguration
 
     /// <summary>Bytes of log.</summary>
     public ulong LogSize { get; init; } = DefaultLogSize;
+
+    /// <summary>Whether cards are taken that their IOMMU does not confine.</summary>
+    public bool ForceUnconfined { get; init; }
 
     /// <summary>Captures for the first memory port and the first memory host port, or null.</summary>
     public CaptureRequest? Captures { get; init; }
