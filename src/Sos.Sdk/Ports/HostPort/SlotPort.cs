@@ -267,20 +267,32 @@ public readonly unsafe struct SlotPort<TNotifier> : IPort
         return sent;
     }
 
+    /// <summary>Shows the other side that the service is there. For rings in a card's place, whose link is the other side's.</summary>
+    internal void Announce() => TryShow(true);
+
     private void ShowLink()
     {
-        uint value = _state->LinkWanted && (!_state->HasCard || _state->CardUp) ? 1u : 0u;
+        if (TryShow(_state->LinkWanted && (!_state->HasCard || _state->CardUp)))
+        {
+            _state->Counters.LinkChanges.Increment();
+        }
+    }
+
+    private bool TryShow(bool up)
+    {
+        uint value = up ? 1u : 0u;
         if (Volatile.Read(ref *_state->OwnUp) == value)
         {
-            return;
+            return false;
         }
 
         Volatile.Write(ref *_state->OwnUp, value);
-        _state->Counters.LinkChanges.Increment();
         if (_state->WakesPeer)
         {
             Wake();
         }
+
+        return true;
     }
 
     private static bool IsWithin(ulong offset, uint slots, ulong size)

@@ -5,7 +5,7 @@ using Sos.Sdk.Wire;
 namespace Sos.Sdk.Ports;
 
 /// <summary>
-/// What a <see cref="SlotPort{TNotifier}"/> remembers. It lies in the arena: nothing in it is read back from the shared memory,
+/// The memory of a <see cref="SlotPort{TNotifier}"/>. It lies in the arena: nothing in it is read back from the shared memory,
 /// where the other side could change it.
 /// </summary>
 internal unsafe struct SlotPortState
