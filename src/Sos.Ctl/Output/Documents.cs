@@ -89,6 +89,10 @@ internal sealed record FirewallDocument(
 
 internal sealed record RuleCounterEntry(string Rule, ulong Packets, ulong Bytes);
 
+internal sealed record ImageMapDocument(IReadOnlyList<MethodEntry> Methods);
+
+internal sealed record MethodEntry(ulong Address, ulong Bytes, string Name);
+
 internal sealed record DoctorDocument(
     bool Offline, bool Isolated, string? Best, IReadOnlyList<string> InstructionSets, IReadOnlyList<string> ImageInstructionSets,
     IReadOnlyList<FindingEntry> Findings);
@@ -124,6 +128,7 @@ internal sealed record NoiseExportedDocument(IReadOnlyList<string> Files);
 [JsonSerializable(typeof(ImageBuiltDocument))]
 [JsonSerializable(typeof(ImageVerifiedDocument))]
 [JsonSerializable(typeof(ImageDocument))]
+[JsonSerializable(typeof(ImageMapDocument))]
 [JsonSerializable(typeof(TopDocument))]
 [JsonSerializable(typeof(CompletionDocument))]
 [JsonSerializable(typeof(ServiceListDocument))]
