@@ -71,11 +71,13 @@ public static class TimerVerbs
     {
         ServiceImage image = VerifiedImage.Read(plan.Image);
         using IServiceCore core = new CoreBackEnds().Open(cpu);
+
+        // From before the start until after the stop: a signal in between must not leave the service behind.
+        using EndSignals end = new();
         StartResult started = services.Start(core, image, plan);
         CoreRecord? record = started.Record;
         CoreRecord last = record;
         List<string> notes = [.. started.Notes];
-        using EndSignals end = new();
         try
         {
             for (bool first = true; record is not null; first = false)
