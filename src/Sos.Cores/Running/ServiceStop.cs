@@ -58,7 +58,7 @@ public static class ServiceStop
         // The host port is gone, and what was read of it must not be lost.
         CoreRecord left = record with { RestartPending = false, Card = card is null ? null : card with { HostPort = null, Moved = false } };
         left = unloaded ? left with { Control = null, Tables = [], SharedMemory = [] } : left;
-        left.Write();
+        TryWrite(left, notes);
         bool returned = card is null || core.GiveBack(card, notes);
         if (unloaded && returned)
         {
@@ -66,7 +66,7 @@ public static class ServiceStop
         }
         else
         {
-            (returned ? left with { Card = null } : left).Write();
+            TryWrite(returned ? left with { Card = null } : left, notes);
             notes.Add($"not all of {record.Service} is back with Linux: repeat 'sosctl service stop {core.Cpu}' or 'sosctl core release {core.Cpu}' "
                 + "once the obstacle is gone");
         }
@@ -111,7 +111,7 @@ public static class ServiceStop
         if (record.Card is { } recorded)
         {
             CardRecord card = HostPortReading.TryReread(recorded, notes);
-            (record with { Control = null, Card = card with { HostPort = null, Moved = false } }).Write();
+            TryWrite(record with { Control = null, Card = card with { HostPort = null, Moved = false } }, notes);
             if (!(card.Netdev is null ? CardDevice.GiveBack(card, notes) : NetdevDevice.GiveBack(cpu, card, notes)))
             {
                 notes.Add($"{record.Service} had ended with its core, but {card.Address} is not back with Linux: repeat 'sosctl core release {cpu}' "
@@ -123,6 +123,20 @@ public static class ServiceStop
         CoreRecord.Delete(cpu);
         notes.Add($"{record.Service} had ended with its core: what it had is back with Linux");
         return true;
+    }
+
+    /// <summary>Writes what is left to do, where there is room: giving back goes on without, from the record that is there.</summary>
+    private static void TryWrite(CoreRecord record, List<string> notes)
+    {
+        try
+        {
+            record.Write();
+        }
+        catch (Exception e) when (e is System.IO.IOException or UnauthorizedAccessException)
+        {
+            notes.Add($"the core's record could not be written ({e.Message}): what changed on the host port since the start is not remembered, "
+                + $"should giving it back fail; make room in {CoreRecord.DefaultFolder}");
+        }
     }
 
     // A core that is no longer ours runs nothing: its lease was over.

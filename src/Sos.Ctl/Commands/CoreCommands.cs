@@ -57,7 +57,7 @@ internal static class CoreCommands
             ? ReleaseLeftovers(terminal, result.GetValue(releaseCpu))
             : Release(terminal, result.GetValue(releaseCpu)));
 
-        return new Command("core", "Take cpus from Linux and give them back") { list, reserve, renew, release, KeepLease(terminal) };
+        return new Command("core", "Take cpus from Linux and give them back") { list, reserve, renew, release, KeepLease(terminal), KeepFences() };
     }
 
     /// <summary>The keeper of an isolated core's lease; sosctl starts it by itself.</summary>
@@ -72,6 +72,19 @@ internal static class CoreCommands
             Environment.CurrentDirectory = "/";
             LeaseKeeper.Keep(result.GetValue(cpu), () => Release(
                 terminal, result.GetValue(cpu), stillWanted: () => LeaseRecord.Read(result.GetValue(cpu)) is { IsOver: true }));
+            return 0;
+        });
+        return keep;
+    }
+
+    /// <summary>The keeper of all fences; sosctl starts it by itself.</summary>
+    private static Command KeepFences()
+    {
+        Command keep = new(FenceKeeper.CommandName, "Mend the fences of isolated cores each second; 'core reserve --isolated' starts it") { Hidden = true };
+        keep.SetAction(_ =>
+        {
+            Environment.CurrentDirectory = "/";
+            FenceKeeper.Keep();
             return 0;
         });
         return keep;
@@ -99,10 +112,10 @@ internal static class CoreCommands
         {
             Terminal.WriteTable(
                 output,
-                ["CPU", "OWNER", "STATE", "BACK END", "LEASE", "SIBLINGS", "RESERVABLE"],
+                ["CPU", "OWNER", "STATE", "BACK END", "FENCE", "LEASE", "SIBLINGS", "RESERVABLE"],
                 cores.Select(core => (IReadOnlyList<string>)
                 [
-                    core.Cpu.ToString(CultureInfo.InvariantCulture), core.Owner, core.State ?? "-", core.BackEnd ?? "-",
+                    core.Cpu.ToString(CultureInfo.InvariantCulture), core.Owner, core.State ?? "-", core.BackEnd ?? "-", core.Fence ?? "-",
                     core.LeaseSeconds is { } left ? Durations.Format(TimeSpan.FromSeconds(left)) : "-",
                     core.Siblings.Count == 0 ? "-" : CpuTopology.FormatList(core.Siblings), core.Reservable ? "yes" : "no",
                 ]));
@@ -123,7 +136,7 @@ internal static class CoreCommands
         return new CoreEntry(
             cpu.Id, owner, ours ? entry.Status.State.ToString() : null, ours ? CoreRecord.Read(cpu.Id)?.Service : null,
             !ours && cpu.Online && cpu.Id != 0 && cpu.HotPluggable, cpu.Package < 0 ? null : cpu.Package, cpu.Core < 0 ? null : cpu.Core, cpu.Siblings,
-            ours ? entry.BackEnd.Kind.ToString() : null, ours ? entry.Status.LeaseLeft?.TotalSeconds : null);
+            ours ? entry.BackEnd.Kind.ToString() : null, ours ? entry.Status.LeaseLeft?.TotalSeconds : null, ours ? entry.Status.Fence : null);
     }
 
     private static BackEndChoice Choose(bool isolated, bool auto)
