@@ -15,7 +15,7 @@ internal sealed record CoreListDocument(IReadOnlyList<CoreEntry> Cores);
 
 internal sealed record CoreEntry(
     int Cpu, string Owner, string? State, string? Service, bool Reservable, int? Package, int? Core, IReadOnlyList<int> Siblings, string? BackEnd,
-    double? LeaseSeconds, string? Performance);
+    double? LeaseSeconds, string? Performance, string? Fence);
 
 internal sealed record CoreReservedDocument(
     int Cpu, double DurationMs, IReadOnlyList<int> Siblings, string BackEnd, string Method, string? Reason, double? LeaseSeconds,
