@@ -453,7 +453,8 @@ static int find_card(void)
 
 static void fuzz_rest(struct random *random, int fd)
 {
-	struct sos_device wild = { .devfn = below(random, 300), .bus = one_in(random, 4) ? next(random) : 0, .pad = one_in(random, 8), .flags = one_in(random, 8) ? below(random, 3) : 0 };
+	struct sos_device wild = { .devfn = below(random, 300), .bus = one_in(random, 4) ? next(random) : 0, .pad = one_in(random, 8),
+				   .flags = one_in(random, 8) ? below(random, 3) : 0 };
 	struct sos_device claim = has_card && !one_in(random, 4) ? card : wild;
 	struct sos_dma dma = { .region = below(random, one_in(random, 4) ? 50 : 6), .count = below(random, 8), .addresses = (uintptr_t)edge,
 			       .device = one_in(random, 4) ? below(random, 6) : 0, .reserved = one_in(random, 20) };
