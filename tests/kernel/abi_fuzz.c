@@ -40,6 +40,7 @@
 #define CODE_VA		0x100000000ULL
 #define STACK_VA	0x200000000ULL
 #define CONTROL_VA	0x400000000ULL
+#define CALLS_ENOUGH	100
 #define HANG_SECONDS	60	/* beyond the time asked for */
 
 #ifndef MADV_POPULATE_READ
@@ -639,8 +640,11 @@ static int report(int good)
 
 	for (i = 0; i < CALLS; i++) {
 		printf("%-14s %8lu calls %8lu succeeded\n", calls[i].name, shared->made[i], shared->succeeded[i]);
-		/* Without these the fuzzer has tried nothing. CLAIM needs a card, GET_DMA its memory, STOP a service that lives yet. */
-		if ((has_card || i != CLAIM) && i != GET_DMA && i != STOP && i != UNKNOWN && !shared->succeeded[i]) {
+		/*
+		 * Without these the fuzzer has tried nothing. CLAIM needs a card, GET_DMA its memory, STOP a service that lives yet. On a busy
+		 * host there are few calls of a kind, and that none of a few was good says nothing.
+		 */
+		if ((has_card || i != CLAIM) && i != GET_DMA && i != STOP && i != UNKNOWN && shared->made[i] >= CALLS_ENOUGH && !shared->succeeded[i]) {
 			printf("%s never succeeded\n", calls[i].name);
 			good = 0;
 		}
