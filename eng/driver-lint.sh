@@ -1,8 +1,9 @@
 #!/bin/bash
 # usage: driver-lint.sh
 #
-# What no compiler checks in the driver's sources: a function whose comment says "Under" a lock asserts it (lockdep); and user memory is touched by core_file.c and main.c alone, and never under a lock. A page
-# of a caller's may be long in coming (userfaultfd), and whoever rescues a core needs the locks.
+# What no compiler checks in the driver's sources. A function whose comment says "Under" a lock asserts it (lockdep). User memory is touched
+# by core_file.c and main.c alone, and never under a lock: a page of a caller's may be long in coming (userfaultfd), and whoever rescues a
+# core needs the locks.
 set -euo pipefail
 cd "$(dirname "$0")/../kernel"
 

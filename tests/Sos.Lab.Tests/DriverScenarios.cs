@@ -56,7 +56,8 @@ public abstract class DriverScenarios(LabFixture lab) : Scenario(lab)
             int during = int.Parse(await Machine.CheckAsync(FreeKiB), CultureInfo.InvariantCulture);
             Assert.True(before - during > PoolMiB * 1024 / 2, $"{before} KiB were free, {during} with the pool");
             await Machine.CheckAsync(
-                "for i in 1 2 3; do sosctl core reserve 3 && sosctl service start 3 /usr/lib/sos/samples/Hello.sosimg && sosctl core release 3 || exit; done", SmokeLimit);
+                "for i in 1 2 3; do sosctl core reserve 3 && sosctl service start 3 /usr/lib/sos/samples/Hello.sosimg && sosctl core release 3 || exit; done",
+                SmokeLimit);
             await Machine.CheckAsync("rmmod sos");
             int after = int.Parse(await Machine.CheckAsync(FreeKiB), CultureInfo.InvariantCulture);
             Assert.True(before - after < PoolMiB * 1024 / 2, $"{before} KiB were free, {after} afterwards");

@@ -19,7 +19,7 @@ namespace Sos.Cores.Loading;
 /// <param name="Tables">The table slots; empty without.</param>
 /// <param name="HostPorts">The host ports.</param>
 /// <param name="SharedMemory">The memory that programs share with the service.</param>
-/// <param name="Confined">For each port with a claimed device, whether an IOMMU confines that.</param>
+/// <param name="Confined">For each port with a claimed device, whether that is confined.</param>
 public sealed record LoadedService(
     ulong Entry, ulong StackTop, ulong ControlAddress, TargetRegion Control, IReadOnlyList<TargetRegion> Tables,
     IReadOnlyList<HostPortResult> HostPorts, IReadOnlyList<TargetRegion> SharedMemory, IReadOnlyDictionary<string, bool> Confined);
@@ -87,7 +87,7 @@ public sealed unsafe class ServiceLoader
         TargetRegion control = AddControl(dmaAddresses);
         return new LoadedService(
             AddressSpace.Image + _image.Entry, AddressSpace.Stack + stackSize, AddressSpace.Control, control, tables, hostPorts,
-            shared, _configuration.Devices.Zip(_devices).ToDictionary(pair => pair.First.Port, pair => pair.Second.Iommu));
+            shared, _configuration.Devices.Zip(_devices).ToDictionary(pair => pair.First.Port, pair => pair.Second.Confined));
     }
 
     private void AddDevice(DeviceRequest request)
