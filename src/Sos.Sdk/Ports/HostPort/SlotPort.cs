@@ -140,7 +140,13 @@ public readonly unsafe struct SlotPort<TNotifier> : IPort
     }
 
     /// <inheritdoc/>
+    /// <remarks>Nothing is to be done: Linux's side is looked at with each burst.</remarks>
     public void Maintain(ulong now)
+    {
+    }
+
+    /// <summary>Counts a change of the other side's link. For rings in a card's place: it is the card's link.</summary>
+    internal void NotePeerLink()
     {
         bool up = LinkUp;
         if (up != _state->PeerWasUp)

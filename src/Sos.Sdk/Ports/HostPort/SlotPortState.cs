@@ -26,7 +26,7 @@ internal unsafe struct SlotPortState
     public bool WakesPeer;
     public bool Starved;
     public bool Complained;
-    public bool PeerWasUp;  // as Maintain last saw it
+    public bool PeerWasUp;  // as NotePeerLink last saw it
     public bool LinkWanted; // by the service
     public bool LinkChosen; // the service has said what it wants
     public bool HasCard;    // there is a card behind this port, whose link counts too
