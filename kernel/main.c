@@ -3,6 +3,7 @@
  * The module and its device, /dev/sos.
  */
 #include <linux/capability.h>
+#include <linux/cc_platform.h>
 #include <linux/device.h>
 #include <linux/file.h>
 #include <linux/miscdevice.h>
@@ -13,11 +14,20 @@
 #include "clock.h"
 #include "core.h"
 #include "core_file.h"
+#include "cpu.h"
 #include "doorbell.h"
+#include "event.h"
+#include "host_port.h"
 #include "lease.h"
+#include "memory.h"
 #include "pci.h"
 #include "power.h"
+#include "region.h"
 #include "reserve.h"
+#include "run.h"
+#include "watch.h"
+
+#define SOS_RESERVE_ALL	(SOS_RESERVE_PERSIST | SOS_RESERVE_SHARE_CORE | SOS_RESERVE_CLASS)
 
 static long ioctl_get_info(void __user *user)
 {
@@ -37,6 +47,7 @@ static int prepare_fd(struct sos_core *core, struct file **file)
 {
 	int fd = get_unused_fd_flags(O_CLOEXEC);
 
+	lockdep_assert_held(&sos_reserve_lock);
 	if (fd < 0)
 		return fd;
 	*file = sos_core_file_open(core);
@@ -53,41 +64,46 @@ static long ioctl_reserve_core(void __user *user)
 	struct sos_reserve arg;
 	struct sos_core *core;
 	struct file *file;
-	int ret;
+	int ret, release_ret;
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
-	if (arg.pad || (arg.flags & ~SOS_RESERVE_PERSIST) || arg.lease_ns > SOS_LEASE_NS_MAX)
+	if ((arg.flags & ~SOS_RESERVE_ALL) || arg.lease_ns > SOS_LEASE_NS_MAX ||
+	    memchr_inv(arg.reserved, 0, sizeof(arg.reserved)))
 		return -EINVAL;
 	mutex_lock(&sos_reserve_lock);
-	ret = sos_reserve(arg.cpu, arg.flags, &core);
-	if (ret)
-		goto out_unlock;
+	ret = sos_reserve(&arg, &core);
+	if (ret) {
+		mutex_unlock(&sos_reserve_lock);
+		return ret;
+	}
 	ret = prepare_fd(core, &file);
 	if (ret < 0)
 		goto err_release;
 	arg.core_fd = ret;
+	if (arg.lease_ns)
+		sos_lease_set(core, arg.lease_ns);
+	mutex_unlock(&sos_reserve_lock);
+
 	arg.duration_ns = ktime_to_ns(ktime_sub(ktime_get(), start));
 	if (copy_to_user(user, &arg, sizeof(arg))) {
 		ret = -EFAULT;
 		goto err_fd;
 	}
-	if (arg.lease_ns)
-		sos_lease_set(core, arg.lease_ns);
 	fd_install(arg.core_fd, file);
 	sos_core_put(core);
-	mutex_unlock(&sos_reserve_lock);
 	return 0;
 
 err_fd:
 	put_unused_fd(arg.core_fd);
-	/* Its close runs after we have left the lock, and finds the core released. */
 	fput(file);
+	mutex_lock(&sos_reserve_lock);
 err_release:
-	if (sos_release(core))
+	/* Its lease may have been over meanwhile. */
+	release_ret = sos_release(core);
+	if (release_ret && release_ret != -ENODEV)
 		pr_err("cpu %u stays reserved\n", arg.cpu);
 	sos_core_put(core);
-out_unlock:
 	mutex_unlock(&sos_reserve_lock);
 	return ret;
 }
@@ -101,6 +117,8 @@ static long ioctl_open_core(void __user *user)
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
+	if (arg.reserved)
+		return -EINVAL;
 	mutex_lock(&sos_reserve_lock);
 	core = sos_reserve_find(arg.cpu);
 	ret = core ? prepare_fd(core, &file) : -ENODEV;
@@ -142,6 +160,7 @@ static const struct file_operations device_fops = {
 	.owner		= THIS_MODULE,
 	.open		= device_open,
 	.unlocked_ioctl	= device_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
 	.llseek		= noop_llseek,
 };
 
@@ -149,18 +168,19 @@ static const struct file_operations device_fops = {
 static ssize_t reserved_cpus_show(struct device *dev, struct device_attribute *attribute,
 				  char *buffer)
 {
-	struct sos_info info;
 	cpumask_var_t mask;
 	ssize_t length;
-	u32 i;
+	u32 cpu;
 
 	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return -ENOMEM;
 	mutex_lock(&sos_reserve_lock);
-	sos_reserve_list(&info);
+	/* The other threads of their physical cores are among them. */
+	for_each_possible_cpu(cpu) {
+		if (sos_cpu_keeper(cpu))
+			cpumask_set_cpu(cpu, mask);
+	}
 	mutex_unlock(&sos_reserve_lock);
-	for (i = 0; i < info.core_count; i++)
-		cpumask_set_cpu(info.cpus[i], mask);
 	length = sysfs_emit(buffer, "%*pbl\n", cpumask_pr_args(mask));
 	free_cpumask_var(mask);
 	return length;
@@ -181,26 +201,49 @@ static struct miscdevice device = {
 	.groups	= device_groups,
 };
 
-static int __init sos_init(void)
-{
-	int ret;
+/* The order in which they start: see struct sos_resource_ops. */
+static const struct sos_resource_ops *const resources[] = {
+	&sos_run_ops, &sos_pci_ops, &sos_event_ops, &sos_region_ops, &sos_host_port_ops,
+	&sos_watch_ops, &sos_doorbell_ops, &sos_lease_ops, &sos_reserve_ops, NULL,
+};
 
+/* A guest whose registers its host cannot see needs Linux's own handlers for what it exits with. */
+static int __init check_machine(void)
+{
 	if (!boot_cpu_has(X86_FEATURE_OSXSAVE) || !boot_cpu_has(X86_FEATURE_NX)) {
 		pr_err("this CPU lacks XSAVE or NX\n");
 		return -ENODEV;
 	}
-	ret = sos_cores_init();
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT)) {
+		pr_err("this is a confidential guest (SEV, TDX): no CPU of it can be taken\n");
+		return -EOPNOTSUPP;
+	}
+	if (cpu_feature_enabled(X86_FEATURE_XENPV)) {
+		pr_err("this is a paravirtualised guest of Xen: it has no CPU to take\n");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int __init sos_init(void)
+{
+	int ret;
+
+	ret = check_machine();
+	if (ret)
+		return ret;
+	ret = sos_cores_init(resources);
 	if (ret)
 		return ret;
 	ret = sos_doorbell_domain_init();
 	if (ret)
 		goto err_cores;
-	ret = sos_reserve_init();
+	ret = sos_cpu_init();
 	if (ret)
 		goto err_domain;
 	ret = sos_pci_init();
 	if (ret)
-		goto err_reserve;
+		goto err_cpu;
 	ret = sos_clock_init();
 	if (ret)
 		goto err_pci;
@@ -210,6 +253,7 @@ static int __init sos_init(void)
 	ret = misc_register(&device);
 	if (ret)
 		goto err_power;
+	sos_memory_init();
 	pr_info("version " SOS_VERSION ", ABI %u\n", SOS_ABI_VERSION);
 	return 0;
 
@@ -219,8 +263,8 @@ err_clock:
 	sos_clock_exit();
 err_pci:
 	sos_pci_exit();
-err_reserve:
-	sos_reserve_exit();
+err_cpu:
+	sos_cpu_exit();
 err_domain:
 	sos_doorbell_domain_exit();
 err_cores:
@@ -235,9 +279,10 @@ static void __exit sos_exit(void)
 	sos_power_exit();
 	sos_clock_exit();
 	sos_pci_exit();
-	sos_reserve_exit();
+	sos_cpu_exit();
 	sos_doorbell_domain_exit();
 	sos_cores_exit();
+	sos_memory_exit();
 }
 
 module_init(sos_init);

@@ -1,155 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Takes a CPU from Linux and gives it back. A CPU that Linux unplugs ends in
- * smp_ops.play_dead; ours go from there into the monitor and never return. Linux takes
- * them back as it starts any CPU, by INIT and SIPI, so there is no state to restore.
+ * Reservation and release, and the list of cores: a CPU is taken from Linux (cpu.c) with the other
+ * threads of its physical core (siblings.c), given back, and taken back when it answers no more.
  */
-#include <linux/cpu.h>
-#include <linux/cpuhotplug.h>
-#include <linux/delay.h>
-#include <linux/jiffies.h>
+#include <linux/cpumask.h>
+#include <linux/err.h>
 #include <linux/module.h>
-#include <linux/objtool.h>
-#include <linux/sched.h>
-#include <asm/smp.h>
 
 #include "block.h"
 #include "core.h"
+#include "cpu.h"
 #include "doorbell.h"
-#include "kallsyms.h"
-#include "lease.h"
+#include "performance.h"
 #include "reserve.h"
-#include "watch.h"
-
-/* How long Linux may refuse to start a CPU for something else at work; when it is asked again. */
-#define SOS_PLUG_MS		10000
-#define SOS_PLUG_RETRY_MS	20
-
-/* Reservation and release, and the list of cores. */
-DEFINE_MUTEX(sos_reserve_lock);
+#include "run.h"
+#include "siblings.h"
 
 static LIST_HEAD(cores);
 static u32 core_count;
 static bool closed;	/* Linux goes down: no core is reserved any more */
 static bool asleep;	/* Linux sleeps, or is about to */
 
-/* Whose CPU it is; read without a lock by cpu_up. */
-static struct sos_core *core_of_cpu[NR_CPUS];
-static int releasing_cpu = -1;
-
-/*
- * Whose the CPU's next death is. The dying CPU takes it, so one order is good for one
- * death: a CPU that is Linux's again and that somebody else unplugs dies Linux's own.
- */
-static struct sos_core *awaited[NR_CPUS];
-
-static void (*linux_play_dead)(void);
-static void (*linux_play_dead_common)(void);
-static enum cpuhp_state hotplug_state;
-
-static void play_dead_hook(void)
-{
-	struct sos_core *core = xchg(&awaited[raw_smp_processor_id()], NULL);
-
-	if (!core) {
-		linux_play_dead();
-		return;
-	}
-	WRITE_ONCE(core->idle, current);
-	sos_block_arrive(core);
-	sos_ibt_off();
-	/* First of all Linux must see the CPU dead, or it waits for seconds and fails. */
-	linux_play_dead_common();
-	sos_monitor_enter(core->block);
-}
-
-/* objtool does not know that sos_monitor_enter() stays away. */
-STACK_FRAME_NON_STANDARD(play_dead_hook);
-
-/* Nobody but sos_release() may bring a core of ours online. */
-static int cpu_up_prepare(unsigned int cpu)
-{
-	if (READ_ONCE(core_of_cpu[cpu]) && READ_ONCE(releasing_cpu) != (int)cpu)
-		return -EBUSY;
-	return 0;
-}
-
-static int unplug_errno(u32 cpu)
-{
-	struct device *dev;
-
-	if (!cpu_possible(cpu))
-		return -EINVAL;
-	if (!cpu_online(cpu))
-		return -ENODEV;
-	dev = get_cpu_device(cpu);
-	if (cpu == 0 || !dev || !container_of(dev, struct cpu, dev)->hotpluggable)
-		return -EPERM;
-	return 0;
-}
-
-static bool wait_parked(struct sos_core *core)
-{
-	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_ANSWER_MS);
-
-	while (READ_ONCE(core->block->mailbox.state) != SOS_MONITOR_PARKED) {
-		if (time_after(jiffies, deadline))
-			return false;
-		usleep_range(50, 100);
-	}
-	return true;
-}
-
-/*
- * add_cpu() answers 1 when the CPU was online already, and -EBUSY while Linux lets nobody
- * plug: as long as it probes a PCI device, for instance.
- */
-static int plug(struct sos_core *core)
-{
-	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_PLUG_MS);
-	int ret;
-
-	WRITE_ONCE(releasing_cpu, core->cpu);
-	while ((ret = add_cpu(core->cpu)) == -EBUSY && time_before(jiffies, deadline))
-		msleep(SOS_PLUG_RETRY_MS);
-	WRITE_ONCE(releasing_cpu, -1);
-	return ret < 0 ? ret : 0;
-}
-
-/* Undoes unplug(). While the CPU may be in the monitor, the monitor's memory stays. */
+/* Undoes unplug(). While the CPU may be in the monitor, the monitor's memory and code stay. */
 static void give_back(struct sos_core *core)
 {
-	if (plug(core)) {
+	sos_cpu_leave(core);
+	if (sos_cpu_plug(core->cpu)) {
 		pr_err("cpu %u: Linux could not start it again\n", core->cpu);
 		sos_core_get(core);
+		__module_get(THIS_MODULE);
 	}
-	WRITE_ONCE(core_of_cpu[core->cpu], NULL);
+	sos_cpu_keep(core->cpu, NULL);
 }
 
-/*
- * Somebody else may unplug the CPU first, after which remove_cpu() fails: what counts is
- * where the CPU went.
- */
 static int unplug(struct sos_core *core)
 {
-	u32 cpu = core->cpu;
 	bool came;
-	int ret;
+	int ret = sos_cpu_unplug(core, &came);
 
-	WRITE_ONCE(core_of_cpu[cpu], core);
-	WRITE_ONCE(awaited[cpu], core);
-	ret = remove_cpu(cpu);
-	came = !xchg(&awaited[cpu], NULL);
-	if (ret && !came) {
-		WRITE_ONCE(core_of_cpu[cpu], NULL);
-		/* Linux keeps it; 1 says that it was offline before us. */
-		return ret == 1 ? -ENODEV : ret == -ENOMEM ? ret : -EBUSY;
-	}
-	if (came && wait_parked(core))
-		return 0;
-	pr_err("cpu %u did not arrive in the monitor\n", cpu);
-	give_back(core);
-	return -EIO;
+	if (ret && came)
+		give_back(core);
+	return ret;
 }
 
 /*
@@ -158,39 +49,45 @@ static int unplug(struct sos_core *core)
  */
 static int move(struct sos_core *core, int (*how)(struct sos_core *core))
 {
+	enum sos_hold before = core->hold;
 	int ret;
 
-	core->moving = true;
+	lockdep_assert_held(&sos_reserve_lock);
+	lockdep_assert_held(&core->lock);
+	sos_core_set_hold(core, SOS_HOLD_MOVING);
 	mutex_unlock(&core->lock);
 	ret = how(core);
 	mutex_lock(&core->lock);
-	core->moving = false;
-	wake_up_all(&core->wait);
+	sos_core_set_hold(core, before);
 	return ret;
 }
 
 /* On success the caller holds a reference. Errno: see struct sos_reserve. */
-int sos_reserve(u32 cpu, u32 flags, struct sos_core **out)
+int sos_reserve(struct sos_reserve *arg, struct sos_core **out)
 {
 	struct sos_core *core;
+	u32 cpu = arg->cpu;
 	int ret;
 
 	if (cpu >= nr_cpu_ids)
 		return -EINVAL;
 	lockdep_assert_held(&sos_reserve_lock);
-	if (core_of_cpu[cpu] || closed || asleep)
+	if (sos_cpu_keeper(cpu) || closed || asleep)
 		return -EBUSY;
-	ret = unplug_errno(cpu);
+	ret = sos_performance_check(arg->flags, arg->performance, arg->clos) ?: sos_cpu_check(cpu);
 	if (ret)
 		return ret;
 	if (core_count == SOS_MAX_CORES)
 		return -ENOSPC;
-	core = sos_core_alloc(cpu, flags);
+	core = sos_core_alloc(arg);
 	if (IS_ERR(core))
 		return PTR_ERR(core);
-	ret = unplug(core);
+	ret = sos_siblings_take(core);
 	if (ret)
 		goto err_core;
+	ret = unplug(core);
+	if (ret)
+		goto err_siblings;
 	ret = sos_doorbell_init(core);
 	if (ret)
 		goto err_plug;
@@ -199,11 +96,14 @@ int sos_reserve(u32 cpu, u32 flags, struct sos_core **out)
 	__module_get(THIS_MODULE);
 	sos_core_get(core);
 	pr_info("cpu %u reserved\n", cpu);
+	arg->siblings = core->siblings;
 	*out = core;
 	return 0;
 
 err_plug:
 	give_back(core);
+err_siblings:
+	sos_siblings_give(core);
 err_core:
 	sos_core_put(core);
 	return ret;
@@ -212,18 +112,32 @@ err_core:
 /* Under both locks, the CPU is Linux's again and nothing is loaded: the core is no more. */
 static void forget(struct sos_core *core)
 {
-	WRITE_ONCE(core_of_cpu[core->cpu], NULL);
-	core->released = true;
-	sos_lease_set(core, 0);
-	sos_doorbell_free(core);
-	sos_watch_end(core);
-	cancel_work_sync(&core->ended);
+	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&sos_reserve_lock);
+	sos_cpu_keep(core->cpu, NULL);
+	sos_core_forget(core);
 	list_del(&core->node);
 	core_count--;
-	wake_up_all(&core->wait);
 	pr_info("cpu %u released\n", core->cpu);
 	sos_core_put(core);
 	module_put(THIS_MODULE);
+}
+
+static int give_siblings(struct sos_core *core)
+{
+	sos_siblings_give(core);
+	return 0;
+}
+
+static int plug(struct sos_core *core)
+{
+	return sos_cpu_plug(core->cpu);
+}
+
+/* The core and its physical core's other threads. */
+static int plug_all(struct sos_core *core)
+{
+	return plug(core) ?: give_siblings(core);
 }
 
 /* Under sos_reserve_lock. Errno: see struct sos_release. */
@@ -235,15 +149,17 @@ int sos_release(struct sos_core *core)
 
 	lockdep_assert_held(&sos_reserve_lock);
 	mutex_lock(&core->lock);
-	if (core->released) {
+	if (sos_core_is_released(core)) {
 		mutex_unlock(&core->lock);
 		return -ENODEV;
 	}
-	idle = sos_core_stop(core, SOS_RELEASE_STOP_MS) && !core->silent;
+	idle = sos_core_stop(core, SOS_RELEASE_STOP_MS);
 	/* While the core may still run the service its memory stays: INIT comes first. */
-	if (idle)
+	if (idle) {
 		sos_core_unload(core);
-	ret = move(core, plug);
+		sos_cpu_leave(core);
+	}
+	ret = move(core, plug_all);
 	if (ret) {
 		pr_err("cpu %u: Linux could not start it: %d\n", cpu, ret);
 		mutex_unlock(&core->lock);
@@ -266,18 +182,23 @@ int sos_release(struct sos_core *core)
  */
 static void retake(struct sos_core *core)
 {
+	struct sos_mailbox *mailbox = &core->block->mailbox;
 	int ret;
 
-	/* It may have answered at the last moment. */
+	lockdep_assert_held(&sos_reserve_lock);
+	lockdep_assert_held(&core->lock);
+	/* It may have answered at the last moment. One that never took a START did not. */
 	sos_core_notice_end(core);
-	if (core->forced && !sos_core_runs(core) &&
-	    READ_ONCE(core->block->mailbox.state) == SOS_MONITOR_PARKED)
-		goto out;
+	if (READ_ONCE(mailbox->ended_run) == mailbox->run &&
+	    READ_ONCE(mailbox->state) == SOS_MONITOR_PARKED) {
+		sos_core_set_hold(core, SOS_HOLD_FORCED);
+		return;
+	}
 	ret = move(core, plug);
 	if (ret) {
 		pr_err("cpu %u: not even INIT brought it back: %d\n", core->cpu, ret);
-		core->lost = true;
-		goto out;
+		sos_core_set_hold(core, SOS_HOLD_LOST);
+		return;
 	}
 	sos_core_end_by_init(core);
 	sos_block_reset(core);
@@ -285,23 +206,22 @@ static void retake(struct sos_core *core)
 	if (ret) {
 		pr_err("cpu %u: taken back by INIT, but Linux keeps it: %d\n", core->cpu, ret);
 		sos_core_unload(core);
+		move(core, give_siblings);
 		forget(core);
-		goto out;
+		return;
 	}
 	pr_info("cpu %u: taken back by INIT\n", core->cpu);
-out:
-	core->silent = false;
-	wake_up_all(&core->wait);
+	sos_core_set_hold(core, SOS_HOLD_ANSWERS);
 }
 
 /* The work of sos_core_is_silent(), which took a reference for it. */
-void sos_reserve_retake(struct work_struct *work)
+static void retake_work(struct work_struct *work)
 {
 	struct sos_core *core = container_of(work, struct sos_core, retake);
 
 	mutex_lock(&sos_reserve_lock);
 	mutex_lock(&core->lock);
-	if (!core->released && core->silent)
+	if (core->hold == SOS_HOLD_SILENT)
 		retake(core);
 	mutex_unlock(&core->lock);
 	mutex_unlock(&sos_reserve_lock);
@@ -348,8 +268,11 @@ void sos_reserve_woken(void)
 /* Under sos_reserve_lock; takes no reference. */
 struct sos_core *sos_reserve_find(u32 cpu)
 {
+	struct sos_core *core;
+
 	lockdep_assert_held(&sos_reserve_lock);
-	return cpu < nr_cpu_ids ? core_of_cpu[cpu] : NULL;
+	core = sos_cpu_keeper(cpu);
+	return core && core->cpu == cpu ? core : NULL;
 }
 
 void sos_reserve_list(struct sos_info *info)
@@ -362,26 +285,11 @@ void sos_reserve_list(struct sos_info *info)
 		info->cpus[info->core_count++] = core->cpu;
 }
 
-int sos_reserve_init(void)
+static void reserve_init(struct sos_core *core)
 {
-	int ret;
-
-	linux_play_dead_common = sos_kallsyms_lookup("play_dead_common");
-	if (!linux_play_dead_common) {
-		pr_err("this kernel has no play_dead_common: a CPU cannot be taken\n");
-		return -EOPNOTSUPP;
-	}
-	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "sos:reserved", cpu_up_prepare, NULL);
-	if (ret < 0)
-		return ret;
-	hotplug_state = ret;
-	linux_play_dead = smp_ops.play_dead;
-	smp_ops.play_dead = play_dead_hook;
-	return 0;
+	INIT_WORK(&core->retake, retake_work);
 }
 
-void sos_reserve_exit(void)
-{
-	smp_ops.play_dead = linux_play_dead;
-	cpuhp_remove_state_nocalls(hotplug_state);
-}
+const struct sos_resource_ops sos_reserve_ops = {
+	.init	= reserve_init,
+};

@@ -28,6 +28,9 @@ public sealed record CoreStatus(
     /// <summary>What the back end has to say beside that, a sentence each.</summary>
     public IReadOnlyList<string> Remarks { get; init; } = [];
 
+    /// <summary>Isolated: how the fence stands, in a word or two; null where nothing of Linux can run there.</summary>
+    public string? Fence { get; init; }
+
     /// <summary>What is left of the lease, after which the core goes back by itself; null without one.</summary>
     public TimeSpan? LeaseLeft { get; init; }
 
@@ -36,6 +39,12 @@ public sealed record CoreStatus(
 
     /// <summary>The watchdog's bound of the last start; null without one.</summary>
     public TimeSpan? Watchdog { get; init; }
+
+    /// <summary>The frequency that the core asks for; null where Linux sees to it.</summary>
+    public CorePerformance? Performance { get; init; }
+
+    /// <summary>By which it asks.</summary>
+    public CoreMechanism Mechanism { get; init; }
 }
 
 /// <summary>A core that the driver holds: its descriptor, and what can be asked of it.</summary>
@@ -66,7 +75,7 @@ public sealed unsafe class ServiceCore : IServiceCore
 
     /// <inheritdoc/>
     public IServiceTarget BeginLoad(ServiceConfiguration configuration) => configuration.Captures is null
-        ? new DriverTarget(this)
+        ? new DriverTarget(this, configuration.ForceUnconfined)
         : throw new SosException(SosError.Refused, "captures are for isolated cores: reserve one with 'sosctl core reserve CPU --isolated'");
 
     /// <summary>Reads the core's state.</summary>
@@ -82,6 +91,8 @@ public sealed unsafe class ServiceCore : IServiceCore
             LeaseLeft = status.LeaseLengthNs == 0 ? null : DriverTime.FromNs(status.LeaseNs),
             LeaseLength = status.LeaseLengthNs == 0 ? null : DriverTime.FromNs(status.LeaseLengthNs),
             Watchdog = status.PollBoundNs == 0 ? null : DriverTime.FromNs(status.PollBoundNs),
+            Performance = (CorePerformance)status.Performance,
+            Mechanism = (CoreMechanism)status.Mechanism,
         };
     }
 

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using Sos.Image.Building;
+using Sos.Image.Ports;
 
 namespace Sos.Image.Tool;
 
@@ -13,10 +14,22 @@ internal sealed class ToolArguments
 
     public string Output { get; private set; } = "";
 
+    /// <summary>ILC, and the response file that it was run with; empty: refusals are shown where the optimised code has them.</summary>
+    public string Compiler { get; private set; } = "";
+
+    /// <summary>See <see cref="Compiler"/>.</summary>
+    public string CompilerArguments { get; private set; } = "";
+
+    /// <summary>The folder of the documents; null if the build knows none.</summary>
+    public string? Documents { get; private set; }
+
     public List<string> Assemblies { get; } = [];
 
     public ImageOptions Options { get; private set; } = new() { Name = "" };
 
+    private List<PortWish> Ports { get; } = [];
+
+    /// <exception cref="ImageFormatException">What the service says of its ports cannot be.</exception>
     /// <exception cref="FormatException">A line is unknown, or a needed one is missing.</exception>
     public static ToolArguments Parse(IEnumerable<string> lines)
     {
@@ -30,6 +43,7 @@ internal sealed class ToolArguments
             }
         }
 
+        result.Options = result.Options with { Ports = result.Ports.Count == 0 ? null : PortWishes.Create(result.Ports) };
         return result.ObjectFile.Length != 0 && result.Output.Length != 0 && result.Options.Name.Length != 0
             ? result
             : throw new FormatException("object, output and name are needed");
@@ -44,6 +58,15 @@ internal sealed class ToolArguments
                 break;
             case "output":
                 Output = value;
+                break;
+            case "compiler":
+                Compiler = value;
+                break;
+            case "compiler-arguments":
+                CompilerArguments = value;
+                break;
+            case "documents":
+                Documents = value.Length == 0 ? null : Path.GetFullPath(value);
                 break;
             case "assembly":
                 if (File.Exists(value))
@@ -69,6 +92,9 @@ internal sealed class ToolArguments
                 break;
             case "max-image-size":
                 Options = Options with { MaxImageSize = ParseSize(name, value) };
+                break;
+            case "port":
+                Ports.Add(PortWishes.ParseWish(value));
                 break;
             default:
                 throw new FormatException($"unknown argument {name}");

@@ -46,7 +46,8 @@ public sealed class LoadingTests
     [InlineData(0u, 0ul, ServiceDescriptor.MaxPollBoundNs + 1, false)]
     public void ADescriptorAsksForNoMoreThanThereIs(uint flags, ulong arena, ulong pollBoundNs, bool isRead)
     {
-        byte[] file = CodeImage.Create([0xc3], new byte[8], new ServiceDescriptor(1, 65536, flags, arena, pollBoundNs, 0, "test", "1"));
+        byte[] file = CodeImage.Create(
+            [0xc3], new byte[8], new ServiceDescriptor(ServiceDescriptor.CurrentAbi, 65536, flags, arena, pollBoundNs, 0, "test", "1"));
         if (isRead)
         {
             Assert.Equal(arena, ServiceImage.Read(file).Descriptor.ArenaSize);
@@ -63,7 +64,7 @@ public sealed class LoadingTests
     [InlineData(ServiceDescriptor.MaxStackSize + 4096)]
     public void AStackIsOfWholePagesAndBounded(uint stackSize)
     {
-        byte[] file = CodeImage.Create([0xc3], new byte[8], new ServiceDescriptor(1, stackSize, 0, 0, 0, 0, "test", "1"));
+        byte[] file = CodeImage.Create([0xc3], new byte[8], new ServiceDescriptor(ServiceDescriptor.CurrentAbi, stackSize, 0, 0, 0, 0, "test", "1"));
 
         Assert.Equal(ImageFormatError.BadDescriptor, Assert.Throws<ImageFormatException>(() => ServiceImage.Read(file)).Error);
     }

@@ -42,6 +42,7 @@ internal static unsafe class Ptrace
     private const long Seize = 0x4206;
     private const long Interrupt = 0x4207;
     private const long ExitKill = 0x0010_0000;
+    private const uint OwnerReadsAndRuns = 0x140; // 0500
     private const int WaitAll = 0x4000_0000; // __WALL
 
     /// <summary>Starts a program that has no arguments. .NET's own way would wait for the child too, and take the stops away.</summary>
@@ -51,6 +52,7 @@ internal static unsafe class Ptrace
         nint path = Marshal.StringToCoTaskMemUTF8(program);
         nint* none = stackalloc nint[2] { path, 0 };
         int process;
+        _ = ChangeMode(path, OwnerReadsAndRuns);
         int error = Spawn(&process, path, 0, 0, none, none + 1);
         Marshal.FreeCoTaskMem(path);
         return error == 0 ? process : throw new Win32Exception(error, program);
@@ -130,6 +132,9 @@ internal static unsafe class Ptrace
 
     [DllImport("libc", EntryPoint = "posix_spawn")]
     private static extern int Spawn(int* process, nint path, nint actions, nint attributes, nint* arguments, nint* environment);
+
+    [DllImport("libc", EntryPoint = "chmod")]
+    private static extern int ChangeMode(nint path, uint mode);
 
     [DllImport("libc", EntryPoint = "kill")]
     private static extern int Kill(int process, int signal);

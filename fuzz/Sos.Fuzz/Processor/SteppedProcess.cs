@@ -46,16 +46,7 @@ internal sealed unsafe class SteppedProcess : IDisposable
         _view = _file.CreateViewAccessor();
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _memory);
         string program = Path.Combine(_folder, "loop");
-        using (FileStream stream = new(program, new FileStreamOptions
-        {
-            Access = FileAccess.Write,
-            Mode = FileMode.CreateNew,
-            UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserExecute,
-        }))
-        {
-            stream.Write(Program());
-        }
-
+        File.WriteAllBytes(program, Program());
         _process = Ptrace.Start(program);
         Ptrace.Attach(_process);
         Ptrace.Read(_process, out UserRegisters registers);

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Linq;
 using System.Threading;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation.Network;
@@ -58,11 +59,13 @@ public sealed unsafe class IsolatedCore : IServiceCore
         RunRecord? run = RunRecord.Read(_fence.Folder);
         LeaseRecord? lease = LeaseRecord.Read(Cpu);
         CoreState state = StateOf(run, out bool killed);
+        FenceDrift drift = FenceDrift.Read(Cpu);
         FaultRecord? fault = state == CoreState.Failed && !killed ? FaultRecord.From(Page->Fault) : null;
         return new CoreStatus(
             state, Cpu, true, 0, Page->ExitCode, Page->Starts, Page->Faults + (killed ? 1u : 0), 0, Page->Notifications, fault)
         {
-            Remarks = [.. Remarks(run, state, killed), .. LeaseRemarks(lease)],
+            Remarks = [.. Remarks(run, state, killed), .. LeaseRemarks(lease), .. FenceRemarks(drift)],
+            Fence = drift.Problem is not null ? "broken" : drift.Mended == 0 ? "whole" : $"mended {drift.Mended}x",
             LeaseLeft = lease?.Left,
             LeaseLength = lease is null ? null : TimeSpan.FromMilliseconds(lease.LengthMs),
             Watchdog = run is null or { WatchdogNs: 0 } ? null : DriverTime.FromNs(run.WatchdogNs),
@@ -76,7 +79,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
     public INetworkDevice FindDevice(string name, DeviceOptions options) => NetdevDevice.Find(name, Cpu, options);
 
     /// <inheritdoc/>
-    public bool GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(card, notes);
+    public bool GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(Cpu, card, notes);
 
     /// <inheritdoc/>
     public IServiceTarget BeginLoad(ServiceConfiguration configuration)
@@ -113,14 +116,26 @@ public sealed unsafe class IsolatedCore : IServiceCore
     /// <inheritdoc/>
     public IProgramAccess OpenPrograms(CoreRecord record)
     {
-        if (_notifier is not { } notifier || record.Control is not { } control)
+        if (record.Control is not { } control || record.Plan.Ports.Any(port => port.Device is not null || port.Captures is not null))
         {
             throw new SosException(
-                SosError.Refused, $"the events of a service on core {Cpu} go to the program that started it, if it has no network device: this is another");
+                SosError.Refused, $"the events of the service on core {Cpu} go to its keeper, since it has a network device: programs cannot have them");
         }
 
+        DriverHandle notifier = _notifier ?? TakeNotifier();
         _notifier = null;
         return new IsolatedAccess(_fence.Folder, notifier, control);
+    }
+
+    /// <summary>Takes the eventfd that the service notifies from its process, where another program started it.</summary>
+    private DriverHandle TakeNotifier()
+    {
+        RunRecord run = RunRecord.Read(_fence.Folder) is { RunnerLives: true } found
+            ? found
+            : throw new SosException(SosError.Refused, $"the service on core {Cpu} does not run: see 'sosctl service status {Cpu}'");
+        string what = $"taking the events of the service on core {Cpu} over from process {run.Runner}";
+        using DriverHandle process = RunnerProcess.Raise(SchedulerCalls.OpenProcess(run.Runner), what);
+        return RunnerProcess.Raise(SchedulerCalls.TakeDescriptor(process.Descriptor, RunnerProcess.NotifierDescriptor), what);
     }
 
     /// <inheritdoc/>
@@ -139,14 +154,15 @@ public sealed unsafe class IsolatedCore : IServiceCore
             }
         }
 
-        if (!AwaitEnd(run, timeout))
+        if (!Await(() => !run.RunnerLives, timeout))
         {
+            CheckReach(run);
             // The service's thread is the process's first, and has its id.
             _ = ProcessCalls.SendToThread(run.Runner, run.Runner, ProcessCalls.Sigusr1);
-            if (!AwaitEnd(run, ForceTimeout))
+            if (!Await(() => !run.RunnerLives, ForceTimeout))
             {
                 _ = ProcessCalls.Kill(run.Runner, ProcessCalls.Sigkill);
-                AwaitEnd(run, ForceTimeout);
+                Await(() => !run.RunnerLives, ForceTimeout);
             }
         }
 
@@ -156,7 +172,13 @@ public sealed unsafe class IsolatedCore : IServiceCore
     /// <inheritdoc/>
     public bool Wait(TimeSpan timeout)
     {
-        int descriptor = RunRecord.Read(_fence.Folder) is { RunnerLives: true } run ? SchedulerCalls.OpenProcess(run.Runner) : -1;
+        RunRecord? record = RunRecord.Read(_fence.Folder);
+        if (record is { IsOurNamespace: false })
+        {
+            return Await(() => !record.RunnerLives, timeout);
+        }
+
+        int descriptor = record is { RunnerLives: true } run ? SchedulerCalls.OpenProcess(run.Runner) : -1;
         if (descriptor < 0)
         {
             return true;
@@ -177,10 +199,9 @@ public sealed unsafe class IsolatedCore : IServiceCore
             throw new SosException(SosError.Refused, $"unloading core {Cpu} failed: its service runs: stop it first with 'sosctl service stop {Cpu}'");
         }
 
-        if (run is { KeeperLives: true })
+        if (run is not null)
         {
-            // It ends by itself with its runner; a TAP device's name is free only when it has.
-            AwaitKeeper(run);
+            AwaitProcesses(run);
         }
 
         Scheduling.PutBack(run?.ThrottleBefore, Cpu);
@@ -222,7 +243,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
         Unload();
         using System.IO.FileStream fences = IsolatedBackEnd.Lock();
         List<string> notes = [];
-        CpuFence.Remove(_fence, notes);
+        CpuFence.Remove(FenceRecord.Read(Cpu) ?? _fence, notes);
         LeaseRecord.Delete(Cpu);
         return notes.Count == 0
             ? (ulong)Stopwatch.GetElapsedTime(start).TotalNanoseconds
@@ -239,9 +260,23 @@ public sealed unsafe class IsolatedCore : IServiceCore
 
     internal static void MakeFolder(FenceRecord fence) => RunnerMemory.MakeFolder(fence.Folder);
 
-    private static bool AwaitEnd(RunRecord run, TimeSpan timeout)
+    /// <summary>Refuses to do to a process what cannot be done from here: its id is another's, or nobody's.</summary>
+    private void CheckReach(RunRecord run)
     {
-        for (Stopwatch waited = Stopwatch.StartNew(); run.RunnerLives; Thread.Sleep(1))
+        if (!run.IsOurNamespace)
+        {
+            throw new SosException(
+                SosError.Refused,
+                $"the service on core {Cpu} runs in another process-id namespace ({run.Namespace}, this is {RunRecord.OwnNamespace}) and does not obey: "
+                + $"repeat this where it was started, or on the host itself, as by 'nsenter --target 1 --all sosctl service stop {Cpu}'");
+        }
+    }
+
+    private static bool AwaitEnd(RunRecord run, TimeSpan timeout) => Await(() => !run.RunnerLives && !run.KeeperLives, timeout);
+
+    private static bool Await(Func<bool> condition, TimeSpan timeout)
+    {
+        for (Stopwatch waited = Stopwatch.StartNew(); !condition(); Thread.Sleep(1))
         {
             if (waited.Elapsed > timeout)
             {
@@ -252,15 +287,33 @@ public sealed unsafe class IsolatedCore : IServiceCore
         return true;
     }
 
-    private static void AwaitKeeper(RunRecord run)
+    /// <summary>Waits for the end of both processes: names, sockets and memory are free only then.</summary>
+    /// <remarks>The runner ends behind its last word in the page, the keeper with its runner. Neither has anything to lose by being killed.</remarks>
+    private void AwaitProcesses(RunRecord run)
     {
-        for (Stopwatch waited = Stopwatch.StartNew(); run.KeeperLives; Thread.Sleep(1))
+        if (AwaitEnd(run, ForceTimeout))
         {
-            if (waited.Elapsed > ForceTimeout)
-            {
-                _ = ProcessCalls.Kill(run.Keeper, ProcessCalls.Sigkill);
-                return;
-            }
+            return;
+        }
+
+        CheckReach(run);
+        if (run.RunnerLives)
+        {
+            _ = ProcessCalls.Kill(run.Runner, ProcessCalls.Sigkill);
+        }
+
+        if (run.KeeperLives)
+        {
+            _ = ProcessCalls.Kill(run.Keeper, ProcessCalls.Sigkill);
+        }
+
+        if (!AwaitEnd(run, ForceTimeout))
+        {
+            throw new SosException(
+                SosError.Failed,
+                $"unloading core {Cpu} failed: process {(run.RunnerLives ? run.Runner : run.Keeper)} was killed and has not ended within "
+                + $"{ForceTimeout.TotalSeconds} s: see 'cat /proc/{(run.RunnerLives ? run.Runner : run.Keeper)}/stack', then repeat "
+                + $"'sosctl service stop {Cpu}'");
         }
     }
 
@@ -282,6 +335,24 @@ public sealed unsafe class IsolatedCore : IServiceCore
             default:
                 killed = !run.RunnerLives;
                 return killed ? CoreState.Failed : StopIsRequested() ? CoreState.Stopping : CoreState.Running;
+        }
+    }
+
+    private IEnumerable<string> FenceRemarks(FenceDrift drift)
+    {
+        if (!FenceKeeper.IsThere)
+        {
+            yield return $"nobody watches its fence: 'sosctl service restart {Cpu}' starts who does";
+        }
+
+        if (drift.Problem is { } problem)
+        {
+            yield return problem;
+        }
+
+        if (drift.Mended > 0)
+        {
+            yield return drift.ToString();
         }
     }
 
@@ -307,44 +378,40 @@ public sealed unsafe class IsolatedCore : IServiceCore
 
         if (killed)
         {
-            yield return $"its process ({run.Runner}) is gone without a fault record: something killed it, see the kernel log ('dmesg | tail')";
+            yield return ReadKeeper() is { State: (uint)KeeperState.Running } && !run.KeeperLives
+                ? $"its keeper ({run.Keeper}) was killed, and so it was ended: see the kernel log ('dmesg | tail'), then 'sosctl service restart {Cpu}'"
+                : $"its process ({run.Runner}) is gone without a fault record: something killed it, see the kernel log ('dmesg | tail')";
         }
 
         yield return $"process {run.Runner}, keeper {run.Keeper}, {run.Scheduling}{(run.Method is null ? "" : $", {run.Method}")}";
-        foreach (string remark in KeeperRemarks(state == CoreState.Running && run.KeeperLives))
+        if (ReadKeeper() is { } keeper)
         {
-            yield return remark;
-        }
-
-        if (state == CoreState.Running && !run.KeeperLives)
-        {
-            yield return $"its keeper is gone: no packet moves and nothing watches it; 'sosctl service stop {Cpu}', then start it again";
-        }
-    }
-
-    /// <summary>What the keeper did, and what keeps it from its work.</summary>
-    private List<string> KeeperRemarks(bool running)
-    {
-        List<string> remarks = [];
-        string path = System.IO.Path.Combine(_fence.Folder, "keeper");
-        if (!System.IO.File.Exists(path))
-        {
-            return remarks;
-        }
-
-        using MappedMemory memory = RunnerMemory.MapFile(path, (ulong)sizeof(KeeperPage));
-        KeeperPage* keeper = (KeeperPage*)memory.Address;
-        if (keeper->Magic == KeeperPage.MagicValue)
-        {
-            remarks.Add($"keeper: {keeper->ToLinux} frames to Linux ({keeper->ToLinuxDropped} not taken), {keeper->FromLinux} from Linux, "
-                + $"{keeper->Replayed} replayed, {keeper->Captured} captured, {keeper->SocketCalls} socket calls, {keeper->Wakes} wakes");
-            if (running && keeper->Errno != 0)
+            yield return $"keeper: {keeper.ToLinux} frames to Linux ({keeper.ToLinuxDropped} not taken), "
+                + $"{keeper.Replayed} replayed, {keeper.Captured} captured, {keeper.SocketCalls} socket calls, {keeper.Wakes} wakes";
+            if (state == CoreState.Running && keeper.Errno != 0)
             {
-                remarks.Add($"keeper: the socket's last failure was \"{System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(keeper->Errno)}\"");
+                yield return $"keeper: the socket's last failure was \"{System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(keeper.Errno)}\"";
             }
         }
 
-        return remarks;
+        foreach (string remark in NetdevDevice.Remarks(Cpu))
+        {
+            yield return remark;
+        }
+    }
+
+    /// <summary>What the keeper did, and what keeps it from its work; null when there is none of this version.</summary>
+    private KeeperPage? ReadKeeper()
+    {
+        string path = System.IO.Path.Combine(_fence.Folder, "keeper");
+        if (!System.IO.File.Exists(path))
+        {
+            return null;
+        }
+
+        using MappedMemory memory = RunnerMemory.MapFile(path, (ulong)sizeof(KeeperPage));
+        KeeperPage keeper = *(KeeperPage*)memory.Address;
+        return keeper.Magic == KeeperPage.MagicValue ? keeper : null;
     }
 
     private bool StopIsRequested()

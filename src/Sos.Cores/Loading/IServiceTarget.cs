@@ -52,10 +52,14 @@ public enum RegionFlags : uint
 /// <param name="Size">Bytes, whole pages.</param>
 /// <param name="Protection">What the service may do with it.</param>
 /// <param name="Flags">See <see cref="RegionFlags"/>.</param>
-/// <param name="Device">Index of the claimed device (BAR, DMA).</param>
+/// <param name="Device">Index of the claimed device (BAR, DMA), or <see cref="AllDevices"/> (DMA).</param>
 /// <param name="Bar">Number of the BAR.</param>
 public sealed record RegionRequest(
-    RegionKind Kind, ulong Address, ulong Size, RegionProtection Protection, RegionFlags Flags = RegionFlags.None, uint Device = 0, uint Bar = 0);
+    RegionKind Kind, ulong Address, ulong Size, RegionProtection Protection, RegionFlags Flags = RegionFlags.None, uint Device = 0, uint Bar = 0)
+{
+    /// <summary>SOS_ALL_DEVICES: for a DMA region, all devices that are claimed.</summary>
+    public const uint AllDevices = SosRegion.AllDevices;
+}
 
 /// <summary>A region that was made.</summary>
 /// <param name="Index">Its index.</param>
@@ -67,15 +71,23 @@ public readonly record struct TargetRegion(uint Index, ulong Size, ulong MapOffs
 /// <param name="Index">Its index.</param>
 /// <param name="Vendor">PCI vendor id.</param>
 /// <param name="Device">PCI device id.</param>
-/// <param name="Iommu">Whether an IOMMU confines its DMA.</param>
+/// <param name="Iommu">Whether an IOMMU translates its DMA.</param>
 /// <param name="BarSizes">Bytes of each of the 6 BARs, 0 for none.</param>
-public sealed record ClaimedDevice(uint Index, ushort Vendor, ushort Device, bool Iommu, ulong[] BarSizes);
+public sealed record ClaimedDevice(uint Index, ushort Vendor, ushort Device, bool Iommu, ulong[] BarSizes)
+{
+    /// <summary>Whether it is confined: its DMA is translated, interrupts are remapped, and nobody else's device shares its group.</summary>
+    public bool Confined { get; init; }
+}
 
 /// <summary>A host port that was made.</summary>
 /// <param name="Name">Name of its network device.</param>
 /// <param name="InterfaceIndex">Its ifindex.</param>
 /// <param name="Size">Bytes mapped in the service.</param>
-public sealed record HostPortResult(string Name, int InterfaceIndex, ulong Size);
+public sealed record HostPortResult(string Name, int InterfaceIndex, ulong Size)
+{
+    /// <summary>Name of the service's port that it belongs to.</summary>
+    public string Port { get; init; } = PortName.Default;
+}
 
 /// <summary>Where a service is loaded: a core through the driver, or a process.</summary>
 public interface IServiceTarget
@@ -99,5 +111,7 @@ public interface IServiceTarget
     MappedMemory Map(TargetRegion region);
 
     /// <summary>The bus address of each 2 MiB chunk of a DMA region.</summary>
-    ulong[] GetDmaAddresses(TargetRegion region);
+    /// <param name="region">The region.</param>
+    /// <param name="device">Index of the device that is to use them.</param>
+    ulong[] GetDmaAddresses(TargetRegion region, uint device);
 }

@@ -22,9 +22,19 @@ internal static unsafe partial class ProcessCalls
     public static partial int GetLimit(int resource, ulong* limit);
 
     public const int DuplicateCloseOnExec = 1030; // F_DUPFD_CLOEXEC
+    public const int SetFlags = 4; // F_SETFL
+    public const int SetOwner = 8; // F_SETOWN
+    public const int SetSignal = 10; // F_SETSIG
+    public const int Asynchronous = 0x2000; // O_ASYNC
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Fcntl(int descriptor, int command, int argument);
+
+    public const int LockExclusive = 2; // LOCK_EX
+    public const int LockWithoutWaiting = 4; // LOCK_NB
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int Lock(int descriptor, int operation);
 
     [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
     public static partial int Truncate(int descriptor, nint size);

@@ -89,14 +89,20 @@ public struct XskDescriptor
     [FieldOffset(12)] public uint Options;
 }
 
-/// <summary>What a service and the keeper of its socket tell each other. Each word has a cache line of its own.</summary>
+/// <summary>The words by which a service and the keeper of its socket tell each other of changes. Each word has a cache line of its own.</summary>
 [StructLayout(LayoutKind.Explicit, Size = Size)]
 public struct XskShared
 {
     /// <summary>Bytes of this record.</summary>
     public const int Size = 192;
 
-    /// <summary>Keeper to service: whether the network device is up and has a carrier.</summary>
+    /// <summary>In <see cref="LinkUp"/>: Linux has no such network device any more.</summary>
+    public const uint LinkGone = 3;
+
+    /// <summary>
+    /// Keeper to service: 1 while the network device is up and has a carrier, <see cref="LinkGone"/> once there is no such device any more,
+    /// else 0.
+    /// </summary>
     [FieldOffset(0)] public uint LinkUp;
 
     /// <summary>Set by the keeper before it sleeps: it wants to be notified; cleared by the service as it notifies.</summary>

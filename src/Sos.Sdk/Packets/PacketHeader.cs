@@ -6,9 +6,6 @@ namespace Sos.Sdk.Packets;
 [StructLayout(LayoutKind.Sequential, Size = PacketBuffer.HeaderSize)]
 public struct PacketHeader
 {
-    /// <summary>Bus address of the buffer (of this record), 0 without a device.</summary>
-    public ulong DmaAddress;
-
     /// <summary>Number of the buffer in its pool.</summary>
     public uint Index;
 
@@ -18,6 +15,6 @@ public struct PacketHeader
     /// <summary>Bytes of the frame.</summary>
     public ushort Length;
 
-    /// <summary>What is known of the frame's checksums.</summary>
+    /// <summary>The port's knowledge of the frame's checksums.</summary>
     public PacketFlags Flags;
 }

@@ -17,27 +17,28 @@ public class DriverLayoutTests
     private static readonly (string C, Type Type, string[] Fields)[] Structs =
     [
         ("sos_info", typeof(SosInfo), ["abi_version", "core_count", "version", "cpus"]),
-        ("sos_reserve", typeof(SosReserve), ["cpu", "flags", "core_fd", "pad", "duration_ns", "lease_ns"]),
-        ("sos_open", typeof(SosOpen), ["cpu", "core_fd"]),
-        ("sos_release", typeof(SosRelease), ["duration_ns"]),
-        ("sos_lease", typeof(SosLease), ["duration_ns"]),
-        ("sos_region", typeof(SosRegion), ["kind", "prot", "flags", "device", "bar", "index", "va", "size", "mmap_offset"]),
-        ("sos_dma", typeof(SosDma), ["region", "count", "addresses"]),
-        ("sos_device", typeof(SosDeviceClaim), ["domain", "bus", "devfn", "index", "vendor", "device", "iommu", "pad", "bars"]),
-        ("sos_add_host_port", typeof(SosAddHostPort), ["name", "mac", "mtu", "slots", "region", "va", "ifindex", "pad", "size"]),
-        ("sos_start", typeof(SosStart), ["entry", "stack_top", "argument", "poll_bound_ns"]),
+        ("sos_reserve", typeof(SosReserve), ["cpu", "flags", "core_fd", "performance", "duration_ns", "lease_ns", "clos", "siblings", "reserved"]),
+        ("sos_open", typeof(SosOpen), ["cpu", "core_fd", "reserved"]),
+        ("sos_release", typeof(SosRelease), ["duration_ns", "reserved"]),
+        ("sos_lease", typeof(SosLease), ["duration_ns", "reserved"]),
+        ("sos_region", typeof(SosRegion), ["kind", "prot", "flags", "device", "bar", "index", "va", "size", "mmap_offset", "reserved"]),
+        ("sos_dma", typeof(SosDma), ["region", "count", "addresses", "device", "reserved0", "reserved"]),
+        ("sos_device", typeof(SosDeviceClaim),
+            ["domain", "bus", "devfn", "index", "vendor", "device", "iommu", "pad", "bars", "flags", "confinement", "reserved"]),
+        ("sos_add_host_port", typeof(SosAddHostPort), ["name", "mac", "mtu", "slots", "region", "va", "ifindex", "pad", "size", "reserved"]),
+        ("sos_start", typeof(SosStart), ["entry", "stack_top", "argument", "poll_bound_ns", "reserved"]),
         ("sos_stop", typeof(SosStop), ["timeout_ms", "pad"]),
         ("sos_export", typeof(SosExport), ["region", "flags", "fd", "pad"]),
         ("sos_revoke", typeof(SosRevoke), ["region", "pad"]),
-        ("sos_bind_event", typeof(SosBindEvent), ["index", "fd"]),
+        ("sos_bind_event", typeof(SosBindEvent), ["index", "fd", "reserved"]),
         ("sos_linux_counts", typeof(SosLinuxCounts),
-            ["device_irqs", "timer_irqs", "resched_irqs", "call_irqs", "other_irqs", "softirqs", "idle_switches"]),
+            ["device_irqs", "timer_irqs", "resched_irqs", "call_irqs", "other_irqs", "softirqs", "idle_switches", "reserved"]),
         ("sos_fault", typeof(SosFault),
             ["vector", "ring", "error_code", "address", "tsc", "rip", "rsp", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
              "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "stack"]),
         ("sos_status", typeof(SosStatus),
             ["state", "cpu", "flags", "irq", "exit_code", "starts", "faults", "nmis", "notifications", "lease_ns", "lease_length_ns", "poll_bound_ns",
-             "fault"]),
+             "performance", "mechanism", "siblings", "reserved0", "reserved", "fault"]),
     ];
 
     private static readonly (string C, nuint Value)[] Requests =
@@ -81,7 +82,7 @@ public class DriverLayoutTests
 
     private static string ToPascal(string field) => string.Concat(field.Split('_').Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
 
-    private static List<string> RunC(string program, [CallerFilePath] string here = "")
+    internal static List<string> RunC(string program, [CallerFilePath] string here = "")
     {
         string header = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../kernel/include/uapi"));
         DirectoryInfo folder = Directory.CreateTempSubdirectory("sos-abi-");

@@ -52,6 +52,9 @@ internal sealed unsafe class PortBench : IDisposable
 
     public Log Log { get; }
 
+    /// <summary>The log, for a port without a name.</summary>
+    public PortLog PortLog => new(Log, default);
+
     public PacketMemory Memory { get; }
 
     /// <summary>Records written to the log so far.</summary>
@@ -66,7 +69,7 @@ internal sealed unsafe class PortBench : IDisposable
         return pool;
     }
 
-    /// <summary>What a device reaches under a bus address; fails the test when it would leave packet memory or a chunk of it.</summary>
+    /// <summary>Translates a bus address as a device reaches it; fails the test when it would leave packet memory or a chunk of it.</summary>
     public byte* Translate(ulong busAddress, ulong length)
     {
         for (ulong chunk = 0; chunk < PacketBytes / PacketMemory.ChunkSize; chunk++)
