@@ -94,6 +94,10 @@ install: guest ## installs sosctl, the driver (DKMS, or for RELEASE=...) and the
 deb: setup ## the driver as a Debian package for dkms: artifacts/deb/sos-dkms_VERSION_all.deb
 	@eng/deb.sh
 
+.PHONY: packages
+packages: ## NuGet packages of the SDK and the template "sos-service", a feed: artifacts/packages (docs/own-repository.md)
+	@eng/packages.sh
+
 .PHONY: uninstall
 uninstall:
 	@eng/install.sh --uninstall

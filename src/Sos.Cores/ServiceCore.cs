@@ -28,6 +28,9 @@ public sealed record CoreStatus(
     /// <summary>What the back end has to say beside that, a sentence each.</summary>
     public IReadOnlyList<string> Remarks { get; init; } = [];
 
+    /// <summary>Isolated: how the fence stands, in a word or two; null where nothing of Linux can run there.</summary>
+    public string? Fence { get; init; }
+
     /// <summary>What is left of the lease, after which the core goes back by itself; null without one.</summary>
     public TimeSpan? LeaseLeft { get; init; }
 

@@ -15,7 +15,7 @@ internal sealed record CoreListDocument(IReadOnlyList<CoreEntry> Cores);
 
 internal sealed record CoreEntry(
     int Cpu, string Owner, string? State, string? Service, bool Reservable, int? Package, int? Core, IReadOnlyList<int> Siblings, string? BackEnd,
-    double? LeaseSeconds, string? Performance);
+    double? LeaseSeconds, string? Performance, string? Fence);
 
 internal sealed record CoreReservedDocument(
     int Cpu, double DurationMs, IReadOnlyList<int> Siblings, string BackEnd, string Method, string? Reason, double? LeaseSeconds,
@@ -91,6 +91,10 @@ internal sealed record FaultEntry(
 
 internal sealed record LogDocument(ulong Number, DateTimeOffset Time, string Severity, string Text, ulong Value);
 
+internal sealed record ImageMapDocument(IReadOnlyList<MethodEntry> Methods);
+
+internal sealed record MethodEntry(ulong Address, ulong Bytes, string Name);
+
 internal sealed record DoctorDocument(
     bool Offline, bool Isolated, string? Best, IReadOnlyList<string> InstructionSets, IReadOnlyList<string> ImageInstructionSets,
     IReadOnlyList<FindingEntry> Findings);
@@ -111,6 +115,7 @@ internal sealed record FindingEntry(string Topic, string Kind, string Text, stri
 [JsonSerializable(typeof(ImageBuiltDocument))]
 [JsonSerializable(typeof(ImageVerifiedDocument))]
 [JsonSerializable(typeof(ImageDocument))]
+[JsonSerializable(typeof(ImageMapDocument))]
 [JsonSerializable(typeof(TopDocument))]
 [JsonSerializable(typeof(CompletionDocument))]
 [JsonSerializable(typeof(ServiceListDocument))]

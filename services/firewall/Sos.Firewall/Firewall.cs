@@ -220,15 +220,22 @@ public struct Firewall<TNic, THost>
     private Decision Judge(in FirewallTable table, ReadOnlySpan<byte> frame, uint position)
     {
         _key.Clear();
-        Decision decision = Classify(frame, ref _key);
+        Decision decision = Classify(frame, ref _key, out ParsedFrame parsed);
         if (decision != Decision.Evaluate)
         {
             return decision;
         }
 
-        return Count(position == NotPlain
+        Verdict verdict = position == NotPlain
             ? RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters)
-            : RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, position));
+            : RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, position);
+        if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.Is(frame, in parsed))
+        {
+            _counters.DhcpPassed.Increment();
+            return Decision.Pass;
+        }
+
+        return Count(verdict);
     }
 
     private void PassOn()
@@ -260,9 +267,9 @@ public struct Firewall<TNic, THost>
     }
 
     /// <summary>What is decided before the rules: malformed frames, what is no IP, tags and fragments.</summary>
-    private readonly Decision Classify(ReadOnlySpan<byte> frame, ref PacketKey key)
+    private readonly Decision Classify(ReadOnlySpan<byte> frame, ref PacketKey key, out ParsedFrame parsed)
     {
-        MalformedReason reason = FrameParser.Parse(frame, out ParsedFrame parsed);
+        MalformedReason reason = FrameParser.Parse(frame, out parsed);
         if (reason != MalformedReason.None)
         {
             _counters.CountMalformed(reason);
@@ -277,7 +284,8 @@ public struct Firewall<TNic, THost>
         if (parsed.IpVersion == 0)
         {
             _counters.NonIp.Increment();
-            return Apply(_settings.NonIp, _counters.DroppedNonIp);
+            bool listed = _settings.NonIp == FramePolicy.Evaluate && _settings.NonIpTypes.Contains(parsed.EtherType);
+            return Apply(listed ? FramePolicy.Accept : _settings.NonIp, _counters.DroppedNonIp);
         }
 
         if (parsed.Fragment.IsFragment)

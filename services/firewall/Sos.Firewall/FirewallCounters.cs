@@ -31,6 +31,7 @@ public struct FirewallCounters
         SendDropped = statistics.Add("firewall.send_dropped"u8);
         TableGeneration = statistics.Add("firewall.table_generation"u8);
         TablesRefused = statistics.Add("firewall.tables_refused"u8);
+        DhcpPassed = statistics.Add("firewall.dhcp_passed"u8);
         for (int i = 1; i < ReasonCount; i++)
         {
             _malformed[i] = statistics.Add(NameOf((MalformedReason)i));
@@ -84,6 +85,9 @@ public struct FirewallCounters
 
     /// <summary>Tables that were refused as invalid.</summary>
     public Counter TablesRefused { get; }
+
+    /// <summary>Replies to a DHCP client that a rule or policy would have dropped; among the passed, too.</summary>
+    public Counter DhcpPassed { get; }
 
     /// <summary>Counts a malformed frame.</summary>
     public readonly void CountMalformed(MalformedReason reason)

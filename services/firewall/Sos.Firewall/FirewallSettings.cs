@@ -19,8 +19,17 @@ public enum FramePolicy : byte
 /// <summary>The service's parameters.</summary>
 public struct FirewallSettings
 {
-    /// <summary><c>non-ip=accept|drop</c>: ARP and all else that is no IP. Accepted by default.</summary>
+    /// <summary>
+    /// <c>non-ip=accept|drop|LIST</c>: ARP and all else that is no IP. Accepted by default. A list names those that pass, <see cref="NonIpTypes"/>: then this is
+    /// <see cref="FramePolicy.Evaluate"/>.
+    /// </summary>
     public FramePolicy NonIp;
+
+    /// <summary>Kinds of frames that are no IP and pass.</summary>
+    public EtherTypeList NonIpTypes;
+
+    /// <summary><c>dhcp=pass|rules</c>: whether replies to a DHCP client of this host pass though a rule or policy drops them. They do by default.</summary>
+    public bool DhcpByRules;
 
     /// <summary>
     /// <c>vlan=evaluate|accept|drop</c>: frames with VLAN tags. By default the rules decide on what is behind the tags.
@@ -35,10 +44,37 @@ public struct FirewallSettings
     public static bool TryRead(Parameters parameters, out FirewallSettings settings)
     {
         settings = new FirewallSettings { NonIp = FramePolicy.Accept };
-        return TryReadPolicy(parameters, "non-ip"u8, ref settings.NonIp)
-            && settings.NonIp != FramePolicy.Evaluate
+        return TryReadNonIp(parameters, ref settings)
+            && TryReadDhcp(parameters, ref settings.DhcpByRules)
             && TryReadPolicy(parameters, "vlan"u8, ref settings.Vlan)
             && TryReadPolicy(parameters, "fragments"u8, ref settings.Fragments);
+    }
+
+    private static bool TryReadNonIp(Parameters parameters, ref FirewallSettings settings)
+    {
+        if (!parameters.TryFind("non-ip"u8, out ReadOnlySpan<byte> value))
+        {
+            return true;
+        }
+
+        if (value.SequenceEqual("accept"u8) || value.SequenceEqual("drop"u8))
+        {
+            return TryReadPolicy(parameters, "non-ip"u8, ref settings.NonIp);
+        }
+
+        settings.NonIp = FramePolicy.Evaluate;
+        return EtherTypeList.TryRead(value, out settings.NonIpTypes);
+    }
+
+    private static bool TryReadDhcp(Parameters parameters, ref bool byRules)
+    {
+        if (!parameters.TryFind("dhcp"u8, out ReadOnlySpan<byte> value))
+        {
+            return true;
+        }
+
+        byRules = value.SequenceEqual("rules"u8);
+        return byRules || value.SequenceEqual("pass"u8);
     }
 
     private static bool TryReadPolicy(Parameters parameters, ReadOnlySpan<byte> name, ref FramePolicy policy)

@@ -9,7 +9,7 @@ namespace Sos.Firewall;
 
 /// <summary>
 /// Reads and checks in one go what nearly all packets are: IPv4 without options or tags, whole, with TCP or UDP. Everything else
-/// is left to <see cref="FrameParser"/>, and so is everything that is malformed.
+/// is left to <see cref="FrameParser"/>, and so is everything that is malformed, or may be a reply to a DHCP client.
 /// </summary>
 public static class FlowKeyReader
 {
@@ -24,6 +24,7 @@ public static class FlowKeyReader
     private const uint PlainIpv4 = 0x45_0008;
     private const uint Tcp = (uint)IpProtocol.Tcp;
     private const uint Udp = (uint)IpProtocol.Udp;
+    private const uint DhcpReplyPorts = 0x4400_4300; // from 67 to 68, little endian
     private const uint FragmentBits = 0xff3f; // all but DF and the reserved bit
     private const uint Flags = FlowKey.HasIpv4 | FlowKey.HasProtocol | FlowKey.HasSourcePort | FlowKey.HasDestinationPort;
 
@@ -60,7 +61,8 @@ public static class FlowKeyReader
 
         // All of these are below 65,536: what is too small shows in the sign of a difference. No branch, since TCP and UDP come mixed.
         uint signs = ((uint)frame.Length - Ethernet - total) | segment | (claimed - least) | (segment - claimed);
-        wrong |= signs & (1u << 31);
+        uint others = Read<uint>(ref start, Transport) ^ DhcpReplyPorts; // 0 for a reply: then, and only then, the sign below is set
+        wrong |= (signs | ((others - 1) & ~others)) & (1u << 31);
         bool good = wrong == 0 & IsChecksumRight(first, Read<ulong>(ref start, Ethernet + 8), Read<uint>(ref start, Ethernet + 16));
 
         // The 16 bytes from the TTL on: TTL, protocol, checksum, addresses, ports.

@@ -28,7 +28,7 @@ public static class CpuFence
             Folder = SharedFolder(cpu),
             Threads = [.. ThreadMask.ReadAll().Where(thread => thread.Movable)
                 .Select(thread => new FencedThread(thread.Thread, thread.StartTime, thread.Cpus.ToString(), null))],
-            Settings = [.. FenceSettings.ReadAll(cpu)],
+            Settings = [.. FenceSettings.Naming(cpu)],
         };
         if (reason.Length > 0)
         {
@@ -58,6 +58,7 @@ public static class CpuFence
     }
 
     /// <summary>Takes a fence down: what it changed and nobody else has changed since is as it was before.</summary>
+    /// <exception cref="SosException">The cpu is not Linux's again; the record is kept, and it may be repeated.</exception>
     public static void Remove(FenceRecord record, List<string> notes)
     {
         CpuSet others = CpuSet.Of(FenceRecord.List().Where(cpu => cpu != record.Cpu));
@@ -65,7 +66,7 @@ public static class CpuFence
         // Decided before the cpuset goes: taking that down changes affinities too.
         List<(int Thread, CpuSet Cpus)> targets = FindTargets(record, others);
         FenceSettings.PutBack(record, others, notes);
-        CpusetGroup.Remove(record, notes);
+        CpusetGroup.Remove(record);
         Dictionary<int, CpuSet> now = ThreadMask.ReadAll().ToDictionary(thread => thread.Thread, thread => thread.Cpus);
         foreach ((int thread, CpuSet cpus) in targets)
         {
@@ -81,10 +82,11 @@ public static class CpuFence
         }
 
         FenceRecord.Delete(record.Cpu);
+        FenceDrift.Delete(record.Cpu);
     }
 
     /// <summary>Where everything else may run: all cpus that Linux has, without those that are fenced.</summary>
-    private static CpuSet Allowed(int cpu)
+    internal static CpuSet Allowed(int cpu)
     {
         CpuSet online = CpuSet.Of(new CpuTopology().List().Where(info => info.Online).Select(info => info.Id));
         return online.Except(CpuSet.Of(FenceRecord.List())).Without(cpu);

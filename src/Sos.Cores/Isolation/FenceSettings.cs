@@ -13,7 +13,7 @@ internal static class FenceSettings
     private const string WorkqueueMask = "/sys/devices/virtual/workqueue/cpumask";
 
     /// <summary>Those that name the cpu.</summary>
-    public static IEnumerable<FencedSetting> ReadAll(int cpu)
+    public static IEnumerable<FencedSetting> Naming(int cpu)
     {
         foreach (string path in Paths())
         {
@@ -84,7 +84,9 @@ internal static class FenceSettings
 
     private static bool IsList(string path) => path.EndsWith("_list", StringComparison.Ordinal);
 
-    private static CpuSet Parse(string path, string text) => IsList(path) ? CpuSet.ParseList(text) : CpuSet.ParseMask(text);
+    /// <summary>Reads the text of one.</summary>
+    public static CpuSet Parse(string path, string text) => IsList(path) ? CpuSet.ParseList(text) : CpuSet.ParseMask(text);
 
-    private static string Format(string path, CpuSet cpus) => IsList(path) ? cpus.ToString() : cpus.ToMask();
+    /// <summary>Writes the text of one.</summary>
+    public static string Format(string path, CpuSet cpus) => IsList(path) ? cpus.ToString() : cpus.ToMask();
 }

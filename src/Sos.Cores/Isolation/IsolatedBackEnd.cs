@@ -39,6 +39,7 @@ public sealed class IsolatedBackEnd : ICoreBackEnd
         try
         {
             IsolatedCore.MakeFolder(record);
+            FenceKeeper.Start();
             if (lease is { } length)
             {
                 LeaseRecord.FromNow(length).Write(cpu);

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Linq;
 using System.Threading;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation.Network;
@@ -58,11 +59,13 @@ public sealed unsafe class IsolatedCore : IServiceCore
         RunRecord? run = RunRecord.Read(_fence.Folder);
         LeaseRecord? lease = LeaseRecord.Read(Cpu);
         CoreState state = StateOf(run, out bool killed);
+        FenceDrift drift = FenceDrift.Read(Cpu);
         FaultRecord? fault = state == CoreState.Failed && !killed ? FaultRecord.From(Page->Fault) : null;
         return new CoreStatus(
             state, Cpu, true, 0, Page->ExitCode, Page->Starts, Page->Faults + (killed ? 1u : 0), 0, Page->Notifications, fault)
         {
-            Remarks = [.. Remarks(run, state, killed), .. LeaseRemarks(lease)],
+            Remarks = [.. Remarks(run, state, killed), .. LeaseRemarks(lease), .. FenceRemarks(drift)],
+            Fence = drift.Problem is not null ? "broken" : drift.Mended == 0 ? "whole" : $"mended {drift.Mended}x",
             LeaseLeft = lease?.Left,
             LeaseLength = lease is null ? null : TimeSpan.FromMilliseconds(lease.LengthMs),
             Watchdog = run is null or { WatchdogNs: 0 } ? null : DriverTime.FromNs(run.WatchdogNs),
@@ -113,14 +116,26 @@ public sealed unsafe class IsolatedCore : IServiceCore
     /// <inheritdoc/>
     public IProgramAccess OpenPrograms(CoreRecord record)
     {
-        if (_notifier is not { } notifier || record.Control is not { } control)
+        if (record.Control is not { } control || record.Plan.Ports.Any(port => port.Device is not null || port.Captures is not null))
         {
             throw new SosException(
-                SosError.Refused, $"the events of a service on core {Cpu} go to the program that started it, if it has no network device: this is another");
+                SosError.Refused, $"the events of the service on core {Cpu} go to its keeper, since it has a network device: programs cannot have them");
         }
 
+        DriverHandle notifier = _notifier ?? TakeNotifier();
         _notifier = null;
         return new IsolatedAccess(_fence.Folder, notifier, control);
+    }
+
+    /// <summary>Takes the eventfd that the service notifies from its process, where another program started it.</summary>
+    private DriverHandle TakeNotifier()
+    {
+        RunRecord run = RunRecord.Read(_fence.Folder) is { RunnerLives: true } found
+            ? found
+            : throw new SosException(SosError.Refused, $"the service on core {Cpu} does not run: see 'sosctl service status {Cpu}'");
+        string what = $"taking the events of the service on core {Cpu} over from process {run.Runner}";
+        using DriverHandle process = RunnerProcess.Raise(SchedulerCalls.OpenProcess(run.Runner), what);
+        return RunnerProcess.Raise(SchedulerCalls.TakeDescriptor(process.Descriptor, RunnerProcess.NotifierDescriptor), what);
     }
 
     /// <inheritdoc/>
@@ -141,6 +156,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
 
         if (!Await(() => !run.RunnerLives, timeout))
         {
+            CheckReach(run);
             // The service's thread is the process's first, and has its id.
             _ = ProcessCalls.SendToThread(run.Runner, run.Runner, ProcessCalls.Sigusr1);
             if (!Await(() => !run.RunnerLives, ForceTimeout))
@@ -156,7 +172,13 @@ public sealed unsafe class IsolatedCore : IServiceCore
     /// <inheritdoc/>
     public bool Wait(TimeSpan timeout)
     {
-        int descriptor = RunRecord.Read(_fence.Folder) is { RunnerLives: true } run ? SchedulerCalls.OpenProcess(run.Runner) : -1;
+        RunRecord? record = RunRecord.Read(_fence.Folder);
+        if (record is { IsOurNamespace: false })
+        {
+            return Await(() => !record.RunnerLives, timeout);
+        }
+
+        int descriptor = record is { RunnerLives: true } run ? SchedulerCalls.OpenProcess(run.Runner) : -1;
         if (descriptor < 0)
         {
             return true;
@@ -221,7 +243,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
         Unload();
         using System.IO.FileStream fences = IsolatedBackEnd.Lock();
         List<string> notes = [];
-        CpuFence.Remove(_fence, notes);
+        CpuFence.Remove(FenceRecord.Read(Cpu) ?? _fence, notes);
         LeaseRecord.Delete(Cpu);
         return notes.Count == 0
             ? (ulong)Stopwatch.GetElapsedTime(start).TotalNanoseconds
@@ -237,6 +259,18 @@ public sealed unsafe class IsolatedCore : IServiceCore
     }
 
     internal static void MakeFolder(FenceRecord fence) => RunnerMemory.MakeFolder(fence.Folder);
+
+    /// <summary>Refuses to do to a process what cannot be done from here: its id is another's, or nobody's.</summary>
+    private void CheckReach(RunRecord run)
+    {
+        if (!run.IsOurNamespace)
+        {
+            throw new SosException(
+                SosError.Refused,
+                $"the service on core {Cpu} runs in another process-id namespace ({run.Namespace}, this is {RunRecord.OwnNamespace}) and does not obey: "
+                + $"repeat this where it was started, or on the host itself, as by 'nsenter --target 1 --all sosctl service stop {Cpu}'");
+        }
+    }
 
     private static bool AwaitEnd(RunRecord run, TimeSpan timeout) => Await(() => !run.RunnerLives && !run.KeeperLives, timeout);
 
@@ -262,6 +296,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
             return;
         }
 
+        CheckReach(run);
         if (run.RunnerLives)
         {
             _ = ProcessCalls.Kill(run.Runner, ProcessCalls.Sigkill);
@@ -300,6 +335,24 @@ public sealed unsafe class IsolatedCore : IServiceCore
             default:
                 killed = !run.RunnerLives;
                 return killed ? CoreState.Failed : StopIsRequested() ? CoreState.Stopping : CoreState.Running;
+        }
+    }
+
+    private IEnumerable<string> FenceRemarks(FenceDrift drift)
+    {
+        if (!FenceKeeper.IsThere)
+        {
+            yield return $"nobody watches its fence: 'sosctl service restart {Cpu}' starts who does";
+        }
+
+        if (drift.Problem is { } problem)
+        {
+            yield return problem;
+        }
+
+        if (drift.Mended > 0)
+        {
+            yield return drift.ToString();
         }
     }
 

@@ -95,11 +95,12 @@ public static class LeaseKeeper
 
     private static string LockPath(int cpu) => Path.Combine(CoreRecord.DefaultFolder, string.Create(CultureInfo.InvariantCulture, $"lease-{cpu}.lock"));
 
-    private static string FindSosctl()
+    /// <summary>Finds the program that keeps leases and fences.</summary>
+    internal static string FindSosctl()
     {
         string own = Environment.ProcessPath ?? "";
         string[] places = [Path.GetFileName(own) == "sosctl" ? own : "", Path.Combine(AppContext.BaseDirectory, "sosctl"), "/usr/bin/sosctl"];
         return places.FirstOrDefault(File.Exists) ?? throw new SosException(
-            SosError.NotFound, $"a lease is kept by the program 'sosctl', which is neither beside this one nor {places[^1]}: 'make install' puts it there");
+            SosError.NotFound, $"leases and fences are kept by the program 'sosctl', which is neither beside this one nor {places[^1]}: 'make install' puts it there");
     }
 }

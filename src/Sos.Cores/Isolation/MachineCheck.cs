@@ -139,7 +139,30 @@ public static class MachineCheck
         {
             yield return new Finding("isolcpus", FindingKind.Good, $"the boot arguments isolate cpu {isolated}: choose one of these");
         }
+
+        foreach (int cpu in FenceRecord.List())
+        {
+            FenceDrift drift = FenceDrift.Read(cpu);
+            if (drift.Problem is { } problem)
+            {
+                yield return new Finding($"fence {cpu}", FindingKind.Note, problem);
+            }
+
+            yield return drift.Mended > 0
+                ? new Finding($"fence {cpu}", FindingKind.Note, drift.ToString(), "see \"Those who break fences\" in docs/isolated.md")
+                : new Finding($"fence {cpu}", FindingKind.Good, FenceKeeper.IsThere ? "whole, and watched" : "whole, but nobody watches it");
+        }
+
+        if (Runs("irqbalance"))
+        {
+            yield return new Finding("irqbalance", FindingKind.Note,
+                "it runs, and puts interrupts onto fenced cpus, from where they are taken again within a second",
+                "tell it which: IRQBALANCE_BANNED_CPULIST in /etc/default/irqbalance, or stop it");
+        }
     }
+
+    private static bool Runs(string program) => Directory.EnumerateDirectories("/proc")
+        .Any(folder => char.IsAsciiDigit(Path.GetFileName(folder)[0]) && LinuxFile.TryRead(Path.Combine(folder, "comm")) == program);
 
     private static unsafe IEnumerable<Finding> RealTime()
     {

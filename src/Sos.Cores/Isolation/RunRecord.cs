@@ -14,19 +14,34 @@ namespace Sos.Cores.Isolation;
 /// <param name="Method">How its packets move, in a few words; null without a network device.</param>
 /// <param name="ThrottleBefore">kernel.sched_rt_runtime_us as it was before it was lifted for this service; null when it was not.</param>
 /// <param name="WatchdogNs">The watchdog's bound; 0 without one.</param>
+/// <param name="Namespace">The process-id namespace in which these are their ids: "pid:[INODE]".</param>
 public sealed record RunRecord(
     int Runner, ulong RunnerStart, int Keeper, ulong KeeperStart, string Scheduling, string? Method, string? ThrottleBefore,
-    ulong WatchdogNs = 0)
+    ulong WatchdogNs = 0, string? Namespace = null)
 {
+    /// <summary>The file in a core's folder that is locked as long as one of the two processes lives: that can be seen from any namespace.</summary>
+    public const string AliveFile = "alive";
+
     private const string FileName = "run.json";
+
+    private string _folder = "";
+
+    /// <summary>Which process-id namespace we are in.</summary>
+    public static string? OwnNamespace => new FileInfo("/proc/self/ns/pid").LinkTarget;
+
+    /// <summary>Whether the ids mean anything here.</summary>
+    [JsonIgnore]
+    public bool IsOurNamespace => Namespace is null || Namespace == OwnNamespace;
 
     /// <summary>Whether the service's process is there.</summary>
     [JsonIgnore]
-    public bool RunnerLives => ThreadMask.StartTimeOf(Runner) == RunnerStart;
+    public bool RunnerLives => IsOurNamespace ? ThreadMask.StartTimeOf(Runner) == RunnerStart : OneLives;
 
     /// <summary>Whether its keeper is.</summary>
     [JsonIgnore]
-    public bool KeeperLives => ThreadMask.StartTimeOf(Keeper) == KeeperStart;
+    public bool KeeperLives => IsOurNamespace ? ThreadMask.StartTimeOf(Keeper) == KeeperStart : OneLives;
+
+    private bool OneLives => CoreLock.IsLocked(Path.Combine(_folder, AliveFile));
 
     /// <summary>Reads the record in a core's folder.</summary>
     /// <returns>Null when nothing was started.</returns>
@@ -35,7 +50,13 @@ public sealed record RunRecord(
         string? text = LinuxFile.TryRead(Path.Combine(folder, FileName));
         try
         {
-            return text is null ? null : JsonSerializer.Deserialize(text, RunRecordJson.Default.RunRecord);
+            RunRecord? record = text is null ? null : JsonSerializer.Deserialize(text, RunRecordJson.Default.RunRecord);
+            if (record is not null)
+            {
+                record._folder = folder;
+            }
+
+            return record;
         }
         catch (JsonException e)
         {

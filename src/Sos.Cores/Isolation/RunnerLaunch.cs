@@ -42,6 +42,7 @@ internal sealed unsafe class RunnerLaunch
         DriverHandle notifier = RunnerProcess.Raise(
             ProcessCalls.EventFd(0, ProcessCalls.EventNonBlocking | ProcessCalls.EventCloseOnExec), "making an eventfd");
 
+        FenceKeeper.Start();
         int runner = 0;
         int keeper = 0;
         string? throttle = null;
@@ -54,14 +55,15 @@ internal sealed unsafe class RunnerLaunch
             (DriverHandle lifeLine, DriverHandle keepersEnd) = MakePipe();
             using DriverHandle ownEnd = lifeLine;
             using DriverHandle otherEnd = keepersEnd;
-            runner = RunnerProcess.Spawn(path, [_target.Memory.PageHandle, lifeLine, notifier, .. regions], detached: true, "contain");
+            using DriverHandle alive = LockForLife();
+            runner = RunnerProcess.Spawn(path, [_target.Memory.PageHandle, lifeLine, notifier, .. regions, alive], detached: true, "contain");
             CpusetGroup.Enter(_fence, runner);
             Page->Ready = 1;
-            keeper = StartKeeper(path, runner, notifier, keepersEnd, argument);
+            keeper = StartKeeper(path, runner, notifier, [keepersEnd, alive], argument);
             EndWithKeeper(lifeLine, runner);
             RunRecord record = new(
                 runner, ThreadMask.StartTimeOf(runner) ?? 0, keeper, ThreadMask.StartTimeOf(keeper) ?? 0, scheduling, null, throttle,
-                _target.WatchdogNs);
+                _target.WatchdogNs, RunRecord.OwnNamespace);
             record.Write(_fence.Folder);
             AwaitRunner(runner, RunnerState.Mapped);
             AwaitKeeper(keeper);
@@ -124,7 +126,7 @@ internal sealed unsafe class RunnerLaunch
         return ($"SCHED_FIFO, priority {Scheduling.FifoPriority}{(throttled ? ", not throttled until it stops" : "")}", before);
     }
 
-    private int StartKeeper(string path, int runner, DriverHandle notifier, DriverHandle lifeLine, ulong argument)
+    private int StartKeeper(string path, int runner, DriverHandle notifier, DriverHandle[] held, ulong argument)
     {
         string file = Path.Combine(_fence.Folder, "keeper");
         using RunnerMemory.SharedFile page = RunnerMemory.MakeShared(file, AddressSpace.ToPages((ulong)sizeof(KeeperPage)));
@@ -144,7 +146,7 @@ internal sealed unsafe class RunnerLaunch
         KeeperPage* keeper = (KeeperPage*)page.Memory.Address;
         keeper->Runner = Give(process);
         keeper->RunnerProcess = runner;
-        _ = Give(lifeLine);
+        Array.ForEach(held, each => Give(each));
         keeper->Notifier = _target.MovesPackets ? Give(notifier) : -1;
         keeper->RunnerPage = Give(_target.Memory.PageHandle);
         keeper->Control = Give(_target.Memory.At(argument).Memory);
@@ -171,6 +173,15 @@ internal sealed unsafe class RunnerLaunch
         keeper->BusyPoll = _target.Sockets.Any(each => each.Socket.Request.BusyPoll) ? 1u : 0;
         keeper->Magic = KeeperPage.MagicValue;
         return RunnerProcess.Spawn(path, [.. given], detached: true, KeeperPage.Mode);
+    }
+
+    /// <summary>Locks a file until the last process that inherits it has ended (flock(2)).</summary>
+    private DriverHandle LockForLife()
+    {
+        DriverHandle file = RunnerMemory.MakeFile(Path.Combine(_fence.Folder, RunRecord.AliveFile), 0);
+        return ProcessCalls.Lock(file.Descriptor, ProcessCalls.LockExclusive | ProcessCalls.LockWithoutWaiting) == 0
+            ? file
+            : throw Errno.ToException("locking a file of the core", System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), null);
     }
 
     private static (DriverHandle Read, DriverHandle Write) MakePipe()

@@ -22,20 +22,30 @@ public sealed record ThreadMask(int Process, int Thread, int Parent, ulong Start
         List<ThreadMask> threads = [];
         foreach (string process in Directory.EnumerateDirectories(proc).Where(folder => Path.GetFileName(folder).All(char.IsAsciiDigit)))
         {
-            try
+            threads.AddRange(OfProcess(int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture), proc));
+        }
+
+        return threads;
+    }
+
+    /// <summary>The threads of a process; none when it has ended.</summary>
+    public static IReadOnlyList<ThreadMask> OfProcess(int process, string proc = "/proc")
+    {
+        List<ThreadMask> threads = [];
+        try
+        {
+            string folder = Path.Combine(proc, process.ToString(CultureInfo.InvariantCulture), "task");
+            foreach (string thread in Directory.Exists(folder) ? Directory.EnumerateDirectories(folder) : [])
             {
-                foreach (string thread in Directory.EnumerateDirectories(Path.Combine(process, "task")))
+                if (Read(process, thread) is { } found)
                 {
-                    if (Read(int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture), thread) is { } found)
-                    {
-                        threads.Add(found);
-                    }
+                    threads.Add(found);
                 }
             }
-            catch (IOException)
-            {
-                // It ended while we looked.
-            }
+        }
+        catch (IOException)
+        {
+            // It ended while we looked.
         }
 
         return threads;

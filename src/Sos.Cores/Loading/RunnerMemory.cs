@@ -215,7 +215,8 @@ internal sealed unsafe class RunnerMemory : IDisposable
     private static SosException OtherVersion(string? folder)
         => new(SosError.Failed, $"{folder} is of another version of sosctl: give the core back with that one, or reboot");
 
-    private static DriverHandle MakeFile(string path, ulong size)
+    /// <summary>Makes or empties a file, for this user alone.</summary>
+    public static DriverHandle MakeFile(string path, ulong size)
     {
         const int flags = Libc.OpenReadWrite | Libc.OpenCloseOnExec | Libc.OpenCreate | Libc.OpenTruncate;
         int descriptor = Libc.OpenWithMode(path, flags, OwnerOnly);

@@ -30,6 +30,12 @@ internal static unsafe partial class ProcessCalls
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Fcntl(int descriptor, int command, int argument);
 
+    public const int LockExclusive = 2; // LOCK_EX
+    public const int LockWithoutWaiting = 4; // LOCK_NB
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    public static partial int Lock(int descriptor, int operation);
+
     [LibraryImport("libc", EntryPoint = "ftruncate", SetLastError = true)]
     public static partial int Truncate(int descriptor, nint size);
 

@@ -51,7 +51,7 @@ public static class ServiceStop
         // The host ports are gone, and what was read of them must not be lost.
         CoreRecord left = record with { RestartPending = false, Cards = [.. cards.Select(Quiet)] };
         left = unloaded ? left with { Control = null, Tables = [], SharedMemory = [] } : left;
-        left.Write();
+        TryWrite(left, notes);
         IReadOnlyList<CardRecord> kept = GiveBack(left, cards, core.GiveBack, notes);
         if (unloaded && kept.Count == 0)
         {
@@ -102,7 +102,7 @@ public static class ServiceStop
 
         List<CardRecord> cards = [.. record.Cards.Select(card => HostPortReading.TryReread(card, notes))];
         CoreRecord left = record with { Control = null, Cards = [.. cards.Select(Quiet)] };
-        left.Write();
+        TryWrite(left, notes);
         IReadOnlyList<CardRecord> kept = GiveBack(
             left, cards, (card, found) => card.Netdev is null ? CardDevice.GiveBack(card, found) : NetdevDevice.GiveBack(cpu, card, found), notes);
         if (kept.Count > 0)
@@ -131,7 +131,7 @@ public static class ServiceStop
             }
 
             record = record with { Cards = [.. record.Cards.Where(other => other.Port != card.Port)] };
-            record.Write();
+            TryWrite(record, notes);
         }
 
         return kept;
@@ -139,6 +139,20 @@ public static class ServiceStop
 
     // A card without its host port, whose network is in the record alone.
     private static CardRecord Quiet(CardRecord card) => card with { HostPort = null, Moved = false };
+
+    /// <summary>Writes what is left to do, where there is room: giving back goes on without, from the record that is there.</summary>
+    private static void TryWrite(CoreRecord record, List<string> notes)
+    {
+        try
+        {
+            record.Write();
+        }
+        catch (Exception e) when (e is System.IO.IOException or UnauthorizedAccessException)
+        {
+            notes.Add($"the core's record could not be written ({e.Message}): what changed on the host port since the start is not remembered, "
+                + $"should giving it back fail; make room in {CoreRecord.DefaultFolder}");
+        }
+    }
 
     // A core that is no longer ours runs nothing: its lease was over.
     private static bool StillRuns(IServiceCore core)

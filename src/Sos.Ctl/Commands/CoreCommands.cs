@@ -57,7 +57,7 @@ internal static class CoreCommands
         Command release = new("release", "Give a cpu back to Linux; a service on it is stopped first") { releaseCpu };
         release.SetAction(result => Release(terminal, result.GetValue(releaseCpu)));
 
-        return new Command("core", "Take cpus from Linux and give them back") { list, reserve, renew, release, KeepLease() };
+        return new Command("core", "Take cpus from Linux and give them back") { list, reserve, renew, release, KeepLease(), KeepFences() };
     }
 
     /// <summary>The keeper of an isolated core's lease; sosctl starts it by itself.</summary>
@@ -76,6 +76,19 @@ internal static class CoreCommands
         return keep;
     }
 
+    /// <summary>The keeper of all fences; sosctl starts it by itself.</summary>
+    private static Command KeepFences()
+    {
+        Command keep = new(FenceKeeper.CommandName, "Mend the fences of isolated cores each second; 'core reserve --isolated' starts it") { Hidden = true };
+        keep.SetAction(_ =>
+        {
+            Environment.CurrentDirectory = "/";
+            FenceKeeper.Keep();
+            return 0;
+        });
+        return keep;
+    }
+
     private static int List(Terminal terminal)
     {
         CoreBackEnds backEnds = new();
@@ -84,10 +97,10 @@ internal static class CoreCommands
         {
             Terminal.WriteTable(
                 output,
-                ["CPU", "OWNER", "STATE", "BACK END", "LEASE", "PERFORMANCE", "SIBLINGS", "RESERVABLE"],
+                ["CPU", "OWNER", "STATE", "BACK END", "FENCE", "LEASE", "PERFORMANCE", "SIBLINGS", "RESERVABLE"],
                 cores.Select(core => (IReadOnlyList<string>)
                 [
-                    core.Cpu.ToString(CultureInfo.InvariantCulture), core.Owner, core.State ?? "-", core.BackEnd ?? "-",
+                    core.Cpu.ToString(CultureInfo.InvariantCulture), core.Owner, core.State ?? "-", core.BackEnd ?? "-", core.Fence ?? "-",
                     core.LeaseSeconds is { } left ? Durations.Format(TimeSpan.FromSeconds(left)) : "-", core.Performance ?? "-",
                     core.Siblings.Count == 0 ? "-" : CpuTopology.FormatList(core.Siblings), core.Reservable ? "yes" : "no",
                 ]));
@@ -109,7 +122,7 @@ internal static class CoreCommands
         return new CoreEntry(
             cpu.Id, owner, view.Status?.State.ToString(), view.Service, view.IsReservable, cpu.Package < 0 ? null : cpu.Package,
             cpu.Core < 0 ? null : cpu.Core, cpu.Siblings, view.BackEnd?.ToString(), view.Status?.LeaseLeft?.TotalSeconds,
-            view.Status is { } status ? FormatPerformance(status) : null);
+            view.Status is { } status ? FormatPerformance(status) : null, view.Status?.Fence);
     }
 
     // What is asked for, and by which register; a virtual machine's CPU seldom has one.

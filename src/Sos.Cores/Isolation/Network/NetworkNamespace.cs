@@ -57,6 +57,20 @@ internal sealed class NetworkNamespace : IDisposable
         return null;
     }
 
+    /// <summary>Lets this thread be in the namespace of the first process until it is disposed of.</summary>
+    /// <returns>Null when it cannot be.</returns>
+    public static NetworkNamespace? TryEnterFirst()
+    {
+        try
+        {
+            return EnterNamed("/proc/1/ns/net");
+        }
+        catch (SosException)
+        {
+            return null; // In a container, for one.
+        }
+    }
+
     /// <summary>Lets this thread be in the namespace of a file until it is disposed of.</summary>
     /// <param name="path">A file of /proc/PID/ns, or one that 'ip netns' has made.</param>
     /// <exception cref="SosException">Linux refuses.</exception>

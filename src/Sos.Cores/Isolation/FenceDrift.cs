@@ -1,0 +1,56 @@
+using System;
+using System.IO;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Sos.Cores.Running;
+
+namespace Sos.Cores.Isolation;
+
+/// <summary>How often others broke a fence, and it was mended.</summary>
+/// <param name="Interrupts">Interrupts and workqueues that were put onto the cpu.</param>
+/// <param name="Threads">Threads that might run there.</param>
+/// <param name="Service">Times that the service's own place was changed: its cpuset, or where it may run.</param>
+/// <param name="Last">What was found last.</param>
+/// <param name="LastAt">When.</param>
+/// <param name="Problem">What cannot be mended now; null when the fence stands.</param>
+public sealed record FenceDrift(ulong Interrupts, ulong Threads, ulong Service, string Last, DateTimeOffset LastAt, string? Problem)
+{
+    /// <summary>Nothing was ever broken.</summary>
+    public static readonly FenceDrift None = new(0, 0, 0, "", default, null);
+
+    /// <summary>How often something was mended.</summary>
+    [JsonIgnore]
+    public ulong Mended => Interrupts + Threads + Service;
+
+    /// <summary>Reads a cpu's.</summary>
+    public static FenceDrift Read(int cpu, string folder = CoreRecord.DefaultFolder)
+    {
+        string? text = LinuxFile.TryRead(PathOf(cpu, folder));
+        try
+        {
+            return text is null ? None : JsonSerializer.Deserialize(text, FenceDriftJson.Default.FenceDrift) ?? None;
+        }
+        catch (JsonException)
+        {
+            return None; // Counts, and no more.
+        }
+    }
+
+    /// <summary>Writes it, at once or not at all.</summary>
+    public void Write(int cpu, string folder = CoreRecord.DefaultFolder)
+        => WholeFile.Write(PathOf(cpu, folder), JsonSerializer.Serialize(this, FenceDriftJson.Default.FenceDrift));
+
+    /// <summary>Forgets it.</summary>
+    public static void Delete(int cpu, string folder = CoreRecord.DefaultFolder) => File.Delete(PathOf(cpu, folder));
+
+    /// <summary>Says it in a line.</summary>
+    public override string ToString() => FormattableString.Invariant(
+        $"others broke its fence: {Interrupts} interrupt(s), {Threads} thread(s), {Service} time(s) its cpuset or affinity; mended, last {LastAt:u}: {Last}");
+
+    private static string PathOf(int cpu, string folder) => Path.Combine(folder, FormattableString.Invariant($"drift-{cpu}.json"));
+}
+
+/// <summary>How records are written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(FenceDrift))]
+internal sealed partial class FenceDriftJson : JsonSerializerContext;

@@ -1,0 +1,81 @@
+using System;
+using System.IO;
+using System.Threading;
+using Sos.Cores.Isolation.Network;
+using Sos.Cores.Loading;
+using Sos.Cores.Running;
+
+namespace Sos.Cores.Isolation;
+
+/// <summary>
+/// Looks at all fences each second, and mends them: a process of its own (<c>sosctl core keep-fences</c>), which starts with the first fence and ends with the last.
+/// It holds a lock as long as it lives. Should it be killed, the next service or reservation starts another.
+/// </summary>
+public static class FenceKeeper
+{
+    /// <summary>The command that is one, behind "core".</summary>
+    public const string CommandName = "keep-fences";
+
+    private static readonly TimeSpan Round = TimeSpan.FromSeconds(1);
+
+    private static string LockPath => Path.Combine(CoreRecord.DefaultFolder, "fence-keeper.lock");
+
+    /// <summary>Whether there is one.</summary>
+    public static bool IsThere => CoreLock.IsLocked(LockPath);
+
+    /// <summary>Starts one, which outlives this program; none if there is one.</summary>
+    /// <exception cref="SosException">It could not be started.</exception>
+    public static void Start()
+    {
+        if (!IsThere)
+        {
+            // Whoever starts it may be in a namespace that is to go before it does.
+            using NetworkNamespace? place = NetworkNamespace.TryEnterFirst();
+            _ = RunnerProcess.Spawn(LeaseKeeper.FindSosctl(), "core", CommandName);
+        }
+    }
+
+    /// <summary>Keeps the fences until there is none.</summary>
+    public static void Keep()
+    {
+        using FileStream? exclusive = CoreLock.TryLock(LockPath);
+        while (exclusive is not null && FenceRecord.List().Count > 0)
+        {
+            try
+            {
+                Look();
+            }
+            catch (Exception e) when (e is SosException or IOException or UnauthorizedAccessException)
+            {
+                // Somebody builds or takes down a fence, or there is no room for the count: the next round looks again.
+            }
+
+            Thread.Sleep(Round);
+        }
+    }
+
+    private static void Look()
+    {
+        using FileStream fences = IsolatedBackEnd.Lock();
+        foreach (int cpu in FenceRecord.List())
+        {
+            if (FenceRecord.Read(cpu) is not { } record)
+            {
+                continue;
+            }
+
+            FenceDrift before = FenceDrift.Read(cpu);
+            FenceDrift drift = before;
+            FenceRecord seen = FenceWatch.Look(record, ref drift);
+            if (!ReferenceEquals(seen, record))
+            {
+                seen.Write();
+            }
+
+            if (drift != before)
+            {
+                drift.Write(cpu);
+            }
+        }
+    }
+}
