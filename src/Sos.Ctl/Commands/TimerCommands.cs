@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.CommandLine;
 using System.Globalization;
 using System.Linq;
+using System.Threading;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
@@ -59,6 +60,9 @@ internal static class TimerCommands
         ServiceImage image = ImageCommands.ReadVerified(imagePath);
         using IServiceCore core = new CoreBackEnds().Open(cpu);
         List<string> notes = [];
+
+        // From before the start until after the stop: a signal in between must not leave the service behind.
+        using EndSignals end = new();
         CoreRecord record = ServiceStart.Start(
             core,
             new StartRequest
@@ -82,7 +86,7 @@ internal static class TimerCommands
             using TimerBroker broker = new(host, socket, allowed);
             terminal.Write(new TimerServedDocument(cpu, socket), Documents.Current.TimerServedDocument, output =>
                 output.WriteLine($"the timer service runs on core {cpu}; clients connect to {socket}; Ctrl-C or SIGTERM ends it"));
-            ended = AwaitEnd(host);
+            ended = AwaitEnd(host, end.Token);
         }
         finally
         {
@@ -99,10 +103,9 @@ internal static class TimerCommands
     }
 
     // Until a signal comes, or the service ends by itself.
-    private static bool AwaitEnd(CoreTimerHost host)
+    private static bool AwaitEnd(CoreTimerHost host, CancellationToken end)
     {
-        using EndSignals end = new();
-        while (!end.Token.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200)))
+        while (!end.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200)))
         {
             if (!host.IsRunning)
             {
