@@ -74,6 +74,43 @@ table inet filter {
 }
 RULES
 
+# What Linux knows of the device, by kind; lifetimes and counts are left out.
+declare -A look=(
+    [name and index]="ip -br link show dev eth0; cat /sys/class/net/eth0/ifindex"
+    [addresses]="ip -d address show dev eth0"
+    [routes]="ip -d route show table all; ip -d -6 route show table all"
+    [rules]="ip rule; ip -6 rule; nft -s list ruleset"
+    [sysctls]="sysctl -a -r 'net[.]ipv[46][.].*[.]eth0[.]'"
+    [queues]="tc qdisc show dev eth0"
+)
+kinds=("name and index" addresses routes rules sysctls queues)
+# usage: snapshot NAME
+snapshot() {
+    local kind
+    for kind in "${kinds[@]}"; do
+        inside bash -c "${look[$kind]}" 2>/dev/null | sed -E 's/(valid_lft|preferred_lft|expires) [0-9]+sec//g; /dev sos/d' >"$scratch/$1.$kind" || true
+    done
+}
+# usage: compare NAME WHEN   with the first snapshot
+compare() {
+    local kind verdict
+    for kind in "${kinds[@]}"; do
+        verdict="as before"
+        if ! diff "$scratch/before.$kind" "$scratch/$1.$kind" >"$scratch/difference"; then
+            verdict="changed:"
+            failed=1
+        fi
+        printf '  %-22s %-14s %s\n' "$2" "$kind" "$verdict"
+        sed 's/^/      /' "$scratch/difference"
+    done
+}
+inside nft 'add table inet own; add chain inet own in { type filter hook input priority 0; }; add rule inet own in iif eth0 tcp dport 23 drop'
+for _ in $(seq 100); do # addresses of IPv6 are tried out first
+    [[ -n $(inside ip -6 -br address show tentative) ]] || break
+    sleep 0.1
+done
+snapshot before
+
 echo "== CPU $cpu is fenced off, the firewall starts on it"
 "$sosctl" core reserve "$cpu" --isolated --force
 reserved=1
@@ -105,6 +142,10 @@ for _ in 1 2 3 4 5; do
     outside bash -c "echo x >/dev/udp/$address/5353"
 done
 
+echo "== Linux's own device, while the service has its frames"
+snapshot during
+compare during "the service runs"
+
 echo "== what the firewall counted"
 inside "$sosctl" firewall show "$cpu" | awk '/^PACKETS/,/^COUNTER/ { if (!/^COUNTER/) print "  " $0 }'
 inside "$sosctl" service status "$cpu" | sed -n '1,2p'
@@ -113,6 +154,8 @@ echo "== everything goes back"
 inside "$sosctl" service stop "$cpu"
 "$sosctl" core release "$cpu"
 reserved=
+snapshot after
+compare after "everything is back"
 try "HTTP on port 8081, without firewall" passes curl -sS --max-time 5 "http://$address:8081/"
 if ((failed != 0)); then
     echo "try: something is not as it should be, see above" >&2

@@ -27,12 +27,12 @@ internal static unsafe class Keeper
         }
 
         _page = (KeeperPage*)memory;
-        SocketKeeper socket = default;
-        TapPump tap = default;
+        SocketKeeper[] sockets = [];
+        TapPump[] taps = [];
         ServiceWatch watch = default;
         CapturePump capture = default;
-        int errno = SocketKeeper.Create(_page, out socket);
-        errno = errno != 0 ? errno : TapPump.Create(_page, out tap);
+        int errno = CreateSockets(ref sockets);
+        errno = errno != 0 ? errno : CreateTaps(ref taps);
         errno = errno != 0 ? errno : CapturePump.Create(_page, out capture);
         errno = errno != 0 ? errno : ServiceWatch.Create(_page, out watch);
         errno = errno != 0 ? errno : Containment.RestrictKeeper(_page->RunnerProcess);
@@ -44,26 +44,54 @@ internal static unsafe class Keeper
         }
 
         Volatile.Write(ref _page->State, (uint)KeeperState.Running);
-        Loop(ref socket, ref tap, ref capture, ref watch);
+        Loop(sockets, taps, ref capture, ref watch);
         Volatile.Write(ref _page->State, (uint)KeeperState.Ended);
         Libc.ExitNow(0);
         return 0;
     }
 
-    private static void Loop(ref SocketKeeper socket, ref TapPump tap, ref CapturePump capture, ref ServiceWatch watch)
+    private static int CreateSockets(ref SocketKeeper[] sockets)
+    {
+        int errno = 0;
+        for (int i = 0; i < KeeperPage.PortsMax && _page->Sockets[i].Socket >= 0 && errno == 0; i++)
+        {
+            errno = SocketKeeper.Create(_page, in _page->Sockets[i], out SocketKeeper socket);
+            sockets = [.. sockets, socket];
+        }
+
+        return errno;
+    }
+
+    private static int CreateTaps(ref TapPump[] taps)
+    {
+        int errno = 0;
+        for (int i = 0; i < KeeperPage.PortsMax && _page->Taps[i].Tap >= 0 && errno == 0; i++)
+        {
+            errno = TapPump.Create(_page, in _page->Taps[i], out TapPump tap);
+            taps = [.. taps, tap];
+        }
+
+        return errno;
+    }
+
+    private static void Loop(Span<SocketKeeper> sockets, ReadOnlySpan<TapPump> taps, ref CapturePump capture, ref ServiceWatch watch)
     {
         long next = 0;
         int idle = 0;
         while (true)
         {
-            bool worked = socket.Work() | tap.Work() | capture.Work();
+            bool worked = Work(sockets, taps) | capture.Work();
             long now = Environment.TickCount64;
             if (now >= next)
             {
                 next = now + Math.Min(IntervalMs, watch.IntervalMs);
-                socket.ReadLink();
+                foreach (ref SocketKeeper socket in sockets)
+                {
+                    socket.ReadLink();
+                }
+
                 watch.Look(now);
-                if (HasEnded(0, ref tap))
+                if (HasEnded(0))
                 {
                     return;
                 }
@@ -76,13 +104,11 @@ internal static unsafe class Keeper
             }
 
             // Arm, fence, look again; the service moves an index, fences and looks at armed.
-            socket.Arm(true);
-            tap.Arm(true);
+            Arm(sockets, taps, true);
             capture.Arm(true);
             Interlocked.MemoryBarrier();
-            bool ended = !socket.HasWork && !tap.HasWork && !capture.HasWork && HasEnded(socket.IsStuck ? 1 : (int)Math.Max(1, next - now), ref tap);
-            socket.Arm(false);
-            tap.Arm(false);
+            bool ended = !HasWork(sockets, taps, out bool isStuck) && !capture.HasWork && HasEnded(isStuck ? 1 : (int)Math.Max(1, next - now));
+            Arm(sockets, taps, false);
             capture.Arm(false);
             if (ended)
             {
@@ -91,17 +117,61 @@ internal static unsafe class Keeper
         }
     }
 
+    private static bool Work(Span<SocketKeeper> sockets, ReadOnlySpan<TapPump> taps)
+    {
+        bool worked = false;
+        foreach (ref SocketKeeper socket in sockets)
+        {
+            worked |= socket.Work();
+        }
+
+        foreach (ref readonly TapPump tap in taps)
+        {
+            worked |= tap.Work();
+        }
+
+        return worked;
+    }
+
+    private static void Arm(ReadOnlySpan<SocketKeeper> sockets, ReadOnlySpan<TapPump> taps, bool armed)
+    {
+        foreach (ref readonly SocketKeeper socket in sockets)
+        {
+            socket.Arm(armed);
+        }
+
+        foreach (ref readonly TapPump tap in taps)
+        {
+            tap.Arm(armed);
+        }
+    }
+
+    private static bool HasWork(ReadOnlySpan<SocketKeeper> sockets, ReadOnlySpan<TapPump> taps, out bool isStuck)
+    {
+        bool hasWork = false;
+        isStuck = false;
+        foreach (ref readonly SocketKeeper socket in sockets)
+        {
+            hasWork |= socket.HasWork;
+            isStuck |= socket.IsStuck;
+        }
+
+        foreach (ref readonly TapPump tap in taps)
+        {
+            hasWork |= tap.HasWork;
+        }
+
+        return hasWork;
+    }
+
     /// <summary>Waits for something to do, at most for a time.</summary>
     /// <returns>Whether the service's process has ended.</returns>
-    private static bool HasEnded(int timeoutMs, ref TapPump tap)
+    private static bool HasEnded(int timeoutMs)
     {
-        Libc.PollDescriptor* descriptors = stackalloc Libc.PollDescriptor[3];
+        Libc.PollDescriptor* descriptors = stackalloc Libc.PollDescriptor[2];
         descriptors[0] = new Libc.PollDescriptor { Descriptor = _page->Runner, Events = Libc.PollDescriptor.In };
         descriptors[1] = new Libc.PollDescriptor { Descriptor = _page->Notifier, Events = Libc.PollDescriptor.In };
-
-        // A negative descriptor is left out: without room for a frame it does not matter that there is one.
-        descriptors[2] = new Libc.PollDescriptor { Descriptor = tap.CanTake ? _page->Tap : -1, Events = Libc.PollDescriptor.In };
-        if (Libc.Poll(descriptors, 3, timeoutMs) <= 0)
+        if (Libc.Poll(descriptors, 2, timeoutMs) <= 0)
         {
             return false;
         }

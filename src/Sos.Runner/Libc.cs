@@ -66,6 +66,7 @@ internal static unsafe partial class Libc
     public const int SchedResetOnFork = 0x4000_0000; // SCHED_RESET_ON_FORK
     public const int PriorityProcess = 0; // PRIO_PROCESS
     public const int DoNotWait = 0x40; // MSG_DONTWAIT
+    public const nuint GetInterfaceName = 0x8910; // SIOCGIFNAME
     public const nuint GetInterfaceFlags = 0x8913; // SIOCGIFFLAGS
 
     [LibraryImport("libc", EntryPoint = "sched_setscheduler", SetLastError = true)]

@@ -11,11 +11,14 @@ internal unsafe struct SocketKeeper
 {
     private const long TransmitRingOffset = 0x8000_0000; // XDP_PGOFF_TX_RING
     private const int UpAndRunning = 0x41; // IFF_UP | IFF_RUNNING
+    private const int NameSize = 16; // IFNAMSIZ
     private const int Again = 11; // EAGAIN
     private const int Busy = 16; // EBUSY
+    private const int NoDevice = 19; // ENODEV
     private const int NoBuffers = 105; // ENOBUFS
 
     private KeeperPage* _page;
+    private KeeperSocket _socket;
     private XskShared* _shared;
     private uint* _producer;
     private uint* _consumer;
@@ -24,31 +27,27 @@ internal unsafe struct SocketKeeper
     public bool IsStuck { get; private set; }
 
     /// <summary>Whether a call is due.</summary>
-    public readonly bool HasWork => _page != null && !IsStuck
-        && (Volatile.Read(ref *_producer) != Volatile.Read(ref *_consumer) || Volatile.Read(ref _shared->ReceiveWanted) != 0);
+    public readonly bool HasWork => !IsStuck && (Volatile.Read(ref *_producer) != Volatile.Read(ref *_consumer) || Volatile.Read(ref _shared->ReceiveWanted) != 0);
 
-    /// <summary>Maps what it needs; without a socket it does nothing.</summary>
+    /// <summary>Maps what it needs.</summary>
     /// <returns>0 or an errno.</returns>
-    public static int Create(KeeperPage* page, out SocketKeeper keeper)
+    public static int Create(KeeperPage* page, in KeeperSocket socket, out SocketKeeper keeper)
     {
         keeper = default;
-        if (page->Socket < 0)
-        {
-            return 0;
-        }
 
         const int readWrite = Libc.ProtectRead | Libc.ProtectWrite;
-        void* ring = Libc.Mmap(null, (nuint)page->TransmitSize, readWrite, Libc.MapShared, page->Socket, unchecked((nint)TransmitRingOffset));
-        void* shared = Libc.Mmap(null, XskShared.Size, readWrite, Libc.MapShared, page->SocketShared, 0);
+        void* ring = Libc.Mmap(null, (nuint)socket.TransmitSize, readWrite, Libc.MapShared, socket.Socket, unchecked((nint)TransmitRingOffset));
+        void* shared = Libc.Mmap(null, XskShared.Size, readWrite, Libc.MapShared, socket.Shared, 0);
         if (ring == Libc.MapFailed || shared == Libc.MapFailed)
         {
             return Marshal.GetLastPInvokeError();
         }
 
         keeper._page = page;
+        keeper._socket = socket;
         keeper._shared = (XskShared*)shared;
-        keeper._producer = (uint*)((byte*)ring + page->TransmitProducer);
-        keeper._consumer = (uint*)((byte*)ring + page->TransmitConsumer);
+        keeper._producer = (uint*)((byte*)ring + socket.TransmitProducer);
+        keeper._consumer = (uint*)((byte*)ring + socket.TransmitConsumer);
         return 0;
     }
 
@@ -56,18 +55,13 @@ internal unsafe struct SocketKeeper
     /// <returns>Whether there was one.</returns>
     public bool Work()
     {
-        if (_page == null)
-        {
-            return false;
-        }
-
         bool worked = false;
         uint consumed = Volatile.Read(ref *_consumer);
         IsStuck = false;
         if (Volatile.Read(ref *_producer) != consumed)
         {
             _page->SocketCalls++;
-            nint sent = Libc.SendTo(_page->Socket, null, 0, Libc.DoNotWait, null, 0);
+            nint sent = Libc.SendTo(_socket.Socket, null, 0, Libc.DoNotWait, null, 0);
             int errno = sent < 0 ? Marshal.GetLastPInvokeError() : 0;
             _page->Errno = errno is 0 or Again or Busy or NoBuffers ? _page->Errno : errno;
             IsStuck = Volatile.Read(ref *_consumer) == consumed && errno != 0;
@@ -78,35 +72,26 @@ internal unsafe struct SocketKeeper
         {
             Volatile.Write(ref _shared->ReceiveWanted, 0);
             _page->SocketCalls++;
-            _ = Libc.ReceiveFrom(_page->Socket, null, 0, Libc.DoNotWait, null, null);
+            _ = Libc.ReceiveFrom(_socket.Socket, null, 0, Libc.DoNotWait, null, null);
         }
 
         return worked;
     }
 
     /// <summary>Asks the service for a notification, or takes that back.</summary>
-    public readonly void Arm(bool armed)
-    {
-        if (_page != null)
-        {
-            Volatile.Write(ref _shared->Armed, armed ? 1u : 0u);
-        }
-    }
+    public readonly void Arm(bool armed) => Volatile.Write(ref _shared->Armed, armed ? 1u : 0u);
 
     /// <summary>Tells the service whether its network device is up.</summary>
     public readonly void ReadLink()
     {
-        if (_page == null)
-        {
-            return;
-        }
-
-        // struct ifreq: the name, then the flags.
+        // struct ifreq: the name, then index or flags. By its index, since it may get another name.
         byte* request = stackalloc byte[40];
         new Span<byte>(request, 40).Clear();
-        new ReadOnlySpan<byte>(_page->Interface, KeeperPage.InterfaceNameSize).CopyTo(new Span<byte>(request, 40));
-        bool up = Libc.Ioctl(_page->Information, Libc.GetInterfaceFlags, request) == 0
-            && (*(short*)(request + KeeperPage.InterfaceNameSize) & UpAndRunning) == UpAndRunning;
-        Volatile.Write(ref _shared->LinkUp, up ? 1u : 0u);
+        *(uint*)(request + NameSize) = _socket.Device;
+        bool told = Libc.Ioctl(_page->Information, Libc.GetInterfaceName, request) == 0
+            && Libc.Ioctl(_page->Information, Libc.GetInterfaceFlags, request) == 0;
+        bool gone = !told && Marshal.GetLastPInvokeError() == NoDevice;
+        bool up = told && (*(short*)(request + NameSize) & UpAndRunning) == UpAndRunning;
+        Volatile.Write(ref _shared->LinkUp, gone ? XskShared.LinkGone : up ? 1u : 0u);
     }
 }

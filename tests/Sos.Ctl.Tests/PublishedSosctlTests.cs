@@ -5,7 +5,7 @@ using System.IO;
 using System.Linq;
 using System.Reflection;
 using System.Text.Json;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 using Xunit;
 
 namespace Sos.Ctl.Tests;

@@ -20,6 +20,8 @@ public abstract class IsolatedScenarios(LabFixture lab) : Scenario(lab)
         "cat /sys/fs/cgroup/cgroup.subtree_control /proc/irq/default_smp_affinity /proc/irq/*/smp_affinity_list /sys/devices/virtual/workqueue/cpumask; "
         + "ls -d /sys/fs/cgroup/*/; grep -h Cpus_allowed_list /proc/1/status /proc/2/status /proc/self/status";
 
+    private const string Configuration = "ip -4 -o addr; ip route; ip -br link show dev eth0; ethtool -i eth0 | head -1; ethtool -l eth0; tc qdisc show dev eth0";
+
     private static readonly string Address = LabNetwork.MachineIPv4();
 
     protected override string CleanUp => "sosctl core release 3";
@@ -59,20 +61,55 @@ public abstract class IsolatedScenarios(LabFixture lab) : Scenario(lab)
     {
         await Machine.ConfigureAsync("eth0");
         await PingAsync(Client, succeeds: true);
-        string before = await Machine.CheckAsync("ip -4 -o addr show eth0; ip route; ethtool -i eth0 | head -1");
-        await Machine.CheckAsync(
-            "printf '%s\\n' 'table inet filter {' 'chain input {' 'type filter hook input priority 0; policy accept;' "
-            + $"'ip saddr {Attacker.IPv4} counter drop' '}}' '}}' > /tmp/isolated.nft");
+        string before = await Machine.CheckAsync(Configuration);
+        await WriteRulesAsync();
         await Machine.CheckAsync("modprobe tun; sosctl core reserve 3 --isolated");
         await Machine.CheckAsync($"sosctl service start 3 {Firewall} --device eth0 --rules /tmp/isolated.nft");
+        Assert.Equal(before, await Machine.CheckAsync(Configuration));
         await PingAsync(Client, succeeds: true);
         await PingAsync(Attacker, succeeds: false);
-        Assert.Contains("AF_XDP", await Machine.CheckAsync("sosctl service status 3"), StringComparison.Ordinal);
+        Assert.Contains("native XDP", await Machine.CheckAsync("sosctl service status 3"), StringComparison.Ordinal);
+        await Machine.CheckAsync("sosctl service restart 3");
+        await PingAsync(Client, succeeds: true);
+        await PingAsync(Attacker, succeeds: false);
         await Machine.CheckAsync("sosctl service stop 3");
         await Machine.CheckAsync("sosctl core release 3");
-        Assert.Equal(before, await Machine.CheckAsync("ip -4 -o addr show eth0; ip route; ethtool -i eth0 | head -1"));
+        Assert.Equal(before, await Machine.CheckAsync(Configuration));
         await PingAsync(Attacker, succeeds: true);
     }
+
+    /// <summary>A bridge with the card as its port: no driver runs XDP programs for it, and up to Linux 6.5 a queueing discipline is needed.</summary>
+    [Fact]
+    public async Task TheFirewallFiltersInFrontOfADeviceThatIsMadeOfSoftware()
+    {
+        await Machine.ConfigureAsync("eth0");
+        string address = (await Machine.CheckAsync("ip -4 -o addr show eth0 | awk '{ print $4 }'")).Trim();
+        await Machine.CheckAsync(
+            "ip link add bridge0 type bridge; ip addr flush dev eth0; ip link set eth0 master bridge0; "
+            + $"ip link set bridge0 up; ip addr add {address} dev bridge0");
+        try
+        {
+            await PingAsync(Client, succeeds: true);
+            string before = await Machine.CheckAsync(Configuration + "; tc qdisc show dev bridge0");
+            await WriteRulesAsync();
+            await Machine.CheckAsync("modprobe tun; sosctl core reserve 3 --isolated");
+            await Machine.CheckAsync($"sosctl service start 3 {Firewall} --device bridge0 --rules /tmp/isolated.nft");
+            Assert.Contains("at its ingress", await Machine.CheckAsync("sosctl service status 3"), StringComparison.Ordinal);
+            await PingAsync(Client, succeeds: true);
+            await PingAsync(Attacker, succeeds: false);
+            await Machine.CheckAsync("sosctl core release 3");
+            Assert.Equal(before, await Machine.CheckAsync(Configuration + "; tc qdisc show dev bridge0"));
+            await PingAsync(Attacker, succeeds: true);
+        }
+        finally
+        {
+            await Machine.CheckAsync("sosctl core release 3 || true; ip link del bridge0");
+        }
+    }
+
+    private async Task WriteRulesAsync() => await Machine.CheckAsync(
+        "printf '%s\\n' 'table inet filter {' 'chain input {' 'type filter hook input priority 0; policy accept;' "
+        + $"'ip saddr {Attacker.IPv4} counter drop' '}}' '}}' > /tmp/isolated.nft");
 
     private static async Task PingAsync(LabPeer peer, bool succeeds)
     {

@@ -1,4 +1,5 @@
 using Sos.Cores.Loading;
+using Sos.Cores.Plan;
 using Sos.Cores.Running;
 
 namespace Sos.Cores.BackEnds;
@@ -7,7 +8,8 @@ namespace Sos.Cores.BackEnds;
 /// <param name="Force">Whether it may be taken although the default route goes through it.</param>
 /// <param name="HostPort">Name of the network device that Linux has instead; null for its own.</param>
 /// <param name="BusyPoll">Isolated: whether a cpu of Linux polls for the service, which then never wakes anyone.</param>
-public sealed record DeviceOptions(bool Force = false, string? HostPort = null, bool BusyPoll = false);
+/// <param name="Open">Isolated: whether frames pass to Linux while the service does not run; else they are dropped.</param>
+public sealed record DeviceOptions(bool Force = false, string? HostPort = null, bool BusyPoll = false, bool Open = false);
 
 /// <summary>A network device on its way to a service. The calls come in this order; what they did is undone from the record alone.</summary>
 public interface INetworkDevice
@@ -21,8 +23,10 @@ public interface INetworkDevice
     /// <summary>Takes it from Linux.</summary>
     void Take();
 
-    /// <summary>Adds its ports to what a service is given.</summary>
-    ServiceConfiguration Configure(ServiceConfiguration configuration);
+    /// <summary>Adds its port, and the host port if it has one, to what a service is given.</summary>
+    /// <param name="configuration">What the service is given otherwise.</param>
+    /// <param name="port">The port.</param>
+    ServiceConfiguration Configure(ServiceConfiguration configuration, PortPlan port);
 
     /// <summary>Moves name, addresses and routes to the host port, once the service polls.</summary>
     /// <param name="card">The record, with the host port's name.</param>

@@ -76,7 +76,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
     public INetworkDevice FindDevice(string name, DeviceOptions options) => NetdevDevice.Find(name, Cpu, options);
 
     /// <inheritdoc/>
-    public bool GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(card, notes);
+    public bool GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(Cpu, card, notes);
 
     /// <inheritdoc/>
     public IServiceTarget BeginLoad(ServiceConfiguration configuration)
@@ -139,14 +139,14 @@ public sealed unsafe class IsolatedCore : IServiceCore
             }
         }
 
-        if (!AwaitEnd(run, timeout))
+        if (!Await(() => !run.RunnerLives, timeout))
         {
             // The service's thread is the process's first, and has its id.
             _ = ProcessCalls.SendToThread(run.Runner, run.Runner, ProcessCalls.Sigusr1);
-            if (!AwaitEnd(run, ForceTimeout))
+            if (!Await(() => !run.RunnerLives, ForceTimeout))
             {
                 _ = ProcessCalls.Kill(run.Runner, ProcessCalls.Sigkill);
-                AwaitEnd(run, ForceTimeout);
+                Await(() => !run.RunnerLives, ForceTimeout);
             }
         }
 
@@ -177,10 +177,9 @@ public sealed unsafe class IsolatedCore : IServiceCore
             throw new SosException(SosError.Refused, $"unloading core {Cpu} failed: its service runs: stop it first with 'sosctl service stop {Cpu}'");
         }
 
-        if (run is { KeeperLives: true })
+        if (run is not null)
         {
-            // It ends by itself with its runner; a TAP device's name is free only when it has.
-            AwaitKeeper(run);
+            AwaitProcesses(run);
         }
 
         Scheduling.PutBack(run?.ThrottleBefore, Cpu);
@@ -239,9 +238,11 @@ public sealed unsafe class IsolatedCore : IServiceCore
 
     internal static void MakeFolder(FenceRecord fence) => RunnerMemory.MakeFolder(fence.Folder);
 
-    private static bool AwaitEnd(RunRecord run, TimeSpan timeout)
+    private static bool AwaitEnd(RunRecord run, TimeSpan timeout) => Await(() => !run.RunnerLives && !run.KeeperLives, timeout);
+
+    private static bool Await(Func<bool> condition, TimeSpan timeout)
     {
-        for (Stopwatch waited = Stopwatch.StartNew(); run.RunnerLives; Thread.Sleep(1))
+        for (Stopwatch waited = Stopwatch.StartNew(); !condition(); Thread.Sleep(1))
         {
             if (waited.Elapsed > timeout)
             {
@@ -252,15 +253,32 @@ public sealed unsafe class IsolatedCore : IServiceCore
         return true;
     }
 
-    private static void AwaitKeeper(RunRecord run)
+    /// <summary>Waits for the end of both processes: names, sockets and memory are free only then.</summary>
+    /// <remarks>The runner ends behind its last word in the page, the keeper with its runner. Neither has anything to lose by being killed.</remarks>
+    private void AwaitProcesses(RunRecord run)
     {
-        for (Stopwatch waited = Stopwatch.StartNew(); run.KeeperLives; Thread.Sleep(1))
+        if (AwaitEnd(run, ForceTimeout))
         {
-            if (waited.Elapsed > ForceTimeout)
-            {
-                _ = ProcessCalls.Kill(run.Keeper, ProcessCalls.Sigkill);
-                return;
-            }
+            return;
+        }
+
+        if (run.RunnerLives)
+        {
+            _ = ProcessCalls.Kill(run.Runner, ProcessCalls.Sigkill);
+        }
+
+        if (run.KeeperLives)
+        {
+            _ = ProcessCalls.Kill(run.Keeper, ProcessCalls.Sigkill);
+        }
+
+        if (!AwaitEnd(run, ForceTimeout))
+        {
+            throw new SosException(
+                SosError.Failed,
+                $"unloading core {Cpu} failed: process {(run.RunnerLives ? run.Runner : run.Keeper)} was killed and has not ended within "
+                + $"{ForceTimeout.TotalSeconds} s: see 'cat /proc/{(run.RunnerLives ? run.Runner : run.Keeper)}/stack', then repeat "
+                + $"'sosctl service stop {Cpu}'");
         }
     }
 
@@ -307,44 +325,40 @@ public sealed unsafe class IsolatedCore : IServiceCore
 
         if (killed)
         {
-            yield return $"its process ({run.Runner}) is gone without a fault record: something killed it, see the kernel log ('dmesg | tail')";
+            yield return ReadKeeper() is { State: (uint)KeeperState.Running } && !run.KeeperLives
+                ? $"its keeper ({run.Keeper}) was killed, and so it was ended: see the kernel log ('dmesg | tail'), then 'sosctl service restart {Cpu}'"
+                : $"its process ({run.Runner}) is gone without a fault record: something killed it, see the kernel log ('dmesg | tail')";
         }
 
         yield return $"process {run.Runner}, keeper {run.Keeper}, {run.Scheduling}{(run.Method is null ? "" : $", {run.Method}")}";
-        foreach (string remark in KeeperRemarks(state == CoreState.Running && run.KeeperLives))
+        if (ReadKeeper() is { } keeper)
         {
-            yield return remark;
-        }
-
-        if (state == CoreState.Running && !run.KeeperLives)
-        {
-            yield return $"its keeper is gone: no packet moves and nothing watches it; 'sosctl service stop {Cpu}', then start it again";
-        }
-    }
-
-    /// <summary>What the keeper did, and what keeps it from its work.</summary>
-    private List<string> KeeperRemarks(bool running)
-    {
-        List<string> remarks = [];
-        string path = System.IO.Path.Combine(_fence.Folder, "keeper");
-        if (!System.IO.File.Exists(path))
-        {
-            return remarks;
-        }
-
-        using MappedMemory memory = RunnerMemory.MapFile(path, (ulong)sizeof(KeeperPage));
-        KeeperPage* keeper = (KeeperPage*)memory.Address;
-        if (keeper->Magic == KeeperPage.MagicValue)
-        {
-            remarks.Add($"keeper: {keeper->ToLinux} frames to Linux ({keeper->ToLinuxDropped} not taken), {keeper->FromLinux} from Linux, "
-                + $"{keeper->Replayed} replayed, {keeper->Captured} captured, {keeper->SocketCalls} socket calls, {keeper->Wakes} wakes");
-            if (running && keeper->Errno != 0)
+            yield return $"keeper: {keeper.ToLinux} frames to Linux ({keeper.ToLinuxDropped} not taken), "
+                + $"{keeper.Replayed} replayed, {keeper.Captured} captured, {keeper.SocketCalls} socket calls, {keeper.Wakes} wakes";
+            if (state == CoreState.Running && keeper.Errno != 0)
             {
-                remarks.Add($"keeper: the socket's last failure was \"{System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(keeper->Errno)}\"");
+                yield return $"keeper: the socket's last failure was \"{System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(keeper.Errno)}\"";
             }
         }
 
-        return remarks;
+        foreach (string remark in NetdevDevice.Remarks(Cpu))
+        {
+            yield return remark;
+        }
+    }
+
+    /// <summary>What the keeper did, and what keeps it from its work; null when there is none of this version.</summary>
+    private KeeperPage? ReadKeeper()
+    {
+        string path = System.IO.Path.Combine(_fence.Folder, "keeper");
+        if (!System.IO.File.Exists(path))
+        {
+            return null;
+        }
+
+        using MappedMemory memory = RunnerMemory.MapFile(path, (ulong)sizeof(KeeperPage));
+        KeeperPage keeper = *(KeeperPage*)memory.Address;
+        return keeper.Magic == KeeperPage.MagicValue ? keeper : null;
     }
 
     private bool StopIsRequested()

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using Sos.Cores.Devices;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
@@ -13,6 +14,9 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
 {
     // Each ring of a socket has a part of the port's address range; the shared words come first.
     private const ulong PartSize = AddressSpace.PortStride / 8;
+
+    private readonly List<(XskSocket Socket, ulong Shared)> _sockets = [];
+    private readonly List<(DriverHandle Tap, ulong HostPort)> _taps = [];
 
     /// <summary>Loads into the folder of a core.</summary>
     public IsolatedTarget(string folder, ServiceConfiguration configuration)
@@ -34,23 +38,14 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
     /// <summary>The service's memory.</summary>
     public RunnerMemory Memory { get; }
 
-    /// <summary>The AF_XDP socket, or null.</summary>
-    public XskSocket? Socket { get; private set; }
+    /// <summary>The AF_XDP sockets, and where their shared words are.</summary>
+    public IReadOnlyList<(XskSocket Socket, ulong Shared)> Sockets => _sockets;
 
-    /// <summary>What it was made of.</summary>
-    public XskRequest? SocketRequest { get; private set; }
-
-    /// <summary>Where its shared words are.</summary>
-    public ulong SocketShared { get; private set; }
-
-    /// <summary>The TAP device of the host port, or null.</summary>
-    public DriverHandle? Tap { get; private set; }
+    /// <summary>The TAP devices through which frames come back, and where their host ports are.</summary>
+    public IReadOnlyList<(DriverHandle Tap, ulong HostPort)> Taps => _taps;
 
     /// <summary>Whether its keeper has packets to move, and so wants its notifications.</summary>
-    public bool MovesPackets => Socket is not null || Tap is not null || Captures is not null;
-
-    /// <summary>Where the host port is.</summary>
-    public ulong HostPort { get; private set; }
+    public bool MovesPackets => _sockets.Count > 0 || _taps.Count > 0 || Captures is not null;
 
     /// <inheritdoc/>
     public ClaimedDevice Claim(PciAddress address)
@@ -62,36 +57,29 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
     /// <inheritdoc/>
     public HostPortResult AddHostPort(PortRequest request, ulong address)
     {
-        if (Tap is not null)
-        {
-            throw new SosException(SosError.Usage, "a service on an isolated core has one host port");
-        }
-
-        Tap = TapDevice.Make(request, out string name);
-        HostPort = address;
+        CheckCount(_taps.Count);
+        FrameWay way = request.Way ?? throw new SosException(SosError.Usage, $"the host port {request.Name} belongs to no network device");
+        _taps.Add((TapDevice.Make(way), address));
         ulong size = AddressSpace.ToChunks(MemoryPort.SizeFor(request.Slots));
         TargetRegion region = Memory.Add(new RegionRequest(RegionKind.Memory, address, size, RegionProtection.Read | RegionProtection.Write));
         using MappedMemory memory = Memory.Map(region);
         return MemoryPort.TryFormat(memory.Address, size, request.Slots, (uint)request.Mtu, request.Mac)
-            ? new HostPortResult(name, (int)NetworkCalls.InterfaceIndex(name), size)
+            ? new HostPortResult(request.Name, (int)way.Device, size)
             : throw new SosException(SosError.Usage, $"a host port of {request.Slots} slots and MTU {request.Mtu} is not allowed");
     }
 
     /// <inheritdoc/>
     public XskLayout AddXskPort(XskRequest request, ulong address)
     {
-        if (Socket is not null)
-        {
-            throw new SosException(SosError.Usage, "a service on an isolated core has one network device");
-        }
-
+        CheckCount(_sockets.Count);
+        XskSocket socket;
         using (MappedMemory frames = Memory.MapAt(AddressSpace.PacketMemory))
         {
             // The kernel keeps the pages of the frame memory, not this mapping of them.
-            Socket = XskSocket.Open(request, frames);
+            socket = XskSocket.Open(request, frames);
         }
 
-        (SocketRequest, SocketShared) = (request, address);
+        _sockets.Add((socket, address));
         Memory.Add(new RegionRequest(RegionKind.Memory, address, AddressSpace.PageSize, RegionProtection.Read | RegionProtection.Write));
         XskLayout layout = new()
         {
@@ -100,10 +88,10 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
             FrameMemorySize = Memory.At(AddressSpace.PacketMemory).Size,
             Shared = address,
             Mtu = (uint)request.Mtu,
-            Receive = AddRing(address + PartSize, Socket.Offsets[0], 0, sizeof(XskDescriptor)),
-            Transmit = AddRing(address + (2 * PartSize), Socket.Offsets[1], XskSocket.TransmitOffset, sizeof(XskDescriptor)),
-            Fill = AddRing(address + (3 * PartSize), Socket.Offsets[2], XskSocket.FillOffset, sizeof(ulong)),
-            Completion = AddRing(address + (4 * PartSize), Socket.Offsets[3], XskSocket.CompletionOffset, sizeof(ulong)),
+            Receive = AddRing(address + PartSize, socket, 0, 0, sizeof(XskDescriptor)),
+            Transmit = AddRing(address + (2 * PartSize), socket, 1, XskSocket.TransmitOffset, sizeof(XskDescriptor)),
+            Fill = AddRing(address + (3 * PartSize), socket, 2, XskSocket.FillOffset, sizeof(ulong)),
+            Completion = AddRing(address + (4 * PartSize), socket, 3, XskSocket.CompletionOffset, sizeof(ulong)),
         };
         for (int i = 0; i < request.Mac.Length; i++)
         {
@@ -117,25 +105,34 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
     public MappedMemory Map(TargetRegion region) => Memory.Map(region);
 
     /// <inheritdoc/>
-    public ulong[] GetDmaAddresses(TargetRegion region)
+    public ulong[] GetDmaAddresses(TargetRegion region, uint device)
         => throw new SosException(SosError.Refused, "a service on an isolated core has no device, and so no bus addresses");
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        Socket?.Dispose();
-        Tap?.Dispose();
+        _sockets.ForEach(each => each.Socket.Dispose());
+        _taps.ForEach(each => each.Tap.Dispose());
         Captures?.Dispose();
         Memory.Dispose();
     }
 
-    private XskRing AddRing(ulong address, in XskSocket.RingOffsets offsets, ulong mapOffset, int entrySize)
+    private static void CheckCount(int count)
     {
+        if (count == KeeperPage.PortsMax)
+        {
+            throw new SosException(SosError.Usage, $"a service on an isolated core has {KeeperPage.PortsMax} network devices at most");
+        }
+    }
+
+    private XskRing AddRing(ulong address, XskSocket socket, int ring, ulong mapOffset, int entrySize)
+    {
+        ref readonly XskSocket.RingOffsets offsets = ref socket.Offsets[ring];
         RegionRequest request = new(
             RegionKind.Memory, address, XskSocket.SizeOf(in offsets, entrySize), RegionProtection.Read | RegionProtection.Write);
 
         // The region is closed with its handle, the socket with another: each has a descriptor of its own.
-        int own = ProcessCalls.Fcntl(Socket!.Socket.Descriptor, ProcessCalls.DuplicateCloseOnExec, 0);
+        int own = ProcessCalls.Fcntl(socket.Socket.Descriptor, ProcessCalls.DuplicateCloseOnExec, 0);
         Memory.Add(request, RunnerProcess.Raise(own, "sharing an AF_XDP socket"), mapOffset);
         return XskSocket.ToRing(in offsets, address);
     }

@@ -2,8 +2,9 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
-using System.Text;
+using System.Linq;
 using System.Threading;
+using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Sdk.Control;
@@ -49,24 +50,34 @@ internal sealed unsafe class RunnerLaunch
             (string scheduling, throttle) = Schedule();
             string path = RunnerProcess.Find();
 
-            // It needs no life line, and gets something else of that number: once it is entered it outlives us.
-            runner = RunnerProcess.Spawn(path, [_target.Memory.PageHandle, notifier, notifier, .. regions], detached: true, "contain");
+            // Its life line is its keeper's: once it is entered it outlives us.
+            (DriverHandle lifeLine, DriverHandle keepersEnd) = MakePipe();
+            using DriverHandle ownEnd = lifeLine;
+            using DriverHandle otherEnd = keepersEnd;
+            runner = RunnerProcess.Spawn(path, [_target.Memory.PageHandle, lifeLine, notifier, .. regions], detached: true, "contain");
             CpusetGroup.Enter(_fence, runner);
             Page->Ready = 1;
-            keeper = StartKeeper(path, runner, notifier, argument);
+            keeper = StartKeeper(path, runner, notifier, keepersEnd, argument);
+            EndWithKeeper(lifeLine, runner);
             RunRecord record = new(
                 runner, ThreadMask.StartTimeOf(runner) ?? 0, keeper, ThreadMask.StartTimeOf(keeper) ?? 0, scheduling, null, throttle,
                 _target.WatchdogNs);
             record.Write(_fence.Folder);
             AwaitRunner(runner, RunnerState.Mapped);
             AwaitKeeper(keeper);
-            if (_target.Socket is { } socket)
+            string[] methods = [.. _target.Sockets.Select(each => each.Socket.Bind())];
+            if (methods.Length > 0)
             {
-                (record with { Method = socket.Bind() }).Write(_fence.Folder);
+                (record with { Method = string.Join("; ", methods) }).Write(_fence.Folder);
             }
 
             Volatile.Write(ref Page->Go, 1);
             AwaitRunner(runner, RunnerState.Entered);
+            foreach ((XskSocket socket, _) in _target.Sockets)
+            {
+                socket.Take();
+            }
+
             return notifier;
         }
         catch
@@ -113,7 +124,7 @@ internal sealed unsafe class RunnerLaunch
         return ($"SCHED_FIFO, priority {Scheduling.FifoPriority}{(throttled ? ", not throttled until it stops" : "")}", before);
     }
 
-    private int StartKeeper(string path, int runner, DriverHandle notifier, ulong argument)
+    private int StartKeeper(string path, int runner, DriverHandle notifier, DriverHandle lifeLine, ulong argument)
     {
         string file = Path.Combine(_fence.Folder, "keeper");
         using RunnerMemory.SharedFile page = RunnerMemory.MakeShared(file, AddressSpace.ToPages((ulong)sizeof(KeeperPage)));
@@ -133,14 +144,11 @@ internal sealed unsafe class RunnerLaunch
         KeeperPage* keeper = (KeeperPage*)page.Memory.Address;
         keeper->Runner = Give(process);
         keeper->RunnerProcess = runner;
+        _ = Give(lifeLine);
         keeper->Notifier = _target.MovesPackets ? Give(notifier) : -1;
         keeper->RunnerPage = Give(_target.Memory.PageHandle);
         keeper->Control = Give(_target.Memory.At(argument).Memory);
         keeper->WatchdogNs = _target.WatchdogNs;
-        keeper->Tap = Give(_target.Tap);
-        keeper->HostPort = -1;
-        keeper->Socket = Give(_target.Socket?.Socket);
-        keeper->SocketShared = -1;
         keeper->Information = -1;
         (keeper->CaptureIn, keeper->CaptureOut) = (Give(_target.Captures?.In), Give(_target.Captures?.Out));
         if (_target.Captures is { } captures)
@@ -151,26 +159,61 @@ internal sealed unsafe class RunnerLaunch
             keeper->CaptureSwapped = captures.IsSwapped ? 1u : 0;
         }
 
-        if (_target.Tap is not null)
-        {
-            (DriverHandle memory, ulong portSize) = _target.Memory.At(_target.HostPort);
-            (keeper->HostPort, keeper->HostPortSize) = (Give(memory), portSize);
-        }
-
-        using DriverHandle? information = _target.Socket is null ? null : RunnerProcess.Raise(
+        using DriverHandle? information = _target.Sockets.Count == 0 ? null : RunnerProcess.Raise(
             NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
-        if (_target.Socket is { } socket)
+        keeper->Information = Give(information);
+        for (int i = 0; i < KeeperPage.PortsMax; i++)
         {
-            keeper->SocketShared = Give(_target.Memory.At(_target.SocketShared).Memory);
-            keeper->TransmitSize = Network.XskSocket.SizeOf(in socket.Offsets[1], sizeof(XskDescriptor));
-            (keeper->TransmitProducer, keeper->TransmitConsumer) = (socket.Offsets[1].Producer, socket.Offsets[1].Consumer);
-            keeper->Information = Give(information);
-            keeper->BusyPoll = _target.SocketRequest!.BusyPoll ? 1u : 0;
-            Encoding.UTF8.GetBytes(_target.SocketRequest.Interface, new Span<byte>(keeper->Interface, KeeperPage.InterfaceNameSize - 1));
+            keeper->Sockets[i] = i < _target.Sockets.Count ? Describe(_target.Sockets[i], Give) : new KeeperSocket { Socket = -1 };
+            keeper->Taps[i] = i < _target.Taps.Count ? Describe(_target.Taps[i], Give) : new KeeperTap { Tap = -1 };
         }
 
+        keeper->BusyPoll = _target.Sockets.Any(each => each.Socket.Request.BusyPoll) ? 1u : 0;
         keeper->Magic = KeeperPage.MagicValue;
         return RunnerProcess.Spawn(path, [.. given], detached: true, KeeperPage.Mode);
+    }
+
+    private static (DriverHandle Read, DriverHandle Write) MakePipe()
+    {
+        int* pipe = stackalloc int[2];
+        return ProcessCalls.Pipe(pipe, ProcessCalls.EventCloseOnExec) == 0
+            ? (RunnerProcess.Raise(pipe[0], "making a pipe"), RunnerProcess.Raise(pipe[1], "making a pipe"))
+            : throw Errno.ToException("making a pipe", System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), null);
+    }
+
+    /// <summary>
+    /// Has the kernel kill the runner as soon as its keeper is gone: a service that nobody sends for, and that nobody watches, would hold its socket, so
+    /// that a device which is to be open then would stay closed.
+    /// </summary>
+    private static void EndWithKeeper(DriverHandle lifeLine, int runner)
+    {
+        // Owner, signal and flag belong to the pipe's end that the runner has inherited.
+        if (ProcessCalls.Fcntl(lifeLine.Descriptor, ProcessCalls.SetOwner, runner) != 0
+            || ProcessCalls.Fcntl(lifeLine.Descriptor, ProcessCalls.SetSignal, ProcessCalls.Sigkill) != 0
+            || ProcessCalls.Fcntl(lifeLine.Descriptor, ProcessCalls.SetFlags, ProcessCalls.Asynchronous) != 0)
+        {
+            throw Errno.ToException("tying the service to its keeper", System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), null);
+        }
+    }
+
+    private KeeperSocket Describe((XskSocket Socket, ulong Shared) each, Func<DriverHandle, int> give)
+    {
+        ref readonly XskSocket.RingOffsets transmit = ref each.Socket.Offsets[1];
+        return new KeeperSocket
+        {
+            Socket = give(each.Socket.Socket),
+            Shared = give(_target.Memory.At(each.Shared).Memory),
+            TransmitSize = XskSocket.SizeOf(in transmit, sizeof(XskDescriptor)),
+            TransmitProducer = transmit.Producer,
+            TransmitConsumer = transmit.Consumer,
+            Device = each.Socket.Device,
+        };
+    }
+
+    private KeeperTap Describe((DriverHandle Tap, ulong HostPort) each, Func<DriverHandle, int> give)
+    {
+        (DriverHandle memory, ulong size) = _target.Memory.At(each.HostPort);
+        return new KeeperTap { Tap = give(each.Tap), HostPort = give(memory), HostPortSize = size };
     }
 
     private void AwaitKeeper(int process)

@@ -41,12 +41,29 @@ public sealed record ThreadMask(int Process, int Thread, int Parent, ulong Start
         return threads;
     }
 
-    /// <summary>When a process was started, in clock ticks since boot.</summary>
-    /// <returns>Null when there is no such process, or it has ended and waits for its parent to notice.</returns>
+    /// <summary>Reads when a process was started, in clock ticks since boot.</summary>
+    /// <returns>Null when there is no such process, or all its threads have ended and it waits for its parent to notice.</returns>
     public static ulong? StartTimeOf(int process, string proc = "/proc")
     {
-        string[]? fields = StatFields(Path.Combine(proc, process.ToString(CultureInfo.InvariantCulture)));
-        return fields is null || fields[0] is "Z" or "X" ? null : ulong.Parse(fields[19], CultureInfo.InvariantCulture);
+        string folder = Path.Combine(proc, process.ToString(CultureInfo.InvariantCulture));
+        string[]? fields = StatFields(folder);
+        return fields is null || fields[0] == "X" || (fields[0] == "Z" && !HasOtherThreads(folder))
+            ? null
+            : ulong.Parse(fields[19], CultureInfo.InvariantCulture);
+    }
+
+    // The first thread of a process may end before the others, as any of them does when all are killed. It is a zombie until they have ended, too,
+    // and what the process has open, a TAP device for one, is closed by the last of them. A thread closes before it leaves this folder.
+    private static bool HasOtherThreads(string folder)
+    {
+        try
+        {
+            return Directory.EnumerateDirectories(Path.Combine(folder, "task")).Skip(1).Any();
+        }
+        catch (IOException)
+        {
+            return false;
+        }
     }
 
     private static ThreadMask? Read(int process, string folder)

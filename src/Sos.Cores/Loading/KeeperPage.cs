@@ -21,18 +21,18 @@ internal enum KeeperState : uint
 
 /// <summary>
 /// The memory that a keeper and sosctl share: first what to keep, then what it did. A keeper is the process on Linux's cpus that makes the
-/// system calls which its service cannot: it sends for an AF_XDP socket, moves frames between a TAP device and the host port, and
+/// system calls which its service cannot: it sends for AF_XDP sockets, gives the frames of host ports to Linux through TAP devices, and
 /// watches that the service polls. The runner program compiles this file too.
 /// </summary>
 /// <remarks>Descriptors are numbers in the keeper, -1 for none.</remarks>
 [StructLayout(LayoutKind.Sequential)]
-internal unsafe struct KeeperPage
+internal struct KeeperPage
 {
     /// <summary>Argument that makes the runner program a keeper.</summary>
     public const string Mode = "keeper";
 
-    /// <summary>IFNAMSIZ.</summary>
-    public const int InterfaceNameSize = 16;
+    /// <summary>Network devices of a service at most.</summary>
+    public const int PortsMax = 8;
 
     /// <summary>"SOSKEEP" and the size of this structure, which differs between versions.</summary>
     public static readonly ulong MagicValue = 0x5045454b534f5300UL ^ ((ulong)Unsafe.SizeOf<KeeperPage>() << 48);
@@ -57,31 +57,14 @@ internal unsafe struct KeeperPage
     /// <summary>The service is ended when it does not poll for this time; 0 for never.</summary>
     public ulong WatchdogNs;
 
-    /// <summary>The TAP device.</summary>
-    public int Tap;
-
-    /// <summary>The memory of the host port.</summary>
-    public int HostPort;
-
-    public ulong HostPortSize;
-
-    /// <summary>The AF_XDP socket.</summary>
-    public int Socket;
-
-    /// <summary>The memory of its XskShared.</summary>
-    public int SocketShared;
-
-    /// <summary>Bytes of the transmit ring's mapping, and where its indices lie.</summary>
-    public ulong TransmitSize;
-
-    public ulong TransmitProducer;
-    public ulong TransmitConsumer;
-
-    /// <summary>A socket to ask for the network device's flags with.</summary>
+    /// <summary>A socket to ask for the state of network devices with.</summary>
     public int Information;
 
-    /// <summary>Its name, ended by a zero.</summary>
-    public fixed byte Interface[InterfaceNameSize];
+    /// <summary>The AF_XDP sockets, from the first on; <see cref="KeeperSocket.Socket"/> is -1 behind the last.</summary>
+    public SocketList Sockets;
+
+    /// <summary>The TAP devices, from the first on; <see cref="KeeperTap.Tap"/> is -1 behind the last.</summary>
+    public TapList Taps;
 
     /// <summary>Not 0: it never sleeps.</summary>
     public uint BusyPoll;
@@ -123,9 +106,6 @@ internal unsafe struct KeeperPage
     /// <summary>Frames that Linux did not take.</summary>
     public ulong ToLinuxDropped;
 
-    /// <summary>Frames taken from Linux.</summary>
-    public ulong FromLinux;
-
     /// <summary>Frames read from a capture.</summary>
     public ulong Replayed;
 
@@ -134,4 +114,49 @@ internal unsafe struct KeeperPage
 
     /// <summary>Frames that were no frames: slots of an impossible length, or that the port had no room for.</summary>
     public ulong Invalid;
+
+    [InlineArray(PortsMax)]
+    public struct SocketList
+    {
+        private KeeperSocket _first;
+    }
+
+    [InlineArray(PortsMax)]
+    public struct TapList
+    {
+        private KeeperTap _first;
+    }
+}
+
+/// <summary>An AF_XDP socket, as its keeper has it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KeeperSocket
+{
+    /// <summary>The socket.</summary>
+    public int Socket;
+
+    /// <summary>The memory of its XskShared.</summary>
+    public int Shared;
+
+    /// <summary>Bytes of the transmit ring's mapping, and where its indices lie.</summary>
+    public ulong TransmitSize;
+
+    public ulong TransmitProducer;
+    public ulong TransmitConsumer;
+
+    /// <summary>Index of the network device whose frames it gets, and whose link the service sees.</summary>
+    public uint Device;
+}
+
+/// <summary>A TAP device through which a host port's frames come to Linux, as its keeper has it.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KeeperTap
+{
+    /// <summary>The TAP device.</summary>
+    public int Tap;
+
+    /// <summary>The memory of the host port.</summary>
+    public int HostPort;
+
+    public ulong HostPortSize;
 }

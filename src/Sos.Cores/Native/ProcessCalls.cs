@@ -22,6 +22,10 @@ internal static unsafe partial class ProcessCalls
     public static partial int GetLimit(int resource, ulong* limit);
 
     public const int DuplicateCloseOnExec = 1030; // F_DUPFD_CLOEXEC
+    public const int SetFlags = 4; // F_SETFL
+    public const int SetOwner = 8; // F_SETOWN
+    public const int SetSignal = 10; // F_SETSIG
+    public const int Asynchronous = 0x2000; // O_ASYNC
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Fcntl(int descriptor, int command, int argument);

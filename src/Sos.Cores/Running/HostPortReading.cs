@@ -1,6 +1,5 @@
 using System.Collections.Generic;
 using Sos.Cores.Devices;
-using Sos.Cores.Isolation.Network;
 using Sos.Cores.Native;
 
 namespace Sos.Cores.Running;
@@ -13,8 +12,7 @@ internal static class HostPortReading
     /// <exception cref="SosException">The host port has what cannot be moved.</exception>
     public static CardRecord Reread(CardRecord card)
     {
-        using NetworkNamespace? place = NetworkNamespace.TryEnter(card.Netdev?.Namespace);
-        return place is not null && card is { Moved: true, HostPort: { } port, Network: { } network } && IsThere(card, port)
+        return card is { Moved: true, HostPort: { } port, Network: { } network } && IsThere(card, port)
             ? card with { Network = InterfaceConfiguration.Read(port) with { Name = network.Name } }
             : card;
     }
@@ -38,7 +36,5 @@ internal static class HostPortReading
     // The card's own network device may have that name again.
     private static bool IsThere(CardRecord card, string port)
         => NetworkCalls.InterfaceIndex(port) != 0
-            && (card.Netdev is { } netdev
-                ? NetworkCalls.InterfaceIndex(netdev.Hidden) != 0
-                : !(PciAddress.TryParse(card.Address, out PciAddress address) && PciDevice.Read(address)?.Interface == port));
+            && !(PciAddress.TryParse(card.Address, out PciAddress address) && PciDevice.Read(address)?.Interface == port);
 }

@@ -6,7 +6,7 @@ using System.Linq;
 using System.Numerics;
 using Sos.Cores;
 using Sos.Cores.Isolation;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
 

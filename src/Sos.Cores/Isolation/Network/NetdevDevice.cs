@@ -1,35 +1,55 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Devices;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Isolation.Network;
 
 /// <summary>
-/// A network device of Linux on its way to a service of the isolated back end. It stays with its driver; AF_XDP gives its frames to the
-/// service, and a TAP device takes its name, MAC, addresses and routes.
+/// A network device of Linux whose frames a service of the isolated back end gets. Linux keeps it, with its name, number, addresses, routes and all else that
+/// refers to it: a program takes what it receives, and what the service passes comes back into its receive path.
 /// </summary>
 public sealed class NetdevDevice : INetworkDevice
 {
-    private const int NameMax = 15; // IFNAMSIZ less the zero
+    private const uint PairQueueLength = 10_000; // frames of a burst that is cut into segments
 
-    private readonly string _name;
+    // Whatever fits a packet buffer, with tags: what does not is the service's to drop and count.
+    private const uint PairMtu = HostSlot.FrameMax + 64;
+
+    // 4096 frames: a TCP window, while the keeper waits for a cpu that all others use too.
+    private const uint HostSlots = 4096;
+
+    private static readonly string[] TagFeatures = ["rx-vlan-hw-parse", "rx-vlan-stag-hw-parse"];
+
+    // Which would leave a frame's checksum, segments or tag to the far end: there it is a service.
+    private static readonly string[] SendFeatures =
+    [
+        "tx-checksum-ip-generic", "tx-checksum-sctp", "tx-scatter-gather", "tx-scatter-gather-fraglist", "tx-tcp-segmentation", "tx-tcp6-segmentation",
+        "tx-udp-segmentation", "tx-vlan-hw-insert", "tx-vlan-stag-hw-insert", "tx-gso-list",
+    ];
+
+    private readonly NetworkLink _link;
     private readonly int _cpu;
     private readonly DeviceOptions _options;
-    private InterfaceConfiguration? _network;
+    private readonly NetdevRecord? _former;
+    private readonly FrameWayNames _names;
     private NetdevRecord? _record;
+    private bool _isNative;
 
-    private NetdevDevice(string name, int cpu, DeviceOptions options) => (_name, _cpu, _options) = (name, cpu, options);
+    private NetdevDevice(NetworkLink link, int cpu, DeviceOptions options, NetdevRecord? former)
+        => (_link, _cpu, _options, _former, _names) = (link, cpu, options, former, FrameWayNames.For(cpu, link.Index));
 
     /// <inheritdoc/>
-    public string? Interface => _name;
+    public string? Interface => _link.Name;
 
     /// <summary>Finds a network device.</summary>
-    /// <param name="name">Its name, or the PCI address of its card.</param>
+    /// <param name="name">One of its names, or the PCI address of its card.</param>
     /// <param name="cpu">The core it is for.</param>
     /// <param name="options">What the user wants of it.</param>
     /// <exception cref="SosException">There is none, or it should not be taken; the message says what to do.</exception>
@@ -41,37 +61,52 @@ public sealed class NetdevDevice : INetworkDevice
                 SosError.NotFound, $"{address} has no network device: an isolated core reaches a card through Linux's driver for it");
         }
 
-        if (NetworkCalls.InterfaceIndex(name) == 0)
-        {
-            throw new SosException(SosError.NotFound, $"no network device is called {name}: 'ip link show' shows those there are");
-        }
-
-        if (!IpLink.IsEthernet(name))
+        NetworkLink link = NetworkLink.Find(name)
+            ?? throw new SosException(SosError.NotFound, $"no network device is called {name}: 'ip link show' shows those there are");
+        if (!link.IsEthernet)
         {
             throw new SosException(SosError.Refused, $"{name} is no Ethernet device: services know Ethernet frames only");
         }
 
-        if (IpLink.HasProgram(name))
+        if (options.HostPort is { } port && port != link.Name)
         {
             throw new SosException(
-                SosError.Refused, $"there is an XDP program before {name} already: end the program that put it there, or 'ip link set dev {name} xdp off'");
+                SosError.Usage, $"on an isolated core Linux keeps {link.Name} itself, under its name: leave '--host-port {port}' out");
         }
 
-        if (!options.Force)
+        CheckFree(link, cpu);
+        if (!options.Force && DefaultRoute.Uses(link.Name))
         {
-            CardDevice.CheckDefaultRoute(name);
+            throw new SosException(
+                SosError.Refused,
+                $"the default route goes through {link.Name}: rules that are wrong, or a service that dies, can make this machine unreachable; "
+                + "use --force if you have another way in, such as a console, or if that is what you want");
         }
 
-        return new NetdevDevice(name, cpu, options);
+        return new NetdevDevice(link, cpu, options, null);
     }
 
-    /// <summary>Gives a network device its name, addresses and routes back, in its namespace.</summary>
-    /// <param name="card">What it was.</param>
+    /// <summary>Finds the device of a service that is restarted. Its frames are not Linux's meanwhile, unless it is to be open.</summary>
+    /// <param name="cpu">The core that it is for.</param>
+    /// <param name="former">The record of the service that had it.</param>
+    /// <param name="options">What the user wanted of it.</param>
+    /// <exception cref="SosException">It is gone.</exception>
+    public static NetdevDevice FindAgain(int cpu, NetdevRecord former, DeviceOptions options)
+        => new(
+            NetworkLink.Read(former.Index) ?? throw new SosException(
+                SosError.NotFound,
+                $"the network device {former.Name} of core {cpu}'s service is gone: 'sosctl service stop {cpu}' forgets it, then "
+                + $"'sosctl service start {cpu} IMAGE' starts anew"),
+            cpu, options, former);
+
+    /// <summary>Gives the frames of a network device back, in its namespace.</summary>
+    /// <param name="cpu">The core that the service was on.</param>
+    /// <param name="card">What was recorded of it.</param>
     /// <param name="notes">What the user should know.</param>
-    /// <returns>Whether Linux has it again; else all may be repeated.</returns>
-    public static bool GiveBack(CardRecord card, List<string> notes)
+    /// <returns>Whether Linux has them again; else all may be repeated.</returns>
+    public static bool GiveBack(int cpu, CardRecord card, List<string> notes)
     {
-        if (card is not { Network: { } network, Netdev: { } netdev })
+        if (card.Netdev is not { } netdev)
         {
             notes.Add("the core's record names no network device: 'ip link show' shows what there is");
             return true;
@@ -82,127 +117,205 @@ public sealed class NetdevDevice : INetworkDevice
             using NetworkNamespace? place = NetworkNamespace.TryEnter(netdev.Namespace);
             if (place is null)
             {
-                notes.Add($"the network namespace of {network.Name} is gone, and the device with it or back in the first namespace ('ip link show')");
+                notes.Add($"the network namespace of {netdev.Name} is gone, and the device with it or back in the first namespace ('ip link show')");
                 return true;
             }
 
-            Restore(network, netdev, notes);
+            Restore(cpu, netdev, notes);
             return true;
         }
         catch (SosException e)
         {
-            notes.Add($"{network.Name} could not be given back fully: {e.Message}");
+            notes.Add($"{netdev.Name} could not be given back fully: {e.Message}");
             return false;
         }
+    }
+
+    /// <summary>Says what became of the network device of a service.</summary>
+    /// <param name="cpu">The core that the service is on.</param>
+    internal static IReadOnlyList<string> Remarks(int cpu)
+    {
+        return [.. (CoreRecord.Read(cpu)?.Cards ?? []).Select(card => card.Netdev).OfType<NetdevRecord>().SelectMany(netdev => Remarks(cpu, netdev))];
+    }
+
+    private static string[] Remarks(int cpu, NetdevRecord netdev)
+    {
+        using NetworkNamespace? place = NetworkNamespace.TryEnter(netdev.Namespace);
+        return (place is null ? null : NetworkLink.Read(netdev.Index)) switch
+        {
+            null => [$"its network device {netdev.Name} is gone: 'sosctl service stop {cpu}' ends the service"],
+            { IsUp: false } link => [$"its network device {link.Name} is switched off: 'ip link set dev {link.Name} up'"],
+            { Mtu: > HostPortLayout.MtuMax } link =>
+                [$"{link.Name} has an MTU of {link.Mtu} now: longer frames than {HostPortLayout.MtuMax} bytes are dropped, 'ip link set dev {link.Name} mtu 1500'"],
+            _ => [],
+        };
     }
 
     /// <inheritdoc/>
     public CardRecord Describe()
     {
-        _network = InterfaceConfiguration.Read(_name);
-        if (_network.Mtu > HostPortLayout.MtuMax)
+        if (_link.Mtu > HostPortLayout.MtuMax)
         {
             throw new SosException(
-                SosError.Refused, $"{_name} has an MTU of {_network.Mtu}, a service takes {HostPortLayout.MtuMax} at most: 'ip link set {_name} mtu 1500'");
+                SosError.Refused,
+                $"{_link.Name} has an MTU of {_link.Mtu}, a service takes {HostPortLayout.MtuMax} at most: 'ip link set {_link.Name} mtu 1500'");
         }
 
-        (int combined, int receive) = QueueCount.Read(_name);
-        string hidden = $"sos{_cpu}-{_name}";
-        _record = new NetdevRecord(
-            hidden.Length <= NameMax ? hidden : hidden[..NameMax], combined, receive, IpLink.IsPromiscuous(_name), IpLink.AddressMode(_name),
-            NetworkNamespace.Current);
-        return new CardRecord(_name, null, _network, null) { Netdev = _record };
+        (int combined, int receive) = QueueCount.Read(_link.Name);
+        DeviceFeatures features = DeviceFeatures.Of(_link.Name);
+        _record = _former ?? new NetdevRecord(
+            _link.Name, _link.Index, NetworkNamespace.Current, combined, receive, [.. TagFeatures.Where(features.IsOn)],
+            IngressHook.NeedsQueue(_link.Index), _options.Open);
+        _record = _record with { Open = _options.Open };
+        return new CardRecord(_link.Name, null, null, null) { Netdev = _record };
     }
 
     /// <inheritdoc/>
+    /// <remarks>Frames still pass: they are taken when the service polls (<see cref="XskSocket.Take"/>).</remarks>
     public void Take()
     {
         NetdevRecord record = _record ?? throw new InvalidOperationException("Describe comes before Take");
-        if (NetworkCalls.InterfaceIndex(record.Hidden) != 0)
+        _isNative = _former is not null && XdpAttachment.IsOurs(_link);
+        if (_isNative || (NetworkCalls.InterfaceIndex(_names.Take) == 0 && TryNative(record)))
         {
-            throw new SosException(SosError.Refused, $"there is a network device {record.Hidden} already, as {_name} would be called: rename it");
+            _isNative = true;
+            return;
         }
 
-        // Linux must not answer on it by itself, as it would once it has an address.
-        Rename(_name, record.Hidden);
-        IpCommand.Run("address", "flush", "dev", record.Hidden);
-        _ = TryIp("link", "set", "dev", record.Hidden, "addrgenmode", "none");
-        UseOneQueue(record);
-    }
-
-    /// <summary>One socket takes one queue; with one queue it is all frames.</summary>
-    internal static void UseOneQueue(NetdevRecord netdev)
-    {
-        (int Combined, int Receive) one = (Math.Min(netdev.CombinedQueues, 1), Math.Min(netdev.ReceiveQueues, netdev.CombinedQueues > 0 ? 0 : 1));
-        if ((netdev.CombinedQueues > 1 || netdev.ReceiveQueues > 1) && QueueCount.Read(netdev.Hidden) != one)
-        {
-            QueueCount.Set(netdev.Hidden, one.Combined, one.Receive);
-        }
+        MakePair();
     }
 
     /// <inheritdoc/>
-    public ServiceConfiguration Configure(ServiceConfiguration configuration) => Configure(configuration, _network!, _record!, _options);
-
-    /// <summary>What a service is given of a device that is hidden.</summary>
-    internal static ServiceConfiguration Configure(
-        ServiceConfiguration configuration, InterfaceConfiguration network, NetdevRecord netdev, DeviceOptions options)
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, PortPlan port)
     {
-        byte[] mac = Convert.FromHexString(network.Mac.Replace(":", "", StringComparison.Ordinal));
+        // 31 bits: BPF compares with a signed number.
+        FrameWay way = new(_link.Index, _link.Name, _isNative, _names, _isNative ? 0 : Random.Shared.Next(1, int.MaxValue), _record!.Open);
         return configuration with
         {
-            XskPorts = [new XskRequest(netdev.Hidden, mac, network.Mtu, options.BusyPoll)],
-            HostPorts = [new PortRequest(options.HostPort ?? network.Name, mac, network.Mtu)],
+            XskPorts =
+            [
+                .. configuration.XskPorts,
+                new XskRequest(_isNative ? _link.Name : _names.Service, _link.Mac, _link.Mtu, _options.BusyPoll, port.Name) { Way = way },
+            ],
+            HostPorts = port.HasHostPort
+                ? [.. configuration.HostPorts, new PortRequest(_link.Name, _link.Mac, _link.Mtu, HostSlots, port.Name) { Way = way }]
+                : configuration.HostPorts,
 
             // A chunk of frame memory is a page: twice the memory for as many buffers.
-            PacketMemorySize = Math.Max(configuration.PacketMemorySize, 2 * ServiceConfiguration.DefaultPacketMemorySize),
+            PacketMemorySize = Math.Max(
+                configuration.PacketMemorySize, 2 * ServiceConfiguration.DefaultPacketMemorySize * ((ulong)configuration.XskPorts.Count + 1)),
         };
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> MoveNetwork(CardRecord card) => card.HostPort is { } port ? _network!.Apply(port) : [];
+    /// <remarks>Nothing moves.</remarks>
+    public IReadOnlyList<string> MoveNetwork(CardRecord card) => [];
 
-    private static void Restore(InterfaceConfiguration network, NetdevRecord netdev, List<string> notes)
+    /// <summary>Refuses a device that another service has.</summary>
+    private static void CheckFree(NetworkLink link, int cpu)
     {
-        // Its name may be that of before: the start may have failed early.
-        uint hidden = NetworkCalls.InterfaceIndex(netdev.Hidden);
-        if (hidden != 0)
+        foreach (int other in CoreRecord.List())
         {
-            Rename(netdev.Hidden, network.Name);
-            XdpAttachment.Remove(hidden);
+            if (other != cpu && CoreRecord.Read(other)?.Cards.Any(card => card.Netdev is { } taken && taken.Index == link.Index
+                && taken.Namespace == NetworkNamespace.Current) == true)
+            {
+                throw new SosException(
+                    SosError.Refused, $"the service on core {other} has {link.Name}: 'sosctl service stop {other}' gives it back");
+            }
         }
-
-        if (NetworkCalls.InterfaceIndex(network.Name) == 0)
-        {
-            notes.Add($"there is no network device {network.Name} any more: somebody removed it");
-            return;
-        }
-
-        _ = TryIp("link", "set", "dev", network.Name, "promisc", netdev.Promiscuous ? "on" : "off");
-        _ = TryIp("link", "set", "dev", network.Name, "addrgenmode", netdev.AddressMode);
-        if (netdev.CombinedQueues > 1 || netdev.ReceiveQueues > 1)
-        {
-            QueueCount.Set(network.Name, netdev.CombinedQueues, netdev.ReceiveQueues);
-        }
-
-        notes.AddRange(network.Apply(network.Name));
     }
 
-    private static void Rename(string from, string to)
+    /// <summary>
+    /// Has the driver run XDP programs. Devices that are made of software keep a frame's tag, checksum and segments beside it, where such a program
+    /// does not see them: they are no candidates, nor is a card with a program of somebody else's or one that cannot leave tags where they are.
+    /// </summary>
+    private bool TryNative(NetdevRecord record)
     {
-        IpCommand.Run("link", "set", "dev", from, "down");
-        IpCommand.Run("link", "set", "dev", from, "name", to);
-    }
+        if (_link.Kind is not null || _link.XdpProgram != 0)
+        {
+            return false;
+        }
 
-    private static string? TryIp(params IEnumerable<string> arguments)
-    {
+        using DriverHandle program = FramePrograms.Pass();
         try
         {
-            return IpCommand.Run(arguments);
+            if (record.TagsStripped.Length > 0)
+            {
+                DeviceFeatures features = DeviceFeatures.Of(_link.Name);
+                features.Set(false, record.TagsStripped);
+                if (record.TagsStripped.Any(features.IsOn))
+                {
+                    return false;
+                }
+            }
+
+            UseOneQueue(record);
+            if (XdpAttachment.TryPut(_link.Index, program) == 0)
+            {
+                return true;
+            }
         }
         catch (SosException)
         {
-            // Without IPv6 there is no such setting.
-            return null;
+            // It cannot be set up so: the other way needs nothing of it.
+        }
+
+        RestoreSettings(_link.Name, record);
+        return false;
+    }
+
+    /// <summary>Makes the two devices that frames go through, or uses those that are there.</summary>
+    private void MakePair()
+    {
+        if (NetworkCalls.InterfaceIndex(_names.Take) == 0)
+        {
+            NetworkLink.MakePair(_names.Take, _names.Service);
+        }
+
+        DeviceFeatures.Of(_names.Take).Set(false, SendFeatures);
+        NetworkLink.SwitchOn(_names.Take, PairMtu, PairQueueLength);
+        NetworkLink.SwitchOn(_names.Service, PairMtu, PairQueueLength);
+        using DriverHandle program = FramePrograms.Out(_link.Index);
+        IngressHook.Put(NetworkCalls.InterfaceIndex(_names.Take), program);
+    }
+
+    /// <summary>One socket takes one queue; with one queue it is all frames.</summary>
+    private void UseOneQueue(NetdevRecord netdev)
+    {
+        (int Combined, int Receive) one = (Math.Min(netdev.CombinedQueues, 1), Math.Min(netdev.ReceiveQueues, netdev.CombinedQueues > 0 ? 0 : 1));
+        if ((netdev.CombinedQueues > 1 || netdev.ReceiveQueues > 1) && QueueCount.Read(_link.Name) != one)
+        {
+            QueueCount.Set(_link.Name, one.Combined, one.Receive);
+        }
+    }
+
+    private static void Restore(int cpu, NetdevRecord netdev, List<string> notes)
+    {
+        FrameWayNames names = FrameWayNames.For(cpu, netdev.Index);
+        if (NetworkLink.Read(netdev.Index) is not { } link)
+        {
+            notes.Add($"there is no network device {netdev.Name} any more: somebody removed it");
+        }
+        else
+        {
+            IngressHook.Remove(netdev.Index, netdev.MakesQueue);
+            XdpAttachment.Remove(link);
+            RestoreSettings(link.Name, netdev);
+        }
+
+        NetworkLink.Remove(names.Take);
+    }
+
+    private static void RestoreSettings(string name, NetdevRecord netdev)
+    {
+        if (QueueCount.Read(name) != (netdev.CombinedQueues, netdev.ReceiveQueues))
+        {
+            QueueCount.Set(name, netdev.CombinedQueues, netdev.ReceiveQueues);
+        }
+
+        if (netdev.TagsStripped.Length > 0 && DeviceFeatures.Of(name) is var features && !netdev.TagsStripped.All(features.IsOn))
+        {
+            features.Set(true, netdev.TagsStripped);
         }
     }
 }

@@ -57,6 +57,17 @@ internal sealed class NetworkNamespace : IDisposable
         return null;
     }
 
+    /// <summary>Lets this thread be in the namespace of a file until it is disposed of.</summary>
+    /// <param name="path">A file of /proc/PID/ns, or one that 'ip netns' has made.</param>
+    /// <exception cref="SosException">Linux refuses.</exception>
+    internal static NetworkNamespace EnterNamed(string path)
+    {
+        NetworkNamespace entered = new(Open(Own));
+        using DriverHandle other = Open(path);
+        Enter(other);
+        return entered;
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

@@ -1,6 +1,5 @@
 using System;
 using System.Runtime.InteropServices;
-using Sos.Cores.Devices;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Sdk.Control;
@@ -40,19 +39,26 @@ internal sealed unsafe class XskSocket : IDisposable
     private const int BusyPollFrames = 64;
 
     private readonly XskRequest _request;
-    private readonly XdpRedirect _redirect;
+    private readonly FrameWay _way;
+    private readonly DriverHandle _sockets;
     private readonly uint _interfaceIndex;
 
-    private XskSocket(XskRequest request, uint interfaceIndex, DriverHandle socket, XdpRedirect redirect, RingOffsets[] offsets)
-        => (_request, _interfaceIndex, Socket, _redirect, Offsets) = (request, interfaceIndex, socket, redirect, offsets);
+    private XskSocket(XskRequest request, FrameWay way, uint interfaceIndex, DriverHandle socket, DriverHandle sockets, RingOffsets[] offsets)
+        => (_request, _way, _interfaceIndex, Socket, _sockets, Offsets) = (request, way, interfaceIndex, socket, sockets, offsets);
 
     /// <summary>The socket.</summary>
     public DriverHandle Socket { get; }
 
+    /// <summary>What it was made for.</summary>
+    public XskRequest Request => _request;
+
+    /// <summary>Index of the network device whose frames it gets.</summary>
+    public uint Device => _way.Device;
+
     /// <summary>Where the parts of the four rings lie in their mappings: receive, transmit, fill, completion.</summary>
     public RingOffsets[] Offsets { get; }
 
-    /// <summary>Makes a socket, and puts the program before the device; no frame passes before <see cref="Bind"/>.</summary>
+    /// <summary>Makes a socket. Frames arrive from <see cref="Take"/> on.</summary>
     /// <param name="request">The device.</param>
     /// <param name="frames">Packet memory.</param>
     /// <exception cref="SosException">The kernel refuses; nothing is left behind.</exception>
@@ -70,11 +76,7 @@ internal sealed unsafe class XskSocket : IDisposable
         {
             Prepare(socket, frames, request.BusyPoll);
             RingOffsets[] offsets = ReadOffsets(socket);
-            XdpRedirect redirect = XdpRedirect.Attach(index, 0);
-
-            // Not before: Linux would take what comes in for its other addresses, and forward.
-            IpCommand.Run("link", "set", "dev", request.Interface, "promisc", "on", "up");
-            return new XskSocket(request, index, socket, redirect, offsets);
+            return new XskSocket(request, request.Way, index, socket, BpfObject.MakeSocketMap(1), offsets);
         }
         catch
         {
@@ -84,8 +86,7 @@ internal sealed unsafe class XskSocket : IDisposable
     }
 
     /// <summary>
-    /// Binds the socket to its queue; frames arrive from then on. All who map its rings must have done so: xsk_mmap() refuses a socket that is
-    /// bound, up to Linux 6.3.
+    /// Binds the socket to its queue. All who map its rings must have done so: xsk_mmap() refuses a socket that is bound, up to Linux 6.3.
     /// </summary>
     /// <returns>How the kernel moves its packets, in a few words.</returns>
     /// <exception cref="SosException">The kernel refuses.</exception>
@@ -93,11 +94,29 @@ internal sealed unsafe class XskSocket : IDisposable
     {
         SocketAddress address = new() { Family = NetworkCalls.FamilyXdp, Flags = UseNeedWakeup, InterfaceIndex = _interfaceIndex };
         Check(NetworkCalls.Bind(Socket.Descriptor, &address, (uint)sizeof(SocketAddress)), $"binding an AF_XDP socket to {_request.Interface}");
-        _redirect.Give(Socket);
+        BpfObject.PutSocket(_sockets, 0, Socket);
         uint options = 0;
         uint size = sizeof(uint);
         bool zeroCopy = NetworkCalls.GetOption(Socket.Descriptor, LevelXdp, SocketOptions, &options, &size) == 0 && (options & ZeroCopyOption) != 0;
-        return $"AF_XDP, {(_redirect.IsNative ? "native" : "generic")}, {(zeroCopy ? "zero copy" : "copies")}{(_request.BusyPoll ? ", busy poll" : "")}";
+        return $"{_way}; AF_XDP {(zeroCopy ? "without copies" : "copies")}{(_request.BusyPoll ? ", busy poll" : "")}";
+    }
+
+    /// <summary>Gives the device's frames to the service, from this call on and at once. The programs that do so outlive us.</summary>
+    /// <exception cref="SosException">The kernel refuses.</exception>
+    public void Take()
+    {
+        using DriverHandle program = FramePrograms.ToSocket(_sockets, _way is { IsNative: true, Open: true });
+        int errno = XdpAttachment.TryPut(_interfaceIndex, program);
+        if (errno != 0)
+        {
+            throw Errno.ToException($"putting an XDP program before {_request.Interface}", errno, null);
+        }
+
+        if (!_way.IsNative)
+        {
+            using DriverHandle take = FramePrograms.Take(_sockets, NetworkCalls.InterfaceIndex(_way.Names.Take), _way.Mark, _way.Open);
+            IngressHook.Put(_way.Device, take);
+        }
     }
 
     /// <summary>Bytes of a ring's mapping.</summary>
@@ -118,7 +137,7 @@ internal sealed unsafe class XskSocket : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _redirect.Dispose();
+        _sockets.Dispose();
         Socket.Dispose();
     }
 

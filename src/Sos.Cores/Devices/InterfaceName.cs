@@ -1,0 +1,48 @@
+using System;
+using System.Diagnostics;
+using System.Threading;
+using Sos.Cores.Native;
+
+namespace Sos.Cores.Devices;
+
+/// <summary>Names of network devices, as they change hands.</summary>
+internal static class InterfaceName
+{
+    /// <summary>How long a former holder of a name may take to let go of it: a device whose last user has just ended, or udev, which renames.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
+
+    /// <summary>Gives a network device another name, which takes it down. Waits until the name is free.</summary>
+    /// <param name="from">Its name.</param>
+    /// <param name="to">The name that it gets.</param>
+    /// <exception cref="SosException">Another device keeps the name, or there is no device called <paramref name="from"/>.</exception>
+    public static void Change(string from, string to) => Change(from, to, Patience);
+
+    /// <inheritdoc cref="Change(string, string)"/>
+    /// <param name="from">Its name.</param>
+    /// <param name="to">The name that it gets.</param>
+    /// <param name="patience">How long to wait for the name.</param>
+    internal static void Change(string from, string to, TimeSpan patience)
+    {
+        for (Stopwatch waited = Stopwatch.StartNew(); ; Thread.Sleep(Pause))
+        {
+            try
+            {
+                IpCommand.Run("link", "set", "dev", from, "down");
+                IpCommand.Run("link", "set", "dev", from, "name", to);
+                return;
+            }
+            catch (SosException) when (waited.Elapsed < patience && NetworkCalls.InterfaceIndex(from) != 0)
+            {
+                // Somebody has the name still, or keeps the device busy for a moment.
+            }
+            catch (SosException e) when (NetworkCalls.InterfaceIndex(to) != 0 && NetworkCalls.InterfaceIndex(from) != 0)
+            {
+                throw new SosException(
+                    SosError.Failed,
+                    $"another network device is called {to} now: 'ip link set dev {to} name OTHER' frees the name", e);
+            }
+        }
+    }
+}

@@ -1,0 +1,161 @@
+using System;
+using System.Runtime.InteropServices;
+using System.Text;
+using Sos.Cores.Loading;
+using Sos.Cores.Native;
+
+namespace Sos.Cores.Isolation.Network;
+
+/// <summary>What a BPF program is for.</summary>
+internal enum BpfProgramKind : uint
+{
+    /// <summary>BPF_PROG_TYPE_SCHED_CLS: sees what a network device has received, as the network stack has it.</summary>
+    Ingress = 3,
+
+    /// <summary>BPF_PROG_TYPE_XDP: sees frames before the network stack does.</summary>
+    Xdp = 6,
+}
+
+/// <summary>Makes and finds BPF programs and maps by bpf(2).</summary>
+internal static unsafe class BpfObject
+{
+    /// <summary>Begins the name of each of our programs: whoever gives a network device back knows them by it.</summary>
+    public const string NamePrefix = "sos_";
+
+    private const int MapCreate = 0; // BPF_MAP_CREATE
+    private const int MapUpdate = 2; // BPF_MAP_UPDATE_ELEM
+    private const int ProgramLoad = 5; // BPF_PROG_LOAD
+    private const int ProgramById = 13; // BPF_PROG_GET_FD_BY_ID
+    private const int Information = 15; // BPF_OBJ_GET_INFO_BY_FD
+    private const uint SocketMap = 17; // BPF_MAP_TYPE_XSKMAP
+    private const uint AttachXdp = 37; // BPF_XDP
+    private const int NameSize = 16; // BPF_OBJ_NAME_LEN
+    private const int InformationSize = 80; // struct bpf_prog_info up to its name
+    private const int NameOffset = 64;
+
+    /// <summary>Makes a map of AF_XDP sockets by queue.</summary>
+    /// <exception cref="SosException">The kernel refuses.</exception>
+    public static DriverHandle MakeSocketMap(uint queues)
+    {
+        BpfAttributes attributes = default;
+        attributes.Put(0, SocketMap);
+        attributes.Put(4, sizeof(uint)); // key
+        attributes.Put(8, sizeof(uint)); // value
+        attributes.Put(12, queues);
+        return Own(attributes.Call(MapCreate), "making a map of AF_XDP sockets (has the kernel CONFIG_XDP_SOCKETS?)");
+    }
+
+    /// <summary>Puts a socket into a map.</summary>
+    /// <exception cref="SosException">The kernel refuses.</exception>
+    public static void PutSocket(DriverHandle map, uint queue, DriverHandle socket)
+    {
+        uint value = (uint)socket.Descriptor;
+        BpfAttributes attributes = default;
+        attributes.Put(0, (uint)map.Descriptor);
+        attributes.Put(8, (ulong)&queue);
+        attributes.Put(16, (ulong)&value);
+        Check(attributes.Call(MapUpdate), "giving an AF_XDP socket to its program");
+    }
+
+    /// <summary>Loads a program.</summary>
+    /// <param name="kind">What it is for.</param>
+    /// <param name="name">Its name, behind the prefix.</param>
+    /// <param name="code">Its instructions.</param>
+    /// <exception cref="SosException">The kernel refuses.</exception>
+    public static DriverHandle Load(BpfProgramKind kind, string name, BpfCode code)
+    {
+        byte* license = stackalloc byte[4];
+        "MIT\0"u8.CopyTo(new Span<byte>(license, 4));
+        ulong[] instructions = code.ToArray();
+        BpfAttributes attributes = default;
+        fixed (ulong* start = instructions)
+        {
+            attributes.Put(0, (uint)kind);
+            attributes.Put(4, (uint)instructions.Length);
+            attributes.Put(8, (ulong)start);
+            attributes.Put(16, (ulong)license);
+            Encoding.ASCII.GetBytes(NamePrefix + name, attributes.Bytes.Slice(48, NameSize - 1));
+            attributes.Put(68, kind == BpfProgramKind.Xdp ? AttachXdp : 0);
+            return Own(attributes.Call(ProgramLoad), $"loading the BPF program {NamePrefix}{name}");
+        }
+    }
+
+    /// <summary>Finds a program of ours by its id.</summary>
+    /// <returns>Null when there is none, or when somebody else's has that id.</returns>
+    public static DriverHandle? TryFindOurs(uint id)
+    {
+        BpfAttributes attributes = default;
+        attributes.Put(0, id);
+        int descriptor = attributes.Call(ProgramById);
+        if (descriptor < 0)
+        {
+            return null;
+        }
+
+        DriverHandle program = RunnerProcess.Raise(descriptor, "looking at a BPF program");
+        if (NameOf(program).StartsWith(NamePrefix, StringComparison.Ordinal))
+        {
+            return program;
+        }
+
+        program.Dispose();
+        return null;
+    }
+
+    private static string NameOf(DriverHandle program)
+    {
+        byte* information = stackalloc byte[InformationSize];
+        new Span<byte>(information, InformationSize).Clear();
+        BpfAttributes attributes = default;
+        attributes.Put(0, (uint)program.Descriptor);
+        attributes.Put(4, InformationSize);
+        attributes.Put(8, (ulong)information);
+        return attributes.Call(Information) < 0 ? "" : Marshal.PtrToStringUTF8((nint)(information + NameOffset)) ?? "";
+    }
+
+    private static DriverHandle Own(int descriptor, string what)
+    {
+        Check(descriptor, what);
+        return RunnerProcess.Raise(descriptor, what);
+    }
+
+    private static void Check(int result, string what)
+    {
+        if (result < 0)
+        {
+            throw Errno.ToException(what, Marshal.GetLastPInvokeError(), null);
+        }
+    }
+}
+
+/// <summary>union bpf_attr; the kernel takes more bytes than it knows if they are 0.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct BpfAttributes
+{
+    private const int Size = 128;
+
+    private fixed byte _bytes[Size];
+
+    /// <summary>Its bytes.</summary>
+    [System.Diagnostics.CodeAnalysis.UnscopedRef]
+    public Span<byte> Bytes => MemoryMarshal.CreateSpan(ref _bytes[0], Size);
+
+    /// <summary>Sets a field of 32 bits.</summary>
+    public void Put(int offset, uint value) => MemoryMarshal.Write(Bytes[offset..], in value);
+
+    /// <summary>Sets a field of 64 bits.</summary>
+    public void Put(int offset, ulong value) => MemoryMarshal.Write(Bytes[offset..], in value);
+
+    /// <summary>Reads a field of 32 bits.</summary>
+    public uint Get(int offset) => MemoryMarshal.Read<uint>(Bytes[offset..]);
+
+    /// <summary>Calls bpf(2).</summary>
+    /// <returns>A descriptor or 0; negative on failure.</returns>
+    public int Call(int command)
+    {
+        fixed (byte* start = _bytes)
+        {
+            return NetworkCalls.Bpf(command, start, Size);
+        }
+    }
+}
