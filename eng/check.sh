@@ -38,6 +38,7 @@ check "format" dotnet format whitespace Sos.slnx --verify-no-changes --no-restor
 check "style" dotnet format style Sos.slnx --verify-no-changes --no-restore -v quiet
 check "shell scripts" shell_scripts
 check "kernel style" eng/checkpatch.sh
+check "the driver and user memory" eng/driver-lint.sh
 check "kernel annotations" sparse_clean
 check "house rules" dotnet test tests/Sos.Tidy.Tests -c Release --no-build --nologo --logger "console;verbosity=minimal"
 

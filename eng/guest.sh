@@ -22,7 +22,7 @@ mkdir -p "$root/usr/lib/sos/samples" "$root/usr/lib/sos/tests"
 cp -p src/Sos.Runner/bin/Release/net10.0/linux-x64/publish/sos-runner "$root/usr/lib/sos/"
 find services -path '*/bin/Release/*' -name '*.sosimg*' -exec cp -p -t "$root/usr/lib/sos" {} +
 find samples -path '*/bin/Release/*' -name '*.sosimg*' -exec cp -p -t "$root/usr/lib/sos/samples" {} +
-for program in abi_smoke abi_fuzz fail_nth; do
+for program in abi_smoke abi_fuzz fail_nth hardware_smoke; do
     gcc -static -O2 -Wall -Werror -pthread -o "$root/usr/lib/sos/tests/$program" "tests/kernel/$program.c"
 done
 gcc -static -O2 -Wall -Werror -I services/timer/include -o "$root/usr/lib/sos/tests/timer_clients" tests/timer/timer_clients.c

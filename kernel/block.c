@@ -18,6 +18,7 @@
 
 #include "block.h"
 #include "core.h"
+#include "performance.h"
 
 /* Index of the IST entries, from 1 as in a gate. */
 enum { IST_EVENT = 1, IST_NMI, IST_DOUBLE_FAULT, IST_MACHINE_CHECK };
@@ -195,6 +196,7 @@ void sos_block_arrive(struct sos_core *core)
 
 	native_store_gdt(&linux_gdt);
 	entries[GDT_ENTRY_CPUNODE] = ((struct desc_struct *)linux_gdt.address)[GDT_ENTRY_CPUNODE];
+	sos_performance_set(core);
 }
 
 /* The core was taken back by INIT, and comes into the monitor anew. */
@@ -216,7 +218,6 @@ void sos_block_reset(struct sos_core *core)
  */
 void sos_block_wake(struct sos_core *core)
 {
-	u32 apicid = per_cpu(x86_cpu_to_apicid, core->cpu);
 	unsigned long flags;
 
 	local_irq_save(flags);
@@ -224,6 +225,32 @@ void sos_block_wake(struct sos_core *core)
 		while (apic->read(APIC_ICR) & APIC_ICR_BUSY)
 			cpu_relax();
 	}
-	apic->icr_write(APIC_DM_NMI | APIC_DEST_PHYSICAL, apicid);
+	apic->icr_write(APIC_DM_NMI | APIC_DEST_PHYSICAL, core->apicid);
 	local_irq_restore(flags);
+}
+
+/*
+ * Under core->lock, the core is in the monitor. Return: whether it took the command; then what
+ * goes with the command was read. The NMI is repeated: see monitor_entry.S.
+ */
+bool sos_block_command(struct sos_core *core, u32 command)
+{
+	struct sos_mailbox *mailbox = &core->block->mailbox;
+	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_ANSWER_MS);
+
+	/* Release: the arguments before the command. */
+	smp_store_release(&mailbox->command, command);
+	for (;;) {
+		unsigned int tries;
+
+		sos_block_wake(core);
+		for (tries = 0; tries < 20; tries++) {
+			if (READ_ONCE(mailbox->command) == SOS_COMMAND_NONE)
+				return true;
+			usleep_range(20, 50);
+		}
+		if (time_after(jiffies, deadline))
+			break;
+	}
+	return cmpxchg(&mailbox->command, command, SOS_COMMAND_NONE) == SOS_COMMAND_NONE;
 }

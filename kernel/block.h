@@ -2,6 +2,8 @@
 #ifndef SOS_BLOCK_H
 #define SOS_BLOCK_H
 
+#include <linux/types.h>
+
 struct sos_core;
 
 int sos_block_init(struct sos_core *core);
@@ -9,5 +11,6 @@ void sos_block_free(struct sos_core *core);
 void sos_block_arrive(struct sos_core *core);
 void sos_block_reset(struct sos_core *core);
 void sos_block_wake(struct sos_core *core);
+bool sos_block_command(struct sos_core *core, u32 command);
 
 #endif

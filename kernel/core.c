@@ -8,6 +8,7 @@
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/slab.h>
+#include <asm/smp.h>
 
 #include "block.h"
 #include "core.h"
@@ -26,7 +27,7 @@ struct workqueue_struct *sos_workqueue;
 static void ended(struct work_struct *work);
 
 /* Return: a core with one reference, or an ERR_PTR. */
-struct sos_core *sos_core_alloc(u32 cpu, u32 flags)
+struct sos_core *sos_core_alloc(const struct sos_reserve *arg)
 {
 	struct sos_core *core = kzalloc(sizeof(*core), GFP_KERNEL);
 	int ret;
@@ -34,8 +35,11 @@ struct sos_core *sos_core_alloc(u32 cpu, u32 flags)
 	if (!core)
 		return ERR_PTR(-ENOMEM);
 	kref_init(&core->kref);
-	core->cpu = cpu;
-	core->flags = flags;
+	core->cpu = arg->cpu;
+	core->apicid = per_cpu(x86_cpu_to_apicid, arg->cpu);
+	core->flags = arg->flags;
+	core->performance = arg->performance;
+	core->clos = arg->clos;
 	mutex_init(&core->lock);
 	init_rwsem(&core->map_lock);
 	INIT_LIST_HEAD(&core->exports);
@@ -186,6 +190,8 @@ static void ended(struct work_struct *work)
 
 static int check_start(struct sos_core *core, const struct sos_start *arg)
 {
+	if (memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
 	if (core->state != SOS_STATE_LOADED && core->state != SOS_STATE_STOPPED &&
 	    core->state != SOS_STATE_FAILED)
 		return -EBUSY;
@@ -197,29 +203,6 @@ static int check_start(struct sos_core *core, const struct sos_start *arg)
 	    !sos_region_ending(core, arg->stack_top, SOS_PROT_WRITE))
 		return -EINVAL;
 	return core->lost || core->silent ? -EIO : 0;
-}
-
-/* Return: whether the monitor took the command. */
-static bool command_start(struct sos_core *core)
-{
-	struct sos_mailbox *mailbox = &core->block->mailbox;
-	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_ANSWER_MS);
-
-	/* Release: the arguments before the command. */
-	smp_store_release(&mailbox->command, SOS_COMMAND_START);
-	for (;;) {
-		unsigned int tries;
-
-		sos_block_wake(core);
-		for (tries = 0; tries < 20; tries++) {
-			if (READ_ONCE(mailbox->command) == SOS_COMMAND_NONE)
-				return true;
-			usleep_range(20, 50);
-		}
-		if (time_after(jiffies, deadline))
-			break;
-	}
-	return cmpxchg(&mailbox->command, SOS_COMMAND_START, SOS_COMMAND_NONE) == SOS_COMMAND_NONE;
 }
 
 /* Under core->lock. Errno: see struct sos_start. */
@@ -251,7 +234,7 @@ int sos_core_start(struct sos_core *core, const struct sos_start *arg)
 	/* From now on a page fault sees RUNNING; what was mapped before goes here. */
 	sos_region_zap_private(core);
 	sos_host_ports_start(core);
-	if (!command_start(core)) {
+	if (!sos_block_command(core, SOS_COMMAND_START)) {
 		ret = -EIO;
 		goto err_state;
 	}
@@ -310,11 +293,15 @@ void sos_core_unload(struct sos_core *core)
 	sos_watch_end(core);
 	flush_work(&core->ended);
 	/* For a service that never said that it ended; else it is so already. */
+	spin_lock_irq(&core->state_lock);
 	sos_pci_quiet(core);
+	spin_unlock_irq(&core->state_lock);
+	sos_pci_stop(core);
 	sos_host_ports_remove(core);
 	sos_regions_drop(core);
 	sos_events_unbind(core);
 	sos_pci_unclaim(core);
+	core->unloads++;
 	sos_core_set_state(core, SOS_STATE_RESERVED);
 }
 

@@ -41,16 +41,17 @@ struct task_struct;
 struct sos_chunk {
 	struct page *page;
 	size_t size;
-	dma_addr_t dma;
 };
 
 /**
  * struct sos_memory_region - a region of a service, see struct sos_region
- * @pdev: whose DMA API gave the chunks, or whose BAR it is; else NULL
- * @gone: @pdev went away: nothing is mapped any more
- * @lost: @pdev went away while the core would not let go: the chunks are nobody's any more
+ * @device: index of the claim whose BAR it is
+ * @gone: that went away, or nobody learnt of the region: nothing is mapped any more
+ * @lost: a device may still write it: the chunks are never freed
  * @bar_pa: physical address of a BAR
- * @chunks: memory, each SOS_CHUNK_SIZE but the last
+ * @chunk_shift: SOS_CHUNK_SHIFT, or less where memory is too fragmented and nobody minds
+ * @chunks: memory, each of that size but the last
+ * @dma: the chunks' bus addresses for each claimed device, or NULL
  */
 struct sos_memory_region {
 	u32 kind;
@@ -58,24 +59,39 @@ struct sos_memory_region {
 	u32 flags;
 	u64 va;
 	u64 size;
-	struct pci_dev *pdev;
+	u32 device;
 	bool gone;
 	bool lost;
 	u64 bar_pa;
+	u32 chunk_shift;
 	u32 chunk_count;
 	struct sos_chunk *chunks;
+	dma_addr_t *dma[SOS_MAX_DEVICES];
 };
 
+/**
+ * struct sos_claim - a device of a service; changed under core->lock and state_lock
+ * @gone: it went away
+ * @undone: nobody learnt of it: the index is not used again before UNLOAD
+ * @dirty: a service had the bus with it, and no reset has been since
+ */
 struct sos_claim {
 	struct pci_dev *pdev;
 	bool gone;
+	bool undone;
+	bool dirty;
 };
 
 struct sos_core {
 	struct kref kref;
 	struct list_head node;
 	u32 cpu;
+	u32 apicid;		/* as Linux knew it: it forgets that of a CPU that is taken out */
 	u32 flags;
+	u32 performance;	/* enum sos_performance */
+	u32 mechanism;		/* enum sos_mechanism; the CPU itself writes it as it arrives */
+	u32 clos;
+	u32 siblings;		/* threads of the physical core that are held with it: reserve.c */
 	struct mutex lock;	/* everything that an ioctl changes */
 	bool released;		/* under lock, then for good */
 	bool moving;		/* Linux starts or unplugs the CPU: see sos_core_lock() */
@@ -86,6 +102,7 @@ struct sos_core {
 	struct sos_block *block;
 	struct sos_pagetable park;
 	struct sos_pagetable service;
+	u64 unloads;		/* so far: what was added before one is not there after it */
 
 	struct rw_semaphore map_lock;
 	u32 region_count;
@@ -110,6 +127,7 @@ struct sos_core {
 	unsigned long force_deadline;
 	bool silent;		/* it answers no NMI: INIT is under way */
 	bool lost;		/* not even INIT brought it back */
+	bool vmx;		/* it came in VMX operation, and was not taken */
 	u64 poll_bound_ns;	/* the watchdog, 0 for none */
 	u64 polls_start;	/* sos_control.polls at START, and at the last look */
 	u64 polls_seen;
@@ -133,7 +151,7 @@ struct sos_core {
 /* Bound to no CPU, so that a busy one does not hold up what a service core needs. */
 extern struct workqueue_struct *sos_workqueue;
 
-struct sos_core *sos_core_alloc(u32 cpu, u32 flags);
+struct sos_core *sos_core_alloc(const struct sos_reserve *arg);
 void sos_core_get(struct sos_core *core);
 void sos_core_put(struct sos_core *core);
 void sos_core_set_state(struct sos_core *core, enum sos_state state);

@@ -81,77 +81,213 @@ static long ioctl_release(struct sos_core *core, void __user *user)
 	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
-static long ioctl_claim_device(struct sos_core *core, void __user *user)
-{
-	struct sos_device arg;
-	int ret;
+/*
+ * A call under core->lock, and what it brings beside its struct. No user memory is touched under
+ * a lock: a page of it may be long in coming (userfaultfd), and rescue needs the locks.
+ */
+struct core_call {
+	union {
+		struct sos_device device;
+		struct sos_region region;
+		struct sos_dma dma;
+		struct sos_add_host_port host_port;
+		struct sos_start start;
+		struct sos_lease lease;
+		struct sos_export export;
+		struct sos_revoke revoke;
+		struct sos_bind_event event;
+		struct sos_linux_counts counts;
+	};
+	u64 unloads;		/* core->unloads as it ran */
+	u64 *addresses;		/* GET_DMA */
+	struct file *file;	/* EXPORT_REGION */
+};
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	ret = sos_pci_claim(core, &arg);
-	if (ret)
-		return ret;
-	if (copy_to_user(user, &arg, sizeof(arg))) {
-		sos_pci_unclaim_last(core);
-		return -EFAULT;
-	}
+static int run_claim_device(struct sos_core *core, struct core_call *call)
+{
+	return sos_pci_claim(core, &call->device);
+}
+
+static void undo_claim_device(struct sos_core *core, struct core_call *call)
+{
+	sos_pci_unclaim_one(core, call->device.index);
+}
+
+static int run_add_region(struct sos_core *core, struct core_call *call)
+{
+	return sos_region_add(core, &call->region);
+}
+
+static void undo_add_region(struct sos_core *core, struct core_call *call)
+{
+	sos_region_drop_one(core, call->region.index);
+}
+
+static int run_get_dma(struct sos_core *core, struct core_call *call)
+{
+	return sos_region_dma(core, &call->dma, &call->addresses);
+}
+
+static int tell_get_dma(struct core_call *call)
+{
+	void __user *user = u64_to_user_ptr(call->dma.addresses);
+	unsigned long left = copy_to_user(user, call->addresses, call->dma.count * sizeof(u64));
+
+	kvfree(call->addresses);
+	return left ? -EFAULT : 0;
+}
+
+static int run_add_host_port(struct sos_core *core, struct core_call *call)
+{
+	return sos_host_port_add(core, &call->host_port);
+}
+
+static void undo_add_host_port(struct sos_core *core, struct core_call *call)
+{
+	sos_host_port_drop_one(core, call->host_port.region);
+}
+
+static int run_start(struct sos_core *core, struct core_call *call)
+{
+	return sos_core_start(core, &call->start);
+}
+
+static int run_export_region(struct sos_core *core, struct core_call *call)
+{
+	call->file = sos_export_open(core, &call->export);
+	return PTR_ERR_OR_ZERO(call->file);
+}
+
+static int run_revoke_region(struct sos_core *core, struct core_call *call)
+{
+	return call->revoke.pad ? -EINVAL : sos_export_revoke(core, call->revoke.region);
+}
+
+static int run_bind_event(struct sos_core *core, struct core_call *call)
+{
+	return sos_event_bind(core, &call->event);
+}
+
+static int run_get_linux_counts(struct sos_core *core, struct core_call *call)
+{
+	sos_linux_counts_read(core, &call->counts);
 	return 0;
 }
 
-static long ioctl_add_region(struct sos_core *core, void __user *user)
+static int run_set_lease(struct sos_core *core, struct core_call *call)
 {
-	struct sos_region arg;
-	int ret;
+	return call->lease.reserved ? -EINVAL : sos_lease_set(core, call->lease.duration_ns);
+}
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	ret = sos_region_add(core, &arg);
-	if (ret)
-		return ret;
-	if (copy_to_user(user, &arg, sizeof(arg))) {
-		sos_region_drop_last(core);
-		return -EFAULT;
-	}
+static int run_unload(struct sos_core *core, struct core_call *call)
+{
+	/* A silent core may use its memory until INIT has ended what it does. */
+	if (core->state == SOS_STATE_RESERVED || sos_core_runs(core) || core->silent)
+		return -EBUSY;
+	sos_core_unload(core);
 	return 0;
 }
 
-static long ioctl_get_dma(struct sos_core *core, void __user *user)
+/**
+ * struct core_call_kind - an ioctl of a core
+ * @run: does it, under core->lock
+ * @tell: without a lock: writes what does not stand in the struct; NULL if there is nothing
+ * @undo: under core->lock: the answer could not be written; NULL if there is nothing to undo
+ */
+struct core_call_kind {
+	unsigned int command;
+	int (*run)(struct sos_core *core, struct core_call *call);
+	int (*tell)(struct core_call *call);
+	void (*undo)(struct sos_core *core, struct core_call *call);
+};
+
+static const struct core_call_kind core_call_kinds[] = {
+	{ SOS_IOC_CLAIM_DEVICE, run_claim_device, .undo = undo_claim_device },
+	{ SOS_IOC_ADD_REGION, run_add_region, .undo = undo_add_region },
+	{ SOS_IOC_GET_DMA, run_get_dma, .tell = tell_get_dma },
+	{ SOS_IOC_ADD_HOST_PORT, run_add_host_port, .undo = undo_add_host_port },
+	{ SOS_IOC_START, run_start },
+	{ SOS_IOC_UNLOAD, run_unload },
+	{ SOS_IOC_SET_LEASE, run_set_lease },
+	{ SOS_IOC_EXPORT_REGION, run_export_region },
+	{ SOS_IOC_REVOKE_REGION, run_revoke_region },
+	{ SOS_IOC_BIND_EVENT, run_bind_event },
+	{ SOS_IOC_GET_LINUX_COUNTS, run_get_linux_counts },
+};
+
+static int run_locked(struct sos_core *core, const struct core_call_kind *kind,
+		      struct core_call *call)
 {
-	struct sos_dma arg;
 	int ret;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	ret = sos_region_dma(core, &arg);
-	if (ret && ret != -ENOSPC)
-		return ret;
-	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : ret;
+	/* A core that INIT takes back right now is soon as good as any. */
+	flush_work(&core->retake);
+	sos_core_lock(core);
+	call->unloads = core->unloads;
+	ret = core->released ? -ENODEV : kind->run(core, call);
+	mutex_unlock(&core->lock);
+	return ret;
 }
 
-static long ioctl_add_host_port(struct sos_core *core, void __user *user)
+/* Nobody knows of what was added. A START that came first has it until UNLOAD, though. */
+static void undo_locked(struct sos_core *core, const struct core_call_kind *kind,
+			struct core_call *call)
 {
-	struct sos_add_host_port arg;
+	sos_core_lock(core);
+	if (!core->released && core->unloads == call->unloads && core->state == SOS_STATE_LOADED)
+		kind->undo(core, call);
+	mutex_unlock(&core->lock);
+}
+
+static long ioctl_locked(struct sos_core *core, const struct core_call_kind *kind,
+			 void __user *user)
+{
+	unsigned int size = _IOC_SIZE(kind->command);
+	struct core_call call = {};
 	int ret;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
+	if ((_IOC_DIR(kind->command) & _IOC_WRITE) && copy_from_user(&call, user, size))
 		return -EFAULT;
-	ret = sos_host_port_add(core, &arg);
-	if (ret)
+	ret = run_locked(core, kind, &call);
+	if (ret && (ret != -ENOSPC || kind->command != SOS_IOC_GET_DMA))
 		return ret;
-	if (copy_to_user(user, &arg, sizeof(arg))) {
-		sos_host_port_drop_last(core);
+	if (!ret && kind->tell)
+		ret = kind->tell(&call);
+	if ((_IOC_DIR(kind->command) & _IOC_READ) && copy_to_user(user, &call, size)) {
+		if (kind->undo)
+			undo_locked(core, kind, &call);
 		return -EFAULT;
 	}
-	return 0;
+	return ret;
 }
 
-static long ioctl_start(struct sos_core *core, void __user *user)
+/* The descriptor is told before it is there: nobody can close one that its owner does not know. */
+static long ioctl_export_region(struct sos_core *core, const struct core_call_kind *kind,
+				struct sos_export __user *user)
 {
-	struct sos_start arg;
+	struct core_call call = {};
+	int fd, ret;
 
-	if (copy_from_user(&arg, user, sizeof(arg)))
+	if (copy_from_user(&call.export, user, sizeof(call.export)))
 		return -EFAULT;
-	return sos_core_start(core, &arg);
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	ret = run_locked(core, kind, &call);
+	if (ret)
+		goto err_fd;
+	call.export.fd = fd;
+	if (copy_to_user(user, &call.export, sizeof(call.export))) {
+		fput(call.file);
+		ret = -EFAULT;
+		goto err_fd;
+	}
+	fd_install(fd, call.file);
+	return 0;
+
+err_fd:
+	put_unused_fd(fd);
+	return ret;
 }
 
 static bool runs(struct sos_core *core, u64 run)
@@ -182,76 +318,6 @@ static long ioctl_stop(struct sos_core *core, void __user *user)
 	return runs(core, run) ? -EIO : 0;
 }
 
-static long ioctl_export_region(struct sos_core *core, void __user *user)
-{
-	struct sos_export arg;
-	struct file *file;
-	int fd;
-
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	file = sos_export_open(core, &arg);
-	if (IS_ERR(file)) {
-		put_unused_fd(fd);
-		return PTR_ERR(file);
-	}
-	arg.fd = fd;
-	if (copy_to_user(user, &arg, sizeof(arg))) {
-		put_unused_fd(fd);
-		fput(file);
-		return -EFAULT;
-	}
-	fd_install(fd, file);
-	return 0;
-}
-
-static long ioctl_revoke_region(struct sos_core *core, void __user *user)
-{
-	struct sos_revoke arg;
-
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	return arg.pad ? -EINVAL : sos_export_revoke(core, arg.region);
-}
-
-static long ioctl_bind_event(struct sos_core *core, void __user *user)
-{
-	struct sos_bind_event arg;
-
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	return sos_event_bind(core, &arg);
-}
-
-static long ioctl_get_linux_counts(struct sos_core *core, void __user *user)
-{
-	struct sos_linux_counts arg = {};
-
-	sos_linux_counts_read(core, &arg);
-	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
-}
-
-static long ioctl_set_lease(struct sos_core *core, void __user *user)
-{
-	struct sos_lease arg;
-
-	if (copy_from_user(&arg, user, sizeof(arg)))
-		return -EFAULT;
-	return sos_lease_set(core, arg.duration_ns);
-}
-
-static long ioctl_unload(struct sos_core *core)
-{
-	/* A silent core may use its memory until INIT has ended what it does. */
-	if (core->state == SOS_STATE_RESERVED || sos_core_runs(core) || core->silent)
-		return -EBUSY;
-	sos_core_unload(core);
-	return 0;
-}
-
 static long ioctl_get_status(struct core_file *file, void __user *user)
 {
 	struct sos_core *core = file->core;
@@ -265,6 +331,9 @@ static long ioctl_get_status(struct core_file *file, void __user *user)
 	spin_lock_irq(&core->state_lock);
 	arg.lease_length_ns = core->lease_length_ns;
 	arg.poll_bound_ns = core->poll_bound_ns;
+	arg.performance = core->performance;
+	arg.mechanism = core->mechanism;
+	arg.siblings = core->siblings;
 	arg.state = core->state;
 	arg.irq = core->irq;
 	arg.exit_code = core->exit_code;
@@ -279,61 +348,12 @@ static long ioctl_get_status(struct core_file *file, void __user *user)
 	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
 }
 
-static long ioctl_locked(struct sos_core *core, unsigned int command, void __user *user)
-{
-	long ret;
-
-	/* A core that INIT takes back right now is soon as good as any. */
-	flush_work(&core->retake);
-	sos_core_lock(core);
-	if (core->released) {
-		mutex_unlock(&core->lock);
-		return -ENODEV;
-	}
-	switch (command) {
-	case SOS_IOC_CLAIM_DEVICE:
-		ret = ioctl_claim_device(core, user);
-		break;
-	case SOS_IOC_ADD_REGION:
-		ret = ioctl_add_region(core, user);
-		break;
-	case SOS_IOC_GET_DMA:
-		ret = ioctl_get_dma(core, user);
-		break;
-	case SOS_IOC_ADD_HOST_PORT:
-		ret = ioctl_add_host_port(core, user);
-		break;
-	case SOS_IOC_START:
-		ret = ioctl_start(core, user);
-		break;
-	case SOS_IOC_EXPORT_REGION:
-		ret = ioctl_export_region(core, user);
-		break;
-	case SOS_IOC_REVOKE_REGION:
-		ret = ioctl_revoke_region(core, user);
-		break;
-	case SOS_IOC_BIND_EVENT:
-		ret = ioctl_bind_event(core, user);
-		break;
-	case SOS_IOC_GET_LINUX_COUNTS:
-		ret = ioctl_get_linux_counts(core, user);
-		break;
-	case SOS_IOC_SET_LEASE:
-		ret = ioctl_set_lease(core, user);
-		break;
-	default:
-		ret = ioctl_unload(core);
-		break;
-	}
-	mutex_unlock(&core->lock);
-	return ret;
-}
-
 static long core_ioctl(struct file *file, unsigned int command, unsigned long arg)
 {
 	struct core_file *core_file = file->private_data;
 	struct sos_core *core = core_file->core;
 	void __user *user = (void __user *)arg;
+	unsigned int i;
 
 	switch (command) {
 	case SOS_IOC_RELEASE_CORE:
@@ -342,21 +362,17 @@ static long core_ioctl(struct file *file, unsigned int command, unsigned long ar
 		return ioctl_stop(core, user);
 	case SOS_IOC_GET_STATUS:
 		return ioctl_get_status(core_file, user);
-	case SOS_IOC_CLAIM_DEVICE:
-	case SOS_IOC_ADD_REGION:
-	case SOS_IOC_GET_DMA:
-	case SOS_IOC_ADD_HOST_PORT:
-	case SOS_IOC_START:
-	case SOS_IOC_SET_LEASE:
-	case SOS_IOC_UNLOAD:
-	case SOS_IOC_EXPORT_REGION:
-	case SOS_IOC_REVOKE_REGION:
-	case SOS_IOC_BIND_EVENT:
-	case SOS_IOC_GET_LINUX_COUNTS:
-		return ioctl_locked(core, command, user);
-	default:
-		return -ENOTTY;
 	}
+	for (i = 0; i < ARRAY_SIZE(core_call_kinds); i++) {
+		const struct core_call_kind *kind = &core_call_kinds[i];
+
+		if (kind->command != command)
+			continue;
+		if (command == SOS_IOC_EXPORT_REGION)
+			return ioctl_export_region(core, kind, user);
+		return ioctl_locked(core, kind, user);
+	}
+	return -ENOTTY;
 }
 
 static __poll_t core_poll(struct file *file, poll_table *table)
@@ -406,6 +422,7 @@ static int core_close(struct inode *inode, struct file *file)
 static const struct file_operations core_fops = {
 	.owner		= THIS_MODULE,
 	.unlocked_ioctl	= core_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
 	.poll		= core_poll,
 	.mmap		= core_mmap,
 	.release	= core_close,

@@ -27,7 +27,7 @@ int sos_event_bind(struct sos_core *core, const struct sos_bind_event *arg)
 {
 	struct eventfd_ctx *context = NULL;
 
-	if (arg->index >= SOS_MAX_EVENTS || arg->fd < -1)
+	if (arg->index >= SOS_MAX_EVENTS || arg->fd < -1 || arg->reserved)
 		return -EINVAL;
 	if (arg->fd >= 0) {
 		if (core->state == SOS_STATE_RESERVED)

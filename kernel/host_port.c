@@ -43,6 +43,8 @@ struct sos_host_netdev {
 	u32 to_host_offset;
 	u32 from_host_offset;
 	bool live;		/* a service runs */
+	bool closed;		/* it has made too many mistakes */
+	atomic_t bad_indexes;	/* of it; beyond SOS_HOST_BAD_INDEX_MAX the port is closed */
 	u32 rx_consumer;
 	u32 tx_producer;
 	u32 tx_reclaimed;
@@ -54,6 +56,21 @@ static void *slot_at(struct sos_host_netdev *port, u32 offset, u32 index)
 {
 	return sos_region_pointer(port->region,
 				  offset + (u64)(index & (port->slots - 1)) * SOS_HOST_SLOT_SIZE);
+}
+
+/*
+ * An index beyond the ring. One is a mistake; who makes them without end would have Linux look
+ * again and again, and is not heard any more.
+ */
+static void bad_index(struct sos_host_netdev *port, u64 *counter)
+{
+	(*counter)++;
+	if (atomic_inc_return(&port->bad_indexes) != SOS_HOST_BAD_INDEX_MAX + 1)
+		return;
+	WRITE_ONCE(port->closed, true);
+	WRITE_ONCE(port->live, false);
+	netif_carrier_off(port->dev);
+	netdev_warn(port->dev, "closed: its service writes indexes beyond the ring\n");
 }
 
 /* ---- from the service ---- */
@@ -92,8 +109,10 @@ static int rx(struct sos_host_netdev *port, int budget)
 	int done = 0;
 
 	if (producer - port->rx_consumer > port->slots) {
-		port->counters.rx_bad_index++;
+		bad_index(port, &port->counters.rx_bad_index);
 		port->rx_consumer = producer;
+		/* As much work as there can be: what comes next is for the next turn. */
+		done = budget;
 	}
 	while (done < budget && port->rx_consumer != producer) {
 		struct sk_buff *skb = rx_slot(port, port->rx_consumer);
@@ -118,7 +137,7 @@ static u32 reclaim(struct sos_host_netdev *port)
 	unsigned int packets = 0, bytes = 0;
 
 	if (port->tx_producer - consumer > port->tx_producer - port->tx_reclaimed) {
-		port->counters.tx_bad_index++;
+		bad_index(port, &port->counters.tx_bad_index);
 		consumer = port->tx_reclaimed;
 	}
 	while (port->tx_reclaimed != consumer) {
@@ -214,6 +233,10 @@ static int host_poll(struct napi_struct *napi, int budget)
 	struct sos_host_ring *ring = &port->shared->to_host;
 	int done;
 
+	if (READ_ONCE(port->closed)) {
+		napi_complete_done(napi, 0);
+		return 0;
+	}
 	if (budget)
 		tx_wake(port);
 	done = rx(port, budget);
@@ -333,7 +356,9 @@ static int check_arguments(struct sos_core *core, const struct sos_add_host_port
 {
 	if (core->state != SOS_STATE_RESERVED && core->state != SOS_STATE_LOADED)
 		return -EBUSY;
-	if (arg->pad || strnlen(arg->name, sizeof(arg->name)) == sizeof(arg->name) ||
+	if (arg->pad || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
+	if (strnlen(arg->name, sizeof(arg->name)) == sizeof(arg->name) ||
 	    !dev_valid_name(arg->name) || !is_valid_ether_addr(arg->mac))
 		return -EINVAL;
 	if (arg->mtu < ETH_MIN_MTU || arg->mtu > SOS_HOST_MTU_MAX)
@@ -359,6 +384,8 @@ static void shared_reset(struct sos_host_netdev *port)
 	memcpy(shared->mac, port->dev->dev_addr, ETH_ALEN);
 	shared->host_up = netif_running(port->dev);
 	shared->to_host.armed = 1;
+	atomic_set(&port->bad_indexes, 0);
+	port->closed = false;
 	port->rx_consumer = 0;
 	port->tx_producer = 0;
 	port->tx_reclaimed = 0;
@@ -438,23 +465,27 @@ int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 	return 0;
 
 err_region:
-	sos_region_drop_last(core);
+	sos_region_drop_one(core, region.index);
 err_port:
 	port_free(port);
 	return ret;
 }
 
-/* Under core->lock, no service runs: undoes the last sos_host_port_add(). */
-void sos_host_port_drop_last(struct sos_core *core)
+/* Under core->lock, LOADED: undoes a sos_host_port_add() that nobody learnt of. */
+void sos_host_port_drop_one(struct sos_core *core, u32 region)
 {
 	struct sos_host_netdev *port;
+	u32 i;
 
 	spin_lock_irq(&core->state_lock);
-	port = core->host_ports[--core->host_port_count];
+	for (i = 0; core->host_ports[i]->region != &core->regions[region]; i++)
+		;
+	port = core->host_ports[i];
+	core->host_ports[i] = core->host_ports[--core->host_port_count];
 	spin_unlock_irq(&core->state_lock);
 	unregister_netdev(port->dev);
 	port_free(port);
-	sos_region_drop_last(core);
+	sos_region_drop_one(core, region);
 }
 
 /* Under core->lock, before a service is entered: fresh rings. */

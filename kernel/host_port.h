@@ -6,7 +6,7 @@ struct sos_add_host_port;
 struct sos_core;
 
 int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg);
-void sos_host_port_drop_last(struct sos_core *core);
+void sos_host_port_drop_one(struct sos_core *core, u32 region);
 void sos_host_ports_start(struct sos_core *core);
 void sos_host_ports_kick(struct sos_core *core);
 void sos_host_ports_ended(struct sos_core *core);

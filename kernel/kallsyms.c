@@ -6,7 +6,9 @@
 #include <linux/bits.h>
 #include <linux/irqflags.h>
 #include <linux/kprobes.h>
+#include <asm/asm.h>
 #include <asm/cpufeature.h>
+#include <asm/nospec-branch.h>
 
 #include "compat/msr.h"
 #include "kallsyms.h"
@@ -44,12 +46,36 @@ void sos_ibt_off(void)
 	ibt_clear();
 }
 
+/**
+ * sos_call - call a function by an address that Linux never took
+ * @function: from sos_kallsyms_lookup()
+ * @argument: its first argument
+ *
+ * At its first instruction and without the caller's check: with kCFI or FineIBT, Linux poisons
+ * at boot what the check looks at in functions whose address nobody takes (poison_cfi() in
+ * arch/x86/kernel/alternative.c), and a call through a pointer of C would trap. Indirect branch
+ * tracking is off here, too, for the same reason.
+ *
+ * Return: what it returns.
+ */
+unsigned long sos_call(void *function, unsigned long argument)
+{
+	unsigned long result;
+
+	asm volatile(ANNOTATE_RETPOLINE_SAFE
+		     "call *%[function]"
+		     : "=a"(result), "+D"(argument), ASM_CALL_CONSTRAINT
+		     : [function] "b"(function)
+		     : "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "cc", "memory");
+	return result;
+}
+
 /* The address of @name, or NULL. */
 void *sos_kallsyms_lookup(const char *name)
 {
 	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
-	unsigned long (*lookup)(const char *name);
 	unsigned long flags, address;
+	void *lookup;
 	u64 cet;
 
 	if (register_kprobe(&probe))
@@ -59,7 +85,7 @@ void *sos_kallsyms_lookup(const char *name)
 
 	local_irq_save(flags);
 	cet = ibt_clear();
-	address = lookup(name);
+	address = sos_call(lookup, (unsigned long)name);
 	ibt_load(cet);
 	local_irq_restore(flags);
 	return (void *)address;

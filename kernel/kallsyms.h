@@ -5,6 +5,7 @@
 #include <linux/types.h>
 
 void *sos_kallsyms_lookup(const char *name);
+unsigned long sos_call(void *function, unsigned long argument);
 void sos_ibt_off(void);
 
 #endif

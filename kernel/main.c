@@ -3,6 +3,7 @@
  * The module and its device, /dev/sos.
  */
 #include <linux/capability.h>
+#include <linux/cc_platform.h>
 #include <linux/device.h>
 #include <linux/file.h>
 #include <linux/miscdevice.h>
@@ -15,9 +16,13 @@
 #include "core_file.h"
 #include "doorbell.h"
 #include "lease.h"
+#include "memory.h"
 #include "pci.h"
 #include "power.h"
 #include "reserve.h"
+#include "siblings.h"
+
+#define SOS_RESERVE_ALL	(SOS_RESERVE_PERSIST | SOS_RESERVE_SHARE_CORE | SOS_RESERVE_CLASS)
 
 static long ioctl_get_info(void __user *user)
 {
@@ -53,41 +58,46 @@ static long ioctl_reserve_core(void __user *user)
 	struct sos_reserve arg;
 	struct sos_core *core;
 	struct file *file;
-	int ret;
+	int ret, release_ret;
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
-	if (arg.pad || (arg.flags & ~SOS_RESERVE_PERSIST) || arg.lease_ns > SOS_LEASE_NS_MAX)
+	if ((arg.flags & ~SOS_RESERVE_ALL) || arg.lease_ns > SOS_LEASE_NS_MAX ||
+	    memchr_inv(arg.reserved, 0, sizeof(arg.reserved)))
 		return -EINVAL;
 	mutex_lock(&sos_reserve_lock);
-	ret = sos_reserve(arg.cpu, arg.flags, &core);
-	if (ret)
-		goto out_unlock;
+	ret = sos_reserve(&arg, &core);
+	if (ret) {
+		mutex_unlock(&sos_reserve_lock);
+		return ret;
+	}
 	ret = prepare_fd(core, &file);
 	if (ret < 0)
 		goto err_release;
 	arg.core_fd = ret;
+	if (arg.lease_ns)
+		sos_lease_set(core, arg.lease_ns);
+	mutex_unlock(&sos_reserve_lock);
+
 	arg.duration_ns = ktime_to_ns(ktime_sub(ktime_get(), start));
 	if (copy_to_user(user, &arg, sizeof(arg))) {
 		ret = -EFAULT;
 		goto err_fd;
 	}
-	if (arg.lease_ns)
-		sos_lease_set(core, arg.lease_ns);
 	fd_install(arg.core_fd, file);
 	sos_core_put(core);
-	mutex_unlock(&sos_reserve_lock);
 	return 0;
 
 err_fd:
 	put_unused_fd(arg.core_fd);
-	/* Its close runs after we have left the lock, and finds the core released. */
 	fput(file);
+	mutex_lock(&sos_reserve_lock);
 err_release:
-	if (sos_release(core))
+	/* Its lease may have been over meanwhile. */
+	release_ret = sos_release(core);
+	if (release_ret && release_ret != -ENODEV)
 		pr_err("cpu %u stays reserved\n", arg.cpu);
 	sos_core_put(core);
-out_unlock:
 	mutex_unlock(&sos_reserve_lock);
 	return ret;
 }
@@ -101,6 +111,8 @@ static long ioctl_open_core(void __user *user)
 
 	if (copy_from_user(&arg, user, sizeof(arg)))
 		return -EFAULT;
+	if (arg.reserved)
+		return -EINVAL;
 	mutex_lock(&sos_reserve_lock);
 	core = sos_reserve_find(arg.cpu);
 	ret = core ? prepare_fd(core, &file) : -ENODEV;
@@ -142,6 +154,7 @@ static const struct file_operations device_fops = {
 	.owner		= THIS_MODULE,
 	.open		= device_open,
 	.unlocked_ioctl	= device_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
 	.llseek		= noop_llseek,
 };
 
@@ -158,6 +171,7 @@ static ssize_t reserved_cpus_show(struct device *dev, struct device_attribute *a
 		return -ENOMEM;
 	mutex_lock(&sos_reserve_lock);
 	sos_reserve_list(&info);
+	sos_siblings_list(mask);
 	mutex_unlock(&sos_reserve_lock);
 	for (i = 0; i < info.core_count; i++)
 		cpumask_set_cpu(info.cpus[i], mask);
@@ -181,14 +195,31 @@ static struct miscdevice device = {
 	.groups	= device_groups,
 };
 
-static int __init sos_init(void)
+/* A guest whose registers its host cannot see needs Linux's own handlers for what it exits with. */
+static int __init check_machine(void)
 {
-	int ret;
-
 	if (!boot_cpu_has(X86_FEATURE_OSXSAVE) || !boot_cpu_has(X86_FEATURE_NX)) {
 		pr_err("this CPU lacks XSAVE or NX\n");
 		return -ENODEV;
 	}
+	if (cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT)) {
+		pr_err("this is a confidential guest (SEV, TDX): no CPU of it can be taken\n");
+		return -EOPNOTSUPP;
+	}
+	if (cpu_feature_enabled(X86_FEATURE_XENPV)) {
+		pr_err("this is a paravirtualised guest of Xen: it has no CPU to take\n");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int __init sos_init(void)
+{
+	int ret;
+
+	ret = check_machine();
+	if (ret)
+		return ret;
 	ret = sos_cores_init();
 	if (ret)
 		return ret;
@@ -210,6 +241,7 @@ static int __init sos_init(void)
 	ret = misc_register(&device);
 	if (ret)
 		goto err_power;
+	sos_memory_init();
 	pr_info("version " SOS_VERSION ", ABI %u\n", SOS_ABI_VERSION);
 	return 0;
 
@@ -238,6 +270,7 @@ static void __exit sos_exit(void)
 	sos_reserve_exit();
 	sos_doorbell_domain_exit();
 	sos_cores_exit();
+	sos_memory_exit();
 }
 
 module_init(sos_init);

@@ -123,10 +123,19 @@ static __always_inline void end(struct sos_block *block, enum sos_end how)
 	ring_doorbell(block);
 }
 
+/*
+ * A fault before arrival leaves a CPU that is neither Linux's nor ours: it halts where it is,
+ * and Linux, which waits for it, takes it back by INIT.
+ */
 static __always_inline void __noreturn fault(struct sos_block *block,
 					     struct sos_monitor_frame *frame, u32 vector)
 {
 	record(block, frame, vector);
+	if (READ_ONCE(block->mailbox.state) == SOS_MONITOR_ABSENT) {
+		/* Release: the record before what says that there is one. */
+		smp_store_release(&block->mailbox.state, SOS_MONITOR_DEAD);
+		die();
+	}
 	end(block, SOS_END_FAULT);
 	park(block);
 }

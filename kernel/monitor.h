@@ -27,16 +27,24 @@ enum sos_end {
 	SOS_END_FAULT = 2,
 };
 
+/* An MSR that is another on a service core, and what Linux had in it. */
+struct sos_msr {
+	u32 index;
+	u32 pad;
+	u64 value;
+};
+
 /**
  * struct sos_mailbox - how Linux and the monitor of one core talk
- * @command: Linux sets SOS_COMMAND_START, the monitor takes it by cmpxchg, as
- *	Linux does to withdraw it
+ * @command: Linux sets SOS_COMMAND_*, the monitor takes it by cmpxchg, as Linux does to
+ *	withdraw it
  * @state: written by the monitor: SOS_MONITOR_*
  * @run: number of the run that @command starts
  * @ended_run: number of the last run that ended; its reason stands in @end
  * @force: SOS_FAULT_* with which the next NMI in ring 3 ends the service, 0 to let it be
  * @end: enum sos_end
  * @mute: set by Linux: a service's notifications do not ring, but an end does
+ * @msr_count: valid entries of @msrs, with which LEAVE undoes what arrival did
  * @doorbell: ICR value that raises the core's interrupt in Linux, 0 for none
  */
 struct sos_mailbox {
@@ -56,6 +64,9 @@ struct sos_mailbox {
 	u32 force;
 	u32 end;
 	u32 mute;
+	u32 msr_count;
+	u32 pad;
+	struct sos_msr msrs[SOS_MSRS_MAX];
 	s64 exit_code;
 	u64 nmis;
 	u64 notifications;
@@ -108,6 +119,9 @@ static_assert(offsetof(struct sos_mailbox, service_cr3) == SOS_MAILBOX_SERVICE_C
 static_assert(offsetof(struct sos_mailbox, park_cr3) == SOS_MAILBOX_PARK_CR3);
 static_assert(offsetof(struct sos_mailbox, cr4) == SOS_MAILBOX_CR4);
 static_assert(offsetof(struct sos_mailbox, xcr0) == SOS_MAILBOX_XCR0);
+static_assert(offsetof(struct sos_mailbox, msr_count) == SOS_MAILBOX_MSR_COUNT);
+static_assert(offsetof(struct sos_mailbox, msrs) == SOS_MAILBOX_MSRS);
+static_assert(offsetof(struct sos_msr, value) == 8 && sizeof(struct sos_msr) == SOS_MSR_SIZE);
 static_assert(sizeof(struct sos_gdt) == GDT_SIZE);
 static_assert(sizeof(struct sos_mailbox) <= SOS_BLOCK_GDTR);
 static_assert(offsetof(struct sos_block, gdtr) == SOS_BLOCK_GDTR);

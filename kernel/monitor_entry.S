@@ -165,9 +165,32 @@ sos_monitor_park:
 	movl	$SOS_COMMAND_START, %eax
 	lock cmpxchgl %ecx, SOS_MAILBOX_COMMAND(%rdi)
 	je	.Lstart
+	cmpl	$SOS_COMMAND_LEAVE, SOS_MAILBOX_COMMAND(%rdi)
+	je	.Lleave
 	/* A command between the check and the hlt is not lost: its sender repeats the NMI. */
 	hlt
 	jmp	.Lcheck
+
+.Lleave:
+	movl	SOS_MAILBOX_MSR_COUNT(%rdi), %ebx
+	leaq	SOS_MAILBOX_MSRS(%rdi), %rsi
+.Lrestore:
+	subl	$1, %ebx
+	jc	.Lleft
+	movl	(%rsi), %ecx
+	movl	8(%rsi), %eax
+	movl	12(%rsi), %edx
+	wrmsr
+	addq	$SOS_MSR_SIZE, %rsi
+	jmp	.Lrestore
+.Lleft:
+	movl	$SOS_COMMAND_NONE, %ecx
+	movl	%ecx, SOS_MAILBOX_COMMAND(%rdi)
+	jmp	.Lcheck
+
+	/* What verw looks at: a segment that can be written. */
+.Ldata_segment:
+	.word	__KERNEL_DS
 
 .Lstart:
 	movl	$SOS_MONITOR_RUNNING, SOS_MAILBOX_STATE(%rdi)
@@ -182,6 +205,7 @@ sos_monitor_park:
 	movl	%eax, %es
 	movl	%eax, %fs
 	movl	%eax, %gs
+	verw	.Ldata_segment(%rip)	/* nothing of Linux is left in the buffers */
 	pushq	$__USER_DS
 	pushq	SOS_MAILBOX_STACK_TOP(%rdi)
 	pushq	$2				/* IF = 0, IOPL = 0 */

@@ -28,6 +28,8 @@
 #define SOS_MAILBOX_PARK_CR3		48
 #define SOS_MAILBOX_CR4			56
 #define SOS_MAILBOX_XCR0		64
+#define SOS_MAILBOX_MSR_COUNT		96
+#define SOS_MAILBOX_MSRS		104
 
 #define SOS_BLOCK_GDTR			0x800
 #define SOS_BLOCK_IDTR			0x810
@@ -35,11 +37,15 @@
 
 #define SOS_COMMAND_NONE		0
 #define SOS_COMMAND_START		1
+#define SOS_COMMAND_LEAVE		2	/* back to Linux: its MSRs as they were */
 
-#define SOS_MONITOR_ABSENT		0
+#define SOS_MSR_SIZE			16	/* struct sos_msr */
+#define SOS_MSRS_MAX			8
+
+#define SOS_MONITOR_ABSENT		0	/* on its way, at most */
 #define SOS_MONITOR_PARKED		1
 #define SOS_MONITOR_RUNNING		2
-#define SOS_MONITOR_DEAD		3	/* machine check: it never leaves its halt again */
+#define SOS_MONITOR_DEAD		3	/* machine check, fault on the way in: it halts */
 
 #define SOS_MONITOR_VECTOR_SIZE		16	/* bytes of one stub of sos_monitor_vectors */
 

@@ -3,23 +3,34 @@
  * PCI devices for services. A device comes to us through driver_override, waits unused,
  * and belongs to the service that claims it. A service that ends loses the bus at once.
  *
- * remove() holds the device's lock and takes core->lock; hence nothing under core->lock
- * waits for a device's lock (pci_try_reset_function). Linux may hold the lock that CPUs are
- * moved under, too; hence no CPU is moved under core->lock (reserve.c).
+ * A device that cannot be reset is not claimed, and memory that one may still write, since its
+ * reset failed after a service had it, is never given back to Linux.
+ *
+ * remove() holds the device's lock and takes core->lock; hence nothing under core->lock waits
+ * for the lock of a device that is about to go: it has left the list by then. Linux may hold
+ * the lock that CPUs are moved under, too; hence no CPU is moved under core->lock (reserve.c).
  */
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
-#include <linux/iommu.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/virtio_pci.h>
 
+#include "confine.h"
 #include "core.h"
 #include "pci.h"
 #include "region.h"
 #include "reserve.h"
 
-/* A device that is bound to us. */
+/* How long somebody else's work on a device may hold up its reset; when it is tried again. */
+#define SOS_RESET_MS		5000
+#define SOS_RESET_RETRY_MS	5
+/* How long a virtio device may take to say that it is reset. */
+#define SOS_VIRTIO_RESET_MS	1000
+
+/* A device that is bound to us, and not on its way to another driver. */
 struct bound_device {
 	struct list_head node;
 	struct pci_dev *pdev;
@@ -56,6 +67,32 @@ static void disown(struct sos_core *core, struct pci_dev *pdev)
 	mutex_unlock(&devices_lock);
 }
 
+/* Return: whether the device is @core's, and nobody has begun to take it away. */
+static bool is_owned(struct sos_core *core, struct pci_dev *pdev)
+{
+	struct bound_device *bound;
+	bool owned = false;
+
+	mutex_lock(&devices_lock);
+	list_for_each_entry(bound, &devices, node)
+		owned |= bound->pdev == pdev && bound->owner == core;
+	mutex_unlock(&devices_lock);
+	return owned;
+}
+
+/* The driver waits until a read gives 0 (virtio 1.2, 4.1.4.3.2). */
+static int await_zero(void __iomem *status)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_VIRTIO_RESET_MS);
+
+	while (ioread8(status)) {
+		if (time_after(jiffies, deadline))
+			return -ETIMEDOUT;
+		usleep_range(100, 200);
+	}
+	return 0;
+}
+
 /*
  * A modern virtio device without a reset of its own (a virtual machine's, on a conventional
  * bus): writes 0 to device_status of its common configuration (virtio 1.2, 2.4.1 and 4.1.4).
@@ -70,6 +107,7 @@ static int virtio_reset(struct pci_dev *pdev)
 	for (at = pci_find_capability(pdev, PCI_CAP_ID_VNDR); at;
 	     at = pci_find_next_capability(pdev, at, PCI_CAP_ID_VNDR)) {
 		void __iomem *status;
+		int ret;
 
 		pci_read_config_byte(pdev, at + offsetof(struct virtio_pci_cap, cfg_type), &type);
 		pci_read_config_byte(pdev, at + offsetof(struct virtio_pci_cap, bar), &bar);
@@ -80,24 +118,55 @@ static int virtio_reset(struct pci_dev *pdev)
 		if (!status)
 			return -ENOMEM;
 		iowrite8(0, status);
+		ret = await_zero(status);
 		pci_iounmap(pdev, status);
-		return 0;
+		return ret;
 	}
 	return -ENOTTY;
 }
 
-/* One that cannot be reset at all is left to its service's own initialisation. */
-static void reset_device(struct pci_dev *pdev)
+/*
+ * Under the device's lock. It is off the bus and raises no interrupt by its line afterwards,
+ * whatever a reset restores: nobody handles one, and a shared line would be switched off.
+ */
+static int reset_locked(struct pci_dev *pdev)
 {
-	int ret = pci_try_reset_function(pdev);
+	int ret;
 
+	device_lock_assert(&pdev->dev);
+	pci_cfg_access_lock(pdev);
+	ret = pci_reset_function_locked(pdev);
 	if (ret == -ENOTTY)
 		ret = virtio_reset(pdev);
+	pci_clear_master(pdev);
+	pci_intx(pdev, 0);
+	pci_cfg_access_unlock(pdev);
 	if (ret)
-		pci_warn(pdev, "could not be reset: %d\n", ret);
+		pci_err(pdev, "could not be reset: %d\n", ret);
+	return ret;
 }
 
-static int enable(struct pci_dev *pdev)
+/* Return: 0, or an errno; -ENODEV if somebody takes it away, who resets it then. */
+static int reset_owned(struct sos_core *core, struct pci_dev *pdev)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_RESET_MS);
+	int ret;
+
+	while (!device_trylock(&pdev->dev)) {
+		if (!is_owned(core, pdev))
+			return -ENODEV;
+		if (time_after(jiffies, deadline)) {
+			pci_err(pdev, "is held by somebody else: not reset\n");
+			return -EAGAIN;
+		}
+		msleep(SOS_RESET_RETRY_MS);
+	}
+	ret = is_owned(core, pdev) ? reset_locked(pdev) : -ENODEV;
+	device_unlock(&pdev->dev);
+	return ret;
+}
+
+static int enable(struct sos_core *core, struct pci_dev *pdev)
 {
 	int ret = pci_enable_device_mem(pdev);
 
@@ -109,10 +178,13 @@ static int enable(struct pci_dev *pdev)
 	ret = pci_request_regions(pdev, "sos");
 	if (ret)
 		goto err_enable;
-	reset_device(pdev);
-	pci_set_master(pdev);
+	ret = reset_owned(core, pdev);
+	if (ret)
+		goto err_regions;
 	return 0;
 
+err_regions:
+	pci_release_regions(pdev);
 err_enable:
 	pci_disable_device(pdev);
 	return ret;
@@ -125,14 +197,15 @@ static void disable(struct pci_dev *pdev)
 	pci_disable_device(pdev);
 }
 
-static void describe(struct pci_dev *pdev, struct sos_device *arg)
+static void describe(struct pci_dev *pdev, const struct sos_confinement *confinement,
+		     struct sos_device *arg)
 {
-	struct iommu_domain *iommu = iommu_get_domain_for_dev(&pdev->dev);
 	int bar;
 
 	arg->vendor = pdev->vendor;
 	arg->device = pdev->device;
-	arg->iommu = iommu && iommu->type != IOMMU_DOMAIN_IDENTITY;
+	arg->iommu = confinement->flags & SOS_CONFINED_MEMORY ? 1 : 0;
+	arg->confinement = confinement->flags;
 	for (bar = 0; bar < 6; bar++) {
 		bool memory = pci_resource_flags(pdev, bar) & IORESOURCE_MEM;
 
@@ -140,14 +213,30 @@ static void describe(struct pci_dev *pdev, struct sos_device *arg)
 	}
 }
 
+/* Whether another core's service has a device of the same group. */
+static bool is_shared(struct sos_core *core, struct pci_dev *pdev)
+{
+	struct bound_device *bound;
+	bool shared = false;
+
+	mutex_lock(&devices_lock);
+	list_for_each_entry(bound, &devices, node)
+		shared |= bound->owner && bound->owner != core && pdev->dev.iommu_group &&
+			  bound->pdev->dev.iommu_group == pdev->dev.iommu_group;
+	mutex_unlock(&devices_lock);
+	return shared;
+}
+
 /* Under core->lock. Errno: see struct sos_device. */
 int sos_pci_claim(struct sos_core *core, struct sos_device *arg)
 {
+	struct sos_confinement confinement;
 	struct bound_device *bound;
 	struct pci_dev *pdev;
 	int ret;
 
-	if (arg->pad || arg->bus > 255 || arg->devfn > 255)
+	if (arg->pad || (arg->flags & ~SOS_CLAIM_FORCE_UNCONFINED) || arg->bus > 255 ||
+	    arg->devfn > 255 || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
 	if (core->state != SOS_STATE_RESERVED && core->state != SOS_STATE_LOADED)
 		return -EBUSY;
@@ -164,17 +253,23 @@ int sos_pci_claim(struct sos_core *core, struct sos_device *arg)
 	pdev = pci_dev_get(bound->pdev);
 	mutex_unlock(&devices_lock);
 
-	ret = enable(pdev);
+	sos_confinement_read(pdev, &confinement);
+	if (is_shared(core, pdev))
+		confinement.flags &= ~SOS_CONFINED_GROUP;
+	ret = sos_confinement_check(pdev, &confinement, arg->flags & SOS_CLAIM_FORCE_UNCONFINED);
+	if (ret)
+		goto err_owner;
+	ret = enable(core, pdev);
 	if (ret) {
 		pci_err(pdev, "could not be enabled: %d\n", ret);
 		ret = -EIO;
 		goto err_owner;
 	}
-	describe(pdev, arg);
+	describe(pdev, &confinement, arg);
 	arg->index = core->claim_count;
-	core->claims[core->claim_count].pdev = pdev;
-	core->claims[core->claim_count].gone = false;
-	core->claim_count++;
+	spin_lock_irq(&core->state_lock);
+	core->claims[core->claim_count++] = (struct sos_claim){ .pdev = pdev };
+	spin_unlock_irq(&core->state_lock);
 	sos_core_set_state(core, SOS_STATE_LOADED);
 	return 0;
 
@@ -184,60 +279,119 @@ err_owner:
 	return ret;
 }
 
+/* Return: the device of a claim, with a reference, or NULL. */
+static struct pci_dev *claim_get(struct sos_core *core, u32 index)
+{
+	struct pci_dev *pdev = NULL;
+
+	spin_lock_irq(&core->state_lock);
+	if (index < core->claim_count && !core->claims[index].gone)
+		pdev = pci_dev_get(core->claims[index].pdev);
+	spin_unlock_irq(&core->state_lock);
+	return pdev;
+}
+
+/* Resets a device that a service had. Return: whether it is stopped. */
+static bool reset_claim(struct sos_core *core, u32 index)
+{
+	struct pci_dev *pdev = claim_get(core, index);
+	bool stopped = true;
+
+	if (!pdev)
+		return true;
+	if (core->claims[index].dirty) {
+		stopped = !reset_owned(core, pdev);
+		spin_lock_irq(&core->state_lock);
+		if (stopped && core->claims[index].pdev == pdev)
+			core->claims[index].dirty = false;
+		spin_unlock_irq(&core->state_lock);
+	}
+	pci_dev_put(pdev);
+	return stopped;
+}
+
 /* Under core->lock: gives the devices the bus for a START. */
 int sos_pci_start(struct sos_core *core)
 {
 	u32 i;
 
 	for (i = 0; i < core->claim_count; i++) {
+		if (core->claims[i].undone)
+			continue;
 		if (core->claims[i].gone)
 			return -ENODEV;
+		if (!reset_claim(core, i))
+			return -EIO;
 	}
-	for (i = 0; i < core->claim_count; i++)
+	for (i = 0; i < core->claim_count; i++) {
+		if (core->claims[i].gone)
+			continue;
+		core->claims[i].dirty = true;
 		pci_set_master(core->claims[i].pdev);
+	}
 	return 0;
 }
 
-/* Takes the bus from the devices; in hard interrupts too. */
+/* Under state_lock: takes the bus from the devices; in hard interrupts too. */
 void sos_pci_quiet(struct sos_core *core)
 {
 	u32 i;
 
+	lockdep_assert_held(&core->state_lock);
 	for (i = 0; i < core->claim_count; i++) {
 		if (!core->claims[i].gone)
 			pci_clear_master(core->claims[i].pdev);
 	}
 }
 
-/* The devices forget the service that ended. May sleep; no claim changes meanwhile. */
+/* The devices forget the service that ended. May sleep, and claims may go meanwhile. */
 void sos_pci_reset(struct sos_core *core)
 {
 	u32 i;
 
+	for (i = 0; i < SOS_MAX_DEVICES; i++)
+		reset_claim(core, i);
+}
+
+/*
+ * Under core->lock, no service runs: the last chance to stop the devices before their memory
+ * goes. One that does not stop keeps that memory.
+ */
+void sos_pci_stop(struct sos_core *core)
+{
+	u32 i;
+
 	for (i = 0; i < core->claim_count; i++) {
-		if (core->claims[i].gone)
+		if (core->claims[i].gone || reset_claim(core, i))
 			continue;
-		reset_device(core->claims[i].pdev);
-		/* A reset restores the command register as it was before: off stays off. */
-		pci_clear_master(core->claims[i].pdev);
+		pci_err(core->claims[i].pdev, "did not stop: its memory is lost\n");
+		sos_regions_drop_device(core, i, true, false);
 	}
 }
 
-static void unclaim_last(struct sos_core *core)
+static void unclaim(struct sos_core *core, u32 index)
 {
-	struct sos_claim *claim = &core->claims[--core->claim_count];
+	struct sos_claim claim;
 
-	if (claim->gone)
+	spin_lock_irq(&core->state_lock);
+	claim = core->claims[index];
+	core->claims[index] = (struct sos_claim){ .gone = true, .undone = true };
+	while (core->claim_count && core->claims[core->claim_count - 1].undone)
+		core->claim_count--;
+	spin_unlock_irq(&core->state_lock);
+	if (claim.gone)
 		return;
-	disable(claim->pdev);
-	disown(core, claim->pdev);
-	pci_dev_put(claim->pdev);
+	disable(claim.pdev);
+	disown(core, claim.pdev);
+	pci_dev_put(claim.pdev);
 }
 
-/* Under core->lock, no service runs, no region is the device's: undoes the last sos_pci_claim(). */
-void sos_pci_unclaim_last(struct sos_core *core)
+/* Under core->lock, LOADED: undoes a sos_pci_claim() that nobody learnt of. */
+void sos_pci_unclaim_one(struct sos_core *core, u32 index)
 {
-	unclaim_last(core);
+	/* Somebody may have guessed its index. */
+	sos_regions_drop_device(core, index, true, true);
+	unclaim(core, index);
 	sos_core_settle(core);
 }
 
@@ -245,7 +399,7 @@ void sos_pci_unclaim_last(struct sos_core *core)
 void sos_pci_unclaim(struct sos_core *core)
 {
 	while (core->claim_count)
-		unclaim_last(core);
+		unclaim(core, core->claim_count - 1);
 }
 
 static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
@@ -262,10 +416,13 @@ static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	return 0;
 }
 
-/* The device goes while a service has it: the service ends, and START answers ENODEV. */
+/*
+ * Under the device's lock: it goes while a service has it. The service ends, and START answers
+ * ENODEV. A device that is not there any more reaches no memory.
+ */
 static void take_from(struct sos_core *core, struct pci_dev *pdev)
 {
-	bool idle;
+	bool idle, stopped;
 	u32 i;
 
 	mutex_lock(&core->lock);
@@ -274,10 +431,10 @@ static void take_from(struct sos_core *core, struct pci_dev *pdev)
 			continue;
 		idle = sos_core_stop(core, SOS_RELEASE_STOP_MS) && !core->moving;
 		flush_work(&core->ended);
-		sos_pci_quiet(core);
-		if (!idle)
-			pci_err(pdev, "cpu %u does not let go of its memory\n", core->cpu);
-		sos_regions_drop_device(core, pdev, idle);
+		stopped = !reset_locked(pdev) || !pci_device_is_present(pdev);
+		if (!stopped)
+			pci_err(pdev, "did not stop: its memory is lost\n");
+		sos_regions_drop_device(core, i, idle, stopped);
 		disable(pdev);
 		spin_lock_irq(&core->state_lock);
 		core->claims[i].gone = true;

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Regions: the memory of a service, and how Linux may look at it.
+ *
+ * Memory is the core's node's, and devices are given bus addresses for it, each its own, by
+ * their DMA API: several may reach one region, whatever their IOMMU domains are.
  */
 #include <linux/dma-mapping.h>
+#include <linux/iommu.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "compat/mm.h"
 #include "clock.h"
 #include "core.h"
 #include "event.h"
+#include "memory.h"
 #include "export.h"
 #include "region.h"
 
@@ -19,7 +23,7 @@
 /* An mmap offset is the region's index, shifted, plus the offset in the region. */
 #define SOS_MMAP_SHIFT		40
 #define SOS_PROT_ALL		(SOS_PROT_READ | SOS_PROT_WRITE | SOS_PROT_EXEC)
-#define SOS_REGION_ALL		(SOS_REGION_SHARED | SOS_REGION_DMA)
+#define SOS_REGION_ALL		(SOS_REGION_SHARED | SOS_REGION_DMA | SOS_REGION_COMBINING)
 
 /* Where mmap() of the core fd finds a region. */
 u64 sos_region_offset(u32 index)
@@ -32,11 +36,15 @@ static int check_kind(const struct sos_region *arg)
 	bool bar = arg->kind == SOS_REGION_BAR;
 	bool dma = arg->flags & SOS_REGION_DMA;
 
+	if (memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
 	if (arg->kind < SOS_REGION_MEMORY || arg->kind > SOS_REGION_BAR)
 		return -EINVAL;
 	if (arg->flags & ~SOS_REGION_ALL)
 		return -EINVAL;
-	if ((dma && arg->kind != SOS_REGION_MEMORY) || (bar && arg->flags))
+	if ((dma && arg->kind != SOS_REGION_MEMORY) ||
+	    (bar && (arg->flags & ~SOS_REGION_COMBINING)) ||
+	    (!bar && (arg->flags & SOS_REGION_COMBINING)))
 		return -EINVAL;
 	if ((!bar && !dma && arg->device) || (!bar && arg->bar))
 		return -EINVAL;
@@ -83,37 +91,91 @@ static int check_others(struct sos_core *core, const struct sos_region *arg)
 	return 0;
 }
 
-static void chunks_free(struct sos_memory_region *region)
+static void unmap_device(struct sos_memory_region *region, struct pci_dev *pdev, u32 device)
+{
+	dma_addr_t *addresses = region->dma[device];
+	u32 i;
+
+	for (i = 0; addresses && i < region->chunk_count && addresses[i] != DMA_MAPPING_ERROR; i++)
+		dma_unmap_page(&pdev->dev, addresses[i], region->chunks[i].size, DMA_BIDIRECTIONAL);
+	kvfree(addresses);
+	region->dma[device] = NULL;
+}
+
+/*
+ * Whether the device uses the memory itself. Linux would copy to and fro for one that it does not
+ * trust (an external one, behind an IOMMU), or that does not reach so far (swiotlb), and nobody
+ * does that for a service.
+ */
+static bool is_direct(struct pci_dev *pdev, const struct sos_chunk *chunk, dma_addr_t address)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(&pdev->dev);
+	u64 pa = page_to_phys(chunk->page);
+
+	if (domain && domain->type != IOMMU_DOMAIN_IDENTITY)
+		return !pdev->untrusted;
+	return address == pa || address == __sme_set(pa);
+}
+
+static int map_device(struct sos_memory_region *region, struct pci_dev *pdev, u32 device)
+{
+	dma_addr_t *addresses;
+	u32 i;
+
+	addresses = kvmalloc_array(region->chunk_count, sizeof(*addresses), GFP_KERNEL);
+	if (!addresses)
+		return -ENOMEM;
+	/* An error marks the end of what is mapped: see unmap_device(). */
+	for (i = 0; i < region->chunk_count; i++)
+		addresses[i] = DMA_MAPPING_ERROR;
+	region->dma[device] = addresses;
+	for (i = 0; i < region->chunk_count; i++) {
+		struct sos_chunk *chunk = &region->chunks[i];
+
+		addresses[i] = dma_map_page(&pdev->dev, chunk->page, 0, chunk->size,
+					    DMA_BIDIRECTIONAL);
+		if (dma_mapping_error(&pdev->dev, addresses[i]))
+			return -ENOMEM;
+		if (!is_direct(pdev, chunk, addresses[i])) {
+			pci_err(pdev, "does not reach memory directly\n");
+			return -EIO;
+		}
+	}
+	return 0;
+}
+
+static void chunks_free(struct sos_core *core, struct sos_memory_region *region)
 {
 	u32 i;
 
+	/* What a lost one is mapped for stays mapped, and never is another's. */
+	for (i = 0; i < SOS_MAX_DEVICES; i++) {
+		if (region->dma[i])
+			unmap_device(region, core->claims[i].pdev, i);
+	}
 	for (i = 0; i < region->chunk_count; i++) {
 		struct sos_chunk *chunk = &region->chunks[i];
 
 		if (!chunk->page)
 			break;
-		if (region->lost)
-			continue;
-		if (region->pdev)
-			dma_free_pages(&region->pdev->dev, chunk->size, chunk->page, chunk->dma,
-				       DMA_BIDIRECTIONAL);
-		else
-			__free_pages(chunk->page, get_order(chunk->size));
+		if (!region->lost)
+			sos_memory_free(chunk->page, chunk->size);
 	}
 	kvfree(region->chunks);
 	region->chunks = NULL;
 	region->chunk_count = 0;
 }
 
-static int chunks_alloc(struct sos_memory_region *region, int node)
+static int chunks_alloc(struct sos_core *core, struct sos_memory_region *region, u32 shift)
 {
-	gfp_t gfp = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
+	int node = cpu_to_node(core->cpu);
 	u64 left = region->size;
 	u32 i;
 
 	if (region->size >> PAGE_SHIFT > totalram_pages())
 		return -ENOMEM;
-	region->chunk_count = DIV_ROUND_UP_ULL(region->size, SOS_CHUNK_SIZE);
+	region->chunk_shift = shift;
+	region->chunk_count = DIV_ROUND_UP_ULL(region->size, BIT_ULL(shift));
 	region->chunks = kvcalloc(region->chunk_count, sizeof(*region->chunks), GFP_KERNEL);
 	if (!region->chunks) {
 		region->chunk_count = 0;
@@ -122,19 +184,35 @@ static int chunks_alloc(struct sos_memory_region *region, int node)
 	for (i = 0; i < region->chunk_count; i++) {
 		struct sos_chunk *chunk = &region->chunks[i];
 
-		chunk->size = min_t(u64, left, SOS_CHUNK_SIZE);
-		if (region->pdev)
-			chunk->page = dma_alloc_pages(&region->pdev->dev, chunk->size, &chunk->dma,
-						      DMA_BIDIRECTIONAL, GFP_KERNEL);
-		else
-			chunk->page = alloc_pages_node(node, gfp, get_order(chunk->size));
+		chunk->size = min_t(u64, left, BIT_ULL(shift));
+		chunk->page = sos_memory_alloc(node, chunk->size);
 		if (!chunk->page) {
-			chunks_free(region);
+			chunks_free(core, region);
 			return -ENOMEM;
 		}
 		left -= chunk->size;
 	}
 	return 0;
+}
+
+/* A service's private memory need not be contiguous: small pages are only slower. */
+static int memory_get(struct sos_core *core, struct sos_memory_region *region)
+{
+	int ret = chunks_alloc(core, region, SOS_CHUNK_SHIFT);
+
+	if (ret != -ENOMEM || region->kind != SOS_REGION_MEMORY || region->flags ||
+	    region->size >> PAGE_SHIFT > totalram_pages())
+		return ret;
+	pr_warn("cpu %u: memory is fragmented, %llu KiB come in small pages: see the parameter pool\n",
+		core->cpu, region->size >> 10);
+	return chunks_alloc(core, region, PAGE_SHIFT);
+}
+
+/* Without a PAT to choose from, Linux gives the next stricter. */
+static u64 bar_caching(const struct sos_memory_region *region)
+{
+	return cachemode2protval(region->flags & SOS_REGION_COMBINING ? _PAGE_CACHE_MODE_WC :
+				 _PAGE_CACHE_MODE_UC);
 }
 
 static int map(struct sos_core *core, struct sos_memory_region *region)
@@ -150,7 +228,7 @@ static int map(struct sos_core *core, struct sos_memory_region *region)
 		flags |= _PAGE_NX;
 	if (region->kind == SOS_REGION_BAR)
 		return sos_pagetable_map(&core->service, va, region->bar_pa, region->size,
-					 flags | _PAGE_PCD | _PAGE_PWT);
+					 flags | bar_caching(region));
 	for (i = 0; i < region->chunk_count && !ret; i++) {
 		struct sos_chunk *chunk = &region->chunks[i];
 
@@ -161,34 +239,66 @@ static int map(struct sos_core *core, struct sos_memory_region *region)
 	return ret;
 }
 
-static int find_device(struct sos_core *core, const struct sos_region *arg,
-		       struct sos_memory_region *region)
+static struct pci_dev *claimed(struct sos_core *core, u32 device)
 {
-	struct sos_claim *claim;
+	if (device >= core->claim_count || core->claims[device].gone)
+		return NULL;
+	return core->claims[device].pdev;
+}
 
-	if (arg->device >= core->claim_count)
+static int find_bar(struct sos_core *core, const struct sos_region *arg,
+		    struct sos_memory_region *region)
+{
+	struct pci_dev *pdev = claimed(core, arg->device);
+
+	if (!pdev || arg->bar > 5 || !(pci_resource_flags(pdev, arg->bar) & IORESOURCE_MEM) ||
+	    !pci_resource_len(pdev, arg->bar))
 		return -ENOENT;
-	claim = &core->claims[arg->device];
-	if (claim->gone)
-		return -ENOENT;
-	region->pdev = claim->pdev;
-	if (arg->kind != SOS_REGION_BAR)
-		return 0;
-	if (arg->bar > 5 || !(pci_resource_flags(claim->pdev, arg->bar) & IORESOURCE_MEM) ||
-	    !pci_resource_len(claim->pdev, arg->bar))
-		return -ENOENT;
-	if (arg->size > PAGE_ALIGN(pci_resource_len(claim->pdev, arg->bar)))
+	if (arg->size > PAGE_ALIGN(pci_resource_len(pdev, arg->bar)))
 		return -EINVAL;
-	region->bar_pa = pci_resource_start(claim->pdev, arg->bar);
+	region->device = arg->device;
+	region->bar_pa = pci_resource_start(pdev, arg->bar);
 	/* A smaller BAR may share its page with another device's. */
-	if (!PAGE_ALIGNED(region->bar_pa) || pci_resource_len(claim->pdev, arg->bar) < PAGE_SIZE)
+	if (!PAGE_ALIGNED(region->bar_pa) || pci_resource_len(pdev, arg->bar) < PAGE_SIZE)
 		return -EINVAL;
 	return 0;
+}
+
+/* Gives the devices that are asked for their bus addresses. */
+static int map_devices(struct sos_core *core, const struct sos_region *arg,
+		       struct sos_memory_region *region)
+{
+	u32 i;
+	int ret;
+
+	for (i = 0; i < core->claim_count; i++) {
+		if ((arg->device != SOS_ALL_DEVICES && arg->device != i) || !claimed(core, i))
+			continue;
+		ret = map_device(region, claimed(core, i), i);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* Whether a DMA region has a device to be for. */
+static bool has_device(struct sos_core *core, const struct sos_region *arg)
+{
+	u32 i;
+
+	if (arg->device != SOS_ALL_DEVICES)
+		return claimed(core, arg->device);
+	for (i = 0; i < core->claim_count; i++) {
+		if (claimed(core, i))
+			return true;
+	}
+	return false;
 }
 
 static int region_fill(struct sos_core *core, const struct sos_region *arg,
 		       struct sos_memory_region *region)
 {
+	bool dma = arg->flags & SOS_REGION_DMA;
 	int ret;
 
 	region->kind = arg->kind;
@@ -196,16 +306,17 @@ static int region_fill(struct sos_core *core, const struct sos_region *arg,
 	region->flags = arg->flags;
 	region->va = arg->va;
 	region->size = arg->size;
-	if (arg->kind == SOS_REGION_BAR || (arg->flags & SOS_REGION_DMA)) {
-		ret = find_device(core, arg, region);
-		if (ret)
-			return ret;
-	}
-	if (arg->kind != SOS_REGION_BAR) {
-		ret = chunks_alloc(region, cpu_to_node(core->cpu));
-		if (ret)
-			return ret;
-	}
+	if (dma && !has_device(core, arg))
+		return -ENOENT;
+	if (arg->kind == SOS_REGION_BAR)
+		ret = find_bar(core, arg, region);
+	else
+		ret = memory_get(core, region);
+	if (ret)
+		return ret;
+	ret = dma ? map_devices(core, arg, region) : 0;
+	if (ret)
+		goto err_chunks;
 	ret = map(core, region);
 	if (ret)
 		goto err_map;
@@ -213,7 +324,8 @@ static int region_fill(struct sos_core *core, const struct sos_region *arg,
 
 err_map:
 	sos_pagetable_unmap(&core->service, region->va, region->size);
-	chunks_free(region);
+err_chunks:
+	chunks_free(core, region);
 	return ret;
 }
 
@@ -251,26 +363,31 @@ int sos_region_add(struct sos_core *core, struct sos_region *arg)
 	return 0;
 }
 
-/* Under core->lock. Errno: see struct sos_dma. */
-int sos_region_dma(struct sos_core *core, struct sos_dma *arg)
+/*
+ * Under core->lock. Return: 0 and the addresses in *@addresses, for kvfree(); errno: see struct
+ * sos_dma.
+ */
+int sos_region_dma(struct sos_core *core, struct sos_dma *arg, u64 **addresses)
 {
-	u64 __user *addresses = u64_to_user_ptr(arg->addresses);
 	struct sos_memory_region *region;
 	u32 room = arg->count;
 	u32 i;
 
-	if (arg->region >= core->region_count)
+	if (arg->region >= core->region_count || arg->reserved0 || arg->reserved)
 		return -EINVAL;
 	region = &core->regions[arg->region];
 	if (!(region->flags & SOS_REGION_DMA) || region->gone)
 		return -EINVAL;
+	if (arg->device >= SOS_MAX_DEVICES || !region->dma[arg->device])
+		return -ENOENT;
 	arg->count = region->chunk_count;
 	if (room < region->chunk_count)
 		return -ENOSPC;
-	for (i = 0; i < region->chunk_count; i++) {
-		if (put_user((u64)region->chunks[i].dma, &addresses[i]))
-			return -EFAULT;
-	}
+	*addresses = kvmalloc_array(region->chunk_count, sizeof(u64), GFP_KERNEL);
+	if (!*addresses)
+		return -ENOMEM;
+	for (i = 0; i < region->chunk_count; i++)
+		(*addresses)[i] = region->dma[arg->device][i];
 	return 0;
 }
 
@@ -298,8 +415,8 @@ vm_fault_t sos_region_insert(struct sos_core *core, struct vm_fault *vmf)
 	region = &core->regions[index];
 	if (!visible(core, region) || offset >= region->size)
 		return VM_FAULT_SIGBUS;
-	chunk = &region->chunks[offset >> SOS_CHUNK_SHIFT];
-	offset &= SOS_CHUNK_SIZE - 1;
+	chunk = &region->chunks[offset >> region->chunk_shift];
+	offset &= BIT_ULL(region->chunk_shift) - 1;
 	return vmf_insert_pfn(vmf->vma, vmf->address,
 			      page_to_pfn(chunk->page) + (offset >> PAGE_SHIFT));
 }
@@ -367,7 +484,7 @@ void sos_region_zap_private(struct sos_core *core)
 
 	down_write(&core->map_lock);
 	for (i = 0; i < core->region_count; i++) {
-		if (!visible(core, &core->regions[i]))
+		if (core->regions[i].size && !visible(core, &core->regions[i]))
 			sos_region_zap_locked(core, i);
 	}
 	up_write(&core->map_lock);
@@ -378,6 +495,8 @@ static void drop(struct sos_core *core, u32 index)
 {
 	struct sos_memory_region *region = &core->regions[index];
 
+	if (!region->size)
+		return;
 	if (region->kind == SOS_REGION_CONTROL) {
 		sos_clock_detach(core);
 		sos_events_detach(core);
@@ -385,14 +504,21 @@ static void drop(struct sos_core *core, u32 index)
 	sos_exports_revoke_locked(core, index);
 	sos_region_zap_locked(core, index);
 	sos_pagetable_unmap(&core->service, region->va, region->size);
-	chunks_free(region);
+	chunks_free(core, region);
 }
 
-/* Under core->lock: undoes the last sos_region_add(). */
-void sos_region_drop_last(struct sos_core *core)
+/*
+ * Under core->lock, LOADED: undoes a sos_region_add() that nobody learnt of. Its index is not
+ * used again before UNLOAD if another came after it.
+ */
+void sos_region_drop_one(struct sos_core *core, u32 index)
 {
 	down_write(&core->map_lock);
-	drop(core, --core->region_count);
+	drop(core, index);
+	memset(&core->regions[index], 0, sizeof(core->regions[index]));
+	core->regions[index].gone = true;
+	while (core->region_count && !core->regions[core->region_count - 1].size)
+		core->region_count--;
 	up_write(&core->map_lock);
 	sos_core_settle(core);
 }
@@ -407,10 +533,11 @@ void sos_regions_drop(struct sos_core *core)
 }
 
 /*
- * Under core->lock: @pdev goes away, and with it what it gave. If the core may still use
- * that (not @idle) it stays with the core, and is never given back: by then @pdev is no more.
+ * Under core->lock: a device goes away, and its BARs with it. Memory that it may still write,
+ * since it did not stop, is never freed. While the core may still run (not @idle) its page
+ * tables stay as they are.
  */
-void sos_regions_drop_device(struct sos_core *core, struct pci_dev *pdev, bool idle)
+void sos_regions_drop_device(struct sos_core *core, u32 device, bool idle, bool stopped)
 {
 	u32 i;
 
@@ -418,13 +545,17 @@ void sos_regions_drop_device(struct sos_core *core, struct pci_dev *pdev, bool i
 	for (i = 0; i < core->region_count; i++) {
 		struct sos_memory_region *region = &core->regions[i];
 
-		if (region->pdev != pdev)
-			continue;
-		if (idle)
-			drop(core, i);
-		region->gone = idle;
-		region->lost = !idle;
-		region->pdev = NULL;
+		if (region->kind == SOS_REGION_BAR && region->device == device && !region->gone) {
+			if (idle)
+				drop(core, i);
+			region->gone = true;
+		} else if (region->dma[device] && stopped) {
+			unmap_device(region, core->claims[device].pdev, device);
+		} else if (region->dma[device]) {
+			kvfree(region->dma[device]);
+			region->dma[device] = NULL;
+			region->lost = true;
+		}
 	}
 	up_write(&core->map_lock);
 }
@@ -454,11 +585,11 @@ struct sos_memory_region *sos_region_ending(struct sos_core *core, u64 end, u32 
 	return region && region->va + region->size == end ? region : NULL;
 }
 
-/* Linux's pointer into a memory region; good up to the end of the 2 MiB chunk. */
+/* Linux's pointer into a memory region; good up to the end of the chunk. */
 void *sos_region_pointer(const struct sos_memory_region *region, u64 offset)
 {
-	return page_address(region->chunks[offset >> SOS_CHUNK_SHIFT].page) +
-	       (offset & (SOS_CHUNK_SIZE - 1));
+	return page_address(region->chunks[offset >> region->chunk_shift].page) +
+	       (offset & (BIT_ULL(region->chunk_shift) - 1));
 }
 
 struct sos_control *sos_region_control(struct sos_core *core)

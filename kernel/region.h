@@ -5,7 +5,6 @@
 #include <linux/mm_types.h>
 #include <linux/types.h>
 
-struct pci_dev;
 struct sos_core;
 struct sos_dma;
 struct sos_memory_region;
@@ -14,13 +13,13 @@ struct vm_area_struct;
 struct vm_fault;
 
 int sos_region_add(struct sos_core *core, struct sos_region *arg);
-int sos_region_dma(struct sos_core *core, struct sos_dma *arg);
+int sos_region_dma(struct sos_core *core, struct sos_dma *arg, u64 **addresses);
 vm_fault_t sos_region_insert(struct sos_core *core, struct vm_fault *vmf);
 u64 sos_region_offset(u32 index);
 int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma);
-void sos_region_drop_last(struct sos_core *core);
+void sos_region_drop_one(struct sos_core *core, u32 index);
 void sos_regions_drop(struct sos_core *core);
-void sos_regions_drop_device(struct sos_core *core, struct pci_dev *pdev, bool idle);
+void sos_regions_drop_device(struct sos_core *core, u32 device, bool idle, bool stopped);
 struct sos_memory_region *sos_region_holding(struct sos_core *core, u64 va, u64 size, u32 prot);
 struct sos_memory_region *sos_region_ending(struct sos_core *core, u64 end, u32 prot);
 void sos_region_zap_locked(struct sos_core *core, u32 index);

@@ -6,11 +6,15 @@
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/objtool.h>
 #include <linux/sched.h>
+#include <linux/topology.h>
+#include <asm/apicdef.h>
+#include <asm/cpufeature.h>
 #include <asm/smp.h>
 
 #include "block.h"
@@ -18,7 +22,9 @@
 #include "doorbell.h"
 #include "kallsyms.h"
 #include "lease.h"
+#include "performance.h"
 #include "reserve.h"
+#include "siblings.h"
 #include "watch.h"
 
 /* How long Linux may refuse to start a CPU for something else at work; when it is asked again. */
@@ -43,8 +49,11 @@ static int releasing_cpu = -1;
  */
 static struct sos_core *awaited[NR_CPUS];
 
+/* CPUs whose devices stay; under Linux's hotplug locks. */
+static struct cpumask held;
+
 static void (*linux_play_dead)(void);
-static void (*linux_play_dead_common)(void);
+static void *linux_play_dead_common;
 static enum cpuhp_state hotplug_state;
 
 static void play_dead_hook(void)
@@ -55,22 +64,55 @@ static void play_dead_hook(void)
 		linux_play_dead();
 		return;
 	}
+	/* INIT, the way back, waits until a CPU leaves VMX operation: SDM vol. 3, 24.8. */
+	if (native_read_cr4() & X86_CR4_VMXE) {
+		WRITE_ONCE(core->vmx, true);
+		linux_play_dead();
+		return;
+	}
 	WRITE_ONCE(core->idle, current);
 	sos_block_arrive(core);
 	sos_ibt_off();
 	/* First of all Linux must see the CPU dead, or it waits for seconds and fails. */
-	linux_play_dead_common();
+	sos_call(linux_play_dead_common, 0);
 	sos_monitor_enter(core->block);
 }
 
 /* objtool does not know that sos_monitor_enter() stays away. */
 STACK_FRAME_NON_STANDARD(play_dead_hook);
 
-/* Nobody but sos_release() may bring a core of ours online. */
+/*
+ * Whether the CPU's device can be taken out (ACPI, device_del of QEMU). One that is in the
+ * monitor, or sleeps for one that is, must stay: Linux would forget it, and could not start it.
+ * acpi_scan_hot_remove() asks device_offline(), which says no while this is set.
+ */
+static void hold_device(unsigned int cpu, bool hold)
+{
+	struct device *dev = get_cpu_device(cpu);
+
+	if (!dev || hold == cpumask_test_cpu(cpu, &held))
+		return;
+	if (hold)
+		cpumask_set_cpu(cpu, &held);
+	else
+		cpumask_clear_cpu(cpu, &held);
+	dev->offline_disabled = hold;
+}
+
+/* Linux's hotplug, under its locks. Nobody but sos_release() may bring a CPU of ours online. */
 static int cpu_up_prepare(unsigned int cpu)
 {
-	if (READ_ONCE(core_of_cpu[cpu]) && READ_ONCE(releasing_cpu) != (int)cpu)
+	if ((READ_ONCE(core_of_cpu[cpu]) || sos_sibling_is_held(cpu)) &&
+	    READ_ONCE(releasing_cpu) != (int)cpu)
 		return -EBUSY;
+	hold_device(cpu, false);
+	return 0;
+}
+
+static int cpu_is_dead(unsigned int cpu)
+{
+	if (READ_ONCE(core_of_cpu[cpu]) || sos_sibling_is_held(cpu))
+		hold_device(cpu, true);
 	return 0;
 }
 
@@ -85,15 +127,25 @@ static int unplug_errno(u32 cpu)
 	dev = get_cpu_device(cpu);
 	if (cpu == 0 || !dev || !container_of(dev, struct cpu, dev)->hotpluggable)
 		return -EPERM;
+	/* A destination that would be everybody. */
+	if (per_cpu(x86_cpu_to_apicid, cpu) == BAD_APICID)
+		return -ENODEV;
 	return 0;
 }
 
 static bool wait_parked(struct sos_core *core)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_ANSWER_MS);
+	struct sos_mailbox *mailbox = &core->block->mailbox;
+	u32 state;
 
-	while (READ_ONCE(core->block->mailbox.state) != SOS_MONITOR_PARKED) {
-		if (time_after(jiffies, deadline))
+	/* Acquire: pairs with the monitor's release, the record is complete. */
+	while ((state = smp_load_acquire(&mailbox->state)) != SOS_MONITOR_PARKED) {
+		if (state == SOS_MONITOR_DEAD)
+			pr_err("cpu %u: fault on its way, vector %u error %#llx rip %#llx\n",
+			       core->cpu, mailbox->fault.vector, mailbox->fault.error_code,
+			       mailbox->fault.rip);
+		if (state == SOS_MONITOR_DEAD || time_after(jiffies, deadline))
 			return false;
 		usleep_range(50, 100);
 	}
@@ -102,18 +154,33 @@ static bool wait_parked(struct sos_core *core)
 
 /*
  * add_cpu() answers 1 when the CPU was online already, and -EBUSY while Linux lets nobody
- * plug: as long as it probes a PCI device, for instance.
+ * plug: as long as it probes a PCI device, for instance. It does not look whether there is such
+ * a CPU any more.
  */
-static int plug(struct sos_core *core)
+int sos_reserve_plug_cpu(u32 cpu)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_PLUG_MS);
 	int ret;
 
-	WRITE_ONCE(releasing_cpu, core->cpu);
-	while ((ret = add_cpu(core->cpu)) == -EBUSY && time_before(jiffies, deadline))
+	lockdep_assert_held(&sos_reserve_lock);
+	WRITE_ONCE(releasing_cpu, cpu);
+	for (;;) {
+		ret = get_cpu_device(cpu) ? add_cpu(cpu) : -ENODEV;
+		if (ret != -EBUSY || !time_before(jiffies, deadline))
+			break;
 		msleep(SOS_PLUG_RETRY_MS);
+	}
 	WRITE_ONCE(releasing_cpu, -1);
 	return ret < 0 ? ret : 0;
+}
+
+/* A core that answers first undoes what it changed of its CPU; INIT would leave that. */
+static int plug(struct sos_core *core)
+{
+	if (READ_ONCE(core->block->mailbox.state) == SOS_MONITOR_PARKED && !core->silent &&
+	    !core->lost && !sos_block_command(core, SOS_COMMAND_LEAVE))
+		pr_warn("cpu %u: comes back without a word\n", core->cpu);
+	return sos_reserve_plug_cpu(core->cpu);
 }
 
 /* Undoes unplug(). While the CPU may be in the monitor, the monitor's memory stays. */
@@ -136,6 +203,7 @@ static int unplug(struct sos_core *core)
 	bool came;
 	int ret;
 
+	core->vmx = false;
 	WRITE_ONCE(core_of_cpu[cpu], core);
 	WRITE_ONCE(awaited[cpu], core);
 	ret = remove_cpu(cpu);
@@ -145,8 +213,10 @@ static int unplug(struct sos_core *core)
 		/* Linux keeps it; 1 says that it was offline before us. */
 		return ret == 1 ? -ENODEV : ret == -ENOMEM ? ret : -EBUSY;
 	}
-	if (came && wait_parked(core))
+	if (came && !READ_ONCE(core->vmx) && wait_parked(core))
 		return 0;
+	if (READ_ONCE(core->vmx))
+		pr_err("cpu %u: another hypervisor has it in VMX operation\n", cpu);
 	pr_err("cpu %u did not arrive in the monitor\n", cpu);
 	give_back(core);
 	return -EIO;
@@ -170,27 +240,31 @@ static int move(struct sos_core *core, int (*how)(struct sos_core *core))
 }
 
 /* On success the caller holds a reference. Errno: see struct sos_reserve. */
-int sos_reserve(u32 cpu, u32 flags, struct sos_core **out)
+int sos_reserve(struct sos_reserve *arg, struct sos_core **out)
 {
 	struct sos_core *core;
+	u32 cpu = arg->cpu;
 	int ret;
 
 	if (cpu >= nr_cpu_ids)
 		return -EINVAL;
 	lockdep_assert_held(&sos_reserve_lock);
-	if (core_of_cpu[cpu] || closed || asleep)
+	if (core_of_cpu[cpu] || sos_sibling_is_held(cpu) || closed || asleep)
 		return -EBUSY;
-	ret = unplug_errno(cpu);
+	ret = sos_performance_check(arg->flags, arg->performance, arg->clos) ?: unplug_errno(cpu);
 	if (ret)
 		return ret;
 	if (core_count == SOS_MAX_CORES)
 		return -ENOSPC;
-	core = sos_core_alloc(cpu, flags);
+	core = sos_core_alloc(arg);
 	if (IS_ERR(core))
 		return PTR_ERR(core);
-	ret = unplug(core);
+	ret = sos_siblings_take(core);
 	if (ret)
 		goto err_core;
+	ret = unplug(core);
+	if (ret)
+		goto err_siblings;
 	ret = sos_doorbell_init(core);
 	if (ret)
 		goto err_plug;
@@ -199,11 +273,14 @@ int sos_reserve(u32 cpu, u32 flags, struct sos_core **out)
 	__module_get(THIS_MODULE);
 	sos_core_get(core);
 	pr_info("cpu %u reserved\n", cpu);
+	arg->siblings = core->siblings;
 	*out = core;
 	return 0;
 
 err_plug:
 	give_back(core);
+err_siblings:
+	sos_siblings_give(core);
 err_core:
 	sos_core_put(core);
 	return ret;
@@ -226,6 +303,18 @@ static void forget(struct sos_core *core)
 	module_put(THIS_MODULE);
 }
 
+static int give_siblings(struct sos_core *core)
+{
+	sos_siblings_give(core);
+	return 0;
+}
+
+/* The core and its physical core's other threads. */
+static int plug_all(struct sos_core *core)
+{
+	return plug(core) ?: give_siblings(core);
+}
+
 /* Under sos_reserve_lock. Errno: see struct sos_release. */
 int sos_release(struct sos_core *core)
 {
@@ -243,7 +332,7 @@ int sos_release(struct sos_core *core)
 	/* While the core may still run the service its memory stays: INIT comes first. */
 	if (idle)
 		sos_core_unload(core);
-	ret = move(core, plug);
+	ret = move(core, plug_all);
 	if (ret) {
 		pr_err("cpu %u: Linux could not start it: %d\n", cpu, ret);
 		mutex_unlock(&core->lock);
@@ -285,6 +374,7 @@ static void retake(struct sos_core *core)
 	if (ret) {
 		pr_err("cpu %u: taken back by INIT, but Linux keeps it: %d\n", core->cpu, ret);
 		sos_core_unload(core);
+		move(core, give_siblings);
 		forget(core);
 		goto out;
 	}
@@ -371,7 +461,8 @@ int sos_reserve_init(void)
 		pr_err("this kernel has no play_dead_common: a CPU cannot be taken\n");
 		return -EOPNOTSUPP;
 	}
-	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "sos:reserved", cpu_up_prepare, NULL);
+	ret = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "sos:reserved", cpu_up_prepare,
+					cpu_is_dead);
 	if (ret < 0)
 		return ret;
 	hotplug_state = ret;

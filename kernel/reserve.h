@@ -7,11 +7,13 @@
 
 struct sos_core;
 struct sos_info;
+struct sos_reserve;
 struct work_struct;
 
 extern struct mutex sos_reserve_lock;
 
-int sos_reserve(u32 cpu, u32 flags, struct sos_core **core);
+int sos_reserve(struct sos_reserve *arg, struct sos_core **core);
+int sos_reserve_plug_cpu(u32 cpu);
 int sos_release(struct sos_core *core);
 void sos_reserve_retake(struct work_struct *work);
 void sos_reserve_close(void);

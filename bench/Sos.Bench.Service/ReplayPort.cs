@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
+using Sos.Sdk.Wire;
 
 namespace Sos.Bench.Service;
 
@@ -21,7 +22,11 @@ internal readonly unsafe struct ReplayPort : IPort
         _pool = pool;
     }
 
-    public bool LinkUp => true;
+    public PortState State => PortState.Up;
+
+    public int Mtu => 1500;
+
+    public MacAddress Mac => default;
 
     public int Receive(ref Burst burst)
     {
@@ -46,6 +51,10 @@ internal readonly unsafe struct ReplayPort : IPort
         int count = burst.Count;
         _pool.Free(ref burst);
         return count;
+    }
+
+    public void Maintain(ulong now)
+    {
     }
 
     /// <summary>Writes the next packet into a buffer.</summary>

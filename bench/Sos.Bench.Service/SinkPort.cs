@@ -1,5 +1,6 @@
 using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
+using Sos.Sdk.Wire;
 
 namespace Sos.Bench.Service;
 
@@ -15,7 +16,11 @@ internal readonly unsafe struct SinkPort : IPort
         _pool = pool;
     }
 
-    public bool LinkUp => true;
+    public PortState State => PortState.Up;
+
+    public int Mtu => 1500;
+
+    public MacAddress Mac => default;
 
     public int Receive(ref Burst burst) => 0;
 
@@ -33,5 +38,9 @@ internal readonly unsafe struct SinkPort : IPort
 
         _pool.Free(ref burst);
         return count;
+    }
+
+    public void Maintain(ulong now)
+    {
     }
 }

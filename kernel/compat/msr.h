@@ -19,6 +19,20 @@ static inline void sos_wrmsr(u32 msr, u64 value)
 {
 	wrmsrl(msr, value);
 }
+
+static inline int sos_rdmsr_safe(u32 msr, u64 *value)
+{
+	unsigned long long read;
+	int ret = rdmsrl_safe(msr, &read);
+
+	*value = read;
+	return ret;
+}
+
+static inline int sos_wrmsr_safe(u32 msr, u64 value)
+{
+	return wrmsrl_safe(msr, value);
+}
 #else
 static inline u64 sos_rdmsr(u32 msr)
 {
@@ -31,6 +45,16 @@ static inline u64 sos_rdmsr(u32 msr)
 static inline void sos_wrmsr(u32 msr, u64 value)
 {
 	wrmsrq(msr, value);
+}
+
+static inline int sos_rdmsr_safe(u32 msr, u64 *value)
+{
+	return rdmsrq_safe(msr, value);
+}
+
+static inline int sos_wrmsr_safe(u32 msr, u64 value)
+{
+	return wrmsrq_safe(msr, value);
 }
 #endif
 

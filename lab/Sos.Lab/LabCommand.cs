@@ -79,6 +79,18 @@ internal static class LabCommand
                 continue;
             }
 
+            if (word is "--no-remapping")
+            {
+                options = options with { InterruptRemapping = false };
+                continue;
+            }
+
+            if (word is "--spare-cpu")
+            {
+                options = options with { SpareCpu = true };
+                continue;
+            }
+
             if (word is "--no-driver")
             {
                 options = options with { LoadDriver = false };
@@ -110,6 +122,9 @@ internal static class LabCommand
                     break;
                 case "--append":
                     options = options with { KernelArguments = value };
+                    break;
+                case "--device":
+                    options = options with { Devices = [.. options.Devices, value] };
                     break;
                 case "--cards":
                     cards = Number(word, value);

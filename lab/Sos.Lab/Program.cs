@@ -13,6 +13,9 @@ const string Usage = """
       --cpu MODEL          QEMU's CPU model
       --cards N            network cards, each with two peers facing it (default 1)
       --iommu              an IOMMU between cards and memory
+      --no-remapping       that IOMMU remaps no interrupts
+      --spare-cpu          the last CPU can be taken out: device_del spare-cpu
+      --device DEVICE      a further device, as after QEMU's -device; may be repeated
       --no-driver          do not load the driver
       --file HOST:GUEST    a further file for the guest; may be repeated
       --append ARGUMENTS   added to the kernel's command line

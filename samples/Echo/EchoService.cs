@@ -1,7 +1,6 @@
 using System;
 using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
-using Sos.Sdk.Ports.VirtioNet;
 using Sos.Sdk.Services;
 using Sos.Sdk.Wire;
 
@@ -13,52 +12,28 @@ namespace Echo;
 /// </summary>
 public struct EchoService : IService
 {
-    /// <summary>Enough to fill both rings of the card, and eight bursts on their way.</summary>
-    private const int BuffersMax = (2 * VirtioNetPort.QueueSizeMax) + (8 * Burst.Capacity);
-
-    private const ulong InspectionsPerSecond = 10;
-
-    private VirtioNetPort _nic;
+    private NicPort _nic;
     private HostPort _host;
     private uint _address;
-    private MacAddress _mac;
-    private ulong _inspectionTicks;
-    private ulong _lastInspection;
 
     /// <inheritdoc/>
     public long Initialize(ref ServiceSetup setup)
     {
         if (!setup.Parameters.TryGetUInt64("address"u8, out ulong address)
-            || !VirtioNetPort.TryCreate(ref setup, 0, "nic"u8, out _nic)
-            || !setup.TryCreatePacketPool(BuffersMax, out PacketPool pool)
-            || !HostPort.TryCreate(ref setup, 0, "host"u8, pool, out _host))
+            || !setup.TryCreatePacketPool(out PacketPool pool)
+            || !NicPort.TryOpen(ref setup, "nic"u8, pool, out _nic)
+            || !HostPort.TryOpen(ref setup, "nic"u8, pool, out _host))
         {
             return 1;
         }
 
         _address = (uint)address;
-        _inspectionTicks = setup.Clock.TscKhz * 1000 / InspectionsPerSecond;
-        if (!_nic.TryStart(pool))
-        {
-            return 100 + (long)_nic.Failure;
-        }
-
-        Span<byte> mac = stackalloc byte[MacAddress.Size];
-        _nic.CopyMac(mac);
-        _mac = MacAddress.Read(mac);
         return 0;
     }
 
     /// <inheritdoc/>
     public void Poll(ulong now)
     {
-        if (now - _lastInspection >= _inspectionTicks)
-        {
-            _lastInspection = now;
-            _nic.Inspect();
-            _host.SetLink(_nic.LinkUp);
-        }
-
         Burst received = default;
         Burst answers = default;
         Burst others = default;
@@ -100,7 +75,7 @@ public struct EchoService : IService
         if (answers)
         {
             ethernet.Source.Write(frame);
-            _mac.Write(frame[MacAddress.Size..]);
+            _nic.Mac.Write(frame[MacAddress.Size..]);
         }
 
         return answers;
@@ -117,7 +92,7 @@ public struct EchoService : IService
         ArpPacket reply = new()
         {
             Operation = ArpPacket.Reply,
-            SenderMac = _mac,
+            SenderMac = _nic.Mac,
             SenderAddress = _address,
             TargetMac = request.SenderMac,
             TargetAddress = request.SenderAddress,

@@ -39,6 +39,12 @@ public sealed record CoreStatus(
 
     /// <summary>The watchdog's bound of the last start; null without one.</summary>
     public TimeSpan? Watchdog { get; init; }
+
+    /// <summary>The frequency that the core asks for; null where Linux sees to it.</summary>
+    public CorePerformance? Performance { get; init; }
+
+    /// <summary>By which it asks.</summary>
+    public CoreMechanism Mechanism { get; init; }
 }
 
 /// <summary>A core that the driver holds: its descriptor, and what can be asked of it.</summary>
@@ -69,7 +75,7 @@ public sealed unsafe class ServiceCore : IServiceCore
 
     /// <inheritdoc/>
     public IServiceTarget BeginLoad(ServiceConfiguration configuration) => configuration.Captures is null
-        ? new DriverTarget(this)
+        ? new DriverTarget(this, configuration.ForceUnconfined)
         : throw new SosException(SosError.Refused, "captures are for isolated cores: reserve one with 'sosctl core reserve CPU --isolated'");
 
     /// <summary>Reads the core's state.</summary>
@@ -85,6 +91,8 @@ public sealed unsafe class ServiceCore : IServiceCore
             LeaseLeft = status.LeaseLengthNs == 0 ? null : DriverTime.FromNs(status.LeaseNs),
             LeaseLength = status.LeaseLengthNs == 0 ? null : DriverTime.FromNs(status.LeaseLengthNs),
             Watchdog = status.PollBoundNs == 0 ? null : DriverTime.FromNs(status.PollBoundNs),
+            Performance = (CorePerformance)status.Performance,
+            Mechanism = (CoreMechanism)status.Mechanism,
         };
     }
 

@@ -82,12 +82,29 @@ public sealed unsafe class SosDevice : IDisposable
     /// <exception cref="SosException">Linux or the driver refused.</exception>
     public ServiceCore Reserve(int cpu, bool persist, TimeSpan? lease, out ulong durationNs)
     {
+        ServiceCore core = Reserve(cpu, persist, lease, new CoreOptions(), out CoreArrival arrival);
+        durationNs = arrival.DurationNs;
+        return core;
+    }
+
+    /// <summary>Takes a cpu from Linux, with wishes.</summary>
+    /// <param name="cpu">Its logical id.</param>
+    /// <param name="persist">Whether the core outlives its descriptors.</param>
+    /// <param name="lease">After which it goes back by itself; null for never.</param>
+    /// <param name="options">How it is to run.</param>
+    /// <param name="arrival">How it went.</param>
+    /// <exception cref="SosException">Linux or the driver refused.</exception>
+    public ServiceCore Reserve(int cpu, bool persist, TimeSpan? lease, CoreOptions options, out CoreArrival arrival)
+    {
         SosReserve request = new()
         {
             Cpu = (uint)cpu,
-            Flags = persist ? SosReserve.Persist : 0,
+            Flags = (persist ? SosReserve.Persist : 0) | (options.ShareCore ? SosReserve.ShareCore : 0)
+                | (options.ServiceClass is null ? 0 : SosReserve.Class),
             CoreFd = -1,
+            Performance = (uint)options.Performance,
             LeaseNs = lease is null ? 0 : DriverTime.ToNs(lease.Value),
+            Clos = options.ServiceClass ?? 0,
         };
         int errno = _handle.TryCall(DriverRequest.ReserveCore, ref request);
         if (errno != 0)
@@ -95,7 +112,7 @@ public sealed unsafe class SosDevice : IDisposable
             throw Errno.ToException($"reserving cpu {cpu}", errno, ExplainReserve(cpu, errno));
         }
 
-        durationNs = request.DurationNs;
+        arrival = new CoreArrival(request.DurationNs, (int)request.Siblings);
         return new ServiceCore(cpu, new DriverHandle(request.CoreFd));
     }
 
@@ -134,6 +151,9 @@ public sealed unsafe class SosDevice : IDisposable
         Errno.NotPermitted => cpu == 0
             ? "Linux needs cpu 0 for itself: choose another"
             : $"cpu {cpu} cannot be unplugged: choose another ('sosctl core list' shows them)",
+        Errno.CrossDevice => $"cpu {cpu} shares a physical core with a cpu that cannot leave Linux, and on this processor either can read what the "
+            + "other computes: choose another cpu, or say --share-core",
+        Errno.NotSupported => "this processor has no classes of service (resctrl)",
         Errno.Busy => "it is reserved already, or Linux refuses to unplug it now: see 'sosctl core list' and the kernel log ('dmesg | tail')",
         Errno.NoDevice => $"cpu {cpu} is not online: 'echo 1 > /sys/devices/system/cpu/cpu{cpu}/online' brings it up, if it exists",
         Errno.NoSpace => $"SOS holds {SosInfo.CoresMax} cores, the most it can: release one first",

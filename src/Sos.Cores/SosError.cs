@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 
 namespace Sos.Cores;
 
@@ -26,8 +27,8 @@ public enum SosError
     /// <summary>The service image is damaged, or the verifier refuses it.</summary>
     BadImage = 7,
 
-    /// <summary>The rules cannot be compiled or do not fit.</summary>
-    BadRules = 8,
+    /// <summary>A service's table cannot be built of its source (rules, routes), or does not fit.</summary>
+    BadTable = 8,
 }
 
 /// <summary>An operation of the control plane failed. The message says what to do next.</summary>
@@ -43,4 +44,21 @@ public sealed class SosException : Exception
 
     /// <summary>What kind of failure it was.</summary>
     public SosError Error { get; }
+
+    /// <summary>What a person should know beside it: the last words of a service that failed, what could not be undone.</summary>
+    public IReadOnlyList<string> Notes { get; private set; } = [];
+
+    /// <summary>Runs an operation that takes notes. When it fails they go with the failure.</summary>
+    internal static T Noting<T>(List<string> notes, Func<T> operation)
+    {
+        try
+        {
+            return operation();
+        }
+        catch (SosException e)
+        {
+            e.Notes = [.. e.Notes, .. notes];
+            throw;
+        }
+    }
 }

@@ -1,9 +1,11 @@
 using System;
 using System.CommandLine;
 using System.IO;
+using System.Linq;
 using Sos.Cores;
+using Sos.Catalogue;
 using Sos.Ctl.Commands;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 
 namespace Sos.Ctl;
 
@@ -24,16 +26,18 @@ internal static class CommandLine
         {
             CoreCommands.Create(terminal),
             ImageCommands.Create(terminal),
-            ServiceCommands.Create(terminal),
-            FirewallCommands.Create(terminal),
+            ServiceCommands.Create(terminal, ServiceCatalogue.Companions),
             DeviceCommands.Create(terminal),
-            TimerCommands.Create(terminal),
-            NoiseCommands.Create(terminal),
             TopCommand.Create(terminal),
             DoctorCommand.Create(terminal),
             CompletionCommand.Create(terminal),
             VersionCommand.Create(terminal),
         };
+        foreach (KnownService service in ServiceCatalogue.All.Where(service => service.Verbs is not null))
+        {
+            root.Subcommands.Add(service.Verbs!(terminal, ServiceCatalogue.Companions));
+        }
+
         root.Options.Add(Json);
         return root;
     }
@@ -42,12 +46,31 @@ internal static class CommandLine
     /// <returns>The exit code: 0, or a <see cref="SosError"/>.</returns>
     public static int Run(string[] arguments, Terminal terminal)
     {
+        try
+        {
+            int exitCode = Execute(arguments, terminal);
+            terminal.Out.Flush();
+            return exitCode;
+        }
+        catch (IOException e) when (StandardOutput.IsReaderGone(e))
+        {
+            return 0;
+        }
+        catch (IOException e)
+        {
+            // Of the output itself: what it would take is lost, and the reason goes where there is room.
+            terminal.Note(e.Message);
+            return (int)SosError.Failed;
+        }
+    }
+
+    private static int Execute(string[] arguments, Terminal terminal)
+    {
         ParseResult result = Create(terminal).Parse(arguments);
         terminal.Json = result.GetValue(Json);
         if (result.Errors.Count > 0 && result.Action is System.CommandLine.Invocation.ParseErrorAction)
         {
-            terminal.WriteError(SosError.Usage, $"{result.Errors[0].Message} (try '--help')");
-            return (int)SosError.Usage;
+            return Fail(terminal, SosError.Usage, $"{result.Errors[0].Message} (try '--help')");
         }
 
         InvocationConfiguration configuration = new() { EnableDefaultExceptionHandler = false, Output = terminal.Out, Error = terminal.Error };
@@ -57,23 +80,30 @@ internal static class CommandLine
         }
         catch (SosException e)
         {
-            terminal.WriteError(e.Error, e.Message);
-            return (int)e.Error;
+            foreach (string note in e.Notes)
+            {
+                terminal.Note(note);
+            }
+
+            return Fail(terminal, e.Error, e.Message);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            terminal.WriteError(SosError.NotFound, e.Message);
-            return (int)SosError.NotFound;
+            return Fail(terminal, SosError.NotFound, e.Message);
         }
         catch (UnauthorizedAccessException e)
         {
-            terminal.WriteError(SosError.NotPermitted, $"{e.Message} Run this as root ('sudo sosctl ...').");
-            return (int)SosError.NotPermitted;
+            return Fail(terminal, SosError.NotPermitted, $"{e.Message} Run this as root ('sudo sosctl ...').");
         }
-        catch (IOException e)
+        catch (IOException e) when (!StandardOutput.IsReaderGone(e))
         {
-            terminal.WriteError(SosError.Failed, e.Message);
-            return (int)SosError.Failed;
+            return Fail(terminal, SosError.Failed, e.Message);
         }
+    }
+
+    private static int Fail(Terminal terminal, SosError error, string message)
+    {
+        terminal.WriteError(error, message);
+        return (int)error;
     }
 }

@@ -1,5 +1,5 @@
 using System;
 using Sos.Ctl;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 
-return CommandLine.Run(args, new Terminal(Console.Out, Console.Error));
+return CommandLine.Run(args, new Terminal(StandardOutput.Open(), Console.Error));

@@ -1,4 +1,5 @@
 using System;
+using Sos.Catalogue;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Running;
@@ -23,9 +24,10 @@ try
     }
 
     // Only to say at once what is wrong.
-    new CoreBackEnds().CheckUsable();
+    CoreBackEnds backEnds = new();
+    backEnds.CheckUsable();
     using EndSignals end = new();
-    new Supervisor(Console.Out).Run(end.Token);
+    new Supervisor(backEnds, ServiceCatalogue.Companions, Console.Out).Run(end.Token);
     return 0;
 }
 catch (SosException e)

@@ -1,6 +1,6 @@
 using System;
 using Sos.Cores;
-using Sos.Cores.Running;
+using Sos.Cores.Plan;
 
 namespace Sos.Daemon;
 

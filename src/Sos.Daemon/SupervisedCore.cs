@@ -1,6 +1,8 @@
 using System;
+using System.Threading.Tasks;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Plan;
 using Sos.Cores.Running;
 
 namespace Sos.Daemon;
@@ -19,6 +21,9 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
     /// <summary>When the next restart is due; null for none.</summary>
     public DateTime? Due { get; set; }
 
+    /// <summary>A restart that is under way: null in the end when it worked, else why it did not; null without one.</summary>
+    public Task<string?>? Work { get; set; }
+
     /// <summary>Its restarts so far.</summary>
     public RestartSchedule Schedule { get; } = new();
 
@@ -36,8 +41,8 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
     /// <returns>What to log, or null when nothing is new.</returns>
     public string? Note(CoreState state, DateTime now)
     {
-        bool pending = state == CoreState.Reserved && Record is { RestartPending: true, Settings.Restart.Mode: not RestartMode.Never };
-        bool wanted = pending || (Record.Settings is not null && RestartSchedule.Wants(Record.Settings.Restart.Mode, state));
+        bool pending = state == CoreState.Reserved && Record is { RestartPending: true, Plan.Restart.Mode: not RestartMode.Never };
+        bool wanted = pending || RestartSchedule.Wants(Record.Plan.Restart.Mode, state);
         if (!wanted)
         {
             // The user stopped it, or started it himself: nothing is due any more.
@@ -59,7 +64,7 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
     /// <param name="now">The time.</param>
     public string Plan(string what, DateTime now)
     {
-        TimeSpan? delay = Schedule.Ended(Record.Settings!.Restart, now);
+        TimeSpan? delay = Schedule.Ended(Record.Plan.Restart, now);
         Due = now + delay;
         return delay is null
             ? $"{Record.Service} {what}: given up after {Schedule.Tries} restarts; 'sosctl service restart {Core.Cpu}' tries again"

@@ -1,21 +1,26 @@
 using System;
 using System.Collections.Generic;
-using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Threading;
+using System.Threading.Tasks;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Companions;
 using Sos.Cores.Isolation;
+using Sos.Cores.Operations;
 using Sos.Cores.Running;
 
 namespace Sos.Daemon;
 
 /// <summary>
 /// The supervisor: watches the cores that have a record, restarts services by their policy, and gives back to Linux what a service had whose
-/// core went back by itself. The work is done by sosctl, under the same locks as when a person does it.
+/// core went back by itself. It calls the operations that sosctl calls, under the same locks.
 /// </summary>
-internal sealed class Supervisor(TextWriter log)
+/// <param name="backEnds">The back ends.</param>
+/// <param name="companions">What the control plane knows of services.</param>
+/// <param name="log">Takes a line for each thing that is done.</param>
+internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue companions, TextWriter log)
 {
     /// <summary>How soon a service that was just started is noticed, and the end of one on an isolated core; the driver tells of an end at once.</summary>
     private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(500);
@@ -26,8 +31,8 @@ internal sealed class Supervisor(TextWriter log)
     /// <summary>After what a service had could not be given back.</summary>
     private static readonly TimeSpan LeftoversRound = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan CommandLimit = TimeSpan.FromMinutes(2);
-
+    private readonly CoreOperations _coreOperations = new(backEnds);
+    private readonly ServiceOperations _serviceOperations = new(backEnds, companions);
     private readonly SortedDictionary<int, SupervisedCore> _cores = [];
     private readonly Dictionary<int, DateTime> _nextLeftovers = [];
     private DateTime _nextLeases = DateTime.MinValue;
@@ -50,6 +55,8 @@ internal sealed class Supervisor(TextWriter log)
 
         foreach (SupervisedCore core in _cores.Values)
         {
+            // A restart that is cut short would leave a core without a service.
+            core.Work?.Wait(CancellationToken.None);
             core.Dispose();
         }
 
@@ -70,15 +77,14 @@ internal sealed class Supervisor(TextWriter log)
             return;
         }
 
-        // Opened anew each time: held open, the driver's device would keep the driver from being unloaded.
-        IReadOnlyDictionary<int, ICoreBackEnd> reserved = new CoreBackEnds().ListCores();
+        IReadOnlyDictionary<int, ICoreBackEnd> reserved = backEnds.ListCores();
         foreach (int cpu in recorded.Where(cpu => !reserved.ContainsKey(cpu)))
         {
             Forget(cpu);
             if (DateTime.UtcNow >= _nextLeftovers.GetValueOrDefault(cpu))
             {
                 // Not all of "release": somebody may have reserved the core again since we looked.
-                bool done = GiveBack(cpu, "release", "--leftovers");
+                bool done = GiveBack(cpu, () => _coreOperations.ReleaseLeftovers(cpu));
                 _nextLeftovers[cpu] = done ? DateTime.MinValue : DateTime.UtcNow + LeftoversRound;
             }
         }
@@ -121,6 +127,11 @@ internal sealed class Supervisor(TextWriter log)
     {
         try
         {
+            if (IsAtWork(core))
+            {
+                return;
+            }
+
             CoreState state = core.Core.GetStatus().State;
             if (CoreLock.IsTaken(core.Core.Cpu))
             {
@@ -144,12 +155,43 @@ internal sealed class Supervisor(TextWriter log)
         }
     }
 
+    // Building a table may take minutes: other cores are watched meanwhile.
     private void Restart(SupervisedCore core, DateTime now)
     {
         core.Restarting(now);
-        (int exitCode, string output) = Sosctl("service", "restart", $"{core.Core.Cpu}");
+        core.Work = Task.Run(() => TryRestart(core.Core.Cpu));
+    }
+
+    private string? TryRestart(int cpu)
+    {
+        try
+        {
+            _serviceOperations.Restart(cpu);
+            return null;
+        }
+        catch (Exception e) when (e is SosException or IOException or UnauthorizedAccessException)
+        {
+            return string.Join("; ", [.. e is SosException refused ? refused.Notes : [], e.Message]).ReplaceLineEndings("; ");
+        }
+    }
+
+    // The outcome of a restart that has come to its end.
+    private bool IsAtWork(SupervisedCore core)
+    {
+        if (core.Work is not { } work)
+        {
+            return false;
+        }
+
+        if (!work.IsCompleted)
+        {
+            return true;
+        }
+
+        core.Work = null;
         Log($"core {core.Core.Cpu}: "
-            + (exitCode == 0 ? $"{core.Record.Service} restarted" : core.Failed(core.Core.GetStatus().State, output, DateTime.UtcNow)));
+            + (work.Result is not { } why ? $"{core.Record.Service} restarted" : core.Failed(core.Core.GetStatus().State, why, DateTime.UtcNow)));
+        return false;
     }
 
     // An isolated core's lease has a keeper of its own; when that was killed, another does what is left to do.
@@ -165,7 +207,7 @@ internal sealed class Supervisor(TextWriter log)
             if (!LeaseKeeper.IsThere(cpu) && LeaseIsOver(cpu))
             {
                 Forget(cpu);
-                _ = GiveBack(cpu, LeaseKeeper.CommandName);
+                _ = GiveBack(cpu, () => LeaseKeeper.TryEnd(cpu) ? _coreOperations.EndLease(cpu) : null);
                 _nextLeases = DateTime.UtcNow + LeaseRound;
             }
         }
@@ -185,11 +227,23 @@ internal sealed class Supervisor(TextWriter log)
         }
     }
 
-    private bool GiveBack(int cpu, string command, params string[] options)
+    private bool GiveBack(int cpu, Func<ReleaseResult?> release)
     {
-        (int exitCode, string output) = Sosctl(["core", command, $"{cpu}", .. options]);
-        Log($"core {cpu}: its lease was over; {(exitCode == 0 ? output : $"giving back what its service had failed ({output})")}");
-        return exitCode == 0;
+        try
+        {
+            if (release() is not { } released)
+            {
+                return true; // Somebody was faster.
+            }
+
+            Log($"core {cpu}: its lease was over; {string.Join("; ", released.Notes.DefaultIfEmpty("it is back with Linux"))}");
+            return released.IsComplete;
+        }
+        catch (Exception e) when (e is SosException or IOException or UnauthorizedAccessException)
+        {
+            Log($"core {cpu}: its lease was over; giving back what its service had failed ({e.Message})");
+            return false;
+        }
     }
 
     private void Forget(int cpu)
@@ -198,26 +252,6 @@ internal sealed class Supervisor(TextWriter log)
         {
             core.Dispose();
         }
-    }
-
-    private static (int ExitCode, string Output) Sosctl(params string[] arguments)
-    {
-        string beside = Path.Combine(AppContext.BaseDirectory, "sosctl");
-        using Process process = Process.Start(new ProcessStartInfo(File.Exists(beside) ? beside : "sosctl", arguments)
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        })!;
-        System.Threading.Tasks.Task<string> error = process.StandardError.ReadToEndAsync();
-        System.Threading.Tasks.Task<string> output = process.StandardOutput.ReadToEndAsync();
-        if (!process.WaitForExit(CommandLimit))
-        {
-            process.Kill();
-            process.WaitForExit();
-        }
-
-        string text = $"{output.Result}{error.Result}".Trim().ReplaceLineEndings("; ");
-        return (process.ExitCode, text);
     }
 
     private void Log(string line)

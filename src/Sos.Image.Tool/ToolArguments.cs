@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using Sos.Image.Building;
+using Sos.Image.Ports;
 
 namespace Sos.Image.Tool;
 
@@ -17,6 +18,9 @@ internal sealed class ToolArguments
 
     public ImageOptions Options { get; private set; } = new() { Name = "" };
 
+    private List<PortWish> Ports { get; } = [];
+
+    /// <exception cref="ImageFormatException">What the service says of its ports cannot be.</exception>
     /// <exception cref="FormatException">A line is unknown, or a needed one is missing.</exception>
     public static ToolArguments Parse(IEnumerable<string> lines)
     {
@@ -30,6 +34,7 @@ internal sealed class ToolArguments
             }
         }
 
+        result.Options = result.Options with { Ports = result.Ports.Count == 0 ? null : PortWishes.Create(result.Ports) };
         return result.ObjectFile.Length != 0 && result.Output.Length != 0 && result.Options.Name.Length != 0
             ? result
             : throw new FormatException("object, output and name are needed");
@@ -69,6 +74,9 @@ internal sealed class ToolArguments
                 break;
             case "max-image-size":
                 Options = Options with { MaxImageSize = ParseSize(name, value) };
+                break;
+            case "port":
+                Ports.Add(PortWishes.ParseWish(value));
                 break;
             default:
                 throw new FormatException($"unknown argument {name}");

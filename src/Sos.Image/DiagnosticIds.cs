@@ -92,4 +92,7 @@ public static class DiagnosticIds
 
     /// <summary>A function changes its return address, or a register that its caller counts on.</summary>
     public const string CallerState = "SOS1034";
+
+    /// <summary>The form of an instruction is not on the list of those that are allowed.</summary>
+    public const string FormNotAllowed = "SOS1035";
 }

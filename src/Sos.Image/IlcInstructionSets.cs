@@ -1,5 +1,4 @@
 using System;
-using System.Runtime.Intrinsics.X86;
 
 namespace Sos.Image;
 
@@ -52,30 +51,4 @@ public enum IlcInstructionSets : ulong
 
     /// <summary>What every image needs: x86-64-v3.</summary>
     Baseline = Sse42 | Avx | Avx2,
-}
-
-/// <summary>Finds the instruction sets of this machine.</summary>
-public static class IlcInstructionSetDetection
-{
-    /// <summary>
-    /// The instruction sets that this process may use. .NET has looked at CPUID and at XCR0, which Linux sets alike on all CPUs;
-    /// sets that this library cannot ask .NET for are left out, and the service then takes its slower way.
-    /// </summary>
-    public static IlcInstructionSets Detect()
-    {
-        IlcInstructionSets sets = IlcInstructionSets.None;
-        sets |= Sse42.IsSupported && Popcnt.IsSupported ? IlcInstructionSets.Sse42 : 0;
-        sets |= Avx.IsSupported ? IlcInstructionSets.Avx : 0;
-        sets |= Avx2.IsSupported && Bmi1.IsSupported && Bmi2.IsSupported && Fma.IsSupported
-            && Lzcnt.IsSupported ? IlcInstructionSets.Avx2 : 0;
-        sets |= Avx512F.IsSupported && Avx512BW.IsSupported && Avx512CD.IsSupported && Avx512DQ.IsSupported
-            && Avx512F.VL.IsSupported
-            ? IlcInstructionSets.Avx512 : 0;
-        sets |= sets.HasFlag(IlcInstructionSets.Avx512) && Avx512Vbmi.IsSupported ? IlcInstructionSets.Avx512V2 : 0;
-        sets |= sets.HasFlag(IlcInstructionSets.Avx512V2) && Avx512Vbmi2.IsSupported ? IlcInstructionSets.Avx512V3 : 0;
-        sets |= Avx10v1.IsSupported ? IlcInstructionSets.Avx10V1 : 0;
-        sets |= Aes.IsSupported && Pclmulqdq.IsSupported ? IlcInstructionSets.Aes : 0;
-        sets |= Gfni.IsSupported ? IlcInstructionSets.Gfni : 0;
-        return sets;
-    }
 }

@@ -38,6 +38,9 @@ public enum ImageFormatError
     /// <summary>A symbol or a name is out of range.</summary>
     BadSymbol,
 
+    /// <summary>What the image says of its ports is damaged, or cannot be met.</summary>
+    BadPorts,
+
     /// <summary>The build id does not match the contents.</summary>
     BadBuildId,
 }

@@ -6,6 +6,7 @@ using System.IO;
 using System.Linq;
 using System.Security.Cryptography;
 using Sos.Image.Elf;
+using Sos.Image.Ports;
 
 namespace Sos.Image;
 
@@ -20,14 +21,16 @@ public sealed class ServiceImage
 
     internal const string NoteOwner = "SOS";
     internal const uint NoteDescriptor = 1;
+    internal const uint NotePorts = 2;
     internal const int MaxSegments = 16;
 
     private ServiceImage(
-        ulong entry, ServiceDescriptor descriptor, byte[] buildId, ImmutableArray<ImageSegment> segments,
+        ulong entry, ServiceDescriptor descriptor, PortWishes ports, byte[] buildId, ImmutableArray<ImageSegment> segments,
         ImmutableArray<ImageRelocation> relocations, int fileSize)
     {
         Entry = entry;
         Descriptor = descriptor;
+        Ports = ports;
         BuildId = buildId;
         Segments = segments;
         Relocations = relocations;
@@ -39,6 +42,9 @@ public sealed class ServiceImage
 
     /// <summary>What the image says of itself.</summary>
     public ServiceDescriptor Descriptor { get; }
+
+    /// <summary>The ports that the service wants.</summary>
+    public PortWishes Ports { get; }
 
     /// <summary>20 bytes that identify the contents; the debug file has the same.</summary>
     public ReadOnlyMemory<byte> BuildId { get; }
@@ -81,6 +87,7 @@ public sealed class ServiceImage
         (ulong Rva, ulong Size)? dynamic = null;
         ReadOnlyMemory<byte> descriptorBytes = default;
         int descriptorAt = 0;
+        PortWishes? ports = null;
         foreach (ProgramHeader p in ReadProgramHeaders(file, header))
         {
             switch (p.Type)
@@ -94,7 +101,7 @@ public sealed class ServiceImage
                     dynamic = (p.Rva, p.MemorySize);
                     break;
                 case ElfFormat.SegmentNote:
-                    FindDescriptor(file, p, ref descriptorBytes, ref descriptorAt);
+                    ReadNotes(file, p, ref descriptorBytes, ref descriptorAt, ref ports);
                     break;
             }
         }
@@ -128,7 +135,8 @@ public sealed class ServiceImage
         }
 
         ImmutableArray<ImageSegment> result = [.. segments];
-        return new ServiceImage(entry, descriptor, buildId, result, ReadRelocations(result, dynamic), file.Length);
+        return new ServiceImage(
+            entry, descriptor, ports ?? PortWishes.Default, buildId, result, ReadRelocations(result, dynamic), file.Length);
     }
 
     /// <summary>The image's bytes from the file at an address relative to its base; empty outside of the file's data.</summary>
@@ -222,8 +230,8 @@ public sealed class ServiceImage
         }
     }
 
-    private static void FindDescriptor(ReadOnlyMemory<byte> file, ProgramHeader p, ref ReadOnlyMemory<byte> descriptor,
-        ref int descriptorAt)
+    private static void ReadNotes(ReadOnlyMemory<byte> file, ProgramHeader p, ref ReadOnlyMemory<byte> descriptor,
+        ref int descriptorAt, ref PortWishes? ports)
     {
         ReadOnlyMemory<byte> notes = Slice(file, p.Offset, p.FileSize, "notes");
         int at = 0;
@@ -240,7 +248,15 @@ public sealed class ServiceImage
                 throw new ImageFormatException(ImageFormatError.Truncated, "a note is longer than its segment");
             }
 
-            if (type == NoteDescriptor && note.Slice(12, (int)nameSize).SequenceEqual("SOS\0"u8))
+            bool ours = note.Slice(12, (int)nameSize).SequenceEqual("SOS\0"u8);
+            if (type == NotePorts && ours)
+            {
+                ports = ports is null
+                    ? PortWishes.Parse(note.Slice((int)dataAt, (int)size))
+                    : throw new ImageFormatException(ImageFormatError.BadPorts, "two notes of ports");
+            }
+
+            if (type == NoteDescriptor && ours)
             {
                 if (!descriptor.IsEmpty)
                 {

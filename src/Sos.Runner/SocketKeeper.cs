@@ -14,6 +14,7 @@ internal unsafe struct SocketKeeper
     private const int NameSize = 16; // IFNAMSIZ
     private const int Again = 11; // EAGAIN
     private const int Busy = 16; // EBUSY
+    private const int NoDevice = 19; // ENODEV
     private const int NoBuffers = 105; // ENOBUFS
 
     private KeeperPage* _page;
@@ -87,9 +88,10 @@ internal unsafe struct SocketKeeper
         byte* request = stackalloc byte[40];
         new Span<byte>(request, 40).Clear();
         *(uint*)(request + NameSize) = _socket.Device;
-        bool up = Libc.Ioctl(_page->Information, Libc.GetInterfaceName, request) == 0
-            && Libc.Ioctl(_page->Information, Libc.GetInterfaceFlags, request) == 0
-            && (*(short*)(request + NameSize) & UpAndRunning) == UpAndRunning;
-        Volatile.Write(ref _shared->LinkUp, up ? 1u : 0u);
+        bool told = Libc.Ioctl(_page->Information, Libc.GetInterfaceName, request) == 0
+            && Libc.Ioctl(_page->Information, Libc.GetInterfaceFlags, request) == 0;
+        bool gone = !told && Marshal.GetLastPInvokeError() == NoDevice;
+        bool up = told && (*(short*)(request + NameSize) & UpAndRunning) == UpAndRunning;
+        Volatile.Write(ref _shared->LinkUp, gone ? XskShared.LinkGone : up ? 1u : 0u);
     }
 }

@@ -17,11 +17,11 @@ public sealed class HarnessOptions
     /// <summary>Records of the log.</summary>
     public int LogRecords { get; init; } = 256;
 
-    /// <summary>Memory ports, numbered from 0.</summary>
-    public int MemoryPorts { get; init; }
+    /// <summary>Names of the ports whose cards the test plays, in the order in which the service is given them.</summary>
+    public IReadOnlyList<string> Ports { get; init; } = [];
 
-    /// <summary>Host ports, numbered from 0.</summary>
-    public int HostPorts { get; init; }
+    /// <summary>Names of the ports whose host ports the service is given; the test plays Linux.</summary>
+    public IReadOnlyList<string> HostPorts { get; init; } = [];
 
     /// <summary>Slots of each ring of a port, a power of two, 64 to 4096.</summary>
     public int PortSlots { get; init; } = 256;

@@ -6,8 +6,10 @@ using Sos.Sdk.Control;
 using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Services;
 using Sos.Sdk.Statistics;
+using Sos.Sdk.Time;
 
 namespace Sos.Sdk.Testing;
 
@@ -26,7 +28,10 @@ public sealed unsafe class ServiceHarness<TService> : IDisposable
     private readonly byte*[] _tables = new byte*[2];
     private readonly int _tableSlotSize;
     private readonly LogReader _log;
+    private readonly Dictionary<string, PortPeer> _nics;
+    private readonly Dictionary<string, PortPeer> _hosts;
     private TService* _service;
+    private PortUpkeep _ports;
     private int _activeSlot = 1;
     private ulong _generation;
 
@@ -51,8 +56,8 @@ public sealed unsafe class ServiceHarness<TService> : IDisposable
         _tables[0] = Add(ResourceKind.Table, (ulong)_tableSlotSize, 4096);
         _tables[1] = Add(ResourceKind.Table, (ulong)_tableSlotSize, 4096, index: 1);
         Add(ResourceKind.PacketMemory, (ulong)options.PacketMemorySize, PacketMemory.ChunkSize, aux: DmaAddresses(options));
-        MemoryPorts = Peers(ResourceKind.MemoryPort, options.MemoryPorts, options);
-        HostPorts = Peers(ResourceKind.HostPort, options.HostPorts, options);
+        _nics = Peers(ResourceKind.MemoryPort, options.Ports, options);
+        _hosts = Peers(ResourceKind.HostPort, options.HostPorts, options);
         _shared = new byte*[options.SharedMemory.Count];
         for (int i = 0; i < _shared.Length; i++)
         {
@@ -69,18 +74,20 @@ public sealed unsafe class ServiceHarness<TService> : IDisposable
     /// <summary>The service, once it is started.</summary>
     public ref TService Service => ref *_service;
 
-    /// <summary>The other sides of the memory ports.</summary>
-    public IReadOnlyList<PortPeer> MemoryPorts { get; }
+    /// <summary>The network behind a port's card.</summary>
+    /// <exception cref="KeyNotFoundException">The service was not given that port.</exception>
+    public PortPeer Nic(string port = PortName.Default) => _nics[port];
 
-    /// <summary>The other sides of the host ports.</summary>
-    public IReadOnlyList<PortPeer> HostPorts { get; }
+    /// <summary>Linux's side of a port.</summary>
+    /// <exception cref="KeyNotFoundException">The service was not given that port with a host port.</exception>
+    public PortPeer Host(string port = PortName.Default) => _hosts[port];
 
     /// <summary>A piece of memory that programs share with the service.</summary>
     public byte* SharedMemory(int index) => _shared[index];
 
     /// <summary>Initialises the service.</summary>
     /// <returns>0, or the exit code.</returns>
-    public long Start() => ServiceHost<TService>.Start(_control, out _service);
+    public long Start() => ServiceHost<TService>.Start(_control, out _service, out _ports);
 
     /// <summary>Polls the service.</summary>
     /// <param name="passes">Passes of the poll loop.</param>
@@ -88,9 +95,12 @@ public sealed unsafe class ServiceHarness<TService> : IDisposable
     {
         for (int i = 0; i < passes; i++)
         {
-            ServiceHost<TService>.Turn(_control, _service);
+            ServiceHost<TService>.Turn(_control, _service, _ports);
         }
     }
+
+    /// <summary>Looks after the service's ports now, as the host of a service does some ten times a second: it sees changes of a link.</summary>
+    public void Maintain() => _ports.RunAll(Tsc.Read());
 
     /// <summary>Polls the service once at a time of the test's choosing.</summary>
     /// <param name="now">The TSC that the service is told.</param>
@@ -143,7 +153,7 @@ public sealed unsafe class ServiceHarness<TService> : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();
 
-    private byte* Add(ResourceKind kind, ulong size, ulong alignment, uint index = 0, ulong aux = 0)
+    private byte* Add(ResourceKind kind, ulong size, ulong alignment, uint index = 0, ulong aux = 0, PortName name = default)
     {
         byte* memory = _memory.Allocate(size, alignment);
         _control->Resources[(int)_control->ResourceCount++] = new Resource
@@ -153,17 +163,23 @@ public sealed unsafe class ServiceHarness<TService> : IDisposable
             Address = (ulong)memory,
             ByteCount = size,
             Aux = aux,
+            Name = name,
         };
         return memory;
     }
 
-    private PortPeer[] Peers(ResourceKind kind, int count, HarnessOptions options)
+    private Dictionary<string, PortPeer> Peers(ResourceKind kind, IReadOnlyList<string> names, HarnessOptions options)
     {
-        PortPeer[] peers = new PortPeer[count];
-        for (int i = 0; i < count; i++)
+        Dictionary<string, PortPeer> peers = [];
+        foreach (string name in names)
         {
-            byte* memory = Add(kind, PortPeer.SizeOf(options.PortSlots), 4096, (uint)i);
-            peers[i] = new PortPeer(memory, options.PortSlots, options.PortMtu, i);
+            if (!PortName.TryCreate(Encoding.UTF8.GetBytes(name), out PortName portName))
+            {
+                throw new ArgumentException($"A port cannot be called \"{name}\".", nameof(options));
+            }
+
+            byte* memory = Add(kind, PortPeer.SizeOf(options.PortSlots), 4096, (uint)peers.Count, name: portName);
+            peers.Add(name, new PortPeer(memory, options.PortSlots, options.PortMtu, peers.Count));
         }
 
         return peers;

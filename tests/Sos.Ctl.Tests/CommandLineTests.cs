@@ -1,12 +1,11 @@
 using System.IO;
 using System.Text.Json;
 using Sos.Cores;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 using Xunit;
 
 namespace Sos.Ctl.Tests;
 
-[Collection("command line")]
 public class CommandLineTests
 {
     [Theory]

@@ -1,7 +1,7 @@
 using System;
 using System.Collections.Generic;
 using Sos.Cores;
-using Sos.Cores.Running;
+using Sos.Cores.Plan;
 using Xunit;
 
 namespace Sos.Daemon.Tests;

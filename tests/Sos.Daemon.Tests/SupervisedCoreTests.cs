@@ -1,5 +1,6 @@
 using System;
 using Sos.Cores;
+using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Xunit;
 
@@ -75,11 +76,10 @@ public class SupervisedCoreTests
         new CoreRecord
         {
             Cpu = 3,
-            ImagePath = "/firewall.sosimg",
+            Plan = new ServicePlan { Image = "/firewall.sosimg", Restart = new RestartPolicy(mode, limit) },
             Service = "firewall",
             Version = "1",
             BuildId = "00",
             Started = Start,
-            Settings = new StartSettings { ImagePath = "/firewall.sosimg", Restart = new RestartPolicy(mode, limit) },
         });
 }

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Sos.Firewall.Tests;
 
-/// <summary>The firewall service between two memory ports: number 0 is the card, number 1 the host.</summary>
+/// <summary>The firewall service between a card and a host port that the test plays.</summary>
 internal sealed class FirewallBench : IDisposable
 {
     public const string PortName = "eth0";
@@ -17,7 +17,8 @@ internal sealed class FirewallBench : IDisposable
     {
         Harness = new ServiceHarness<FirewallService>(new HarnessOptions
         {
-            MemoryPorts = 2,
+            Ports = ["nic"],
+            HostPorts = ["nic"],
             PortSlots = 1024,
             PacketMemorySize = 4 << 20,
             TableSlotSize = tableSlotSize,
@@ -30,9 +31,9 @@ internal sealed class FirewallBench : IDisposable
 
     public long ExitCode { get; }
 
-    public PortPeer Nic => Harness.MemoryPorts[0];
+    public PortPeer Nic => Harness.Nic();
 
-    public PortPeer Host => Harness.MemoryPorts[1];
+    public PortPeer Host => Harness.Host();
 
     /// <summary>Compiles rules as a user writes them, which must be honoured.</summary>
     public static CompiledTable Compile(string rules, out LoadedRuleset loaded, string portName = PortName)

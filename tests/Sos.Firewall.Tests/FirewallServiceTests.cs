@@ -1,5 +1,6 @@
 using System.Collections.Generic;
 using System.Linq;
+using Sos.Sdk.Testing;
 using Xunit;
 
 namespace Sos.Firewall.Tests;
@@ -146,5 +147,41 @@ public class FirewallServiceTests
         Assert.True(bench.Counter("firewall.dropped_host_full") > 0);
         _ = bench.Host.ReceiveAll();
         Assert.True(bench.Passes(Tcp80));
+    }
+
+    [Fact]
+    public void Linux_Sees_The_Cards_Link_As_The_Carrier_And_Nothing_Is_Lost_That_Comes_After_It()
+    {
+        using FirewallBench bench = new();
+        bench.Apply(AcceptAll);
+        Assert.True(bench.Host.LinkUp);
+        bench.Nic.Up = false;
+        bench.Harness.Maintain();
+        Assert.False(bench.Host.LinkUp);
+        Assert.True(bench.Host.Send(Tcp80));
+        bench.Harness.Poll();
+        Assert.Equal(1ul, bench.Counter("nic.tx_dropped_link"));
+
+        bench.Nic.Up = true;
+        bench.Harness.Maintain();
+        Assert.True(bench.Host.LinkUp);
+        Assert.True(bench.Host.Send(Tcp80));
+        bench.Harness.Poll();
+        Assert.Equal(Tcp80, bench.Nic.Receive());
+        Assert.True(bench.Passes(Tcp80));
+    }
+
+    [Theory]
+    [InlineData(true, false, FirewallService.NoHost, "port nic: the service was given no host port of that name")]
+    [InlineData(false, true, FirewallService.NoNic, "port nic: the service was given no card of that name")]
+    public void A_Port_That_Is_Not_There_Ends_It_And_The_Log_Says_Which(bool card, bool host, long exitCode, string text)
+    {
+        using ServiceHarness<FirewallService> harness = new(new HarnessOptions
+        {
+            Ports = card ? ["nic"] : [],
+            HostPorts = host ? ["nic"] : [],
+        });
+        Assert.Equal(exitCode, harness.Start());
+        Assert.Equal(text, Assert.Single(harness.TakeLog()).Text);
     }
 }

@@ -5,6 +5,7 @@ using System.Linq;
 using System.Reflection;
 using Sos.Image.Building;
 using Sos.Image.Debugging;
+using Sos.Image.Ports;
 using Xunit;
 
 namespace Sos.Image.Tests;
@@ -28,6 +29,10 @@ public sealed class BadServicesFixture
 
         return image;
     }
+
+    /// <summary>Builds an image that states which ports it wants.</summary>
+    public BuiltImage Build(string entry, PortWishes ports)
+        => ImageBuilder.Build(_object, new ImageOptions { Name = entry, Entry = entry, Ports = ports }, _names);
 
     public static string Metadata(string key) =>
         typeof(BadServicesFixture).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == key).Value

@@ -1,6 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using CsCheck;
+using Sos.Fuzz.Images;
 using Sos.Image.Building;
 using Sos.Image.Debugging;
 using Sos.Image.Elf;
@@ -65,13 +66,12 @@ public sealed class MalformedImageTests(BadServicesFixture services)
     public void DamageBehindAValidBuildIdIsATypedErrorOrAnImageThatCanBeVerified()
     {
         byte[] good = TestImage.Create([0xe8, 0, 0, 0, 0, 0xc3], new byte[64]);
-        const int descriptorAt = ElfFormat.HeaderSize + 4 * ElfFormat.ProgramHeaderSize + 16;
         Gen.Select(Gen.Int[0, 480], Gen.Byte, Gen.Int[0, 480], Gen.Byte).Sample(
             (a, x, b, y) =>
             {
                 byte[] bad = (byte[])good.Clone();
                 (bad[a], bad[b]) = (x, y);
-                TestImage.Seal(bad, descriptorAt);
+                CodeImage.Seal(bad);
                 try
                 {
                     ImageVerifier.Verify(ServiceImage.Read(bad));

@@ -215,7 +215,7 @@ public sealed class SpecialMachineScenarios
         const string Online = "cat /sys/devices/system/cpu/online";
         await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions { Kernel = kernel, ThreadsPerCore = 2 });
         Assert.Equal("on", await machine.CheckAsync($"cat {Control}"));
-        Assert.Contains("2", await machine.CheckAsync("sosctl core reserve 3"), StringComparison.Ordinal);
+        Assert.Contains("2", await machine.CheckAsync("sosctl core reserve 3 --share-core"), StringComparison.Ordinal);
         await machine.CheckAsync("sosctl service start 3 /usr/lib/sos/samples/Hello.sosimg");
         await machine.CheckAsync($"echo off > {Control}");
         Assert.Equal("0,2", await machine.CheckAsync(Online));

@@ -16,7 +16,8 @@ namespace Sos.Sdk.ImageProbe;
 /// <summary>Uses every part of the SDK once.</summary>
 public struct ProbeService : IService
 {
-    private PollScheduler<ReceiveTask<NullPort, WireHandler>, PollScheduler<TimerTask<Rearm>, RingTask>> _tasks;
+    private PollScheduler<ReceiveTask<NicPort, WireHandler>, PollScheduler<TimerTask<Rearm>, RingTask>> _tasks;
+    private HostPort _host;
     private TableSwap<ProbeTable> _tables;
     private TscClock _clock;
     private Counter _now;
@@ -27,7 +28,11 @@ public struct ProbeService : IService
         ulong now = Tsc.Read();
         if (!setup.Parameters.TryGetUInt64("timers"u8, out ulong timers)
             || !setup.Parameters.TryGetBoolean("on"u8, out bool on)
-            || !setup.TryCreatePacketPool(100, out PacketPool pool)
+            || !setup.TryCreatePacketPool(out PacketPool pool)
+            || setup.Ports.Count != 1
+            || !setup.Ports.TryFind("nic"u8, out PortInfo port)
+            || !NicPort.TryOpen(ref setup, port.Name, pool, out NicPort nic)
+            || (port.HasHostPort && !HostPort.TryOpen(ref setup, port.Name, pool, out _host))
             || !TimingWheel.TryCreate(setup.Arena, (int)timers, setup.Clock.TscKhz, now, out TimingWheel wheel)
             || !SpscRing<ulong>.TryCreate(setup.Arena, 64, out SpscRing<ulong> ring)
             || !setup.Arena.TryAllocate(10, out MemoryBlock<uint> block))
@@ -45,7 +50,7 @@ public struct ProbeService : IService
             setup.Statistics,
             "task"u8,
             0,
-            new(new NullPort(pool), new WireHandler(pool, malformed), 256),
+            new(nic, new WireHandler(pool, malformed), 256),
             new(setup.Statistics, "task"u8, 1, new(wheel, new Rearm(wheel), 16), new RingTask(ring)));
         _tables = new(setup.Tables);
         _clock = setup.Clock;
@@ -57,6 +62,11 @@ public struct ProbeService : IService
     {
         _tables.Poll();
         _tasks.Run(now + _tables.Current.Value);
+        if (_host.IsOpen && _host.Mac != default && _host.Mtu >= 1280)
+        {
+            _host.SetLink(_host.State == PortState.Up);
+        }
+
         _clock.TryRefresh();
         _now.Set(_clock.MonotonicNs(now) + _clock.RealtimeNs(now) + _clock.TaiNs(now));
     }

@@ -108,6 +108,15 @@ public sealed partial class HouseRules
         AssertNone(calls.Where(call => !Regex.IsMatch(fuzzer, $@"\b{call}\b")).Select(call => $"tests/kernel/abi_fuzz.c does not call {call}"));
     }
 
+    // Compiled ahead of time, these are constants: false for all that the compiler was not told of, on every machine.
+    [Fact]
+    public void ProgramsAskTheProcessorItself() => AssertNone(
+        SourceTree.Files.Where(path => path.EndsWith(".cs", StringComparison.Ordinal))
+            .Where(path => !path.StartsWith("services/", StringComparison.Ordinal) && !path.StartsWith("src/Sos.Sdk", StringComparison.Ordinal)
+                && !path.StartsWith("tests/", StringComparison.Ordinal))
+            .SelectMany(path => Lines(path).Where(line => FoldedQuestion().IsMatch(line.Text))
+            .Select(line => $"{path}:{line.Number}: ask ProcessorFeatures, not what the compiler assumed")));
+
     private static IEnumerable<string> Code() =>
         SourceTree.Files.Where(path => Path.GetExtension(path) is ".cs" or ".c" or ".h" or ".S" or ".sh");
 
@@ -124,6 +133,9 @@ public sealed partial class HouseRules
         List<string> all = offences.ToList();
         Assert.True(all.Count == 0, string.Join('\n', all));
     }
+
+    [GeneratedRegex(@"\b(?!X86Base\b)[A-Z]\w*\.(IsSupported|IsHardwareAccelerated)\b(?!<)")]
+    private static partial Regex FoldedQuestion();
 
     [GeneratedRegex(@"#define (SOS_IOC_\w+)\s+_IO")]
     private static partial Regex Ioctl();

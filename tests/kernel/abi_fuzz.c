@@ -55,15 +55,15 @@ enum call {
 /* What the uapi header documents. EFAULT goes with every pointer. */
 static const struct {
 	const char *name;
-	int errnos[12];
+	int errnos[13];
 } calls[CALLS] = {
 	[GET_INFO] = { "GET_INFO", { EFAULT } },
-	[RESERVE] = { "RESERVE_CORE", { EFAULT, EINVAL, EPERM, EBUSY, ENODEV, ENOSPC, ENOMEM, EIO, EMFILE } },
-	[OPEN] = { "OPEN_CORE", { EFAULT, ENODEV, EMFILE, ENOMEM } },
+	[RESERVE] = { "RESERVE_CORE", { EFAULT, EINVAL, EPERM, EBUSY, ENODEV, ENOSPC, ENOMEM, EIO, EMFILE, EXDEV, EOPNOTSUPP } },
+	[OPEN] = { "OPEN_CORE", { EFAULT, EINVAL, ENODEV, EMFILE, ENOMEM } },
 	[RELEASE] = { "RELEASE_CORE", { EFAULT, ENODEV, EIO } },
-	[CLAIM] = { "CLAIM_DEVICE", { EFAULT, ENOENT, EBUSY, ENOSPC, EINVAL, EIO, ENODEV } },
-	[ADD_REGION] = { "ADD_REGION", { EFAULT, EINVAL, EEXIST, ENOENT, EBUSY, ENOSPC, ENOMEM, ENODEV } },
-	[GET_DMA] = { "GET_DMA", { EFAULT, EINVAL, ENOSPC, ENODEV } },
+	[CLAIM] = { "CLAIM_DEVICE", { EFAULT, ENOENT, EBUSY, ENOSPC, EINVAL, EIO, EXDEV, EPERM, ENODEV } },
+	[ADD_REGION] = { "ADD_REGION", { EFAULT, EINVAL, EEXIST, ENOENT, EBUSY, ENOSPC, ENOMEM, EIO, ENODEV } },
+	[GET_DMA] = { "GET_DMA", { EFAULT, EINVAL, ENOENT, ENOSPC, ENOMEM, ENODEV } },
 	[HOST_PORT] = { "ADD_HOST_PORT", { EFAULT, EINVAL, EEXIST, EBUSY, ENOSPC, ENOMEM, ENODEV } },
 	[START] = { "START", { EFAULT, EINVAL, EBUSY, ENODEV, EIO } },
 	[STOP] = { "STOP", { EFAULT, EINVAL, EBUSY, EINTR, EIO, ENODEV } },
@@ -191,8 +191,9 @@ static unsigned int some_cpu(struct random *random)
 
 static void fuzz_device(struct random *random)
 {
-	struct sos_reserve reserve = { .cpu = some_cpu(random), .flags = one_in(random, 8) ? below(random, 4) : 0,
-				       .pad = one_in(random, 20), .lease_ns = one_in(random, 8) ? next(random) >> below(random, 64) : 0 };
+	struct sos_reserve reserve = { .cpu = some_cpu(random), .flags = one_in(random, 8) ? below(random, 16) : 0,
+				       .performance = one_in(random, 8) ? below(random, 5) : 0, .clos = one_in(random, 16) ? below(random, 20) : 0,
+				       .reserved = { one_in(random, 20) }, .lease_ns = one_in(random, 8) ? next(random) >> below(random, 64) : 0 };
 	struct sos_open open_arg = { .cpu = some_cpu(random), .core_fd = -1 };
 	struct sos_info info;
 	int ret;
@@ -292,8 +293,9 @@ static void fuzz_region(struct random *random, int fd)
 		region.size = one_in(random, 8) ? next(random) : (next(random) & 0x3ff) * page_size;
 		region.kind = below(random, 5);
 		region.prot = below(random, 9);
-		region.flags = below(random, 5);
-		region.device = one_in(random, 4) ? next(random) : 0;
+		region.flags = below(random, 9);
+		region.reserved[1] = one_in(random, 20);
+		region.device = one_in(random, 4) ? (one_in(random, 2) ? SOS_ALL_DEVICES : next(random)) : 0;
 		region.bar = one_in(random, 4) ? next(random) : 0;
 	}
 	ret = ioctl_at(random, fd, SOS_IOC_ADD_REGION, &region, sizeof(region));
@@ -451,9 +453,10 @@ static int find_card(void)
 
 static void fuzz_rest(struct random *random, int fd)
 {
-	struct sos_device wild = { .devfn = below(random, 300), .bus = one_in(random, 4) ? next(random) : 0, .pad = one_in(random, 8) };
+	struct sos_device wild = { .devfn = below(random, 300), .bus = one_in(random, 4) ? next(random) : 0, .pad = one_in(random, 8), .flags = one_in(random, 8) ? below(random, 3) : 0 };
 	struct sos_device claim = has_card && !one_in(random, 4) ? card : wild;
-	struct sos_dma dma = { .region = below(random, one_in(random, 4) ? 50 : 6), .count = below(random, 8), .addresses = (uintptr_t)edge };
+	struct sos_dma dma = { .region = below(random, one_in(random, 4) ? 50 : 6), .count = below(random, 8), .addresses = (uintptr_t)edge,
+			       .device = one_in(random, 4) ? below(random, 6) : 0, .reserved = one_in(random, 20) };
 	struct pollfd event = { .fd = fd, .events = POLLIN };
 	struct sos_linux_counts counts;
 	struct sos_release release;
@@ -502,7 +505,7 @@ static void set_online(int cpu, int online)
 	if (fd < 0)
 		return;
 	/* Refused while the core is ours; Linux may take its time. */
-	if (write(fd, online ? "1" : "0", 1) < 0 && errno != EBUSY && errno != ENOMEM && errno != EIO)
+	if (write(fd, online ? "1" : "0", 1) < 0 && errno != EBUSY && errno != EPERM && errno != ENOMEM && errno != EIO)
 		printf("cpu %d online %d: %s\n", cpu, online, strerror(errno));
 	close(fd);
 }

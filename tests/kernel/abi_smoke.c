@@ -286,19 +286,6 @@ static void test_device(int device)
 	check(fd == 0, "open needs privilege");
 }
 
-static void test_reserve_errors(int device, int cpu)
-{
-	struct sos_reserve arg = { .cpu = cpu, .pad = 1 };
-	struct sos_open open_arg = { .cpu = cpu };
-
-	check_errno(errno_of(ioctl(device, SOS_IOC_RESERVE_CORE, &arg)), EINVAL, "reserve with pad");
-	check_errno(-reserve(device, cpu, 2), EINVAL, "reserve with an unknown flag");
-	check_errno(-reserve(device, 0, 0), EPERM, "reserve cpu 0");
-	check_errno(-reserve(device, 100000, 0), EINVAL, "reserve a cpu out of range");
-	check_errno(errno_of(ioctl(device, SOS_IOC_OPEN_CORE, &open_arg)), ENODEV, "open a core not reserved");
-	check(online(cpu), "cpu %d still online", cpu);
-}
-
 static void test_reserved(int device, int core, int cpu)
 {
 	struct sos_open open_arg = { .cpu = cpu };
@@ -319,52 +306,14 @@ static void test_reserved(int device, int core, int cpu)
 	check_errno(errno_of(ioctl(device, SOS_IOC_OPEN_CORE, &open_arg)), 0, "a further descriptor");
 	close(open_arg.core_fd);
 	check(status_of(core).state == SOS_STATE_RESERVED, "its close changes nothing");
+	check(status_of(core).performance == SOS_PERFORMANCE_MAX, "as fast as it can: mechanism %u", status_of(core).mechanism);
 	check_errno(start(core), EBUSY, "START with nothing loaded");
 	check_errno(stop(core, 10), EBUSY, "STOP with nothing running");
 	check_errno(errno_of(ioctl(core, SOS_IOC_UNLOAD)), EBUSY, "UNLOAD with nothing loaded");
 	check_errno(errno_of(ioctl(core, SOS_IOC_GET_INFO, line)), ENOTTY, "device ioctl on a core");
 }
 
-static void test_region_errors(int core)
-{
-	static const struct {
-		const char *what;
-		struct sos_region region;
-		int error;
-	} cases[] = {
-		{ "no kind", { .prot = 1, .va = CODE_VA, .size = 4096 }, EINVAL },
-		{ "unknown kind", { .kind = 4, .prot = 1, .va = CODE_VA, .size = 4096 }, EINVAL },
-		{ "write and execute", { .kind = 1, .prot = 7, .va = CODE_VA, .size = 4096 }, EINVAL },
-		{ "no read", { .kind = 1, .prot = 2, .va = CODE_VA, .size = 4096 }, EINVAL },
-		{ "unknown prot", { .kind = 1, .prot = 9, .va = CODE_VA, .size = 4096 }, EINVAL },
-		{ "unknown flag", { .kind = 1, .prot = 1, .flags = 4, .va = CODE_VA, .size = 4096 }, EINVAL },
-		{ "size 0", { .kind = 1, .prot = 1, .va = CODE_VA }, EINVAL },
-		{ "odd size", { .kind = 1, .prot = 1, .va = CODE_VA, .size = 4097 }, EINVAL },
-		{ "odd address", { .kind = 1, .prot = 1, .va = CODE_VA + 8, .size = 4096 }, EINVAL },
-		{ "large and not 2 MiB-aligned", { .kind = 1, .prot = 1, .va = CODE_VA + 4096, .size = 0x200000 }, EINVAL },
-		{ "page 0", { .kind = 1, .prot = 1, .va = 0, .size = 4096 }, EINVAL },
-		{ "kernel half", { .kind = 1, .prot = 1, .va = 0xffff888000000000, .size = 4096 }, EINVAL },
-		{ "up to the top", { .kind = 1, .prot = 1, .va = SOS_VA_MAX - 4096, .size = 8192 }, EINVAL },
-		{ "wrapping", { .kind = 1, .prot = 1, .va = CODE_VA, .size = -4096ULL }, EINVAL },
-		{ "small control", { .kind = 2, .prot = 3, .va = CODE_VA, .size = 0 }, EINVAL },
-		{ "DMA without a device", { .kind = 1, .prot = 3, .flags = 2, .va = CODE_VA, .size = 4096 }, ENOENT },
-		{ "BAR without a device", { .kind = 3, .prot = 3, .va = CODE_VA, .size = 4096 }, ENOENT },
-		{ "executable BAR", { .kind = 3, .prot = 5, .va = CODE_VA, .size = 4096 }, EINVAL },
-		{ "more than there is", { .kind = 1, .prot = 1, .va = CODE_VA, .size = 1ULL << 40 }, ENOMEM },
-	};
-	struct sos_device claim = { .domain = 0, .bus = 255, .devfn = 255 };
-	unsigned int i;
-
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sos_region region = cases[i].region;
-
-		check_errno(add(core, &region), cases[i].error, cases[i].what);
-	}
-	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), ENOENT, "claim what is not there");
-	claim.pad = 1;
-	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), EINVAL, "claim with pad");
-	check(status_of(core).state == SOS_STATE_RESERVED, "still RESERVED");
-}
+#include "refusals_smoke.h"
 
 static void test_count(int core)
 {
@@ -654,6 +603,7 @@ static void test_backtrace(int core)
 #include "pci_smoke.h"
 #include "shared_smoke.h"
 #include "reliability_smoke.h"
+#include "slow_page_smoke.h"
 
 int main(int argc, char **argv)
 {
@@ -688,6 +638,7 @@ int main(int argc, char **argv)
 	test_backtrace(core);
 	test_host_port(core);
 	test_shared(core);
+	test_slow_pages(device, core);
 	if (argc > 2)
 		test_pci(core, argv[2]);
 	close(core);

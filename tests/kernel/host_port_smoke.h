@@ -49,6 +49,8 @@ BLOB(malform, PORT_SETUP "xor %eax, %eax\n" SLOT(16, "%rsi") "movl $5000, (%rsi)
 	      "movl $2, " VALUE(TO_PRODUCER) "(%r8)\n" NOTIFY UNTIL_TAKEN
 	      "addl $0x10000, " VALUE(TO_PRODUCER) "(%r8)\n" NOTIFY UNTIL_TAKEN
 	      REFLECT);
+/* Moves its index beyond the ring, again and again, and rings each time. */
+BLOB(spin, PORT_SETUP "1: incq " VALUE(POLLS) "(%r12)\n" ELSE_OUT "addl $0x10000, " VALUE(TO_PRODUCER) "(%r8)\n" NOTIFY "jmp 1b\n 9:" EXIT(0));
 /* Lies about what it took, then dies. */
 BLOB(lie, PORT_SETUP "movl $12345, " VALUE(FROM_CONSUMER) "(%r8)\n"
 	  "1:" ELSE_OUT "cmpl $0, " VALUE(FROM_PRODUCER) "(%r8)\n je 1b\n ud2\n 9:" EXIT(0));
@@ -263,6 +265,28 @@ static void test_malformed(int core)
 	unload(core, &loaded);
 }
 
+/* Linux does not look for ever at a ring whose index is nonsense. */
+static void test_spin(int core)
+{
+	struct sos_add_host_port port;
+	struct loaded loaded;
+	long errors;
+
+	port = good_port;
+	if (load(core, blob_spin, blob_spin_end, &loaded) || ioctl(core, SOS_IOC_ADD_HOST_PORT, &port) || set_up(port.name)) {
+		check(0, "host port: %s", strerror(errno));
+		return;
+	}
+	check_errno(start(core), 0, "START of one that writes indexes beyond the ring");
+	check(wait_counter(port.name, "statistics/rx_errors", SOS_HOST_BAD_INDEX_MAX + 1) && wait_link(port.name, "down"),
+	      "its port is closed");
+	check(polls_on(&loaded), "it runs on");
+	errors = counter_of(port.name, "statistics/rx_errors");
+	check(errors == SOS_HOST_BAD_INDEX_MAX + 1, "and nobody looks any more: %ld bad indexes", errors);
+	check_errno(stop(core, 1000), 0, "STOP");
+	unload(core, &loaded);
+}
+
 static void write_line(const char *path, const char *line)
 {
 	int fd = open(path, O_WRONLY);
@@ -285,4 +309,5 @@ static void test_host_port(int core)
 	test_host_port_errors(core);
 	test_reflect(core);
 	test_malformed(core);
+	test_spin(core);
 }

@@ -43,6 +43,21 @@ static int bus_master(const char *address)
 	return !!(config[4] & 4);
 }
 
+/* INTx Disable of the command register: nobody handles its line. */
+static int line_is_off(const char *address)
+{
+	unsigned char config[6] = { 0 };
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", address);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, config, sizeof(config)) != sizeof(config))
+		config[5] = 0;
+	close(fd);
+	return !!(config[5] & 4);
+}
+
 static void test_pci_memory(int core, const struct sos_device *claim)
 {
 	struct sos_region dma = { .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_DMA,
@@ -56,6 +71,12 @@ static void test_pci_memory(int core, const struct sos_device *claim)
 	get.region = dma.index;
 	check_errno(errno_of(ioctl(core, SOS_IOC_GET_DMA, &get)), ENOSPC, "GET_DMA with little room");
 	check(get.count == 3, "it has three chunks");
+	get.device = 1;
+	check_errno(errno_of(ioctl(core, SOS_IOC_GET_DMA, &get)), ENOENT, "GET_DMA for a device that has no part in it");
+	get.device = 0;
+	get.reserved = 1;
+	check_errno(errno_of(ioctl(core, SOS_IOC_GET_DMA, &get)), EINVAL, "GET_DMA with something reserved");
+	get.reserved = 0;
 	check_errno(errno_of(ioctl(core, SOS_IOC_GET_DMA, &get)), 0, "GET_DMA");
 	check(addresses[0] && addresses[1] && addresses[2] && addresses[0] != addresses[1], "bus addresses %llx %llx %llx",
 	      (unsigned long long)addresses[0], (unsigned long long)addresses[1], (unsigned long long)addresses[2]);
@@ -66,6 +87,26 @@ static void test_pci_memory(int core, const struct sos_device *claim)
 	check_errno(add(core, &bar), ENOENT, "a BAR that is not there");
 	bar.bar = 4;
 	check_errno(add(core, &bar), 0, "a BAR");
+}
+
+/* device_status of the common configuration, in BAR 4; -1 if it cannot be read. */
+static int device_status(const char *address)
+{
+	volatile unsigned char *bar;
+	char path[128];
+	int fd, status;
+
+	pci_write(address, "enable", "1");
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource4", address);
+	fd = open(path, O_RDWR);
+	bar = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (bar == MAP_FAILED)
+		return -1;
+	status = bar[0x14];
+	munmap((void *)bar, 4096);
+	pci_write(address, "enable", "0");
+	return status;
 }
 
 static void test_pci(int core, const char *address)
@@ -94,6 +135,8 @@ static void test_pci(int core, const char *address)
 	check(claim.vendor == 0x1af4 && claim.bars[4].size >= 4096, "%04x:%04x, IOMMU %d, BAR 4 has %llu bytes",
 	      claim.vendor, claim.device, claim.iommu, (unsigned long long)claim.bars[4].size);
 	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), EBUSY, "claim it again");
+	check(bus_master(address) == 0, "it has no bus before a service runs");
+	check(line_is_off(address), "and no interrupt line");
 	load(core, blob_acknowledge, blob_acknowledge_end, &loaded);
 	test_pci_memory(core, &claim);
 	check_errno(start(core), 0, "START");
@@ -103,6 +146,7 @@ static void test_pci(int core, const char *address)
 	status = status_of(core);
 	check(status.exit_code == 1, "the service wrote and read a register: %lld", (long long)status.exit_code);
 	check(bus_master(address) == 0, "it is no bus master once the service ended");
+	check(line_is_off(address), "nor has it its interrupt line back");
 	check_errno(start(core), 0, "START again");
 	check_errno(stop(core, 1000), 0, "STOP again");
 	check(status_of(core).exit_code == 1, "the device was reset in between");
@@ -112,6 +156,7 @@ static void test_pci(int core, const char *address)
 	status = wait_end(core);
 	check(status.state == SOS_STATE_STOPPED, "that ends the service");
 	check(bus_master(address) == 0, "and its bus mastering");
+	check(device_status(address) == 0, "it was reset on its way to the next driver");
 	check_errno(start(core), ENODEV, "START without it");
 	unload(core, &loaded);
 	pci_write(address, "driver_override", "\n");

@@ -133,7 +133,7 @@ static void set_online(int cpu, int value)
 	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	/* Refused whenever the core is not Linux's. */
-	if (fd >= 0 && write(fd, value ? "1" : "0", 1) != 1 && errno != EBUSY)
+	if (fd >= 0 && write(fd, value ? "1" : "0", 1) != 1 && errno != EBUSY && errno != EPERM)
 		perror(path);
 	close(fd);
 }

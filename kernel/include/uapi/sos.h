@@ -19,7 +19,8 @@
  * FAILED, or, had it not started, where it was.
  *
  * The same layouts stand in src/Sos.Sdk/Control and src/Sos.Cores/Native; a test
- * compares size and offset of every field.
+ * compares size and offset of every field. They are the same for 32-bit programs. What is called
+ * reserved is 0: in what the driver is given it must be, in what it tells it is.
  */
 #ifndef _UAPI_SOS_H
 #define _UAPI_SOS_H
@@ -27,7 +28,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define SOS_ABI_VERSION		1
+#define SOS_ABI_VERSION		2
 #define SOS_IOC_MAGIC		0xBE
 
 #define SOS_MAX_CORES		64	/* cores in our hands at once */
@@ -60,7 +61,7 @@ enum sos_state {
  * @version: out, the driver's version, NUL-terminated
  * @cpus: out, their logical ids, the first @core_count are valid
  *
- * Errno: EFAULT.
+ * The one call that is the same in every version of the ABI. Errno: EFAULT.
  */
 struct sos_info {
 	__u32 abi_version;
@@ -70,50 +71,88 @@ struct sos_info {
 };
 
 #define SOS_RESERVE_PERSIST	(1u << 0)	/* outlives its descriptors, until RELEASE_CORE */
+#define SOS_RESERVE_SHARE_CORE	(1u << 1)	/* the core's other threads may stay Linux's */
+#define SOS_RESERVE_CLASS	(1u << 2)	/* @clos is valid */
 
 #define SOS_LEASE_NS_MAX	(366ULL * 24 * 3600 * 1000000000)	/* a year */
+
+/**
+ * enum sos_performance - what a service core asks of its CPU's power management, which Linux
+ *	otherwise leaves at the lowest frequency as it unplugs a CPU
+ */
+enum sos_performance {
+	SOS_PERFORMANCE_MAX     = 0,	/* the highest frequency; may vary with the temperature */
+	SOS_PERFORMANCE_NOMINAL = 1,	/* at least the nominal frequency, more as the CPU likes */
+	SOS_PERFORMANCE_FIXED   = 2,	/* the nominal frequency and no other */
+};
+
+/**
+ * enum sos_mechanism - by which the CPU was asked
+ */
+enum sos_mechanism {
+	SOS_MECHANISM_NONE     = 0,	/* the CPU lets nobody ask, as in most virtual machines */
+	SOS_MECHANISM_HWP      = 1,	/* IA32_HWP_REQUEST */
+	SOS_MECHANISM_CPPC     = 2,	/* AMD's CPPC_REQ */
+	SOS_MECHANISM_PERF_CTL = 3,	/* IA32_PERF_CTL, or AMD's PStateCtl */
+};
 
 /**
  * struct sos_reserve - SOS_IOC_RESERVE_CORE (device fd)
  * @cpu: in, logical id of an online CPU, not 0
  * @flags: in, SOS_RESERVE_*
  * @core_fd: out, a core fd (O_CLOEXEC)
- * @pad: must be 0
+ * @performance: in, enum sos_performance
  * @duration_ns: out, time from call to a parked core
  * @lease_ns: in, the core goes back by itself after that time, see struct sos_lease; 0: never
+ * @clos: in, with SOS_RESERVE_CLASS: class of service (CLOSID) for cache and memory
+ *	bandwidth, as Linux's resctrl has set it up; else 0
+ * @siblings: out, how many other threads of the physical core left Linux with it
+ * @reserved: see above
  *
  * Takes the CPU from Linux (hot-unplug) into the monitor: state RESERVED. Without
  * SOS_RESERVE_PERSIST the last close of the core's descriptors, hence the death of
  * their owner too, stops the service and gives the core back.
- * Errno: EINVAL (unknown flag, pad, cpu or lease out of range), EPERM (cpu 0 or not
- * hot-pluggable), EBUSY (already reserved, Linux refuses to unplug it, goes down or sleeps), ENODEV
- * (cpu not online), ENOSPC (SOS_MAX_CORES), ENOMEM, EMFILE, EFAULT, EIO
- * (the core did not arrive). After an error the core is with Linux.
+ *
+ * Where the CPU lets a thread of a physical core read what another computes (MDS, TAA, L1TF and
+ * the like) and its mitigations are not switched off, the core's other threads leave Linux, too,
+ * and come back with it; SOS_RESERVE_SHARE_CORE leaves them where they are.
+ * Errno: EINVAL (unknown flag, reserved, performance, clos, cpu or lease out of range), EPERM
+ * (cpu 0 or not hot-pluggable), EXDEV (another thread of its core cannot leave Linux:
+ * SOS_RESERVE_SHARE_CORE), EOPNOTSUPP (SOS_RESERVE_CLASS on a CPU without), EBUSY (already
+ * reserved, Linux refuses to unplug it, goes down or sleeps), ENODEV (cpu not online), ENOSPC
+ * (SOS_MAX_CORES), ENOMEM, EMFILE, EFAULT, EIO (the core did not arrive). After an error the core
+ * is with Linux.
  */
 struct sos_reserve {
 	__u32 cpu;
 	__u32 flags;
 	__s32 core_fd;
-	__u32 pad;
+	__u32 performance;
 	__u64 duration_ns;
 	__u64 lease_ns;
+	__u32 clos;
+	__u32 siblings;
+	__u64 reserved[3];
 };
 
 /**
  * struct sos_open - SOS_IOC_OPEN_CORE (device fd)
  * @cpu: in, a core that SOS holds
  * @core_fd: out, a further core fd (O_CLOEXEC)
+ * @reserved: see above
  *
- * Errno: ENODEV (not reserved), EMFILE, ENOMEM, EFAULT.
+ * Errno: ENODEV (not reserved), EINVAL (reserved), EMFILE, ENOMEM, EFAULT.
  */
 struct sos_open {
 	__u32 cpu;
 	__s32 core_fd;
+	__u64 reserved;
 };
 
 /**
  * struct sos_release - SOS_IOC_RELEASE_CORE (core fd, any state)
  * @duration_ns: out, time until Linux had the CPU online again
+ * @reserved: see above
  *
  * Stops the service (politely, then by NMI), quiets its devices, frees its regions
  * and brings the CPU back. The descriptor stays open and answers ENODEV afterwards.
@@ -123,6 +162,7 @@ struct sos_open {
  */
 struct sos_release {
 	__u64 duration_ns;
+	__u64 reserved;
 };
 
 /**
@@ -130,12 +170,15 @@ struct sos_release {
  * @duration_ns: in, from now until the core is released, as by RELEASE_CORE, whoever holds
  *	descriptors of it and whatever runs on it; 0: no lease, it is held until RELEASE_CORE or,
  *	without SOS_RESERVE_PERSIST, the last close
+ * @reserved: see above
  *
  * Replaces the lease there was: this is how one is renewed and how it is ended.
- * Errno: EINVAL (more than SOS_LEASE_NS_MAX), EFAULT, ENODEV (released; the lease was over).
+ * Errno: EINVAL (more than SOS_LEASE_NS_MAX, reserved), EFAULT, ENODEV (released; the lease was
+ * over).
  */
 struct sos_lease {
 	__u64 duration_ns;
+	__u64 reserved;
 };
 
 enum sos_region_kind {
@@ -149,26 +192,32 @@ enum sos_region_kind {
 #define SOS_PROT_EXEC	(1u << 2)	/* never together with WRITE */
 
 #define SOS_REGION_SHARED	(1u << 0)	/* stays mappable by Linux while the service runs */
-#define SOS_REGION_DMA		(1u << 1)	/* from @device's DMA API; see SOS_IOC_GET_DMA */
+#define SOS_REGION_DMA		(1u << 1)	/* @device reaches it, too; see SOS_IOC_GET_DMA */
+#define SOS_REGION_COMBINING	(1u << 2)	/* BAR: writes may be combined */
+
+#define SOS_ALL_DEVICES		0xffffffffu
 
 /**
  * struct sos_region - SOS_IOC_ADD_REGION (core fd; RESERVED, LOADED)
  * @kind: in, enum sos_region_kind
  * @prot: in, SOS_PROT_*: what the service may do; READ is required
  * @flags: in, SOS_REGION_*
- * @device: in, index of a claimed device (BAR, DMA), else 0
+ * @device: in, index of a claimed device (BAR, DMA), else 0; for DMA also SOS_ALL_DEVICES: all
+ *	that are claimed now, each with bus addresses of its own
  * @bar: in, BAR number (BAR), else 0
  * @index: out, the region's index
  * @va: in, page-aligned address in the service; 2 MiB-aligned if @size is 2 MiB or more
  * @size: in, bytes, a multiple of the page size, 1 TiB at most; for a BAR at most its size,
  *	and a BAR smaller than a page cannot be had: others may share that page
  * @mmap_offset: out, offset for mmap() of the core fd (not for BARs: 0)
+ * @reserved: see above
  *
  * Memory and control regions are mapped for loading with mmap(MAP_SHARED). START
  * takes these mappings away, except from SHARED regions and the control region.
- * Errno: EINVAL (kind, prot, flag, alignment, range), EEXIST (overlaps another, or a
- * second CONTROL), ENOENT (no such device or BAR), EBUSY (state), ENOSPC
- * (SOS_MAX_REGIONS), ENOMEM, ENODEV (released), EFAULT. After an error there is no region.
+ * Errno: EINVAL (kind, prot, flag, alignment, range, reserved), EEXIST (overlaps another, or a
+ * second CONTROL), ENOENT (no such device or BAR), EBUSY (state), ENOSPC (SOS_MAX_REGIONS),
+ * EIO (a device does not reach memory directly), ENOMEM, ENODEV (released), EFAULT. After an
+ * error there is no region, unless a START came before an EFAULT: then it stays until UNLOAD.
  */
 struct sos_region {
 	__u32 kind;
@@ -180,6 +229,7 @@ struct sos_region {
 	__u64 va;
 	__u64 size;
 	__u64 mmap_offset;
+	__u64 reserved[3];
 };
 
 /**
@@ -187,37 +237,60 @@ struct sos_region {
  * @region: in, index of a DMA region
  * @count: in, how many addresses @addresses takes; out, how many the region has
  * @addresses: in, user pointer to __u64[]: the bus address of each 2 MiB chunk
+ * @device: in, index of the device that is to use them
+ * @reserved0: see above
+ * @reserved: see above
  *
- * Errno: EINVAL (not a DMA region), ENOSPC (@count too small; @count is set), EFAULT,
- * ENODEV (released).
+ * Errno: EINVAL (not a DMA region, reserved), ENOENT (not one of that device), ENOSPC (@count too
+ * small; @count is set), ENOMEM, EFAULT, ENODEV (released).
  */
 struct sos_dma {
 	__u32 region;
 	__u32 count;
 	__u64 addresses;
+	__u32 device;
+	__u32 reserved0;
+	__u64 reserved;
 };
 
 struct sos_bar {
 	__u64 size;	/* 0: no such memory BAR */
 };
 
+#define SOS_CLAIM_FORCE_UNCONFINED	(1u << 0)	/* although the IOMMU does not confine it */
+
+/* What keeps a device from memory and CPUs that are not its service's: all three, or it is not. */
+#define SOS_CONFINED_MEMORY	(1u << 0)	/* an IOMMU translates its DMA */
+#define SOS_CONFINED_INTERRUPTS	(1u << 1)	/* and no DMA is an interrupt */
+#define SOS_CONFINED_GROUP	(1u << 2)	/* nobody else's device shares its IOMMU group */
+
 /**
  * struct sos_device - SOS_IOC_CLAIM_DEVICE (core fd; RESERVED, LOADED)
  * @domain: in, PCI domain
  * @bus: in
  * @devfn: in, slot << 3 | function
- * @index: out, index for SOS_IOC_ADD_REGION
+ * @index: out, index for SOS_IOC_ADD_REGION and SOS_IOC_GET_DMA
  * @vendor: out
  * @device: out
- * @iommu: out, 1 if an IOMMU translates (confines) the device's DMA
+ * @iommu: out, 1 if an IOMMU translates the device's DMA
  * @pad: must be 0
  * @bars: out
+ * @flags: in, SOS_CLAIM_*
+ * @confinement: out, SOS_CONFINED_*
+ * @reserved: see above
  *
- * The device must be bound to the driver "sos" (driver_override). It is enabled, reset
- * and becomes bus master. It is taken back (bus mastering off, reset) when the service
- * ends, whatever way it ends, and is enabled again by the next START.
+ * The device must be bound to the driver "sos" (driver_override). It is enabled and reset; START
+ * gives it the bus. It is taken back (bus mastering off, reset) when the service ends, whatever
+ * way it ends. A device that cannot be reset is refused, and memory of one whose reset failed
+ * after a service had it is never freed.
+ *
+ * Without an IOMMU a device reaches all memory; it is claimed nevertheless, with a word in the
+ * kernel log and a taint (TAINT_USER). Where there is one that does not confine it, for want of
+ * interrupt remapping or because others share its group, SOS_CLAIM_FORCE_UNCONFINED is needed.
  * Errno: ENOENT (no such device, or not bound to "sos"), EBUSY (claimed by another
- * core, or state), ENOSPC (SOS_MAX_DEVICES), EINVAL, EIO, ENODEV (released), EFAULT.
+ * core, or state), EXDEV (there is an IOMMU and it is not confined), EPERM (the same, or without an
+ * IOMMU, and the kernel is locked down), ENOSPC (SOS_MAX_DEVICES), EINVAL, EIO (it could not be
+ * enabled, or not be reset), ENODEV (released), EFAULT.
  */
 struct sos_device {
 	__u32 domain;
@@ -229,6 +302,9 @@ struct sos_device {
 	__u16 iommu;
 	__u16 pad;
 	struct sos_bar bars[6];
+	__u32 flags;
+	__u32 confinement;
+	__u64 reserved[2];
 };
 
 /**
@@ -242,7 +318,10 @@ struct sos_device {
  * @region: out, index of the region that was added
  * @ifindex: out
  * @size: out, bytes mapped at @va
+ * @reserved: see above
  *
+ * A service whose ring index lies outside of its ring more than SOS_HOST_BAD_INDEX_MAX times
+ * loses the port until the next START: no carrier, nothing is passed on.
  * Errno: EINVAL, EEXIST (name taken, or @va overlaps), EBUSY (state), ENOSPC, ENOMEM,
  * ENODEV (released), EFAULT.
  */
@@ -256,6 +335,7 @@ struct sos_add_host_port {
 	__u32 ifindex;
 	__u32 pad;
 	__u64 size;
+	__u64 reserved[2];
 };
 
 /**
@@ -267,16 +347,18 @@ struct sos_add_host_port {
  *	is ended by NMI, or by INIT if it does not obey; state FAILED, vector SOS_FAULT_HUNG or
  *	SOS_FAULT_LOST. Before its first poll it has at least SOS_INITIALISE_MS. Linux looks at
  *	most once a millisecond; 0: no watchdog
+ * @reserved: see above
  *
- * Needs a CONTROL region. Errno: EINVAL (address not in such a region, no CONTROL),
+ * Needs a CONTROL region. Errno: EINVAL (address not in such a region, no CONTROL, reserved),
  * EBUSY (state), ENODEV (released, or a claimed device is gone), EIO (the core does not answer;
- * INIT takes it back, and the call may be repeated), EFAULT.
+ * INIT takes it back, and the call may be repeated; or a device could not be reset), EFAULT.
  */
 struct sos_start {
 	__u64 entry;
 	__u64 stack_top;
 	__u64 argument;
 	__u64 poll_bound_ns;
+	__u64 reserved[2];
 };
 
 #define SOS_INITIALISE_MS	10000
@@ -336,6 +418,11 @@ struct sos_fault {
  * @lease_ns: out, what is left of the lease, 0 without one
  * @lease_length_ns: out, for how long it was given or renewed, 0 without one
  * @poll_bound_ns: out, the watchdog of the last START, 0 without one
+ * @performance: out, enum sos_performance of the reservation
+ * @mechanism: out, enum sos_mechanism
+ * @siblings: out, other threads of the physical core that SOS holds with it
+ * @reserved0: see above
+ * @reserved: see above
  * @fault: out, valid in FAILED
  *
  * Errno: EFAULT, ENODEV (released). poll() on the core fd: POLLIN after every change of
@@ -354,6 +441,11 @@ struct sos_status {
 	__u64 lease_ns;
 	__u64 lease_length_ns;
 	__u64 poll_bound_ns;
+	__u32 performance;
+	__u32 mechanism;
+	__u32 siblings;
+	__u32 reserved0;
+	__u64 reserved[4];
 	struct sos_fault fault;
 };
 
@@ -414,6 +506,7 @@ struct sos_revoke {
  * struct sos_bind_event - SOS_IOC_BIND_EVENT (core fd; any state but RESERVED)
  * @index: in, bit of sos_control.events, below SOS_MAX_EVENTS
  * @fd: in, an eventfd, which is signalled when the service sets that bit and rings; -1: none
+ * @reserved: see above
  *
  * Replaces what was bound. UNLOAD and RELEASE_CORE unbind all.
  * Errno: EINVAL (index; no eventfd), EBADF, EBUSY (RESERVED), ENODEV (released), EFAULT.
@@ -421,6 +514,7 @@ struct sos_revoke {
 struct sos_bind_event {
 	__u32 index;
 	__s32 fd;
+	__u64 reserved;
 };
 
 /**
@@ -432,6 +526,7 @@ struct sos_bind_event {
  * @other_irqs: out, spurious, performance, IRQ work and platform interrupts
  * @softirqs: out, its softirqs
  * @idle_switches: out, how often Linux's scheduler left the CPU's idle task
+ * @reserved: see above
  *
  * Linux's own counters, which its files in /proc show for online CPUs only. While a core is
  * reserved they stand still. Errno: EFAULT, ENODEV (released).
@@ -444,6 +539,7 @@ struct sos_linux_counts {
 	__u64 other_irqs;
 	__u64 softirqs;
 	__u64 idle_switches;
+	__u64 reserved;
 };
 
 #define SOS_IOC_EXPORT_REGION	_IOWR(SOS_IOC_MAGIC, 0x20, struct sos_export)
@@ -483,12 +579,14 @@ enum sos_resource_kind {
 	SOS_RESOURCE_TABLE         = 4,	/* index 0 and 1: the table slots, read-only */
 	SOS_RESOURCE_PACKET_MEMORY = 5,	/* packet buffers; aux: see below */
 	SOS_RESOURCE_VIRTIO_NET    = 6,	/* a card: Sos.Sdk VirtioPciLayout at address */
-	SOS_RESOURCE_HOST_PORT     = 7,	/* struct sos_host_port at address */
+	SOS_RESOURCE_HOST_PORT     = 7,	/* Linux's side of a port: struct sos_host_port */
 	SOS_RESOURCE_PARAMETERS    = 8,	/* settings, "name=value\n" lines in UTF-8 */
-	SOS_RESOURCE_MEMORY_PORT   = 9,	/* two memory rings, laid out as a host port */
+	SOS_RESOURCE_MEMORY_PORT   = 9,	/* in a card's place: struct sos_host_port */
 	SOS_RESOURCE_XSK           = 11,	/* an AF_XDP socket: Sos.Sdk XskLayout at address */
 	SOS_RESOURCE_SHARED        = 12, /* memory that Linux programs share with the service */
 };
+
+#define SOS_PORT_NAME_SIZE	16	/* bytes, with the NUL at its end */
 
 /**
  * struct sos_resource - one thing a service was given
@@ -497,7 +595,10 @@ enum sos_resource_kind {
  * @address: where the service sees it
  * @size: bytes
  * @aux: PACKET_MEMORY: address of the __u64[] of DMA addresses, one for each 2 MiB
- *	chunk, or 0 without a device
+ *	chunk, or 0 without a device. VIRTIO_NET: the same array as this card sees the
+ *	packet memory, or 0 if that of PACKET_MEMORY is its own
+ * @name: VIRTIO_NET, XSK, MEMORY_PORT: the port's name, padded with NUL. HOST_PORT: the
+ *	name of the port that it is Linux's side of. Empty for all others
  */
 struct sos_resource {
 	__u32 kind;
@@ -505,7 +606,8 @@ struct sos_resource {
 	__u64 address;
 	__u64 size;
 	__u64 aux;
-	__u64 reserved[4];
+	char name[SOS_PORT_NAME_SIZE];
+	__u64 reserved[2];
 };
 
 /**
@@ -580,6 +682,7 @@ struct sos_control {
 #define SOS_HOST_SLOT_SIZE	2048
 #define SOS_HOST_SLOT_HEADER	64
 #define SOS_HOST_FRAME_MAX	(SOS_HOST_SLOT_SIZE - SOS_HOST_SLOT_HEADER)	/* 1984 bytes */
+#define SOS_HOST_BAD_INDEX_MAX	16
 #define SOS_HOST_MTU_MAX	(SOS_HOST_FRAME_MAX - 22)	/* Ethernet and two VLAN tags */
 
 /**

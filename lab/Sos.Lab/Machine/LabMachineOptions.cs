@@ -38,6 +38,18 @@ public sealed record LabMachineOptions
     /// <summary>Whether an IOMMU (Intel's, emulated) stands between the cards and memory.</summary>
     public bool Iommu { get; init; }
 
+    /// <summary>Whether that IOMMU remaps interrupts, too; without, a card's DMA can interrupt any CPU.</summary>
+    public bool InterruptRemapping { get; init; } = true;
+
+    /// <summary>Whether the last CPU is a device that can be taken out: <c>device_del</c> of <see cref="SpareCpuDevice"/>.</summary>
+    public bool SpareCpu { get; init; }
+
+    /// <summary>QEMU's name of the CPU that can be taken out.</summary>
+    public const string SpareCpuDevice = "spare-cpu";
+
+    /// <summary>Further devices, each as after QEMU's <c>-device</c>; slots 0x18 to 0x1e of the first bus are free for them.</summary>
+    public IReadOnlyList<string> Devices { get; init; } = [];
+
     /// <summary>Whether the driver is loaded at boot.</summary>
     public bool LoadDriver { get; init; } = true;
 

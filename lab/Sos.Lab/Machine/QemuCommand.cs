@@ -27,7 +27,7 @@ internal static class QemuCommand
             "-machine", Machine(options, kvm),
             "-accel", kvm ? "kvm" : "tcg,thread=multi",
             "-cpu", options.CpuModel ?? (kvm ? "host" : Emulated(options)),
-            "-smp", $"cpus={options.Cpus},threads={options.ThreadsPerCore}", "-m", $"{options.MemoryMiB}M",
+            "-smp", Processors(options), "-m", $"{options.MemoryMiB}M",
             "-kernel", kernel.BootImage, "-initrd", Path.Combine(folder, "initramfs"), "-append", KernelArguments(options),
             "-chardev", $"file,id=console,path={log}", "-serial", "chardev:console",
             "-device", "virtio-serial-pci,addr=0x8,disable-legacy=on",
@@ -43,7 +43,17 @@ internal static class QemuCommand
 
         if (options.Iommu)
         {
-            command.AddRange(["-device", "intel-iommu,intremap=off,device-iotlb=on"]);
+            command.AddRange(["-device", $"intel-iommu,intremap={(options.InterruptRemapping ? "on" : "off")},device-iotlb=on"]);
+        }
+
+        if (options.SpareCpu)
+        {
+            command.AddRange(["-device", $"max-x86_64-cpu,id={LabMachineOptions.SpareCpuDevice},socket-id=0,core-id={options.Cpus - 1},thread-id=0"]);
+        }
+
+        foreach (string device in options.Devices)
+        {
+            command.AddRange(["-device", device]);
         }
 
         if (options.CardSocket is { } socket)
@@ -58,6 +68,10 @@ internal static class QemuCommand
 
         return command;
     }
+
+    private static string Processors(LabMachineOptions options) => options.SpareCpu
+        ? $"cpus={options.Cpus - 1},maxcpus={options.Cpus},sockets=1,cores={options.Cpus},threads=1"
+        : $"cpus={options.Cpus},threads={options.ThreadsPerCore}";
 
     // AMD's way to tell of threads (CPUID 0x8000001e) is not emulated, Intel's (0xb) is.
     private static string Emulated(LabMachineOptions options) => options.ThreadsPerCore == 1 ? "max" : "max,vendor=GenuineIntel";

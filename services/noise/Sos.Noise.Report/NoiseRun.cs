@@ -6,6 +6,8 @@ using System.Threading;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
+using Sos.Cores.Operations;
+using Sos.Cores.Plan;
 using Sos.Cores.Native;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
@@ -32,15 +34,17 @@ public static class NoiseRun
 
     /// <summary>Measures on a service core, of whatever back end, that is reserved and empty; it is so again afterwards.</summary>
     /// <param name="core">The core.</param>
+    /// <param name="services">Starts and stops the service.</param>
     /// <param name="request">What to measure.</param>
     /// <param name="interrupted">Ends the measurement early, without a result.</param>
     /// <exception cref="SosException">It was interrupted, or the service ended by itself.</exception>
-    public static (NoiseResult Result, GapHistogram Histogram) OnCore(IServiceCore core, NoiseRequest request, CancellationToken interrupted = default)
+    public static (NoiseResult Result, GapHistogram Histogram) OnCore(
+        IServiceCore core, ServiceOperations services, NoiseRequest request, CancellationToken interrupted = default)
     {
-        List<string> notes = [];
         LinuxCounts before = core.GetLinuxCounts();
-        CoreRecord record = ServiceStart.Start(
-            core, new StartRequest { ImagePath = request.ImagePath, Image = request.Image, Configuration = Configure(request) }, notes);
+        StartResult started = services.Start(core, request.Image, Plan(request));
+        CoreRecord record = started.Record;
+        List<string> notes = [.. started.Notes];
         try
         {
             using RunningService running = RunningService.Attach(core, record);
@@ -56,7 +60,7 @@ public static class NoiseRun
         }
         finally
         {
-            ServiceStop.Stop(core, StopTimeout, notes);
+            notes.AddRange(services.StopIfStill(core, record, StopTimeout));
         }
     }
 
@@ -65,7 +69,8 @@ public static class NoiseRun
     {
         List<string> notes = [];
         using ProcessTarget target = new(new ProcessTargetOptions { RunnerPath = runnerPath, Cpu = request.Cpu, LockMemory = true });
-        LoadedService service = ServiceLoader.Load(target, request.Image, Configure(request));
+        LoadedService service = ServiceLoader.Load(
+            target, request.Image, new NoiseCompanion().Configure(new ServiceConfiguration { Parameters = Plan(request).Parameters.ToDictionary() }, Plan(request)));
         LinuxCounts before = LinuxCountsReader.Read(request.Cpu);
         target.Start(service.Entry, service.StackTop, service.ControlAddress);
         using QuietThread? quiet = request.Place == NoisePlace.Fifo
@@ -79,12 +84,13 @@ public static class NoiseRun
         return Finish(request, memory, running, samples, before, () => LinuxCountsReader.Read(request.Cpu), notes);
     }
 
-    private static ServiceConfiguration Configure(NoiseRequest request) => new()
+    private static ServicePlan Plan(NoiseRequest request) => new()
     {
-        PacketMemorySize = 0,
-        TableSlotSize = 0,
-        SharedMemory = [HistogramLayout.TotalSize],
-        Parameters = new Dictionary<string, string> { ["threshold-ns"] = request.ThresholdNs.ToString(CultureInfo.InvariantCulture) },
+        Image = System.IO.Path.GetFullPath(request.ImagePath),
+        Parameters = new Dictionary<string, string>
+        {
+            [NoiseCompanion.ThresholdParameter] = request.ThresholdNs.ToString(CultureInfo.InvariantCulture),
+        },
     };
 
     // Each sample costs a few system calls on another cpu, not on the one that is measured.

@@ -1,4 +1,5 @@
 using Sos.Cores.Loading;
+using Sos.Cores.Plan;
 using Sos.Cores.Running;
 
 namespace Sos.Cores.BackEnds;
@@ -22,8 +23,10 @@ public interface INetworkDevice
     /// <summary>Takes it from Linux.</summary>
     void Take();
 
-    /// <summary>Adds its ports to what a service is given.</summary>
-    ServiceConfiguration Configure(ServiceConfiguration configuration);
+    /// <summary>Adds its port, and the host port if it has one, to what a service is given.</summary>
+    /// <param name="configuration">What the service is given otherwise.</param>
+    /// <param name="port">The port.</param>
+    ServiceConfiguration Configure(ServiceConfiguration configuration, PortPlan port);
 
     /// <summary>Moves name, addresses and routes to the host port, once the service polls.</summary>
     /// <param name="card">The record, with the host port's name.</param>

@@ -12,6 +12,9 @@ public sealed class OfflineBackEnd : ICoreBackEnd
     /// <summary>Uses the driver at <paramref name="path"/>.</summary>
     public OfflineBackEnd(string path = SosDevice.DefaultPath) => _path = path;
 
+    /// <summary>How the cores that it reserves are to run.</summary>
+    public CoreOptions Options { get; set; } = new();
+
     /// <inheritdoc/>
     public BackEndKind Kind => BackEndKind.Offline;
 
@@ -43,8 +46,9 @@ public sealed class OfflineBackEnd : ICoreBackEnd
     public Reservation Reserve(int cpu, TimeSpan? lease)
     {
         using SosDevice device = SosDevice.Open(_path);
-        using ServiceCore core = device.Reserve(cpu, persist: true, lease, out ulong durationNs);
-        return new Reservation(durationNs, "unplugged from Linux", []);
+        using ServiceCore core = device.Reserve(cpu, persist: true, lease, Options, out CoreArrival arrival);
+        string method = arrival.Siblings == 0 ? "unplugged from Linux" : "unplugged from Linux with the other threads of its physical core";
+        return new Reservation(arrival.DurationNs, method, []);
     }
 
     /// <inheritdoc/>

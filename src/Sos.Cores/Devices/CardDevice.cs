@@ -4,6 +4,7 @@ using System.IO;
 using System.Threading;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
+using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Sos.Sdk.Control;
 
@@ -121,7 +122,7 @@ public sealed class CardDevice : INetworkDevice
     public void Take() => DriverBinding.Take(_card);
 
     /// <inheritdoc/>
-    public ServiceConfiguration Configure(ServiceConfiguration configuration)
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, PortPlan port)
     {
         // A card that was claimed before had no network device to tell its address: the host port then makes up a local one.
         byte[] mac = (_card.Mac ?? _network?.Mac) is { } text ? Convert.FromHexString(text.Replace(":", "", StringComparison.Ordinal)) : RandomLocalMac();
@@ -129,8 +130,8 @@ public sealed class CardDevice : INetworkDevice
         string name = _hostPort ?? _network?.Name ?? "sos%d";
         return configuration with
         {
-            Devices = [new DeviceRequest(_card.Address, VirtioPciCapabilities.Parse(_card.ReadConfiguration()))],
-            HostPorts = [new PortRequest(name, mac, mtu)],
+            Devices = [.. configuration.Devices, new DeviceRequest(_card.Address, VirtioPciCapabilities.Parse(_card.ReadConfiguration()), port.Name)],
+            HostPorts = port.HasHostPort ? [.. configuration.HostPorts, new PortRequest(name, mac, mtu, Port: port.Name)] : configuration.HostPorts,
         };
     }
 

@@ -15,10 +15,13 @@ namespace Sos.Cores.Devices;
 /// <param name="Mac">Address of the network device, or null.</param>
 /// <param name="Mtu">MTU of the network device, 0 without one.</param>
 /// <param name="IommuGroup">Its IOMMU group, or null without an IOMMU.</param>
-/// <param name="Confined">Whether the IOMMU translates its DMA, so that it reaches only what it is given.</param>
+/// <param name="Gap">What lets it reach more than it is given, in words; null if nothing does.</param>
 public sealed record PciDevice(
-    PciAddress Address, ushort Vendor, ushort DeviceId, string? Driver, string? Interface, string? Mac, int Mtu, string? IommuGroup, bool Confined)
+    PciAddress Address, ushort Vendor, ushort DeviceId, string? Driver, string? Interface, string? Mac, int Mtu, string? IommuGroup, string? Gap)
 {
+    /// <summary>Whether an IOMMU keeps it to the memory that it is given, and from interrupts that are not its own.</summary>
+    public bool Confined => Gap is null;
+
     /// <summary>Red Hat's vendor id, under which virtio devices stand (virtio 1.2, 4.1.2).</summary>
     public const ushort VirtioVendor = 0x1af4;
 
@@ -41,7 +44,7 @@ public sealed record PciDevice(
 
     /// <summary>Reads one function.</summary>
     /// <returns>Null when there is no such function.</returns>
-    public static PciDevice? Read(PciAddress address, string sys = "/sys")
+    public static PciDevice? Read(PciAddress address, string sys = "/sys", string interrupts = "/proc/interrupts")
     {
         string folder = Folder(address, sys);
         if (!Directory.Exists(folder))
@@ -51,7 +54,6 @@ public sealed record PciDevice(
 
         string? network = FindInterface(folder);
         string? group = LinkName(Path.Combine(folder, "iommu_group"));
-        string type = group is null ? "" : ReadText(Path.Combine(sys, "kernel/iommu_groups", group, "type"));
         return new PciDevice(
             address,
             (ushort)ReadHex(Path.Combine(folder, "vendor")),
@@ -61,7 +63,7 @@ public sealed record PciDevice(
             network is null ? null : ReadText(Path.Combine(sys, "class/net", network, "address")),
             network is null ? 0 : ReadNumber(Path.Combine(sys, "class/net", network, "mtu")),
             group,
-            type.StartsWith("DMA", StringComparison.Ordinal));
+            FindGap(address, group, sys, interrupts));
     }
 
     /// <summary>Finds a card by PCI address or by the name of its network device.</summary>
@@ -89,6 +91,37 @@ public sealed record PciDevice(
         FileSystemInfo? target = Directory.Exists(path) ? Directory.ResolveLinkTarget(path, returnFinalTarget: true) : null;
         return target?.Name;
     }
+
+    // As the driver judges it (kernel/confine.c): without remapping a DMA write can be an interrupt, and a group's members share its memory.
+    private static string? FindGap(PciAddress address, string? group, string sys, string interrupts)
+    {
+        if (group is null)
+        {
+            return "there is no IOMMU";
+        }
+
+        string folder = Path.Combine(sys, "kernel/iommu_groups", group);
+        if (!ReadText(Path.Combine(folder, "type")).StartsWith("DMA", StringComparison.Ordinal))
+        {
+            return "the IOMMU lets all of its DMA pass";
+        }
+
+        // Linux names an interrupt chip whose interrupts are remapped IR-..., or ...-IR-...: arch/x86 and drivers/iommu.
+        if (!ReadText(interrupts).Contains("IR-", StringComparison.Ordinal))
+        {
+            return "interrupts are not remapped";
+        }
+
+        string members = Path.Combine(folder, "devices");
+        string? neighbour = !Directory.Exists(members) ? null : Directory.EnumerateFileSystemEntries(members)
+            .Select(entry => Path.GetFileName(entry)!)
+            .FirstOrDefault(name => name != address.ToString() && IsForeign(Path.Combine(sys, "bus/pci/devices", name)));
+        return neighbour is null ? null : $"{neighbour} shares its IOMMU group";
+    }
+
+    // Bridges (PCI class 06) move what others send; what is bound to our driver is no one else's.
+    private static bool IsForeign(string folder)
+        => ReadHex(Path.Combine(folder, "class")) >> 16 != 0x06 && LinkName(Path.Combine(folder, "driver")) != DriverBinding.SosDriver;
 
     /// <summary>The network device is below the function itself, or below its virtio device.</summary>
     private static string? FindInterface(string folder)

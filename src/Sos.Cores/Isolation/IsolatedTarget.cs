@@ -105,7 +105,7 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
     public MappedMemory Map(TargetRegion region) => Memory.Map(region);
 
     /// <inheritdoc/>
-    public ulong[] GetDmaAddresses(TargetRegion region)
+    public ulong[] GetDmaAddresses(TargetRegion region, uint device)
         => throw new SosException(SosError.Refused, "a service on an isolated core has no device, and so no bus addresses");
 
     /// <inheritdoc/>

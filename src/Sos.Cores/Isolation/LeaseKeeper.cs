@@ -76,7 +76,7 @@ public static class LeaseKeeper
     }
 
     /// <summary>Whether a core's lease is over; from then on it cannot be renewed.</summary>
-    private static bool TryEnd(int cpu)
+    public static bool TryEnd(int cpu)
     {
         if (LeaseRecord.Read(cpu) is not { } seen || (seen.Left > TimeSpan.Zero && !seen.IsOver))
         {

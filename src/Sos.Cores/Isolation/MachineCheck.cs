@@ -2,9 +2,10 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using System.Runtime.Intrinsics.X86;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Sdk.Control;
 
 namespace Sos.Cores.Isolation;
 
@@ -32,7 +33,8 @@ public sealed record Finding(string Topic, FindingKind Kind, string Text, string
 /// <param name="Findings">One by one.</param>
 /// <param name="Offline">Whether cores can be unplugged.</param>
 /// <param name="Isolated">Whether cores can be fenced off.</param>
-public sealed record MachineReport(IReadOnlyList<Finding> Findings, bool Offline, bool Isolated);
+/// <param name="Processor">The instruction sets that services may use.</param>
+public sealed record MachineReport(IReadOnlyList<Finding> Findings, bool Offline, bool Isolated, ProcessorFeatures Processor);
 
 /// <summary>Looks at the machine: what both back ends need, what is missing, and how to get it. Changes nothing.</summary>
 public static class MachineCheck
@@ -43,22 +45,21 @@ public static class MachineCheck
     /// <summary>Looks.</summary>
     public static MachineReport Run()
     {
-        List<Finding> findings = [.. Processor(), .. Cpus(), .. Driver(), .. Fence(), .. RealTime(), .. Network()];
-        bool processor = !findings.Exists(finding => finding is { Topic: "processor" or "cpus" or "user", Kind: FindingKind.Missing });
+        ProcessorFeatures processor = ProcessorFeatures.Detect();
+        List<Finding> findings = [.. Processor(processor), .. Cpus(), .. Driver(), .. Fence(), .. RealTime(), .. Network()];
+        bool usable = !findings.Exists(finding => finding is { Topic: "processor" or "cpus" or "user", Kind: FindingKind.Missing });
         bool driver = !findings.Exists(finding => finding is { Topic: "driver", Kind: FindingKind.Missing });
-        return new MachineReport(findings, processor && driver, processor);
+        return new MachineReport(findings, usable && driver, usable, processor);
     }
 
-    private static IEnumerable<Finding> Processor()
+    private static IEnumerable<Finding> Processor(ProcessorFeatures features)
     {
-        bool fits = Avx2.IsSupported && Bmi2.IsSupported && Fma.IsSupported && Lzcnt.IsSupported;
-        yield return fits
-            ? new Finding("processor", FindingKind.Good, $"x86-64-v3 (AVX2){(Avx512F.IsSupported ? ", AVX-512" : "")}")
-            : new Finding("processor", FindingKind.Missing,
-                "no x86-64-v3 (AVX2, BMI2, FMA), for which services are compiled",
+        string avx512 = features.Sets.HasFlag(InstructionSets.Avx512) ? ", AVX-512" : "";
+        yield return features.RunsImages
+            ? new Finding("processor", FindingKind.Good, $"x86-64-v3 (AVX2){avx512}")
+            : new Finding("processor", FindingKind.Missing, $"no {ProcessorFeatures.Required}",
                 "choose another machine, or in a virtual one the processor of its host");
-        yield return X86Base.IsSupported && (uint)X86Base.CpuId(unchecked((int)0x8000_0000), 0).Eax >= 0x8000_0007
-            && (X86Base.CpuId(unchecked((int)0x8000_0007), 0).Edx & (1 << 8)) != 0
+        yield return features.Sets.HasFlag(InstructionSets.InvariantTsc)
             ? new Finding("clock", FindingKind.Good, "the TSC is invariant")
             : new Finding("clock", FindingKind.Note, "the TSC is not said to be invariant: a service's clock may drift when the frequency changes");
         yield return Libc.EffectiveUserId() == 0

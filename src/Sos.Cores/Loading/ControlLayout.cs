@@ -23,7 +23,8 @@ internal sealed class ControlLayout
         Parameters = Take((ulong)ParameterText.Length + 1);
         VirtioLayouts = Take((ulong)configuration.Devices.Count * VirtioPciLayout.Size);
         XskLayouts = Take((ulong)configuration.XskPorts.Count * XskLayout.Size);
-        DmaAddresses = Take(AddressSpace.ToChunks(configuration.PacketMemorySize) / AddressSpace.ChunkSize * sizeof(ulong));
+        DmaTableSize = AddressSpace.ToChunks(configuration.PacketMemorySize) / AddressSpace.ChunkSize * sizeof(ulong);
+        DmaAddresses = Take((ulong)configuration.Devices.Count * DmaTableSize);
         Size = AddressSpace.ToPages(_end);
         if (Size >= AddressSpace.ChunkSize)
         {
@@ -43,7 +44,11 @@ internal sealed class ControlLayout
 
     public ulong XskLayouts { get; }
 
+    /// <summary>Where the devices' tables of bus addresses begin, one behind the other.</summary>
     public ulong DmaAddresses { get; }
+
+    /// <summary>Bytes of one such table: an address for each chunk of packet memory.</summary>
+    public ulong DmaTableSize { get; }
 
     /// <summary>Bytes of the whole region.</summary>
     public ulong Size { get; }

@@ -10,18 +10,26 @@ namespace Sos.Cores.Loading;
 public sealed unsafe class DriverTarget : IServiceTarget
 {
     private readonly ServiceCore _core;
+    private readonly bool _forceUnconfined;
 
-    /// <summary>Loads onto <paramref name="core"/>.</summary>
-    public DriverTarget(ServiceCore core) => _core = core;
+    /// <summary>Loads onto a core.</summary>
+    /// <param name="core">The core.</param>
+    /// <param name="forceUnconfined">Whether a device is claimed that its IOMMU does not confine.</param>
+    public DriverTarget(ServiceCore core, bool forceUnconfined = false) => (_core, _forceUnconfined) = (core, forceUnconfined);
 
     /// <inheritdoc/>
     public ClaimedDevice Claim(PciAddress address)
     {
         SosDeviceClaim request = new() { Domain = address.Domain, Bus = address.Bus, Devfn = address.DevFn };
+        request.Flags = _forceUnconfined ? SosDeviceClaim.ForceUnconfined : 0;
         int errno = _core.Handle.TryCall(DriverRequest.ClaimDevice, ref request);
         _core.Check($"claiming {address}", errno, errno switch
         {
             Errno.NoEntry => "it is not bound to the driver 'sos': 'sosctl device claim' does that",
+            Errno.CrossDevice => "the IOMMU does not confine it ('sosctl device list' says why): switch interrupt remapping on in the firmware, or put the "
+                + "card into another slot; --force-unconfined takes it as it is",
+            Errno.NotPermitted => "no IOMMU confines it, and the kernel is locked down (kernel_lockdown(7)): such a card could write all memory",
+            Errno.InputOutput => "it could not be enabled or reset: see the kernel log ('dmesg | tail')",
             Errno.Busy => "another core has it, or this core runs: see 'sosctl core list'",
             Errno.NoSpace => "a service takes 4 devices at most",
             _ => null,
@@ -85,12 +93,12 @@ public sealed unsafe class DriverTarget : IServiceTarget
     public MappedMemory Map(TargetRegion region) => _core.Map(region.MapOffset, region.Size);
 
     /// <inheritdoc/>
-    public ulong[] GetDmaAddresses(TargetRegion region)
+    public ulong[] GetDmaAddresses(TargetRegion region, uint device)
     {
         ulong[] addresses = new ulong[AddressSpace.ToChunks(region.Size) / AddressSpace.ChunkSize];
         fixed (ulong* pointer = addresses)
         {
-            SosDma request = new() { Region = region.Index, Count = (uint)addresses.Length, Addresses = (ulong)pointer };
+            SosDma request = new() { Region = region.Index, Count = (uint)addresses.Length, Addresses = (ulong)pointer, Device = device };
             _core.Check("asking for bus addresses", _core.Handle.TryCall(DriverRequest.GetDma, ref request));
             return (int)request.Count == addresses.Length
                 ? addresses

@@ -52,10 +52,14 @@ public enum RegionFlags : uint
 /// <param name="Size">Bytes, whole pages.</param>
 /// <param name="Protection">What the service may do with it.</param>
 /// <param name="Flags">See <see cref="RegionFlags"/>.</param>
-/// <param name="Device">Index of the claimed device (BAR, DMA).</param>
+/// <param name="Device">Index of the claimed device (BAR, DMA), or <see cref="AllDevices"/> (DMA).</param>
 /// <param name="Bar">Number of the BAR.</param>
 public sealed record RegionRequest(
-    RegionKind Kind, ulong Address, ulong Size, RegionProtection Protection, RegionFlags Flags = RegionFlags.None, uint Device = 0, uint Bar = 0);
+    RegionKind Kind, ulong Address, ulong Size, RegionProtection Protection, RegionFlags Flags = RegionFlags.None, uint Device = 0, uint Bar = 0)
+{
+    /// <summary>SOS_ALL_DEVICES: for a DMA region, all devices that are claimed.</summary>
+    public const uint AllDevices = SosRegion.AllDevices;
+}
 
 /// <summary>A region that was made.</summary>
 /// <param name="Index">Its index.</param>
@@ -75,7 +79,11 @@ public sealed record ClaimedDevice(uint Index, ushort Vendor, ushort Device, boo
 /// <param name="Name">Name of its network device.</param>
 /// <param name="InterfaceIndex">Its ifindex.</param>
 /// <param name="Size">Bytes mapped in the service.</param>
-public sealed record HostPortResult(string Name, int InterfaceIndex, ulong Size);
+public sealed record HostPortResult(string Name, int InterfaceIndex, ulong Size)
+{
+    /// <summary>Name of the service's port that it belongs to.</summary>
+    public string Port { get; init; } = PortName.Default;
+}
 
 /// <summary>Where a service is loaded: a core through the driver, or a process.</summary>
 public interface IServiceTarget
@@ -99,5 +107,7 @@ public interface IServiceTarget
     MappedMemory Map(TargetRegion region);
 
     /// <summary>The bus address of each 2 MiB chunk of a DMA region.</summary>
-    ulong[] GetDmaAddresses(TargetRegion region);
+    /// <param name="region">The region.</param>
+    /// <param name="device">Index of the device that is to use them.</param>
+    ulong[] GetDmaAddresses(TargetRegion region, uint device);
 }

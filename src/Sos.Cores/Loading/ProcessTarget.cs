@@ -77,7 +77,7 @@ public sealed unsafe class ProcessTarget : IServiceTarget, IDisposable
     public MappedMemory Map(TargetRegion region) => _memory.Map(region);
 
     /// <inheritdoc/>
-    public ulong[] GetDmaAddresses(TargetRegion region)
+    public ulong[] GetDmaAddresses(TargetRegion region, uint device)
         => throw new SosException(SosError.Refused, "a service in a process has no device, and so no bus addresses");
 
     /// <summary>Maps the region that the service sees at an address: a memory port, for instance.</summary>

@@ -2,20 +2,24 @@ using System.Collections.Generic;
 using Sos.Cores.Devices;
 using Sos.Cores.Isolation;
 using Sos.Cores.Isolation.Network;
+using Sos.Sdk.Control;
 
 namespace Sos.Cores.Loading;
 
 /// <summary>A card to give to a service.</summary>
 /// <param name="Address">Where it is on the bus.</param>
 /// <param name="Capabilities">Where its virtio structures lie.</param>
-public sealed record DeviceRequest(PciAddress Address, VirtioPciCapabilities Capabilities);
+/// <param name="Port">The port's name in the service.</param>
+public sealed record DeviceRequest(PciAddress Address, VirtioPciCapabilities Capabilities, string Port = PortName.Default);
 
-/// <summary>A port between a service and Linux, or between a service and a program.</summary>
-/// <param name="Name">Name of the network device; not used for a memory port.</param>
+/// <summary>Linux's side of a port, or memory rings in a card's place.</summary>
+/// <param name="Name">Name of the network device; not used for memory rings.</param>
 /// <param name="Mac">6 bytes.</param>
 /// <param name="Mtu">Largest packet behind an Ethernet header, in bytes.</param>
 /// <param name="Slots">Slots of each ring, a power of two, 64 to 4096.</param>
-public sealed record PortRequest(string Name, byte[] Mac, int Mtu, uint Slots = PortRequest.DefaultSlots)
+/// <param name="Port">The port's name in the service: a card and its host port have the same.</param>
+public sealed record PortRequest(
+    string Name, byte[] Mac, int Mtu, uint Slots = PortRequest.DefaultSlots, string Port = PortName.Default)
 {
     /// <summary>1024 frames: a millisecond at a million frames a second, 2 MiB in each direction.</summary>
     public const uint DefaultSlots = 1024;
@@ -29,7 +33,8 @@ public sealed record PortRequest(string Name, byte[] Mac, int Mtu, uint Slots = 
 /// <param name="Mac">6 bytes.</param>
 /// <param name="Mtu">Largest packet behind an Ethernet header, in bytes.</param>
 /// <param name="BusyPoll">Whether a cpu of Linux polls all the time.</param>
-public sealed record XskRequest(string Interface, byte[] Mac, int Mtu, bool BusyPoll)
+/// <param name="Port">The port's name in the service.</param>
+public sealed record XskRequest(string Interface, byte[] Mac, int Mtu, bool BusyPoll, string Port = PortName.Default)
 {
     /// <summary>How it gets the frames.</summary>
     public required FrameWay Way { get; init; }
@@ -61,11 +66,14 @@ public sealed record ServiceConfiguration
     /// <summary>Network devices of Linux, in the order in which the service sees them.</summary>
     public IReadOnlyList<XskRequest> XskPorts { get; init; } = [];
 
-    /// <summary>Ports to Linux.</summary>
+    /// <summary>Network devices of Linux behind the service.</summary>
     public IReadOnlyList<PortRequest> HostPorts { get; init; } = [];
 
-    /// <summary>Ports made of memory rings.</summary>
+    /// <summary>Memory rings in a card's place.</summary>
     public IReadOnlyList<PortRequest> MemoryPorts { get; init; } = [];
+
+    /// <summary>Memory rings in the place of Linux's network devices: the service sees host ports. They lie behind the memory ports.</summary>
+    public IReadOnlyList<PortRequest> MemoryHostPorts { get; init; } = [];
 
     /// <summary>Bytes of each piece of memory that programs share with the service, in the order in which it sees them.</summary>
     public IReadOnlyList<ulong> SharedMemory { get; init; } = [];
@@ -82,7 +90,10 @@ public sealed record ServiceConfiguration
     /// <summary>Bytes of log.</summary>
     public ulong LogSize { get; init; } = DefaultLogSize;
 
-    /// <summary>Captures for memory ports 0 and 1, or null.</summary>
+    /// <summary>Whether cards are taken that their IOMMU does not confine.</summary>
+    public bool ForceUnconfined { get; init; }
+
+    /// <summary>Captures for the first memory port and the first memory host port, or null.</summary>
     public CaptureRequest? Captures { get; init; }
 
     /// <summary>How the service's thread is to be scheduled, on an isolated core.</summary>

@@ -1,7 +1,8 @@
 using System;
-using System.Buffers.Binary;
 using System.Collections.Generic;
+using System.Linq;
 using System.Runtime.InteropServices;
+using System.Text;
 using Sos.Cores.Native;
 using Sos.Image;
 using Sos.Sdk.Control;
@@ -18,10 +19,10 @@ namespace Sos.Cores.Loading;
 /// <param name="Tables">The table slots; empty without.</param>
 /// <param name="HostPorts">The host ports.</param>
 /// <param name="SharedMemory">The memory that programs share with the service.</param>
-/// <param name="Confined">Whether an IOMMU confines every claimed device; true without devices.</param>
+/// <param name="Confined">For each port with a claimed device, whether an IOMMU confines that.</param>
 public sealed record LoadedService(
     ulong Entry, ulong StackTop, ulong ControlAddress, TargetRegion Control, IReadOnlyList<TargetRegion> Tables,
-    IReadOnlyList<HostPortResult> HostPorts, IReadOnlyList<TargetRegion> SharedMemory, bool Confined);
+    IReadOnlyList<HostPortResult> HostPorts, IReadOnlyList<TargetRegion> SharedMemory, IReadOnlyDictionary<string, bool> Confined);
 
 /// <summary>Lays a service out in the address space of a target and fills its regions.</summary>
 public sealed unsafe class ServiceLoader
@@ -30,6 +31,7 @@ public sealed unsafe class ServiceLoader
     private readonly ServiceImage _image;
     private readonly ServiceConfiguration _configuration;
     private readonly ControlLayout _layout;
+    private readonly ProcessorFeatures _processor = ProcessorFeatures.Detect();
     private readonly List<Resource> _resources = [];
     private readonly List<VirtioPciLayout> _virtioLayouts = [];
     private readonly List<XskLayout> _xskLayouts = [];
@@ -55,6 +57,11 @@ public sealed unsafe class ServiceLoader
 
     private LoadedService Load()
     {
+        if (!_processor.RunsImages)
+        {
+            throw new SosException(SosError.Refused, $"the processor has no {ProcessorFeatures.Required}: 'sosctl doctor' says what to do");
+        }
+
         // Devices first: packet memory comes from the DMA API of the first one.
         foreach (DeviceRequest device in _configuration.Devices)
         {
@@ -70,16 +77,17 @@ public sealed unsafe class ServiceLoader
         stackSize = stackSize >= AddressSpace.ChunkSize ? AddressSpace.ToChunks(stackSize) : stackSize;
         AddMemory(AddressSpace.Stack, stackSize);
         AddArena();
-        ulong[] dmaAddresses = AddPacketMemory();
+        List<ulong[]> dmaAddresses = AddPacketMemory();
         AddXskPorts();
         List<TargetRegion> tables = AddTables();
         List<HostPortResult> hostPorts = AddHostPorts();
-        AddMemoryPorts();
+        AddMemoryRings(ResourceKind.MemoryPort, _configuration.MemoryPorts, 0);
+        AddMemoryRings(ResourceKind.HostPort, _configuration.MemoryHostPorts, (uint)hostPorts.Count);
         List<TargetRegion> shared = AddSharedMemory();
         TargetRegion control = AddControl(dmaAddresses);
         return new LoadedService(
             AddressSpace.Image + _image.Entry, AddressSpace.Stack + stackSize, AddressSpace.Control, control, tables, hostPorts,
-            shared, _devices.TrueForAll(device => device.Iommu));
+            shared, _configuration.Devices.Zip(_devices).ToDictionary(pair => pair.First.Port, pair => pair.Second.Iommu));
     }
 
     private void AddDevice(DeviceRequest request)
@@ -102,7 +110,8 @@ public sealed unsafe class ServiceLoader
 
         VirtioPciLayout layout = request.Capabilities.ToLayout(addresses, sizes, device.Vendor, device.Device, device.Iommu);
         ulong offset = _layout.VirtioLayouts + ((ulong)_virtioLayouts.Count * VirtioPciLayout.Size);
-        AddResource(ResourceKind.VirtioNet, (uint)_devices.Count, AddressSpace.Control + offset, VirtioPciLayout.Size);
+        AddResource(
+            ResourceKind.VirtioNet, (uint)_devices.Count, AddressSpace.Control + offset, VirtioPciLayout.Size, DmaTable(_devices.Count), request.Port);
         _virtioLayouts.Add(layout);
         _devices.Add(device);
     }
@@ -148,7 +157,7 @@ public sealed unsafe class ServiceLoader
 
         if (_image.Descriptor.IsaVariableRva != 0)
         {
-            WritePointer(memory, startRva, endRva, _image.Descriptor.IsaVariableRva, (ulong)IlcInstructionSetDetection.Detect());
+            WritePointer(memory, startRva, endRva, _image.Descriptor.IsaVariableRva, (ulong)_processor.ImageSets);
         }
     }
 
@@ -178,7 +187,11 @@ public sealed unsafe class ServiceLoader
         AddResource(ResourceKind.Arena, 0, AddressSpace.Arena, size);
     }
 
-    private ulong[] AddPacketMemory()
+    // Two cards usually stand in two IOMMU domains: each has bus addresses of its own for the one packet memory.
+    private ulong DmaTable(int device)
+        => _layout.DmaTableSize == 0 ? 0 : AddressSpace.Control + _layout.DmaAddresses + ((ulong)device * _layout.DmaTableSize);
+
+    private List<ulong[]> AddPacketMemory()
     {
         ulong size = AddressSpace.ToChunks(_configuration.PacketMemorySize);
         if (size == 0)
@@ -186,18 +199,12 @@ public sealed unsafe class ServiceLoader
             return [];
         }
 
-        if (_devices.Count > 1)
-        {
-            // One region has the bus addresses of one device's IOMMU domain only.
-            throw new SosException(SosError.Usage, "a service takes one card for now: packet memory has the bus addresses of one");
-        }
-
-        bool dma = _devices.Count == 1;
+        bool dma = _devices.Count > 0;
         TargetRegion region = _target.AddRegion(new RegionRequest(
             RegionKind.Memory, AddressSpace.PacketMemory, size, RegionProtection.Read | RegionProtection.Write,
-            dma ? RegionFlags.Dma : RegionFlags.None, dma ? _devices[0].Index : 0));
-        AddResource(ResourceKind.PacketMemory, 0, AddressSpace.PacketMemory, size, dma ? AddressSpace.Control + _layout.DmaAddresses : 0);
-        return dma ? _target.GetDmaAddresses(region) : [];
+            dma ? RegionFlags.Dma : RegionFlags.None, dma ? RegionRequest.AllDevices : 0));
+        AddResource(ResourceKind.PacketMemory, 0, AddressSpace.PacketMemory, size, dma ? DmaTable(0) : 0);
+        return [.. _devices.Select(device => _target.GetDmaAddresses(region, device.Index))];
     }
 
     private void AddXskPorts()
@@ -207,7 +214,7 @@ public sealed unsafe class ServiceLoader
             ulong address = AddressSpace.Bar + (_barCount++ * AddressSpace.PortStride);
             XskLayout layout = _target.AddXskPort(request, address);
             ulong offset = _layout.XskLayouts + ((ulong)_xskLayouts.Count * XskLayout.Size);
-            AddResource(ResourceKind.Xsk, (uint)_xskLayouts.Count, AddressSpace.Control + offset, XskLayout.Size);
+            AddResource(ResourceKind.Xsk, (uint)_xskLayouts.Count, AddressSpace.Control + offset, XskLayout.Size, port: request.Port);
             _xskLayouts.Add(layout);
         }
     }
@@ -234,17 +241,16 @@ public sealed unsafe class ServiceLoader
         {
             ulong address = AddressSpace.HostPort + (_portCount++ * AddressSpace.PortStride);
             HostPortResult port = _target.AddHostPort(request, address);
-            AddResource(ResourceKind.HostPort, (uint)ports.Count, address, port.Size);
-            ports.Add(port);
+            AddResource(ResourceKind.HostPort, (uint)ports.Count, address, port.Size, port: request.Port);
+            ports.Add(port with { Port = request.Port });
         }
 
         return ports;
     }
 
-    private void AddMemoryPorts()
+    private void AddMemoryRings(ResourceKind kind, IReadOnlyList<PortRequest> requests, uint index)
     {
-        uint index = 0;
-        foreach (PortRequest request in _configuration.MemoryPorts)
+        foreach (PortRequest request in requests)
         {
             ulong address = AddressSpace.HostPort + (_portCount++ * AddressSpace.PortStride);
             ulong size = AddressSpace.ToChunks(MemoryPort.SizeFor(request.Slots));
@@ -256,7 +262,7 @@ public sealed unsafe class ServiceLoader
                 throw new SosException(SosError.Usage, $"a memory port of {request.Slots} slots and MTU {request.Mtu} is not allowed");
             }
 
-            AddResource(ResourceKind.MemoryPort, index++, address, size);
+            AddResource(kind, index++, address, size, port: request.Port);
         }
     }
 
@@ -275,7 +281,7 @@ public sealed unsafe class ServiceLoader
         return regions;
     }
 
-    private TargetRegion AddControl(ulong[] dmaAddresses)
+    private TargetRegion AddControl(List<ulong[]> dmaAddresses)
     {
         AddResource(ResourceKind.Statistics, 0, AddressSpace.Control + _layout.Statistics, StatisticsLayout.TotalSize);
         AddResource(ResourceKind.Log, 0, AddressSpace.Control + _layout.Log, _configuration.LogSize);
@@ -296,16 +302,17 @@ public sealed unsafe class ServiceLoader
             MemoryMarshal.Write(memory.Slice(_layout.XskLayouts + ((ulong)i * XskLayout.Size), XskLayout.Size), in layout);
         }
 
-        for (int i = 0; i < dmaAddresses.Length; i++)
+        for (int device = 0; device < dmaAddresses.Count; device++)
         {
-            BinaryPrimitives.WriteUInt64LittleEndian(memory.Slice(_layout.DmaAddresses + ((ulong)i * sizeof(ulong)), sizeof(ulong)), dmaAddresses[i]);
+            ulong table = _layout.DmaAddresses + ((ulong)device * _layout.DmaTableSize);
+            MemoryMarshal.AsBytes(dmaAddresses[device].AsSpan()).CopyTo(memory.Slice(table, _layout.DmaTableSize));
         }
 
         ServiceControl* control = (ServiceControl*)memory.Address;
         control->Abi = ServiceControl.AbiVersion;
         control->HeaderSize = ServiceControl.Size;
         control->RegionSize = _layout.Size;
-        control->Isa = ProcessorFeatures.Detect();
+        control->Isa = _processor.Sets;
         if (control->Clock.Sequence == 0)
         {
             // No driver keeps it in step.
@@ -322,15 +329,31 @@ public sealed unsafe class ServiceLoader
         return region;
     }
 
-    private void AddResource(ResourceKind kind, uint index, ulong address, ulong size, ulong aux = 0)
+    private void AddResource(ResourceKind kind, uint index, ulong address, ulong size, ulong aux = 0, string? port = null)
     {
+        PortName name = default;
+        if (port is not null && !PortName.TryCreate(Encoding.UTF8.GetBytes(port), out name))
+        {
+            throw new SosException(
+                SosError.Usage,
+                $"a port cannot be called \"{port}\": give it 1 to {PortName.Size - 1} lower-case letters, digits, '-' or '_', a letter first, "
+                + "and not \"host\" or \"any\"");
+        }
+
+        if (port is not null && _resources.Exists(other => other.Name.Bytes.SequenceEqual(name.Bytes) && IsHostPort(other.Kind) == IsHostPort(kind)))
+        {
+            throw new SosException(SosError.Usage, $"two ports are called {port}: give each a name of its own");
+        }
+
         if (_resources.Count == ServiceControl.ResourcesMax)
         {
             throw new SosException(SosError.Usage, $"a service takes {ServiceControl.ResourcesMax} resources at most: give it fewer ports");
         }
 
-        _resources.Add(new Resource { Kind = kind, Index = index, Address = address, ByteCount = size, Aux = aux });
+        _resources.Add(new Resource { Kind = kind, Index = index, Address = address, ByteCount = size, Aux = aux, Name = name });
     }
+
+    private static bool IsHostPort(ResourceKind kind) => kind == ResourceKind.HostPort;
 
     private static RegionProtection Protection(SegmentProtection protection)
         => RegionProtection.Read

@@ -5,6 +5,27 @@ namespace Sos.Cores.Native;
 
 #pragma warning disable CS0649 // the driver writes them
 
+/// <summary>Two words that are 0.</summary>
+[InlineArray(2)]
+internal struct Words2
+{
+    private ulong _first;
+}
+
+/// <summary>Three words that are 0.</summary>
+[InlineArray(3)]
+internal struct Words3
+{
+    private ulong _first;
+}
+
+/// <summary>Four words that are 0.</summary>
+[InlineArray(4)]
+internal struct Words4
+{
+    private ulong _first;
+}
+
 /// <summary>struct sos_info.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct SosInfo
@@ -23,13 +44,18 @@ internal unsafe struct SosInfo
 internal struct SosReserve
 {
     public const uint Persist = 1;
+    public const uint ShareCore = 2;
+    public const uint Class = 4;
 
     public uint Cpu;
     public uint Flags;
     public int CoreFd;
-    public uint Pad;
+    public uint Performance;
     public ulong DurationNs;
     public ulong LeaseNs;
+    public uint Clos;
+    public uint Siblings;
+    public Words3 Reserved;
 }
 
 /// <summary>struct sos_open.</summary>
@@ -38,6 +64,7 @@ internal struct SosOpen
 {
     public uint Cpu;
     public int CoreFd;
+    public ulong Reserved;
 }
 
 /// <summary>struct sos_release.</summary>
@@ -45,6 +72,7 @@ internal struct SosOpen
 internal struct SosRelease
 {
     public ulong DurationNs;
+    public ulong Reserved;
 }
 
 /// <summary>struct sos_lease.</summary>
@@ -52,12 +80,15 @@ internal struct SosRelease
 internal struct SosLease
 {
     public ulong DurationNs;
+    public ulong Reserved;
 }
 
 /// <summary>struct sos_region.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct SosRegion
 {
+    public const uint AllDevices = 0xffff_ffff;
+
     public uint Kind;
     public uint Prot;
     public uint Flags;
@@ -67,6 +98,7 @@ internal struct SosRegion
     public ulong Va;
     public ulong Size;
     public ulong MmapOffset;
+    public Words3 Reserved;
 }
 
 /// <summary>struct sos_dma.</summary>
@@ -76,12 +108,20 @@ internal struct SosDma
     public uint Region;
     public uint Count;
     public ulong Addresses;
+    public uint Device;
+    public uint Reserved0;
+    public ulong Reserved;
 }
 
 /// <summary>struct sos_device.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct SosDeviceClaim
 {
+    public const uint ForceUnconfined = 1;
+    public const uint ConfinedMemory = 1;
+    public const uint ConfinedInterrupts = 2;
+    public const uint ConfinedGroup = 4;
+
     public uint Domain;
     public uint Bus;
     public uint Devfn;
@@ -91,6 +131,9 @@ internal struct SosDeviceClaim
     public ushort Iommu;
     public ushort Pad;
     public BarSizes Bars;
+    public uint Flags;
+    public uint Confinement;
+    public Words2 Reserved;
 
     [InlineArray(6)]
     public struct BarSizes
@@ -114,6 +157,7 @@ internal unsafe struct SosAddHostPort
     public uint Ifindex;
     public uint Pad;
     public ulong Size;
+    public Words2 Reserved;
 }
 
 /// <summary>struct sos_start.</summary>
@@ -124,6 +168,7 @@ internal struct SosStart
     public ulong StackTop;
     public ulong Argument;
     public ulong PollBoundNs;
+    public Words2 Reserved;
 }
 
 /// <summary>struct sos_stop.</summary>
@@ -198,6 +243,7 @@ internal struct SosBindEvent
 {
     public uint Index;
     public int Fd;
+    public ulong Reserved;
 }
 
 /// <summary>struct sos_linux_counts.</summary>
@@ -211,6 +257,7 @@ internal struct SosLinuxCounts
     public ulong OtherIrqs;
     public ulong Softirqs;
     public ulong IdleSwitches;
+    public ulong Reserved;
 }
 
 /// <summary>struct sos_status.</summary>
@@ -229,6 +276,11 @@ internal struct SosStatus
     public ulong LeaseNs;
     public ulong LeaseLengthNs;
     public ulong PollBoundNs;
+    public uint Performance;
+    public uint Mechanism;
+    public uint Siblings;
+    public uint Reserved0;
+    public Words4 Reserved;
     public SosFault Fault;
 }
 

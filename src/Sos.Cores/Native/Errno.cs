@@ -14,18 +14,20 @@ internal static class Errno
     public const int AccessDenied = 13; // EACCES
     public const int Busy = 16; // EBUSY
     public const int Exists = 17; // EEXIST
+    public const int CrossDevice = 18; // EXDEV
     public const int NoDevice = 19; // ENODEV
     public const int Invalid = 22; // EINVAL
     public const int TooManyFiles = 24; // EMFILE
     public const int NotTerminal = 25; // ENOTTY
     public const int NoSpace = 28; // ENOSPC
+    public const int NotSupported = 95; // EOPNOTSUPP
 
     /// <summary>The kind of failure that an errno means wherever a call says nothing else.</summary>
     public static SosError Classify(int errno) => errno switch
     {
         NotPermitted or AccessDenied => SosError.NotPermitted,
         NoEntry or NoDevice or NoDeviceOrAddress => SosError.NotFound,
-        Busy or Exists => SosError.Refused,
+        Busy or Exists or CrossDevice or NotSupported => SosError.Refused,
         _ => SosError.Failed,
     };
 

@@ -113,7 +113,7 @@ public sealed unsafe class RunningService : IDisposable
         {
             ulong wanted = ((ulong)table.Length + (1 << 20) - 1) >> 20;
             throw new SosException(
-                SosError.BadRules,
+                SosError.BadTable,
                 $"the table has {table.Length} bytes, its slot {TableSlotSize}: start the service again with --table-size {wanted}M");
         }
 
@@ -155,7 +155,7 @@ public sealed unsafe class RunningService : IDisposable
             if (answer == (request | ServiceControl.TableRefused))
             {
                 throw new SosException(
-                    SosError.BadRules, "the service refuses the table and goes on with the one before: build image and sosctl from the same version");
+                    SosError.BadTable, "the service refuses the table and goes on with the one before: build image and sosctl from the same version");
             }
 
             if (DateTime.UtcNow > end)

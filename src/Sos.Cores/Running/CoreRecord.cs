@@ -2,10 +2,13 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sos.Cores.Devices;
 using Sos.Cores.Isolation.Network;
+using Sos.Cores.Plan;
+using Sos.Sdk.Control;
 
 namespace Sos.Cores.Running;
 
@@ -27,6 +30,9 @@ public sealed record SharedMemoryRecord(uint Region, ulong MapOffset, ulong Size
 /// <param name="Confined">Whether an IOMMU confines its DMA; null before the claim.</param>
 public sealed record CardRecord(string Address, string? HostPort, InterfaceConfiguration? Network, bool? Confined)
 {
+    /// <summary>Name of the service's port that it stands behind.</summary>
+    public string Port { get; init; } = PortName.Default;
+
     /// <summary>What else a network device of Linux must get back, on an isolated core; null for a card that a service drives.</summary>
     public NetdevRecord? Netdev { get; init; }
 
@@ -43,8 +49,8 @@ public sealed record CoreRecord
     /// <summary>Logical id of the core.</summary>
     public required int Cpu { get; init; }
 
-    /// <summary>The service's image file.</summary>
-    public required string ImagePath { get; init; }
+    /// <summary>What the service was given, and is given again when it is restarted.</summary>
+    public required ServicePlan Plan { get; init; }
 
     /// <summary>The service's name.</summary>
     public required string Service { get; init; }
@@ -70,20 +76,22 @@ public sealed record CoreRecord
     /// <summary>The memory that programs share with it.</summary>
     public IReadOnlyList<SharedMemoryRecord> SharedMemory { get; init; } = [];
 
-    /// <summary>The card, or null without.</summary>
-    public CardRecord? Card { get; init; }
-
-    /// <summary>How it was asked for; null when it was started by an older version.</summary>
-    public StartSettings? Settings { get; init; }
+    /// <summary>The network devices that it has, a port each.</summary>
+    public IReadOnlyList<CardRecord> Cards { get; init; } = [];
 
     /// <summary>Whether it was stopped to be started again, which has not worked so far: what it had waits for it.</summary>
     public bool RestartPending { get; init; }
 
-    /// <summary>The file of the active rules, or null.</summary>
-    public string? RulesPath { get; init; }
+    /// <summary>What the companion must know to explain the active table's counters.</summary>
+    public IReadOnlyList<string> TableLabels { get; init; } = [];
 
-    /// <summary>What the service's rule counters stand for, in their order.</summary>
-    public IReadOnlyList<string> RuleCounters { get; init; } = [];
+    /// <summary>The service's ports with the names by which Linux knows them.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<Companions.KnownPort> KnownPorts => [.. Plan.Ports.Select(port =>
+    {
+        CardRecord? card = Cards.FirstOrDefault(candidate => candidate.Port == port.Name);
+        return new Companions.KnownPort(port.Name, [.. new[] { card?.Network?.Name ?? card?.Netdev?.Name, card?.HostPort ?? port.HostPort }.OfType<string>().Distinct()]);
+    })];
 
     /// <summary>Reads a core's record.</summary>
     /// <returns>Null when there is none.</returns>

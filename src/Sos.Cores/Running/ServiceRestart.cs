@@ -1,8 +1,10 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Devices;
 using Sos.Cores.Isolation.Network;
+using Sos.Cores.Plan;
 
 namespace Sos.Cores.Running;
 
@@ -16,41 +18,46 @@ public static class ServiceRestart
 
     /// <summary>Stops a service, if it runs, and starts it again.</summary>
     /// <param name="core">The core, in any state.</param>
-    /// <param name="former">Its record, with settings.</param>
-    /// <param name="prepare">Says what to start with a network device, or without one; the former service runs until then, and goes on if this throws.</param>
-    /// <param name="notes">What a person should know.</param>
+    /// <param name="former">Its record.</param>
+    /// <param name="request">What to start, without its network devices: they are found here, as they are now.</param>
+    /// <param name="notes">Takes what a person should know.</param>
     /// <param name="exclusive">The core's lock.</param>
     /// <returns>The new record, written.</returns>
     /// <exception cref="SosException">It was refused, and nothing is changed; or it failed, and the record is kept for the next try.</exception>
-    public static CoreRecord Restart(
-        IServiceCore core, CoreRecord former, Func<INetworkDevice?, StartRequest> prepare, List<string> notes, CoreLock exclusive)
+    public static CoreRecord Restart(IServiceCore core, CoreRecord former, StartRequest request, List<string> notes, CoreLock exclusive)
     {
-        // sosd is in another namespace than who started it with a network device of a container.
-        using NetworkNamespace? place = NetworkNamespace.TryEnter(former.Card?.Netdev?.Namespace);
+        // sosd is in another namespace than the one in which a network device of a container was given to a service.
+        using NetworkNamespace? place = NetworkNamespace.TryEnter(former.Cards.Select(card => card.Netdev?.Namespace).FirstOrDefault(found => found is not null));
         if (place is null)
         {
             throw new SosException(
                 SosError.NotFound,
-                $"the network namespace of {former.Card?.Address} is gone: 'sosctl service stop {core.Cpu}' ends its service");
+                $"the network namespace of {former.Cards[0].Address} is gone: 'sosctl service stop {core.Cpu}' ends its service");
         }
 
-        INetworkDevice? device = FindDevice(core, former);
-        StartRequest request = prepare(device) with { IsRestart = true, FormerCard = former.Card is null ? null : device?.Describe() };
+        List<PortDevice> devices = [.. request.Plan.Ports.Where(port => port.Device is not null).Select(port => FindDevice(core, former, port))];
+        request = request with
+        {
+            IsRestart = true,
+            Devices = devices,
+            FormerCards = [.. devices.Where(device => former.Cards.Any(card => card.Port == device.Port.Name))
+                .Select(device => device.Device.Describe() with { Port = device.Port.Name })],
+        };
         ServiceStart.CheckTable(request);
         ServiceStop.Unload(core, StopTimeout);
-        (former with { RestartPending = true, Control = null, Tables = [], SharedMemory = [], Card = request.FormerCard }).Write();
+        (former with { RestartPending = true, Control = null, Tables = [], SharedMemory = [], Cards = request.FormerCards }).Write();
         return ServiceStart.Start(core, request, notes, exclusive);
     }
 
-    private static INetworkDevice? FindDevice(IServiceCore core, CoreRecord former)
+    private static PortDevice FindDevice(IServiceCore core, CoreRecord former, PortPlan port)
     {
-        StartSettings settings = former.Settings ?? throw new ArgumentException("a record without settings", nameof(former));
-        DeviceOptions options = new(Force: true, settings.HostPort, settings.BusyPoll, settings.Open);
-        return former.Card switch
+        DeviceOptions options = new(Force: true, port.HostPort, port.BusyPoll, port.Open);
+        INetworkDevice device = former.Cards.FirstOrDefault(card => card.Port == port.Name) switch
         {
-            null => settings.Device is null ? null : core.FindDevice(settings.Device, options),
-            { Netdev: null } card => CardDevice.FindAgain(card, settings.HostPort),
+            null => core.FindDevice(port.Device!, options),
+            { Netdev: null } card => CardDevice.FindAgain(card, port.HostPort),
             { Netdev: { } netdev } => NetdevDevice.FindAgain(core.Cpu, netdev, options),
         };
+        return new PortDevice(port, device);
     }
 }

@@ -5,51 +5,49 @@ using System.Linq;
 using System.Security.Cryptography;
 using System.Threading;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Companions;
 using Sos.Cores.Loading;
+using Sos.Cores.Plan;
 using Sos.Cores.Reading;
 using Sos.Image;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Running;
 
-/// <summary>What to start.</summary>
+/// <summary>A network device for one port of a service.</summary>
+/// <param name="Port">The port.</param>
+/// <param name="Device">The device.</param>
+public sealed record PortDevice(PortPlan Port, INetworkDevice Device);
+
+/// <summary>A plan worked out: all that can be refused has been, and nothing is changed yet.</summary>
 public sealed record StartRequest
 {
-    /// <summary>The image file, for the record.</summary>
-    public required string ImagePath { get; init; }
+    /// <summary>The plan.</summary>
+    public required ServicePlan Plan { get; init; }
 
     /// <summary>The image; verified already.</summary>
     public required ServiceImage Image { get; init; }
 
-    /// <summary>Sizes and parameters; cards and ports are added from <see cref="Device"/>.</summary>
+    /// <summary>Sizes and parameters; network devices add their ports.</summary>
     public required ServiceConfiguration Configuration { get; init; }
 
-    /// <summary>The network device to give to it, or null.</summary>
-    public INetworkDevice? Device { get; init; }
+    /// <summary>The network devices to give to it.</summary>
+    public IReadOnlyList<PortDevice> Devices { get; init; } = [];
 
     /// <summary>Whether it is a restart: should it fail, the record stays, so that it can be tried again.</summary>
     public bool IsRestart { get; init; }
 
-    /// <summary>For a restart: the card as the service had it before. It stays with SOS, quiet, should the restart fail.</summary>
-    public CardRecord? FormerCard { get; init; }
+    /// <summary>For a restart: the cards as the service had them before. They stay with SOS, quiet, should the restart fail.</summary>
+    public IReadOnlyList<CardRecord> FormerCards { get; init; } = [];
 
-    /// <summary>How it was asked for, for the record.</summary>
-    public StartSettings? Settings { get; init; }
-
-    /// <summary>How long it may go without a poll before the driver ends it; null for no watchdog.</summary>
+    /// <summary>How long it may go without a poll before it is ended; null for no watchdog.</summary>
     public TimeSpan? Watchdog { get; init; }
 
-    /// <summary>A table to load before the first poll, generation 1; empty for none.</summary>
-    public ReadOnlyMemory<byte> Table { get; init; }
-
-    /// <summary>The file that the table was made of, for the record.</summary>
-    public string? RulesPath { get; init; }
-
-    /// <summary>What the rule counters stand for, for the record.</summary>
-    public IReadOnlyList<string> RuleCounters { get; init; } = [];
+    /// <summary>A table to load before the first poll, generation 1; null for none.</summary>
+    public ServiceTable? Table { get; init; }
 }
 
-/// <summary>Starts services: claims the card, loads the image, starts it, moves the card's addresses to the host port; or undoes all of it.</summary>
+/// <summary>Starts services: claims their cards, loads the image, starts it, moves the cards' addresses to the host ports; or undoes all of it.</summary>
 public static class ServiceStart
 {
     /// <summary>A service that is not polling after that has failed to initialise, or hangs.</summary>
@@ -57,71 +55,31 @@ public static class ServiceStart
 
     private static readonly TimeSpan UndoTimeout = TimeSpan.FromSeconds(1);
 
-    /// <summary>Starts a service on a reserved core, as the core's only user meanwhile.</summary>
-    /// <param name="core">The core; Reserved.</param>
-    /// <param name="request">What to start.</param>
-    /// <param name="notes">What a person should know though it works.</param>
-    /// <returns>The record, written.</returns>
-    /// <exception cref="SosException">It could not be started; everything is as before.</exception>
-    public static CoreRecord Start(IServiceCore core, StartRequest request, List<string> notes)
-    {
-        using CoreLock exclusive = CoreLock.Take(core.Cpu);
-        return Start(core, request, notes, exclusive);
-    }
-
     /// <summary>Starts a service on a reserved core.</summary>
     /// <param name="core">The core; Reserved.</param>
     /// <param name="request">What to start.</param>
-    /// <param name="notes">What a person should know though it works.</param>
+    /// <param name="notes">Takes what a person should know though it works.</param>
     /// <param name="exclusive">The core's lock.</param>
     /// <returns>The record, written.</returns>
     /// <exception cref="SosException">It could not be started; everything is as before, but for a restart.</exception>
     public static CoreRecord Start(IServiceCore core, StartRequest request, List<string> notes, CoreLock exclusive)
     {
         ArgumentNullException.ThrowIfNull(exclusive);
-        CoreState state = core.GetStatus().State;
-        if (state != CoreState.Reserved)
-        {
-            throw new SosException(
-                SosError.Refused, $"core {core.Cpu} has a service already ({state}): 'sosctl service stop {core.Cpu}' ends and unloads it");
-        }
-
-        if (!request.IsRestart)
-        {
-            CheckNothingIsLeft(core.Cpu);
-        }
-
+        CheckIsEmpty(core, request.IsRestart);
         CheckTable(request);
         CoreRecord record = MakeRecord(core.Cpu, request);
         record.Write();
         try
         {
-            request.Device?.Take();
-            ServiceConfiguration configuration = request.Device?.Configure(request.Configuration) ?? request.Configuration;
-            LoadedService loaded = ServiceLoader.Load(core.BeginLoad(configuration), request.Image, configuration);
-            record = record with
-            {
-                Control = new SharedRegion(loaded.Control.MapOffset, loaded.Control.Size),
-                Tables = [.. Describe(loaded.Tables)],
-                SharedMemory = [.. loaded.SharedMemory.Select(region => new SharedMemoryRecord(region.Index, region.MapOffset, region.Size))],
-                Card = record.Card is null ? null : record.Card with
-                {
-                    HostPort = loaded.HostPorts[0].Name,
-                    Confined = record.Card.Netdev is null ? loaded.Confined : null,
-                },
-            };
-            record.Write();
-            if (!request.Table.IsEmpty)
-            {
-                RequestTable(core, record, request.Table);
-            }
-
+            (record, LoadedService loaded) = Load(core, request, record);
             core.Start(loaded.Entry, loaded.StackTop, loaded.ControlAddress, request.Watchdog);
             AwaitInitialisation(core, record, notes);
-            if (record.Card is { } card)
+            foreach (PortDevice port in request.Devices)
             {
-                notes.AddRange(request.Device!.MoveNetwork(card));
-                record = record with { Card = card with { Moved = true } };
+                CardRecord card = record.Cards.First(candidate => candidate.Port == port.Port.Name);
+                notes.AddRange(port.Device.MoveNetwork(card));
+                record = record with { Cards = [.. record.Cards.Select(other => other == card ? card with { Moved = true } : other)] };
+                record.Write();
             }
 
             record = record with { RestartPending = false };
@@ -135,31 +93,72 @@ public static class ServiceStart
         }
     }
 
-    /// <summary>Refuses when a card of a service before is still with SOS: its record is all that knows how to give it back.</summary>
-    /// <param name="cpu">The core.</param>
-    /// <exception cref="SosException">One is.</exception>
-    public static void CheckNothingIsLeft(int cpu)
+    /// <summary>
+    /// Refuses a core that has a service, or whose former service's cards are still with SOS: its record is all that knows how to give them back.
+    /// </summary>
+    /// <param name="core">The core.</param>
+    /// <param name="isRestart">Whether the cards of before are taken over.</param>
+    /// <exception cref="SosException">It is not empty.</exception>
+    internal static void CheckIsEmpty(IServiceCore core, bool isRestart = false)
     {
-        if (CoreRecord.Read(cpu) is { Card: { } card } record)
+        int cpu = core.Cpu;
+        CoreState state = core.GetStatus().State;
+        if (state != CoreState.Reserved)
+        {
+            throw new SosException(SosError.Refused, $"core {cpu} has a service already ({state}): 'sosctl service stop {cpu}' ends and unloads it");
+        }
+
+        if (!isRestart && CoreRecord.Read(cpu) is { Cards.Count: > 0 } record)
         {
             throw new SosException(
                 SosError.Refused,
-                $"{card.Address} is still with core {cpu} for {record.Service}: 'sosctl service restart {cpu}' starts that again, "
-                + $"'sosctl service stop {cpu}' gives it back");
+                $"{string.Join(" and ", record.Cards.Select(card => card.Address))} {(record.Cards.Count == 1 ? "is" : "are")} still with core {cpu} "
+                + $"for {record.Service}: 'sosctl service restart {cpu}' starts that again, 'sosctl service stop {cpu}' gives it back");
         }
     }
 
     /// <summary>Refuses a table that cannot fit, before anything is changed.</summary>
     internal static void CheckTable(StartRequest request)
     {
-        ulong size = (ulong)request.Table.Length;
+        ulong size = (ulong)(request.Table?.Bytes.Length ?? 0);
         if (size > AddressSpace.ToChunks(request.Configuration.TableSlotSize))
         {
             throw new SosException(
-                SosError.BadRules,
+                SosError.BadTable,
                 $"the table has {size} bytes, its slot {request.Configuration.TableSlotSize}: "
                     + $"start the service with --table-size {AddressSpace.ToChunks(size) >> 20}M");
         }
+    }
+
+    private static (CoreRecord Record, LoadedService Loaded) Load(IServiceCore core, StartRequest request, CoreRecord record)
+    {
+        ServiceConfiguration configuration = request.Configuration;
+        foreach (PortDevice port in request.Devices)
+        {
+            port.Device.Take();
+            configuration = port.Device.Configure(configuration, port.Port);
+        }
+
+        LoadedService loaded = ServiceLoader.Load(core.BeginLoad(configuration), request.Image, configuration);
+        record = record with
+        {
+            Control = new SharedRegion(loaded.Control.MapOffset, loaded.Control.Size),
+            Tables = [.. loaded.Tables.Select(region => new SharedRegion(region.MapOffset, region.Size))],
+            SharedMemory = [.. loaded.SharedMemory.Select(region => new SharedMemoryRecord(region.Index, region.MapOffset, region.Size))],
+            Cards = [.. record.Cards.Select(card => card with
+            {
+                HostPort = loaded.HostPorts.FirstOrDefault(host => host.Port == card.Port)?.Name,
+                Confined = loaded.Confined.TryGetValue(card.Port, out bool confined) ? confined : null,
+            })],
+        };
+        record.Write();
+        if (request.Table is { } table)
+        {
+            using RunningService running = RunningService.Attach(core, record);
+            running.RequestTable(table.Bytes.Span);
+        }
+
+        return (record, loaded);
     }
 
     // Why it failed is what the user must see, not what else did.
@@ -174,13 +173,11 @@ public static class ServiceStart
             }
 
             ServiceStop.Unload(core, UndoTimeout);
-            CardRecord? card = request.FormerCard;
-            if (card is null && record.Card is { } taken && !core.GiveBack(taken, notes))
-            {
-                card = taken with { HostPort = null };
-            }
-
-            (record with { Control = null, Tables = [], SharedMemory = [], Card = card }).Write();
+            List<CardRecord> kept = [.. request.FormerCards];
+            kept.AddRange(record.Cards
+                .Where(taken => !request.FormerCards.Any(former => former.Port == taken.Port) && !core.GiveBack(taken, notes))
+                .Select(taken => taken with { HostPort = null }));
+            (record with { Control = null, Tables = [], SharedMemory = [], Cards = kept }).Write();
         }
         catch (Exception e) when (e is SosException or IOException)
         {
@@ -192,32 +189,16 @@ public static class ServiceStart
         => new()
         {
             Cpu = cpu,
-            ImagePath = Path.GetFullPath(request.ImagePath),
+            Plan = request.Plan,
             Service = request.Image.Descriptor.Name,
             Version = request.Image.Descriptor.Version,
             BuildId = Convert.ToHexStringLower(request.Image.BuildId.Span),
-            ImageHash = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(request.ImagePath))),
+            ImageHash = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(request.Plan.Image))),
             Started = DateTimeOffset.UtcNow,
-            Settings = request.Settings,
-            RulesPath = request.RulesPath,
-            RuleCounters = request.RuleCounters,
-            Card = request.Device?.Describe(),
+            TableLabels = request.Table?.Labels ?? [],
+            Cards = [.. request.Devices.Select(port => port.Device.Describe() with { Port = port.Port.Name })],
             RestartPending = request.IsRestart,
         };
-
-    private static IEnumerable<SharedRegion> Describe(IReadOnlyList<TargetRegion> regions)
-    {
-        foreach (TargetRegion region in regions)
-        {
-            yield return new SharedRegion(region.MapOffset, region.Size);
-        }
-    }
-
-    private static void RequestTable(IServiceCore core, CoreRecord record, ReadOnlyMemory<byte> table)
-    {
-        using RunningService running = RunningService.Attach(core, record);
-        running.RequestTable(table.Span);
-    }
 
     private static void AwaitInitialisation(IServiceCore core, CoreRecord record, List<string> notes)
     {
@@ -242,7 +223,7 @@ public static class ServiceStart
         throw new SosException(SosError.Failed, status.State switch
         {
             CoreState.Failed => $"{record.Service} failed as it started: "
-                + (status.Fault is { } fault ? FaultReport.Create(fault, record.ImagePath).Summary : ExitCodes.Killed),
+                + (status.Fault is { } fault ? FaultReport.Create(fault, record.Plan.Image).Summary : ExitCodes.Killed),
             CoreState.Stopped => $"{record.Service} ended as it started: {ExitCodes.Explain(status.ExitCode)}",
             _ => $"{record.Service} did not start polling within {InitialiseTimeout.TotalSeconds} s",
         });

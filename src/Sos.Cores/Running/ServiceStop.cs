@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Devices;
 using Sos.Cores.Isolation.Network;
@@ -12,21 +13,13 @@ namespace Sos.Cores.Running;
 /// <param name="Fault">The fault, in <see cref="CoreState.Failed"/>; null when its process was killed.</param>
 /// <param name="Record">What was started, or null if that is not known.</param>
 /// <param name="IsComplete">Whether all is done; if not, the record is kept, and it may be repeated.</param>
-public sealed record StopResult(CoreState State, long ExitCode, FaultRecord? Fault, CoreRecord? Record, bool IsComplete);
+/// <param name="Notes">What did not work.</param>
+public sealed record StopResult(
+    CoreState State, long ExitCode, FaultRecord? Fault, CoreRecord? Record, bool IsComplete, IReadOnlyList<string> Notes);
 
 /// <summary>Stops services, and gives their cards, addresses and routes back to Linux.</summary>
 public static class ServiceStop
 {
-    /// <summary>Stops what runs on a core, as its only user meanwhile.</summary>
-    /// <param name="core">The core, in any state.</param>
-    /// <param name="timeout">How long the service may take to obey.</param>
-    /// <param name="notes">What did not work.</param>
-    public static StopResult Stop(IServiceCore core, TimeSpan timeout, List<string> notes)
-    {
-        using CoreLock exclusive = CoreLock.Take(core.Cpu);
-        return Stop(core, timeout, notes, exclusive);
-    }
-
     /// <summary>Stops what runs on a core, unloads it and gives back what it had. Every step is tried, whatever became of those before.</summary>
     /// <param name="core">The core, in any state.</param>
     /// <param name="timeout">How long the service may take to obey.</param>
@@ -37,7 +30,7 @@ public static class ServiceStop
     {
         ArgumentNullException.ThrowIfNull(exclusive);
         CoreRecord? record = CoreRecord.Read(core.Cpu);
-        CardRecord? card = record?.Card is { } recorded ? HostPortReading.TryReread(recorded, notes) : null;
+        List<CardRecord> cards = [.. (record?.Cards ?? []).Select(card => HostPortReading.TryReread(card, notes))];
         CoreStatus status = core.GetStatus();
         bool unloaded = true;
         try
@@ -52,26 +45,25 @@ public static class ServiceStop
 
         if (record is null)
         {
-            return new StopResult(status.State, status.ExitCode, status.Fault, record, unloaded);
+            return new StopResult(status.State, status.ExitCode, status.Fault, record, unloaded, notes);
         }
 
-        // The host port is gone, and what was read of it must not be lost.
-        CoreRecord left = record with { RestartPending = false, Card = card is null ? null : card with { HostPort = null, Moved = false } };
+        // The host ports are gone, and what was read of them must not be lost.
+        CoreRecord left = record with { RestartPending = false, Cards = [.. cards.Select(Quiet)] };
         left = unloaded ? left with { Control = null, Tables = [], SharedMemory = [] } : left;
         TryWrite(left, notes);
-        bool returned = card is null || core.GiveBack(card, notes);
-        if (unloaded && returned)
+        IReadOnlyList<CardRecord> kept = GiveBack(left, cards, core.GiveBack, notes);
+        if (unloaded && kept.Count == 0)
         {
             CoreRecord.Delete(core.Cpu);
         }
         else
         {
-            TryWrite(returned ? left with { Card = null } : left, notes);
             notes.Add($"not all of {record.Service} is back with Linux: repeat 'sosctl service stop {core.Cpu}' or 'sosctl core release {core.Cpu}' "
                 + "once the obstacle is gone");
         }
 
-        return new StopResult(status.State, status.ExitCode, status.Fault, record, unloaded && returned);
+        return new StopResult(status.State, status.ExitCode, status.Fault, record, unloaded && kept.Count == 0, notes);
     }
 
     /// <summary>Stops what runs on a core and unloads it. A card stays with SOS, quiet.</summary>
@@ -108,16 +100,16 @@ public static class ServiceStop
             return true;
         }
 
-        if (record.Card is { } recorded)
+        List<CardRecord> cards = [.. record.Cards.Select(card => HostPortReading.TryReread(card, notes))];
+        CoreRecord left = record with { Control = null, Cards = [.. cards.Select(Quiet)] };
+        TryWrite(left, notes);
+        IReadOnlyList<CardRecord> kept = GiveBack(
+            left, cards, (card, found) => card.Netdev is null ? CardDevice.GiveBack(card, found) : NetdevDevice.GiveBack(cpu, card, found), notes);
+        if (kept.Count > 0)
         {
-            CardRecord card = HostPortReading.TryReread(recorded, notes);
-            TryWrite(record with { Control = null, Card = card with { HostPort = null, Moved = false } }, notes);
-            if (!(card.Netdev is null ? CardDevice.GiveBack(card, notes) : NetdevDevice.GiveBack(cpu, card, notes)))
-            {
-                notes.Add($"{record.Service} had ended with its core, but {card.Address} is not back with Linux: repeat 'sosctl core release {cpu}' "
-                    + "once the obstacle is gone");
-                return false;
-            }
+            notes.Add($"{record.Service} had ended with its core, but {string.Join(" and ", kept.Select(card => card.Address))} "
+                + $"{(kept.Count == 1 ? "is" : "are")} not back with Linux: repeat 'sosctl core release {cpu}' once the obstacle is gone");
+            return false;
         }
 
         CoreRecord.Delete(cpu);
@@ -138,6 +130,29 @@ public static class ServiceStop
                 + $"should giving it back fail; make room in {CoreRecord.DefaultFolder}");
         }
     }
+
+    /// <summary>Gives cards back, all that can be; the record names after each what is left.</summary>
+    private static List<CardRecord> GiveBack(
+        CoreRecord record, IReadOnlyList<CardRecord> cards, Func<CardRecord, List<string>, bool> giveBack, List<string> notes)
+    {
+        List<CardRecord> kept = [];
+        foreach (CardRecord card in cards)
+        {
+            if (!giveBack(card, notes))
+            {
+                kept.Add(Quiet(card));
+                continue;
+            }
+
+            record = record with { Cards = [.. record.Cards.Where(other => other.Port != card.Port)] };
+            TryWrite(record, notes);
+        }
+
+        return kept;
+    }
+
+    // A card without its host port, whose network is in the record alone.
+    private static CardRecord Quiet(CardRecord card) => card with { HostPort = null, Moved = false };
 
     // A core that is no longer ours runs nothing: its lease was over.
     private static bool StillRuns(IServiceCore core)

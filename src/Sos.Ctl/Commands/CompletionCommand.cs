@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
 

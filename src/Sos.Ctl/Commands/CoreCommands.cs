@@ -6,8 +6,8 @@ using System.Linq;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation;
-using Sos.Cores.Running;
-using Sos.Ctl.Output;
+using Sos.Cores.Operations;
+using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
 
@@ -16,18 +16,12 @@ internal static class CoreCommands
 {
     private const string NoLease = "never";
 
-    // For sosd, behind "release".
-    private const string LeftoversOption = "--leftovers";
-
-    /// <summary>The cpu that a command is about.</summary>
-    public static Argument<int> CpuArgument() => new("CPU") { Description = "Logical id of the cpu, as in /proc/cpuinfo" };
-
     public static Command Create(Terminal terminal)
     {
         Command list = new("list", "Show the cpus, and who has them");
         list.SetAction(_ => List(terminal));
 
-        Argument<int> reserveCpu = CpuArgument();
+        Argument<int> reserveCpu = CoreArguments.Cpu();
         Option<bool> force = new("--force") { Description = "Take it even from threads that may run nowhere else; Linux then moves them" };
         Option<bool> isolated = new("--isolated") { Description = "Fence it off while Linux keeps it: needs no driver" };
         Option<bool> auto = new("--auto") { Description = "Take the best back end that this machine has, and say why" };
@@ -36,12 +30,21 @@ internal static class CoreCommands
             Description = "Give it back by itself after this time, as 10m, unless 'core renew' comes before; by default never",
             HelpName = "TIME",
         };
-        Command reserve = new("reserve", "Take a cpu from Linux") { reserveCpu, force, isolated, auto, lease };
+        Option<bool> shareCore = new("--share-core")
+        {
+            Description = "Take this thread alone, though its core's other threads stay Linux's and either can read what the other computes",
+        };
+        Option<CorePerformance> performance = new("--performance")
+        {
+            Description = "The frequency to ask for: max (default), nominal (at least that), fixed (the nominal one and no other)",
+        };
+        Command reserve = new("reserve", "Take a cpu from Linux") { reserveCpu, force, isolated, auto, lease, shareCore, performance };
         reserve.SetAction(result => Reserve(
-            terminal, result.GetValue(reserveCpu), result.GetValue(force), Choose(result.GetValue(isolated), result.GetValue(auto)),
+            terminal, result.GetValue(reserveCpu), result.GetValue(force),
+            Wish(Choose(result.GetValue(isolated), result.GetValue(auto)), new CoreOptions(result.GetValue(shareCore), result.GetValue(performance))),
             ParseLease(result.GetValue(lease))));
 
-        Argument<int> renewCpu = CpuArgument();
+        Argument<int> renewCpu = CoreArguments.Cpu();
         Argument<string?> renewTime = new("TIME")
         {
             Description = "From now, as 10m, or 'never'; by default as long as it was given for",
@@ -50,28 +53,24 @@ internal static class CoreCommands
         Command renew = new("renew", "Renew, change or end a core's lease") { renewCpu, renewTime };
         renew.SetAction(result => Renew(terminal, result.GetValue(renewCpu), result.GetValue(renewTime)));
 
-        Argument<int> releaseCpu = CpuArgument();
-        Option<bool> leftovers = new(LeftoversOption) { Description = "Only what a service had whose core went back by itself", Hidden = true };
-        Command release = new("release", "Give a cpu back to Linux; a service on it is stopped first") { releaseCpu, leftovers };
-        release.SetAction(result => result.GetValue(leftovers)
-            ? ReleaseLeftovers(terminal, result.GetValue(releaseCpu))
-            : Release(terminal, result.GetValue(releaseCpu)));
+        Argument<int> releaseCpu = CoreArguments.Cpu();
+        Command release = new("release", "Give a cpu back to Linux; a service on it is stopped first") { releaseCpu };
+        release.SetAction(result => Release(terminal, result.GetValue(releaseCpu)));
 
-        return new Command("core", "Take cpus from Linux and give them back") { list, reserve, renew, release, KeepLease(terminal), KeepFences() };
+        return new Command("core", "Take cpus from Linux and give them back") { list, reserve, renew, release, KeepLease(), KeepFences() };
     }
 
     /// <summary>The keeper of an isolated core's lease; sosctl starts it by itself.</summary>
-    private static Command KeepLease(Terminal terminal)
+    private static Command KeepLease()
     {
-        Argument<int> cpu = CpuArgument();
+        Argument<int> cpu = CoreArguments.Cpu();
         Command keep = new(LeaseKeeper.CommandName, "Give an isolated core back when its lease is over; 'core reserve --lease' starts it") { cpu };
         keep.Hidden = true;
         keep.SetAction(result =>
         {
             // Whoever started it may want to unmount its folder.
             Environment.CurrentDirectory = "/";
-            LeaseKeeper.Keep(result.GetValue(cpu), () => Release(
-                terminal, result.GetValue(cpu), stillWanted: () => LeaseRecord.Read(result.GetValue(cpu)) is { IsOver: true }));
+            LeaseKeeper.Keep(result.GetValue(cpu), () => _ = new CoreOperations(new CoreBackEnds()).EndLease(result.GetValue(cpu)));
             return 0;
         });
         return keep;
@@ -90,54 +89,49 @@ internal static class CoreCommands
         return keep;
     }
 
-    private static Dictionary<int, (ICoreBackEnd BackEnd, CoreStatus Status)> ReadStates(CoreBackEnds backEnds)
-    {
-        Dictionary<int, (ICoreBackEnd BackEnd, CoreStatus Status)> states = [];
-        foreach ((int cpu, ICoreBackEnd backEnd) in backEnds.ListCores())
-        {
-            using IServiceCore core = backEnd.Open(cpu);
-            states[cpu] = (backEnd, core.GetStatus());
-        }
-
-        return states;
-    }
-
     private static int List(Terminal terminal)
     {
         CoreBackEnds backEnds = new();
-        Dictionary<int, (ICoreBackEnd BackEnd, CoreStatus Status)> states = SteadyReading.Read(
-            [.. backEnds.ListCores().Keys], () => ReadStates(backEnds));
-        List<CoreEntry> cores = [.. new CpuTopology().List().Select(cpu => Describe(cpu, states))];
+        List<CoreEntry> cores = [.. new CoreOperations(backEnds).List().Select(Describe)];
         terminal.Write(new CoreListDocument(cores), Documents.Current.CoreListDocument, output =>
         {
             Terminal.WriteTable(
                 output,
-                ["CPU", "OWNER", "STATE", "BACK END", "FENCE", "LEASE", "SIBLINGS", "RESERVABLE"],
+                ["CPU", "OWNER", "STATE", "BACK END", "FENCE", "LEASE", "PERFORMANCE", "SIBLINGS", "RESERVABLE"],
                 cores.Select(core => (IReadOnlyList<string>)
                 [
                     core.Cpu.ToString(CultureInfo.InvariantCulture), core.Owner, core.State ?? "-", core.BackEnd ?? "-", core.Fence ?? "-",
-                    core.LeaseSeconds is { } left ? Durations.Format(TimeSpan.FromSeconds(left)) : "-",
+                    core.LeaseSeconds is { } left ? Durations.Format(TimeSpan.FromSeconds(left)) : "-", core.Performance ?? "-",
                     core.Siblings.Count == 0 ? "-" : CpuTopology.FormatList(core.Siblings), core.Reservable ? "yes" : "no",
                 ]));
         });
-        if (backEnds[BackEndKind.Offline].Obstacle is { } obstacle && !terminal.Json)
+
+        // Linux's side of the list is worth showing without the driver, and a machine that has none is no failure. One that cannot be asked is.
+        if (backEnds[BackEndKind.Offline].Obstacle is { Error: not SosError.DriverMissing } obstacle && !terminal.Json)
         {
-            // Linux's side of the list is worth showing without the driver.
             terminal.Note(obstacle.Message);
         }
 
         return 0;
     }
 
-    private static CoreEntry Describe(CpuInfo cpu, Dictionary<int, (ICoreBackEnd BackEnd, CoreStatus Status)> states)
+    private static CoreEntry Describe(CoreView view)
     {
-        bool ours = states.TryGetValue(cpu.Id, out (ICoreBackEnd BackEnd, CoreStatus Status) entry);
-        string owner = ours ? "sos" : cpu.Online ? "linux" : "none";
+        CpuInfo cpu = view.Cpu;
+        string owner = view.BackEnd is not null ? "sos" : cpu.Online ? "linux" : "none";
         return new CoreEntry(
-            cpu.Id, owner, ours ? entry.Status.State.ToString() : null, ours ? CoreRecord.Read(cpu.Id)?.Service : null,
-            !ours && cpu.Online && cpu.Id != 0 && cpu.HotPluggable, cpu.Package < 0 ? null : cpu.Package, cpu.Core < 0 ? null : cpu.Core, cpu.Siblings,
-            ours ? entry.BackEnd.Kind.ToString() : null, ours ? entry.Status.LeaseLeft?.TotalSeconds : null, ours ? entry.Status.Fence : null);
+            cpu.Id, owner, view.Status?.State.ToString(), view.Service, view.IsReservable, cpu.Package < 0 ? null : cpu.Package,
+            cpu.Core < 0 ? null : cpu.Core, cpu.Siblings, view.BackEnd?.ToString(), view.Status?.LeaseLeft?.TotalSeconds,
+            view.Status is { } status ? FormatPerformance(status) : null, view.Status?.Fence);
     }
+
+    // What is asked for, and by which register; a virtual machine's CPU seldom has one.
+    private static string? FormatPerformance(CoreStatus status) => status switch
+    {
+        { Performance: null } => null,
+        { Mechanism: CoreMechanism.None } => "not the CPU's to say",
+        { Performance: { } wish } => $"{wish.ToString().ToLowerInvariant()} ({status.Mechanism.ToString().ToUpperInvariant()})",
+    };
 
     private static BackEndChoice Choose(bool isolated, bool auto)
     {
@@ -150,52 +144,43 @@ internal static class CoreCommands
         return auto ? backEnds.Choose() : new BackEndChoice(backEnds[isolated ? BackEndKind.Isolated : BackEndKind.Offline], "");
     }
 
+    /// <summary>Passes wishes on to the driver.</summary>
+    /// <exception cref="SosException">The core is Linux's still, so that they are Linux's to fulfil.</exception>
+    private static BackEndChoice Wish(BackEndChoice choice, CoreOptions options)
+    {
+        if (choice.BackEnd is OfflineBackEnd offline)
+        {
+            offline.Options = options;
+        }
+        else if (options != new CoreOptions())
+        {
+            throw new SosException(
+                SosError.Usage, "--share-core and --performance are for cores that leave Linux: of an isolated one set the cpu's governor ('cpupower')");
+        }
+
+        return choice;
+    }
+
     private static int Reserve(Terminal terminal, int cpu, bool force, BackEndChoice choice, TimeSpan? lease)
     {
-        if (choice.BackEnd.Obstacle is { } obstacle)
-        {
-            throw obstacle;
-        }
-
-        CpuTopology topology = new();
-        IReadOnlyDictionary<int, ICoreBackEnd> held = new CoreBackEnds().ListCores();
-        if (held.ContainsKey(cpu))
-        {
-            throw CoreBackEnds.AlreadyReserved(cpu);
-        }
-
-        topology.CheckReservable(cpu, force, held.Keys);
-        IReadOnlyList<int> siblings = topology.List().First(info => info.Id == cpu).Siblings;
-        using CoreLock exclusive = CoreLock.Take(cpu);
-        if (CoreRecord.Read(cpu) is not null && new CoreBackEnds().Holds(cpu))
-        {
-            throw CoreBackEnds.AlreadyReserved(cpu); // Somebody was faster.
-        }
-
-        List<string> notes = [];
-        if (!ServiceStop.GiveBackLeftovers(cpu, notes, exclusive))
-        {
-            throw new SosException(SosError.Failed, string.Join("; ", notes));
-        }
-
-        Reservation reservation = choice.BackEnd.Reserve(cpu, lease);
-        notes.AddRange(reservation.Notes);
-        double durationMs = reservation.DurationNs / 1e6;
-        string? reason = choice.Reason.Length == 0 ? null : choice.Reason;
+        ReserveResult reserved = new CoreOperations(new CoreBackEnds()).Reserve(cpu, choice, force, lease);
+        double durationMs = reserved.DurationNs / 1e6;
         CoreReservedDocument document = new(
-            cpu, durationMs, siblings, choice.BackEnd.Kind.ToString(), reservation.Method, reason, lease?.TotalSeconds, notes);
+            cpu, durationMs, reserved.Siblings, reserved.BackEnd.ToString(), reserved.Method, reserved.Reason, lease?.TotalSeconds, reserved.Notes);
         terminal.Write(document, Documents.Current.CoreReservedDocument, output =>
         {
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture, $"cpu {cpu} is a service core now: {document.BackEnd}, {document.Method} (took {durationMs:F1} ms)"));
-            if (reason is not null)
+            if (reserved.Reason is { } reason)
             {
                 output.WriteLine($"chosen since {reason}");
             }
 
-            if (siblings.Count > 0)
+            HashSet<int> online = [.. new CpuTopology().List().Where(info => info.Online).Select(info => info.Id)];
+            List<int> running = [.. reserved.Siblings.Where(online.Contains)];
+            if (running.Count > 0)
             {
-                output.WriteLine($"Linux still runs on cpu {CpuTopology.FormatList(siblings)}, which shares the physical core with it: "
+                output.WriteLine($"Linux still runs on cpu {CpuTopology.FormatList(running)}, which shares the physical core with it: "
                     + "reserve or offline that one too for the service's full speed");
             }
 
@@ -204,7 +189,7 @@ internal static class CoreCommands
                 output.WriteLine($"it goes back by itself in {Durations.Format(lease.Value)}, unless 'sosctl core renew {cpu}' comes before");
             }
 
-            notes.ForEach(note => output.WriteLine($"note: {note}"));
+            Terminal.WriteNotes(output, reserved.Notes);
         });
         return 0;
     }
@@ -224,91 +209,35 @@ internal static class CoreCommands
     private static int Renew(Terminal terminal, int cpu, string? time)
     {
         TimeSpan? wanted = ParseLease(time);
-        using IServiceCore core = new CoreBackEnds().Open(cpu);
-        TimeSpan? lease = time switch
+        TimeSpan? lease = new CoreOperations(new CoreBackEnds()).Renew(cpu, former => time switch
         {
             NoLease => null,
-            null => core.GetStatus().LeaseLength ?? throw new SosException(
+            null => former ?? throw new SosException(
                 SosError.Refused, $"core {cpu} has no lease to renew: 'sosctl core renew {cpu} TIME' gives it one"),
             _ => wanted,
-        };
-        core.SetLease(lease);
+        });
         terminal.Write(new CoreLeaseDocument(cpu, lease?.TotalSeconds), Documents.Current.CoreLeaseDocument, output => output.WriteLine(
             lease is null ? $"core {cpu} is held until 'sosctl core release {cpu}'" : $"core {cpu} goes back by itself in {Durations.Format(lease.Value)}"));
         return 0;
     }
 
-    private static int Release(Terminal terminal, int cpu, Func<bool>? stillWanted = null)
+    private static int Release(Terminal terminal, int cpu)
     {
-        CoreBackEnds backEnds = new();
-        using CoreLock exclusive = CoreLock.Take(cpu);
-        if (stillWanted is not null && !stillWanted())
+        ReleaseResult released = new CoreOperations(new CoreBackEnds()).Release(cpu);
+        terminal.Write(new CoreReleasedDocument(cpu, (released.DurationNs ?? 0) / 1e6, released.Notes), Documents.Current.CoreReleasedDocument, output =>
         {
-            return 0; // While we waited for the lock, somebody gave the core back, and perhaps reserved it again.
-        }
+            if (released.DurationNs is { } durationNs)
+            {
+                output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cpu {cpu} is back with Linux (took {durationNs / 1e6:F1} ms)"));
+                Terminal.WriteNotes(output, released.Notes);
+                return;
+            }
 
-        if (CoreRecord.Read(cpu) is not null && !backEnds.Holds(cpu))
-        {
-            return GiveBackLeftovers(terminal, cpu, exclusive);
-        }
-
-        using IServiceCore core = backEnds.Open(cpu);
-        List<string> notes = [];
-        if (CoreRecord.Read(cpu) is not null)
-        {
-            TryStop(core, notes, exclusive);
-        }
-
-        ulong durationNs = core.Release();
-        bool returned = true;
-        if (CoreRecord.Read(cpu) is not null)
-        {
-            // What stood in the way may be gone with the core.
-            notes.Clear();
-            returned = ServiceStop.GiveBackLeftovers(cpu, notes, exclusive);
-        }
-
-        terminal.Write(new CoreReleasedDocument(cpu, durationNs / 1e6, notes), Documents.Current.CoreReleasedDocument, output =>
-        {
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"cpu {cpu} is back with Linux (took {durationNs / 1e6:F1} ms)"));
-            notes.ForEach(note => output.WriteLine($"note: {note}"));
+            foreach (string note in released.Notes)
+            {
+                output.WriteLine(note);
+            }
         });
-        return returned ? 0 : (int)SosError.Failed;
-    }
-
-    /// <summary>What its service had goes back first: the back end knows nothing of addresses and routes.</summary>
-    private static void TryStop(IServiceCore core, List<string> notes, CoreLock exclusive)
-    {
-        try
-        {
-            ServiceStop.Stop(core, TimeSpan.FromSeconds(2), notes, exclusive);
-        }
-        catch (SosException e)
-        {
-            // The core goes back all the same, whatever runs there.
-            notes.Add(e.Message);
-        }
-    }
-
-    /// <summary>As sosd does when it finds a record without a core: somebody may have reserved the core again since.</summary>
-    private static int ReleaseLeftovers(Terminal terminal, int cpu)
-    {
-        using CoreLock exclusive = CoreLock.Take(cpu);
-        if (CoreRecord.Read(cpu) is not null && !new CoreBackEnds().Holds(cpu))
-        {
-            return GiveBackLeftovers(terminal, cpu, exclusive);
-        }
-
-        List<string> notes = [$"nothing is left over of core {cpu}"];
-        terminal.Write(new CoreReleasedDocument(cpu, 0, notes), Documents.Current.CoreReleasedDocument, output => notes.ForEach(output.WriteLine));
-        return 0;
-    }
-
-    private static int GiveBackLeftovers(Terminal terminal, int cpu, CoreLock exclusive)
-    {
-        List<string> notes = [];
-        bool returned = ServiceStop.GiveBackLeftovers(cpu, notes, exclusive);
-        terminal.Write(new CoreReleasedDocument(cpu, 0, notes), Documents.Current.CoreReleasedDocument, output => notes.ForEach(output.WriteLine));
-        return returned ? 0 : (int)SosError.Failed;
+        return released.IsComplete ? 0 : (int)SosError.Failed;
     }
 }

@@ -4,7 +4,7 @@ using System.Linq;
 using Sos.Cores;
 using Sos.Cores.Devices;
 using Sos.Cores.Running;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
 
@@ -33,7 +33,7 @@ internal static class DeviceCommands
     {
         List<DeviceEntry> devices = [.. PciDevice.ListNetworkCards().Select(card => new DeviceEntry(
             card.Address.ToString(), $"{card.Vendor:x4}:{card.DeviceId:x4}", card.Driver, card.Interface, card.Mac, card.IommuGroup, card.Confined,
-            CardDevice.Obstacle(card) is null, CardDevice.Obstacle(card)))];
+            CardDevice.Obstacle(card) is null, CardDevice.Obstacle(card), card.Gap))];
         terminal.Write(new DeviceListDocument(devices), Documents.Current.DeviceListDocument, output =>
         {
             Terminal.WriteTable(
@@ -42,11 +42,12 @@ internal static class DeviceCommands
                 devices.Select(device => (IReadOnlyList<string>)
                 [
                     device.Address, device.Id, device.Driver ?? "-", device.Interface ?? "-", device.Mac ?? "-", device.IommuGroup ?? "-",
-                    device.Confined ? "yes" : "no", device.Obstacle is null ? "yes" : $"no: {device.Obstacle}",
+                    device.Confined ? "yes" : $"no: {device.Gap}", device.Obstacle is null ? "yes" : $"no: {device.Obstacle}",
                 ]));
             if (devices.Exists(device => device is { Obstacle: null, Confined: false }))
             {
-                output.WriteLine("A card that no IOMMU confines can reach all memory: a service that misuses it can, too.");
+                output.WriteLine("A card that is not confined can reach memory or CPUs that are not its service's: a service that misuses it can, too.");
+                output.WriteLine("Without an IOMMU it is taken nevertheless; where there is one that does not confine it, with --force-unconfined alone.");
             }
         });
         return 0;
@@ -76,7 +77,7 @@ internal static class DeviceCommands
     {
         foreach (CpuInfo cpu in new CpuTopology().List())
         {
-            if (CoreRecord.Read(cpu.Id)?.Card?.Address == card.Address.ToString())
+            if (CoreRecord.Read(cpu.Id)?.Cards.Any(taken => taken.Address == card.Address.ToString()) == true)
             {
                 throw new SosException(
                     SosError.Refused, $"{card.Address} belongs to the service on core {cpu.Id}: 'sosctl service stop {cpu.Id}' gives it back");

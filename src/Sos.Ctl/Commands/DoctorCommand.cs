@@ -1,9 +1,12 @@
+using System;
 using System.Collections.Generic;
 using System.CommandLine;
+using System.Globalization;
 using System.Linq;
+using System.Numerics;
 using Sos.Cores;
 using Sos.Cores.Isolation;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
 
@@ -21,8 +24,9 @@ internal static class DoctorCommand
     {
         MachineReport report = MachineCheck.Run();
         string? best = report.Offline ? "Offline" : report.Isolated ? "Isolated" : null;
-        DoctorDocument document = new(report.Offline, report.Isolated, best, [.. report.Findings.Select(finding => new FindingEntry(
-            finding.Topic, finding.Kind.ToString(), finding.Text, finding.Advice))]);
+        DoctorDocument document = new(
+            report.Offline, report.Isolated, best, Names(report.Processor.Sets), Names(report.Processor.ImageSets),
+            [.. report.Findings.Select(finding => new FindingEntry(finding.Topic, finding.Kind.ToString(), finding.Text, finding.Advice))]);
         terminal.Write(document, Documents.Current.DoctorDocument, output =>
         {
             Terminal.WriteTable(output, ["", "TOPIC", "FOUND"], report.Findings.SelectMany(Lines));
@@ -38,6 +42,12 @@ internal static class DoctorCommand
         // A program that asks wants to know whether there is a way at all.
         return best is null ? (int)SosError.Refused : 0;
     }
+
+    // Each flag that is one bit and set; the names of several bits together repeat them.
+    private static IReadOnlyList<string> Names<T>(T sets)
+        where T : struct, Enum
+        => [.. Enum.GetValues<T>().Where(set => BitOperations.IsPow2(Convert.ToUInt64(set, CultureInfo.InvariantCulture)) && sets.HasFlag(set))
+            .Select(set => set.ToString())];
 
     private static IEnumerable<IReadOnlyList<string>> Lines(Finding finding)
     {

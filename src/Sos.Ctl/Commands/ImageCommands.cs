@@ -8,10 +8,9 @@ using System.IO;
 using System.Linq;
 using System.Security.Cryptography;
 using Sos.Cores;
-using Sos.Ctl.Output;
+using Sos.Cores.Operations;
+using Sos.Verbs;
 using Sos.Image;
-using Sos.Image.Debugging;
-using Sos.Image.Verification;
 
 namespace Sos.Ctl.Commands;
 
@@ -35,45 +34,6 @@ internal static class ImageCommands
     }
 
     public static Argument<string> Argument() => new("IMAGE") { Description = "A .sosimg file" };
-
-    /// <summary>Reads an image.</summary>
-    /// <exception cref="SosException">It is missing or damaged.</exception>
-    public static ServiceImage Read(string path)
-    {
-        if (!File.Exists(path))
-        {
-            throw new SosException(SosError.NotFound, $"{path}: there is no such file; 'sosctl image build PROJECT' makes a service's image");
-        }
-
-        try
-        {
-            return ServiceImage.Read(path);
-        }
-        catch (ImageFormatException e)
-        {
-            throw new SosException(SosError.BadImage, $"{path} is no service image, or damaged: {e.Message}", e);
-        }
-    }
-
-    /// <summary>Reads an image that may run.</summary>
-    /// <exception cref="SosException">It is missing or damaged, or the verifier refuses it.</exception>
-    public static ServiceImage ReadVerified(string path)
-    {
-        ServiceImage image = Read(path);
-        ImmutableArray<ImageDiagnostic> diagnostics = Verify(image, path);
-        return diagnostics.IsEmpty ? image : throw new SosException(
-            SosError.BadImage,
-            $"the verifier refuses {path}: {diagnostics[0].ToCanonicalString(path)}"
-            + (diagnostics.Length > 1 ? $", and {diagnostics.Length - 1} more; 'sosctl image verify {path}' shows all" : ""));
-    }
-
-    /// <summary>Runs the verifier over an image.</summary>
-    public static ImmutableArray<ImageDiagnostic> Verify(ServiceImage image, string path)
-    {
-        string debugPath = path + ".debug";
-        DebugFile? debug = File.Exists(debugPath) ? DebugFile.Read(debugPath) : null;
-        return ImageVerifier.Verify(image, debug is not null && debug.Matches(image) ? debug : null);
-    }
 
     private static int Build(Terminal terminal, string project)
     {
@@ -118,7 +78,7 @@ internal static class ImageCommands
 
     private static int Verify(Terminal terminal, string path)
     {
-        ImmutableArray<ImageDiagnostic> diagnostics = Verify(Read(path), path);
+        ImmutableArray<ImageDiagnostic> diagnostics = VerifiedImage.Verify(VerifiedImage.ReadUnverified(path), path);
         terminal.Write(
             new ImageVerifiedDocument(path, diagnostics.IsEmpty, [.. diagnostics.Select(Describe)]),
             Documents.Current.ImageVerifiedDocument,
@@ -139,18 +99,21 @@ internal static class ImageCommands
 
     private static int Show(Terminal terminal, string path)
     {
-        ServiceImage image = Read(path);
+        ServiceImage image = VerifiedImage.ReadUnverified(path);
         ServiceDescriptor descriptor = image.Descriptor;
         ImageDocument document = new(
             descriptor.Name, descriptor.Version, descriptor.AbiVersion, Convert.ToHexStringLower(image.BuildId.Span),
             Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(path))), image.FileSize, image.MemorySize, descriptor.StackSize,
             descriptor.ArenaSize, descriptor.PollBoundNs,
-            [.. image.Segments.Select(segment => new SegmentEntry(segment.Rva, segment.MemorySize, Protection(segment.Protection)))]);
+            [.. image.Segments.Select(segment => new SegmentEntry(segment.Rva, segment.MemorySize, Protection(segment.Protection)))],
+            [.. image.Ports.Wishes.Select(wish => new PortWishEntry(
+                wish.Name, wish.Least, wish.Most, wish.HostPort.ToString().ToLowerInvariant()))]);
         terminal.Write(document, Documents.Current.ImageDocument, output =>
         {
             output.WriteLine($"{document.Name} {document.Version}, ABI {document.Abi}, build {document.BuildId}");
             output.WriteLine($"SHA-256 {document.Sha256}");
             output.WriteLine($"file {document.FileBytes} bytes, memory {document.MemoryBytes}, stack {document.StackBytes}, arena {document.ArenaBytes}");
+            output.WriteLine($"takes {image.Ports}");
             Terminal.WriteTable(
                 output, ["OFFSET", "SIZE", "PROTECTION"],
                 document.Segments.Select(segment => (IReadOnlyList<string>)[$"0x{segment.Offset:x}", $"0x{segment.Bytes:x}", segment.Protection]));

@@ -2,12 +2,15 @@ using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.Globalization;
+using System.IO;
 using System.Linq;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Companions;
+using Sos.Cores.Operations;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 using Sos.Sdk.Logging;
 
 namespace Sos.Ctl.Commands;
@@ -15,100 +18,84 @@ namespace Sos.Ctl.Commands;
 /// <summary><c>sosctl service</c>: starts and stops services, and shows what they do.</summary>
 internal static class ServiceCommands
 {
-    public static Command Create(Terminal terminal)
+    public static Command Create(Terminal terminal, CompanionCatalogue companions)
     {
         Command list = new("list", "Show the services");
         list.SetAction(_ => List(terminal));
 
-        Argument<int> stopCpu = CoreCommands.CpuArgument();
+        Argument<int> stopCpu = CoreArguments.Cpu();
         Option<int> timeout = new("--timeout")
         {
             Description = "Milliseconds that the service may take before it is stopped by force",
             DefaultValueFactory = _ => 2000,
         };
         Command stop = new("stop", "Stop a service, and give its card and addresses back to Linux") { stopCpu, timeout };
-        stop.SetAction(result => Stop(terminal, result.GetValue(stopCpu), result.GetValue(timeout)));
+        stop.SetAction(result => Stop(terminal, companions, result.GetValue(stopCpu), result.GetValue(timeout)));
 
-        Argument<int> statusCpu = CoreCommands.CpuArgument();
+        Argument<int> statusCpu = CoreArguments.Cpu();
         Command status = new("status", "Show a service's state and counters, or its fault") { statusCpu };
         status.SetAction(result => Status(terminal, result.GetValue(statusCpu)));
 
-        Argument<int> logCpu = CoreCommands.CpuArgument();
+        Argument<int> logCpu = CoreArguments.Cpu();
         Option<bool> follow = new("--follow", "-f") { Description = "Go on with what is logged from now on" };
         Command log = new("log", "Show a service's log") { logCpu, follow };
         log.SetAction(result => Log(terminal, result.GetValue(logCpu), result.GetValue(follow)));
 
         return new Command("service", "Start and stop services, and show what they do")
         {
-            list, ServiceStartCommand.Create(terminal), stop, ServiceRestartCommand.Create(terminal), status, log,
+            list, ServiceStartCommand.CreateStart(terminal, companions), stop, ServiceStartCommand.CreateRestart(terminal, companions), status, log,
         };
-    }
-
-    private static List<ServiceEntry> ReadServices(CoreBackEnds backEnds)
-    {
-        List<ServiceEntry> services = [];
-        foreach ((int cpu, ICoreBackEnd backEnd) in backEnds.ListCores())
-        {
-            using IServiceCore core = backEnd.Open(cpu);
-            CoreStatus status = core.GetStatus();
-            CoreRecord? record = CoreRecord.Read(cpu);
-            if (status.State != CoreState.Reserved)
-            {
-                services.Add(new ServiceEntry(
-                    cpu, status.State.ToString(), record?.Service, record?.Version, record?.Started, record?.Card?.Address, record?.Card?.HostPort,
-                    backEnd.Kind.ToString()));
-            }
-        }
-
-        return services;
     }
 
     private static int List(Terminal terminal)
     {
-        CoreBackEnds backEnds = new();
-        backEnds.CheckUsable();
-        List<ServiceEntry> services = SteadyReading.Read([.. backEnds.ListCores().Keys], () => ReadServices(backEnds));
+        List<ServiceEntry> services = [.. new ServiceReadings(new CoreBackEnds()).ReadAll()
+            .Where(view => view.Status.State != CoreState.Reserved)
+            .Select(view => new ServiceEntry(
+                view.Cpu, view.Status.State.ToString(), view.Record?.Service, view.Record?.Version, view.Record?.Started,
+                view.Record?.Cards.FirstOrDefault()?.Address, view.Record?.Cards.FirstOrDefault()?.HostPort, view.BackEnd.ToString(),
+                PortEntry.Of(view.Record)))];
         terminal.Write(new ServiceListDocument(services), Documents.Current.ServiceListDocument, output => Terminal.WriteTable(
             output, ["CPU", "STATE", "SERVICE", "VERSION", "CARD", "HOST PORT", "BACK END"],
             services.Select(service => (IReadOnlyList<string>)
             [
                 service.Cpu.ToString(CultureInfo.InvariantCulture), service.State, service.Service ?? "?", service.Version ?? "?",
-                service.Card ?? "-", service.HostPort ?? "-", service.BackEnd,
+                Join(service.Ports.Select(port => port.Device)), Join(service.Ports.Select(port => port.HostPort ?? "-")), service.BackEnd,
             ])));
         return 0;
     }
 
-    private static int Stop(Terminal terminal, int cpu, int timeoutMs)
-    {
-        using IServiceCore core = new CoreBackEnds().Open(cpu);
-        using CoreLock exclusive = CoreLock.Take(cpu);
-        if (core.GetStatus().State == CoreState.Reserved && CoreRecord.Read(cpu) is null)
-        {
-            throw new SosException(SosError.NotFound, $"core {cpu} has no service: 'sosctl service start {cpu} IMAGE' starts one");
-        }
+    private static string Join(IEnumerable<string> names) => string.Join(' ', names.DefaultIfEmpty("-"));
 
-        List<string> notes = [];
-        StopResult result = ServiceStop.Stop(core, TimeSpan.FromMilliseconds(timeoutMs), notes, exclusive);
+    private static int Stop(Terminal terminal, CompanionCatalogue companions, int cpu, int timeoutMs)
+    {
+        StopResult result = new ServiceOperations(new CoreBackEnds(), companions).Stop(cpu, TimeSpan.FromMilliseconds(timeoutMs));
         string? fault = result.State != CoreState.Failed ? null
             : result.Fault is null ? ExitCodes.Killed
-            : FaultReport.Create(result.Fault, result.Record?.ImagePath ?? "").Summary;
+            : FaultReport.Create(result.Fault, result.Record?.Plan.Image ?? "").Summary;
         terminal.Write(
-            new ServiceStoppedDocument(cpu, result.State.ToString(), result.ExitCode, fault, notes),
+            new ServiceStoppedDocument(cpu, result.State.ToString(), result.ExitCode, fault, result.Notes),
             Documents.Current.ServiceStoppedDocument,
             output =>
             {
-                string end = fault is not null ? $"had failed: {fault}"
-                    : result.State == CoreState.Stopped ? $"stopped: {ExitCodes.Explain(result.ExitCode)}"
-                    : "did not run";
-                output.WriteLine($"{result.Record?.Service ?? "the service"} on core {cpu} {end}");
-                notes.ForEach(note => output.WriteLine($"note: {note}"));
+                output.WriteLine($"{result.Record?.Service ?? "the service"} on core {cpu} {(fault is null ? Describe(result) : $"had failed: {fault}")}");
+                Terminal.WriteNotes(output, result.Notes);
             });
         return result.IsComplete ? 0 : (int)SosError.Failed;
     }
 
+    private static string Describe(StopResult result) => result.State switch
+    {
+        CoreState.Running or CoreState.Stopping => "stopped",
+        CoreState.Stopped => $"had ended: {ExitCodes.Explain(result.ExitCode)}",
+        _ when result.Record?.Cards.Count > 0 => "did not run; what it had is given back",
+        _ => "did not run",
+    };
+
     private static int Status(Terminal terminal, int cpu)
     {
-        (CoreStatus status, ServiceStatusDocument document) = SteadyReading.Read([cpu], () => ReadStatus(cpu));
+        ServiceView view = new ServiceReadings(new CoreBackEnds()).Read(cpu);
+        ServiceStatusDocument document = Describe(view);
         terminal.Write(document, Documents.Current.ServiceStatusDocument, output =>
         {
             string service = document.Service is null ? "" : $", {document.Service} {document.Version}";
@@ -118,28 +105,15 @@ internal static class ServiceCommands
                 output.WriteLine(remark);
             }
 
-            if (status.State == CoreState.Stopped)
+            if (view.Status.State == CoreState.Stopped)
             {
-                output.WriteLine(ExitCodes.Explain(status.ExitCode));
+                output.WriteLine(ExitCodes.Explain(view.Status.ExitCode));
             }
 
-            if (document.Fault is { } fault)
-            {
-                output.WriteLine($"fault: {fault.Summary}");
-                output.WriteLine($"  at {fault.At}");
-                foreach (string caller in fault.Callers)
-                {
-                    output.WriteLine($"  from {caller}");
-                }
-            }
-
+            WriteFault(output, document.Fault);
             output.WriteLine($"polls {document.Polls}, starts {document.Starts}, faults {document.Faults}, NMIs {document.Nmis}, "
                 + $"interrupts raised {document.Notifications}");
-            if (document.Confined == false)
-            {
-                output.WriteLine("no IOMMU confines its card: it can reach all memory");
-            }
-
+            WritePorts(output, document.Ports);
             if (document.Counters.Count > 0)
             {
                 Terminal.WriteTable(
@@ -151,38 +125,49 @@ internal static class ServiceCommands
         return 0;
     }
 
-    private static (CoreStatus Status, ServiceStatusDocument Document) ReadStatus(int cpu)
+    private static void WriteFault(TextWriter output, FaultEntry? fault)
     {
-        using IServiceCore core = new CoreBackEnds().Open(cpu);
-        CoreStatus status = core.GetStatus();
-        return (status, Describe(core, status, CoreRecord.Read(cpu)));
-    }
-
-    private static ServiceStatusDocument Describe(IServiceCore core, CoreStatus status, CoreRecord? record)
-    {
-        ulong polls = 0;
-        ulong generation = 0;
-        Dictionary<string, ulong> counters = [];
-        if (record?.Control is not null && status.State != CoreState.Reserved)
+        if (fault is null)
         {
-            using RunningService running = RunningService.Attach(core, record);
-            (polls, generation) = (running.Polls, running.TableGeneration);
-            counters = new Dictionary<string, ulong>(running.ReadStatistics());
+            return;
         }
 
-        FaultReport? fault = status.Fault is null ? null : FaultReport.Create(status.Fault, record?.ImagePath ?? "");
-        bool pending = record is { RestartPending: true } && status.State == CoreState.Reserved && !CoreLock.IsTaken(core.Cpu);
-        IReadOnlyList<string> remarks = pending ? [.. status.Remarks, PendingRemark(core.Cpu)] : status.Remarks;
-        return new ServiceStatusDocument(
-            core.Cpu, core.BackEnd.ToString(), status.State.ToString(), record?.Service, record?.Version, record?.BuildId, record?.ImageHash,
-            record?.Started, record?.Card?.Address,
-            record?.Card?.HostPort, record?.Card?.Confined, status.Watchdog?.TotalMilliseconds, polls, generation,
-            status.State == CoreState.Stopped ? status.ExitCode : null,
-            status.Starts, status.Faults, status.Nmis, status.Notifications, fault is null ? null : Describe(fault), counters, remarks);
+        output.WriteLine($"fault: {fault.Summary}");
+        output.WriteLine($"  at {fault.At}");
+        foreach (string caller in fault.Callers)
+        {
+            output.WriteLine($"  from {caller}");
+        }
     }
 
-    private static string PendingRemark(int cpu)
-        => $"it could not be restarted, and what it had waits for it: 'sosctl service restart {cpu}' tries again, 'sosctl service stop {cpu}' gives it back";
+    private static void WritePorts(TextWriter output, IReadOnlyList<PortEntry> ports)
+    {
+        if (ports.Count > 1)
+        {
+            Terminal.WriteTable(
+                output, ["PORT", "CARD", "HOST PORT", "CONFINED"],
+                ports.Select(port => (IReadOnlyList<string>)
+                    [port.Port, port.Device, port.HostPort ?? "-", port.Confined switch { true => "yes", false => "no", null => "-" }]));
+        }
+
+        foreach (PortEntry port in ports.Where(port => port.Confined == false))
+        {
+            output.WriteLine($"no IOMMU confines {(ports.Count == 1 ? "its card" : port.Device)}: it can reach all memory");
+        }
+    }
+
+    private static ServiceStatusDocument Describe(ServiceView view)
+    {
+        CoreStatus status = view.Status;
+        CoreRecord? record = view.Record;
+        CardRecord? card = record?.Cards.FirstOrDefault();
+        FaultReport? fault = view.Fault;
+        return new ServiceStatusDocument(
+            view.Cpu, view.BackEnd.ToString(), status.State.ToString(), record?.Service, record?.Version, record?.BuildId, record?.ImageHash,
+            record?.Started, card?.Address, card?.HostPort, card?.Confined, status.Watchdog?.TotalMilliseconds, view.Polls, view.TableGeneration,
+            status.State == CoreState.Stopped ? status.ExitCode : null, status.Starts, status.Faults, status.Nmis, status.Notifications,
+            fault is null ? null : Describe(fault), view.Counters, view.Remarks, PortEntry.Of(record));
+    }
 
     private static FaultEntry Describe(FaultReport report)
         => new(

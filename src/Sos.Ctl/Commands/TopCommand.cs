@@ -6,11 +6,9 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Threading;
-using Sos.Cores;
 using Sos.Cores.BackEnds;
-using Sos.Cores.Reading;
-using Sos.Cores.Running;
-using Sos.Ctl.Output;
+using Sos.Cores.Operations;
+using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
 
@@ -43,13 +41,12 @@ internal static class TopCommand
     private static int Run(Terminal terminal, TimeSpan interval, bool once)
     {
         bool clears = !once && !terminal.Json && !Console.IsOutputRedirected && Environment.GetEnvironmentVariable("TERM") is not (null or "dumb");
-        CoreBackEnds backEnds = new();
-        backEnds.CheckUsable();
-        Dictionary<int, Reading> before = ReadSteadily(backEnds);
+        ServiceReadings readings = new(new CoreBackEnds());
+        Dictionary<int, Reading> before = Read(readings);
         do
         {
             Thread.Sleep(interval);
-            Dictionary<int, Reading> now = ReadSteadily(backEnds);
+            Dictionary<int, Reading> now = Read(readings);
             TopDocument document = new([.. now.OrderBy(pair => pair.Key).Select(pair => Compare(pair.Key, before.GetValueOrDefault(pair.Key), pair.Value))]);
             before = now;
             terminal.Write(document, Documents.Current.TopDocument, output =>
@@ -62,53 +59,21 @@ internal static class TopCommand
         return 0;
     }
 
-    private static Dictionary<int, Reading> ReadSteadily(CoreBackEnds backEnds)
-        => SteadyReading.Read([.. backEnds.ListCores().Keys], () => Read(backEnds));
-
-    private static Dictionary<int, Reading> Read(CoreBackEnds backEnds)
-    {
-        Dictionary<int, Reading> readings = [];
-        foreach ((int cpu, ICoreBackEnd backEnd) in backEnds.ListCores())
-        {
-            try
-            {
-                using IServiceCore core = backEnd.Open(cpu);
-                readings[cpu] = Read(core);
-            }
-            catch (SosException e) when (e.Error == SosError.NotFound)
-            {
-                // The core was released while we looked.
-            }
-        }
-
-        return readings;
-    }
-
-    private static Reading Read(IServiceCore core)
-    {
-        CoreStatus status = core.GetStatus();
-        CoreRecord? record = status.State == CoreState.Reserved ? null : CoreRecord.Read(core.Cpu);
-        if (record?.Control is null)
-        {
-            return new Reading(Stopwatch.GetTimestamp(), status, null, 0, new Dictionary<string, ulong>());
-        }
-
-        using RunningService running = RunningService.Attach(core, record);
-        Dictionary<string, ulong> counters = new(running.ReadStatistics());
-        return new Reading(Stopwatch.GetTimestamp(), status, record.Service, running.Polls, counters);
-    }
+    private static Dictionary<int, Reading> Read(ServiceReadings readings)
+        => readings.ReadAll().ToDictionary(view => view.Cpu, view => new Reading(Stopwatch.GetTimestamp(), view));
 
     private static TopEntry Compare(int cpu, Reading? before, Reading now)
     {
         // A service that was started in between begins at 0 again.
-        bool same = before is not null && before.Status.Starts == now.Status.Starts && before.Service == now.Service;
+        bool same = before is not null && before.View.Status.Starts == now.View.Status.Starts
+            && before.View.Record?.Service == now.View.Record?.Service;
         double seconds = same ? Stopwatch.GetElapsedTime(before!.Timestamp, now.Timestamp).TotalSeconds : 0;
         double Rate(ulong old, ulong current) => seconds > 0 && current >= old ? (current - old) / seconds : 0;
 
         SortedDictionary<string, double> rates = new(StringComparer.Ordinal);
-        foreach ((string name, ulong value) in now.Counters)
+        foreach ((string name, ulong value) in now.View.Counters)
         {
-            double rate = same ? Rate(before!.Counters.GetValueOrDefault(name), value) : 0;
+            double rate = same ? Rate(before!.View.Counters.GetValueOrDefault(name), value) : 0;
             if (rate > 0)
             {
                 rates[name] = rate;
@@ -116,8 +81,8 @@ internal static class TopCommand
         }
 
         return new TopEntry(
-            cpu, now.Status.State.ToString(), now.Service, same ? Rate(before!.Polls, now.Polls) : 0,
-            same ? Rate(before!.Status.Notifications, now.Status.Notifications) : 0, rates);
+            cpu, now.View.Status.State.ToString(), now.View.Record?.Service, same ? Rate(before!.View.Polls, now.View.Polls) : 0,
+            same ? Rate(before!.View.Status.Notifications, now.View.Status.Notifications) : 0, rates);
     }
 
     private static void Show(TextWriter output, TopDocument document)
@@ -146,6 +111,5 @@ internal static class TopCommand
 
     private static string Format(double rate) => rate.ToString(rate < 10 ? "0.0" : "0", CultureInfo.InvariantCulture);
 
-    private sealed record Reading(
-        long Timestamp, CoreStatus Status, string? Service, ulong Polls, IReadOnlyDictionary<string, ulong> Counters);
+    private sealed record Reading(long Timestamp, ServiceView View);
 }

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Reflection;
 using Sos.Cores;
-using Sos.Ctl.Output;
+using Sos.Verbs;
 using Sos.Sdk.Control;
 
 namespace Sos.Ctl.Commands;

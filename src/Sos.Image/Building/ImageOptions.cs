@@ -1,3 +1,5 @@
+using Sos.Image.Ports;
+
 namespace Sos.Image.Building;
 
 /// <summary>What the builder is told of an image.</summary>
@@ -20,6 +22,9 @@ public sealed record ImageOptions
 
     /// <summary>The largest image, in bytes of file and of memory; 0 for no limit.</summary>
     public ulong MaxImageSize { get; init; }
+
+    /// <summary>The ports that the service wants; null to state nothing (<see cref="PortWishes.Default"/>).</summary>
+    public PortWishes? Ports { get; init; }
 
     /// <summary>The exported symbol at which the image starts.</summary>
     public string Entry { get; init; } = RuntimeStubs.Main;

@@ -16,7 +16,8 @@ internal static class ImageWriter
         ServiceDescriptor descriptor = new(
             ServiceDescriptor.CurrentAbi, options.StackSize, 0, options.ArenaSize, options.PollBoundNs, isaVariable?.Rva ?? 0,
             options.Name, options.Version);
-        byte[] note = Note(descriptor.ToBytes(new byte[ServiceDescriptor.BuildIdSize]));
+        byte[] note = Note(ServiceImage.NoteDescriptor, descriptor.ToBytes(new byte[ServiceDescriptor.BuildIdSize]));
+        note = options.Ports is { } ports ? [.. note, .. Note(ServiceImage.NotePorts, ports.ToBytes())] : note;
         List<ElfSegmentPlan> plans = Plan(layout, note.Length);
         ElfFileWriter file = new(ElfFormat.TypeDynamic, layout.Start.Rva);
         foreach (ElfSegmentPlan plan in plans)
@@ -115,15 +116,15 @@ internal static class ImageWriter
         return 0;
     }
 
-    private static byte[] Note(byte[] descriptor)
+    private static byte[] Note(uint type, byte[] data)
     {
         byte[] owner = Encoding.ASCII.GetBytes(ServiceImage.NoteOwner + "\0");
-        byte[] note = new byte[NoteHeaderSize + (descriptor.Length + 3) / 4 * 4];
+        byte[] note = new byte[NoteHeaderSize + (data.Length + 3) / 4 * 4];
         BinaryPrimitives.WriteInt32LittleEndian(note, owner.Length);
-        BinaryPrimitives.WriteInt32LittleEndian(note.AsSpan(4), descriptor.Length);
-        BinaryPrimitives.WriteUInt32LittleEndian(note.AsSpan(8), ServiceImage.NoteDescriptor);
+        BinaryPrimitives.WriteInt32LittleEndian(note.AsSpan(4), data.Length);
+        BinaryPrimitives.WriteUInt32LittleEndian(note.AsSpan(8), type);
         owner.CopyTo(note, 12);
-        descriptor.CopyTo(note, NoteHeaderSize);
+        data.CopyTo(note, NoteHeaderSize);
         return note;
     }
 }

@@ -74,6 +74,8 @@ internal static class RuntimeStubs
     private static void MemMove(Assembler a)
     {
         Label backward = a.CreateLabel();
+        Label bytes = a.CreateLabel();
+        Label done = a.CreateLabel();
         a.mov(rax, rdi);
         a.mov(rcx, rdx);
         a.mov(rdx, rdi);
@@ -82,12 +84,23 @@ internal static class RuntimeStubs
         a.jb(backward);
         a.rep.movsb();
         a.ret();
+
+        // From the end down, without the direction flag: what sets it is not allowed, so that every string goes upwards.
         a.Label(ref backward);
-        a.lea(rsi, __[rsi + rcx - 1]);
-        a.lea(rdi, __[rdi + rcx - 1]);
-        a.std();
-        a.rep.movsb();
-        a.cld();
+        a.cmp(rcx, 8);
+        a.jb(bytes);
+        a.mov(r8, __qword_ptr[rsi + rcx - 8]);
+        a.mov(__qword_ptr[rdi + rcx - 8], r8);
+        a.sub(rcx, 8);
+        a.jmp(backward);
+        a.Label(ref bytes);
+        a.test(rcx, rcx);
+        a.je(done);
+        a.movzx(r8d, __byte_ptr[rsi + rcx - 1]);
+        a.mov(__byte_ptr[rdi + rcx - 1], r8b);
+        a.dec(rcx);
+        a.jmp(bytes);
+        a.Label(ref done);
         a.ret();
     }
 

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Iced.Intel;
+using Sos.Image.Verification.Forms;
 
 namespace Sos.Image.Verification;
 
@@ -13,119 +14,90 @@ internal enum DecodeResult
     /// <summary>It overlaps another that was decoded before.</summary>
     Overlap,
 
-    /// <summary>Not all processors take these bytes for the same instruction.</summary>
+    /// <summary>The bytes are not the one encoding of the instruction that is allowed.</summary>
     Disputed,
 }
 
-/// <summary>Every byte of an image's code: which instruction it belongs to, and where branches go.</summary>
+/// <summary>Every byte of an image's code, and which instruction it belongs to.</summary>
 internal sealed class CodeMap
 {
     private const int InstructionLengthMax = 15; // SDM vol. 2, 2.3.11
 
-    private readonly ServiceImage _image;
-    private readonly Dictionary<ulong, Instruction> _instructions = [];
-    private readonly Dictionary<ulong, ulong> _previous = [];
-    private readonly SortedSet<ulong> _branchTargets = [];
-    private readonly List<(ImageSegment Segment, bool[] IsOwned)> _coverage = [];
+    private readonly Dictionary<ulong, (Instruction Instruction, DecodeResult Result)> _decoded = [];
+    private readonly CanonicalEncoding _encoding = new();
+    private readonly List<Code> _code = [];
 
     public CodeMap(ServiceImage image)
     {
-        _image = image;
         foreach (ImageSegment s in image.Segments.Where(s => s.Protection.HasFlag(SegmentProtection.Execute)))
         {
-            _coverage.Add((s, new bool[s.Data.Length]));
+            _code.Add(new Code(s));
         }
     }
 
-    public bool IsCode(ulong rva) =>
-        _coverage.Exists(c => c.Segment.Contains(rva) && rva - c.Segment.Rva < (ulong)c.Segment.Data.Length);
-
-    public void AddBranchTarget(ulong rva) => _branchTargets.Add(rva);
-
-    /// <summary>Whether a branch goes to an address in (after, last].</summary>
-    public bool HasBranchTargetIn(ulong after, ulong last) =>
-        after < last && _branchTargets.GetViewBetween(after + 1, last).Count > 0;
-
-    /// <summary>The instruction that runs into this one without a branch, or false.</summary>
-    public bool TryGetPrevious(ulong rva, out Instruction previous)
-    {
-        previous = default;
-        return _previous.TryGetValue(rva, out ulong at) && _instructions.TryGetValue(at, out previous);
-    }
-
-    /// <summary>Records that one instruction runs into the next.</summary>
-    public void AddFallThrough(ulong from, ulong to) => _previous.TryAdd(to, from);
+    /// <summary>Whether an address lies in code that stands in the file.</summary>
+    public bool IsCode(ulong rva) => Find(rva) is not null;
 
     /// <summary>All instructions that were decoded, in ascending order of address.</summary>
-    public IEnumerable<Instruction> Instructions => _instructions.Values.OrderBy(i => i.IP);
+    public IEnumerable<Instruction> Instructions => _decoded.Values.Select(d => d.Instruction).OrderBy(i => i.IP);
 
     /// <summary>Decodes the instruction at an address of code.</summary>
     public DecodeResult Decode(ulong rva, out Instruction instruction)
     {
-        if (_instructions.TryGetValue(rva, out instruction))
+        if (_decoded.TryGetValue(rva, out (Instruction Instruction, DecodeResult Result) known))
         {
-            return DecodeResult.Decoded;
+            instruction = known.Instruction;
+            return known.Result;
         }
 
-        ReadOnlySpan<byte> bytes = _image.BytesAt(rva);
-        byte[] window = bytes[..Math.Min(InstructionLengthMax, bytes.Length)].ToArray();
-        instruction = Decoder.Create(64, new ByteArrayCodeReader(window), rva, DecoderOptions.None).Decode();
-        Instruction other = Decoder.Create(64, new ByteArrayCodeReader(window), rva, DecoderOptions.AMD).Decode();
-        _instructions.Add(rva, instruction);
-        (ImageSegment segment, bool[] isOwned) = _coverage.Find(c => c.Segment.Contains(rva));
-        Span<bool> own = isOwned.AsSpan((int)(rva - segment.Rva), Math.Max(1, instruction.Length));
-        if (own.Contains(true))
+        Code code = Find(rva) ?? throw new ArgumentOutOfRangeException(nameof(rva), "this is no code");
+        instruction = code.Decode(rva);
+        int at = (int)(rva - code.Segment.Rva);
+        Span<bool> own = code.IsOwned.AsSpan(at, Math.Max(1, instruction.Length));
+        DecodeResult result = own.Contains(true) ? DecodeResult.Overlap
+            : _encoding.Matches(instruction, code.Segment.Data.Span.Slice(at, instruction.Length)) ? DecodeResult.Decoded
+            : DecodeResult.Disputed;
+        if (result != DecodeResult.Overlap)
         {
-            return DecodeResult.Overlap;
+            own.Fill(true);
         }
 
-        own.Fill(true);
-
-        // AMD's processors take the prefix 66 in front of a near branch as a 16-bit distance, Intel's ignore it: what is proven
-        // for the one would not hold on the other.
-        return other == instruction && other.Length == instruction.Length && !HasIdleRex(window)
-            ? DecodeResult.Decoded : DecodeResult.Disputed;
+        _decoded.Add(rva, (instruction, result));
+        return result;
     }
-
-    /// <summary>Whether a REX prefix stands in front of another prefix, where it has no effect (SDM vol. 2, 2.2.1): decoders do not
-    /// agree on whether it belongs to the instruction.</summary>
-    private static bool HasIdleRex(ReadOnlySpan<byte> bytes)
-    {
-        for (int i = 0; i + 1 < bytes.Length && IsPrefix(bytes[i]); i++)
-        {
-            if (IsRex(bytes[i]) && IsPrefix(bytes[i + 1]))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private static bool IsRex(byte value) => value is >= 0x40 and <= 0x4f;
-
-    private static bool IsPrefix(byte value) =>
-        value is 0x26 or 0x2e or 0x36 or 0x3e or 0x64 or 0x65 or 0x66 or 0x67 or 0xf0 or 0xf2 or 0xf3 || IsRex(value);
 
     /// <summary>Runs of bytes in code that nothing reached and that are no padding.</summary>
     public IEnumerable<(ulong Rva, ulong Size)> Unreached()
     {
-        foreach ((ImageSegment segment, bool[] isOwned) in _coverage)
+        foreach (Code c in _code)
         {
             int at = 0;
-            while (at < isOwned.Length)
+            while (at < c.IsOwned.Length)
             {
-                int length = isOwned.AsSpan(at).IndexOf(true);
-                int end = length < 0 ? isOwned.Length : at + length;
-                int code = FirstCode(segment.Data.Span[at..end]);
+                int length = c.IsOwned.AsSpan(at).IndexOf(true);
+                int end = length < 0 ? c.IsOwned.Length : at + length;
+                int code = FirstCode(c.Segment.Data.Span[at..end]);
                 if (code >= 0)
                 {
-                    yield return (segment.Rva + (ulong)(at + code), (ulong)(end - at - code));
+                    yield return (c.Segment.Rva + (ulong)(at + code), (ulong)(end - at - code));
                 }
 
                 at = end + 1;
             }
         }
+    }
+
+    private Code? Find(ulong rva)
+    {
+        foreach (Code c in _code)
+        {
+            if (c.Segment.Contains(rva) && rva - c.Segment.Rva < (ulong)c.Segment.Data.Length)
+            {
+                return c;
+            }
+        }
+
+        return null;
     }
 
     /// <summary>Index of the first byte that is no NOP of any length, INT3 or zero; -1 if there is none.</summary>
@@ -152,5 +124,32 @@ internal sealed class CodeMap
         }
 
         return -1;
+    }
+
+    /// <summary>One segment of code.</summary>
+    private sealed class Code
+    {
+        private readonly ByteArrayCodeReader _reader;
+        private readonly Decoder _decoder;
+
+        public Code(ImageSegment segment)
+        {
+            Segment = segment;
+            IsOwned = new bool[segment.Data.Length];
+            _reader = new ByteArrayCodeReader(segment.Data.ToArray());
+            _decoder = Decoder.Create(64, _reader, DecoderOptions.None);
+        }
+
+        public ImageSegment Segment { get; }
+
+        /// <summary>Which bytes belong to an instruction that was decoded.</summary>
+        public bool[] IsOwned { get; }
+
+        public Instruction Decode(ulong rva)
+        {
+            _reader.Position = (int)(rva - Segment.Rva);
+            _decoder.IP = rva;
+            return _decoder.Decode();
+        }
     }
 }

@@ -1,30 +1,34 @@
 using System;
 using System.Collections.Generic;
 using Iced.Intel;
+using Sos.Image.Verification.Forms;
 
 namespace Sos.Image.Verification;
 
 /// <summary>Follows every path through one function: decodes it, checks each instruction, and bounds its use of the
 /// stack.</summary>
-internal sealed class FunctionWalker(ServiceImage image, CodeMap code, List<Finding> findings)
+/// <param name="image">The image.</param>
+/// <param name="code">Its code.</param>
+/// <param name="argumentBytesOf">How many bytes above its return address a called function may write.</param>
+/// <param name="keepStates">Whether what is known at each instruction is kept.</param>
+internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulong, long> argumentBytesOf, bool keepStates)
 {
-    private const int ReturnAddressSize = 8;
+    private const int ReturnAddressSize = InstructionAccess.WordSize;
 
-    private readonly InstructionInfoFactory _factory = new();
-    private readonly Dictionary<ulong, StackState> _states = [];
+    /// <summary>The gate's functions are 0 and 1.</summary>
+    private const uint GateFunctions = 2;
+
     private readonly Stack<ulong> _work = new();
+    private Dictionary<ulong, MachineState> _states = [];
     private VerifiedFunction _function = null!;
     private bool _stackLost;
 
-    /// <summary>Runs of instructions into which no branch may go, found by all functions so far.</summary>
-    public List<(ulong After, ulong Last, ulong Function, string Id, string Message)> Guards { get; } = [];
-
     public VerifiedFunction Walk(ulong start)
     {
-        _function = new VerifiedFunction(start);
-        _states.Clear();
+        _states = [];
+        _function = keepStates ? new VerifiedFunction(start) { States = _states } : new VerifiedFunction(start);
         _stackLost = false;
-        Enter(start, StackState.AtEntry(), start);
+        Enter(start, MachineState.AtEntry(), start);
         while (_work.TryPop(out ulong at))
         {
             Step(at, _states[at]);
@@ -33,19 +37,22 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, List<Find
         return _function;
     }
 
+    /// <summary>The entry was not called: above its first stack pointer nothing is mapped, and no one waits for its return.</summary>
+    private bool IsEntry => _function.Start == image.Entry;
+
     private void Refuse(string id, ulong rva, string message)
     {
         // Once the stack pointer is lost, all that follows in the function only repeats it.
         if (id != DiagnosticIds.StackUnknown || !_stackLost)
         {
-            findings.Add(new Finding(id, rva, _function.Start, message));
+            _function.Findings.Add(new Finding(id, rva, _function.Start, message));
         }
 
         _stackLost |= id == DiagnosticIds.StackUnknown;
     }
 
     /// <summary>Goes on at an address with what is known there; again if less is known than before.</summary>
-    private void Enter(ulong rva, StackState state, ulong from)
+    private void Enter(ulong rva, MachineState state, ulong from)
     {
         if (!code.IsCode(rva))
         {
@@ -53,20 +60,20 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, List<Find
             return;
         }
 
-        if (_states.TryGetValue(rva, out StackState? known))
+        if (_states.TryGetValue(rva, out MachineState? known))
         {
-            if (known.StackPointer is null && state.StackPointer is null)
+            if (!IsKnown(known.StackPointer) && !IsKnown(state.StackPointer))
             {
                 return;
             }
 
-            StackState joined = known.Join(state);
+            MachineState joined = known.Join(state);
             if (joined.Equals(known))
             {
                 return;
             }
 
-            if (joined.StackPointer is null)
+            if (!IsKnown(joined.StackPointer))
             {
                 Refuse(DiagnosticIds.StackUnknown, rva,
                     "the stack pointer depends on the way by which one comes here, as with a stackalloc whose size is no constant");
@@ -79,83 +86,114 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, List<Find
         _work.Push(rva);
     }
 
-    private void Step(ulong at, StackState state)
+    private static bool IsKnown(Value stackPointer) => stackPointer.Kind == ValueKind.Stack;
+
+    private void Step(ulong at, MachineState state)
     {
-        switch (code.Decode(at, out Instruction i))
+        DecodeResult decoded = code.Decode(at, out Instruction i);
+        if (decoded == DecodeResult.Overlap)
         {
-            case DecodeResult.Overlap:
-                Refuse(DiagnosticIds.Overlap, at, "the instruction overlaps another");
-                return;
-            case DecodeResult.Disputed:
-                Refuse(DiagnosticIds.Undecodable, at, "bytes that not all processors and decoders take for the same instruction");
-                return;
+            Refuse(DiagnosticIds.Overlap, at, "the instruction overlaps another");
+            return;
         }
 
-        if (InstructionRules.Check(i) is { } refusal)
+        Effect effect = InstructionForms.EffectOf(i.Code);
+        (string Id, string Message)? refusal = InstructionRules.Check(i);
+        if (refusal is null && decoded == DecodeResult.Disputed)
         {
-            Refuse(refusal.Id, at, refusal.Message);
+            Refuse(DiagnosticIds.Undecodable, at, "bytes that not all processors and decoders take for the same instruction");
+            return;
+        }
+
+        refusal ??= InstructionRules.CheckForm(i, effect);
+        if (refusal is not null)
+        {
+            Refuse(refusal.Value.Id, at, refusal.Value.Message);
             if (i.IsInvalid)
             {
                 return;
             }
         }
 
-        CheckFrame(i, state);
+        MachineState after = state.Copy();
+        if (refusal is null)
+        {
+            CheckFrame(i, effect, state);
+        }
+
+        Follow(i, refusal is null ? effect : Effect.Refused, state, after);
+    }
+
+    /// <summary>Goes on where control can go. What is refused is followed too, as if it changed nothing, to tell more of the rest.</summary>
+    private void Follow(in Instruction i, Effect effect, MachineState state, MachineState after)
+    {
         switch (i.FlowControl)
         {
             case FlowControl.Next:
-                Continue(i, state.After(i, _factory), state);
+                if (effect != Effect.Refused)
+                {
+                    after.Execute(i, effect);
+                }
+
+                Continue(i, after, state);
                 break;
             case FlowControl.ConditionalBranch:
-                Branch(i, state);
-                Continue(i, state, state);
+                MachineState taken = after.Copy();
+                taken.Assume(i.ConditionCode, holds: true);
+                after.Assume(i.ConditionCode, holds: false);
+                Enter(i.NearBranchTarget, taken, i.IP);
+                Continue(i, after, state);
                 break;
             case FlowControl.UnconditionalBranch:
-                Branch(i, state);
+                Enter(i.NearBranchTarget, after, i.IP);
                 break;
             case FlowControl.Call:
-                Call(i, state);
-                Continue(i, ReturnsAtOnce(i.NearBranchTarget) ? state : state.AfterCall(), state);
+                Call(i, state, after);
+                Continue(i, after, state);
                 break;
             case FlowControl.IndirectCall:
-                Refuse(DiagnosticIds.IndirectCall, at, "an indirect call: a virtual method, a delegate or a function pointer");
-                Continue(i, state.AfterCall(), state);
+                after.ReturnFromCall(0);
+                Continue(i, after, state);
                 break;
             case FlowControl.IndirectBranch:
-                Switch(i, state);
+                Switch(i, effect, state);
                 break;
             case FlowControl.Return:
                 Return(i, state);
                 break;
             case FlowControl.Interrupt:
-                Interrupt(i, state);
+                Interrupt(i, state, after);
                 break;
         }
     }
 
-    private void Continue(in Instruction i, StackState next, StackState before)
+    private void Continue(in Instruction i, MachineState next, MachineState before)
     {
-        if (next.StackPointer is { } pointer)
+        Value pointer = next.StackPointer;
+        if (IsKnown(pointer))
         {
-            _function.OwnDepth = Math.Max(_function.OwnDepth, -pointer);
-            if (pointer > 0)
+            _function.UseStack(-pointer.At);
+            if (pointer.At + pointer.Extra > 0)
             {
                 Refuse(DiagnosticIds.CallerState, i.IP, "the stack pointer goes up into the caller's frame");
             }
         }
-        else if (before.StackPointer is not null)
+        else if (IsKnown(before.StackPointer))
         {
             Refuse(DiagnosticIds.StackUnknown, i.IP,
                 "the stack pointer changes by an amount that is not known before the service runs, as with a stackalloc whose size is no constant");
         }
 
-        code.AddFallThrough(i.IP, i.NextIP);
         Enter(i.NextIP, next, i.IP);
     }
 
-    private void Return(in Instruction i, StackState state)
+    private void Return(in Instruction i, MachineState state)
     {
-        if (!state.IsAtReturnAddress || i.OpCount != 0)
+        if (IsEntry)
+        {
+            Refuse(DiagnosticIds.CallerState, i.IP, "the entry returns, and nothing called it");
+        }
+        else if (state.StackPointer != Value.Stack(0) || i.OpCount != 0)
         {
             Refuse(DiagnosticIds.StackUnknown, i.IP, "a return with the stack pointer not where the function found it");
         }
@@ -165,36 +203,70 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, List<Find
         }
     }
 
-    /// <summary>What an instruction stores relative to the frame must leave the return address alone; how far down it reaches
-    /// counts as use of the stack.</summary>
-    private void CheckFrame(in Instruction i, StackState state)
+    /// <summary>
+    /// Checks what an instruction stores relative to the frame: it must leave the return address alone. How far down an access reaches
+    /// counts as use of the stack, how far up a store reaches is for the caller to allow.
+    /// </summary>
+    private void CheckFrame(in Instruction i, Effect effect, MachineState state)
     {
-        foreach ((StackValue at, int size, bool isWrite) in state.FrameAccesses(i, _factory))
+        Span<FrameAccess> accesses = stackalloc FrameAccess[2];
+        int count = state.FrameAccesses(i, effect, accesses);
+        foreach (FrameAccess access in accesses[..count])
         {
-            _function.OwnDepth = Math.Max(_function.OwnDepth, -at.Number);
-            if (isWrite && at.Number < ReturnAddressSize && at.Number + at.Slack + size > 0)
+            _function.UseStack(-access.At.At);
+            if (access.IsWrite)
             {
-                Refuse(DiagnosticIds.CallerState, i.IP, "the return address is overwritten");
+                CheckFrameWrite(i.IP, access);
             }
         }
     }
 
-    private void Branch(in Instruction i, StackState state)
+    private void CheckFrameWrite(ulong rva, FrameAccess access)
     {
-        code.AddBranchTarget(i.NearBranchTarget);
-        Enter(i.NearBranchTarget, state, i.IP);
+        long end = access.At.At + access.At.Extra + access.Size;
+        if (access.Size < 0)
+        {
+            Refuse(DiagnosticIds.CallerState, rva, "the frame is overwritten, and how far is not known");
+        }
+        else if (end > 0 && IsEntry)
+        {
+            Refuse(DiagnosticIds.CallerState, rva, "the entry writes above its stack");
+        }
+        else if (end > 0 && access.At.At < ReturnAddressSize)
+        {
+            Refuse(DiagnosticIds.CallerState, rva, "the return address is overwritten");
+        }
+        else
+        {
+            _function.WriteArguments(end - ReturnAddressSize);
+        }
     }
 
-    private void Call(in Instruction i, StackState state)
+    private void Call(in Instruction i, MachineState state, MachineState after)
     {
-        if (!code.IsCode(i.NearBranchTarget))
+        ulong target = i.NearBranchTarget;
+        if (!code.IsCode(target))
         {
-            Refuse(DiagnosticIds.OutOfCode, i.IP, $"a call to 0x{i.NearBranchTarget:x}, outside of the image's code");
+            Refuse(DiagnosticIds.OutOfCode, i.IP, $"a call to 0x{target:x}, outside of the image's code");
+            after.ReturnFromCall(0);
             return;
         }
 
-        code.AddBranchTarget(i.NearBranchTarget);
-        _function.Calls.Add(new CallSite(i.IP, i.NearBranchTarget, 8 - (state.StackPointer ?? 0)));
+        Value pointer = state.StackPointer;
+        _function.Calls.Add(new CallSite(i.IP, target, ReturnAddressSize - (IsKnown(pointer) ? pointer.At : 0)));
+        if (ReturnsAtOnce(target))
+        {
+            after.ReturnAtOnce();
+            return;
+        }
+
+        long arguments = argumentBytesOf(target);
+        if (IsKnown(pointer) && arguments > 0 && pointer.At + pointer.Extra + arguments > 0)
+        {
+            Refuse(DiagnosticIds.CallerState, i.IP, "the called function writes as many bytes of arguments as reach this function's return address");
+        }
+
+        after.ReturnFromCall(arguments);
     }
 
     /// <summary>
@@ -203,41 +275,38 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, List<Find
     /// </summary>
     private bool ReturnsAtOnce(ulong function) => image.BytesAt(function) is [0xc3, ..];
 
-    private void Switch(in Instruction i, StackState state)
+    private void Switch(in Instruction i, Effect effect, MachineState state)
     {
-        ulong[]? targets = JumpTable.Find(code, image, i, out ulong guard);
+        ulong[]? targets = effect == Effect.Switch && i.Op0Kind == OpKind.Register
+            ? JumpTable.TargetsOf(image, state.Registers[InstructionAccess.Index(i.Op0Register)]) : null;
         if (targets is null)
         {
             Refuse(DiagnosticIds.IndirectJump, i.IP, "an indirect jump of which the targets cannot be proven");
             return;
         }
 
-        Guards.Add((guard, i.IP, _function.Start, DiagnosticIds.IndirectJump, "a branch goes past the bounds check of a switch"));
         foreach (ulong target in targets)
         {
-            code.AddBranchTarget(target);
             Enter(target, state, i.IP);
         }
     }
 
-    /// <summary>"mov eax, function; int 0x20" is the gate; INT3 ends a path; any other was refused with the
+    /// <summary>An interrupt is the gate, with a function's number in RAX; INT3 ends a path; any other was refused with the
     /// instruction.</summary>
-    private void Interrupt(in Instruction i, StackState state)
+    private void Interrupt(in Instruction i, MachineState state, MachineState after)
     {
         if (i.Mnemonic != Mnemonic.Int)
         {
             return;
         }
 
-        bool isGate = code.TryGetPrevious(i.IP, out Instruction load) && load.Code == Iced.Intel.Code.Mov_r32_imm32
-            && load.Op0Register == Register.EAX && load.Immediate32 <= 1;
-        if (!isGate && i.Immediate8 == InstructionRules.GateVector)
+        if (i.Immediate8 == InstructionRules.GateVector
+            && state.Registers[InstructionAccess.Rax].FullBelow is 0 or > GateFunctions)
         {
-            Refuse(DiagnosticIds.SystemCall, i.IP, "an interrupt to the gate that does not load a function number right before");
+            Refuse(DiagnosticIds.SystemCall, i.IP, "an interrupt to the gate that does not load a function number before");
         }
 
-        Guards.Add((isGate ? load.IP : i.IP, i.IP, _function.Start, DiagnosticIds.SystemCall,
-            "a branch goes between the gate and its function number"));
-        Continue(i, state, state);
+        after.ReturnFromCall(0);
+        Continue(i, after, state);
     }
 }

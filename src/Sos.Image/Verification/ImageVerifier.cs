@@ -18,38 +18,20 @@ public sealed class ImageVerifier
     private readonly ServiceImage _image;
     private readonly DebugFile? _debug;
     private readonly CodeMap _code;
-    private readonly List<Finding> _findings = [];
     private readonly Dictionary<ulong, VerifiedFunction> _functions = [];
+    private readonly Dictionary<ulong, long> _argumentBytes = [];
     private readonly CallGraph _graph;
 
-    private ImageVerifier(ServiceImage image, DebugFile? debug)
+    private ImageVerifier(ServiceImage image, DebugFile? debug, VerifierOptions options)
     {
         _image = image;
         _debug = debug;
         _code = new CodeMap(image);
-        _code.AddBranchTarget(image.Entry);
-        FunctionWalker walker = new(image, _code, _findings);
-        Queue<ulong> queue = new([image.Entry]);
-        while (queue.TryDequeue(out ulong start))
-        {
-            if (!_functions.ContainsKey(start))
-            {
-                VerifiedFunction function = walker.Walk(start);
-                _functions.Add(start, function);
-                function.Calls.ForEach(c => queue.Enqueue(c.Target));
-            }
-        }
-
-        foreach ((ulong after, ulong last, ulong function, string id, string message) in walker.Guards)
-        {
-            if (_code.HasBranchTargetIn(after, last))
-            {
-                _findings.Add(new Finding(id, last, function, message));
-            }
-        }
-
+        WalkFunctions(new FunctionWalker(image, _code, function => _argumentBytes.GetValueOrDefault(function), options.KeepStates));
         _graph = new CallGraph(_functions, image.Entry);
     }
+
+    private IEnumerable<Finding> Findings => _functions.Values.SelectMany(f => f.Findings);
 
     /// <summary>Verifies a finished image.</summary>
     /// <param name="image">The image.</param>
@@ -66,9 +48,10 @@ public sealed class ImageVerifier
     public static Verdict Examine(ServiceImage image, DebugFile? debug = null, VerifierOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(image);
-        ImageVerifier verifier = new(image, debug is not null && debug.Matches(image) ? debug : null);
-        ImmutableArray<ImageDiagnostic> diagnostics = verifier.Report(options ?? new VerifierOptions(), out long? depth);
-        return new Verdict(diagnostics, depth) { Instructions = [.. verifier._code.Instructions] };
+        options ??= new VerifierOptions();
+        ImageVerifier verifier = new(image, debug is not null && debug.Matches(image) ? debug : null, options);
+        ImmutableArray<ImageDiagnostic> diagnostics = verifier.Report(options, out long? depth);
+        return new Verdict(diagnostics, depth) { Instructions = [.. verifier._code.Instructions], Functions = verifier._functions };
     }
 
     /// <summary>Verifies an image file; one that is not well-formed is refused with a diagnostic as well.</summary>
@@ -97,6 +80,43 @@ public sealed class ImageVerifier
             []);
     }
 
+    /// <summary>
+    /// Walks all functions that the entry reaches. Where a function turns out to write more of its arguments on the stack than its
+    /// callers were walked with, they are walked again: a caller knows nothing of what a callee may have written.
+    /// </summary>
+    private void WalkFunctions(FunctionWalker walker)
+    {
+        Queue<ulong> queue = new([_image.Entry]);
+        HashSet<ulong> queued = [_image.Entry];
+        while (queue.TryDequeue(out ulong start))
+        {
+            queued.Remove(start);
+            VerifiedFunction function = walker.Walk(start);
+            _functions[start] = function;
+            foreach (ulong target in function.Calls.Select(c => c.Target).Where(t => !_functions.ContainsKey(t)))
+            {
+                Enqueue(target);
+            }
+
+            if (function.ArgumentBytes > _argumentBytes.GetValueOrDefault(start))
+            {
+                _argumentBytes[start] = function.ArgumentBytes;
+                foreach (VerifiedFunction caller in _functions.Values.Where(f => f.Calls.Exists(c => c.Target == start)))
+                {
+                    Enqueue(caller.Start);
+                }
+            }
+        }
+
+        void Enqueue(ulong function)
+        {
+            if (queued.Add(function))
+            {
+                queue.Enqueue(function);
+            }
+        }
+    }
+
     private ImmutableArray<ImageDiagnostic> Report(VerifierOptions options, out long? depth)
     {
         List<ImageDiagnostic> result = [];
@@ -108,7 +128,7 @@ public sealed class ImageVerifier
                     _image.Descriptor.Name, []));
         }
 
-        result.AddRange(_findings.OrderBy(f => f.Rva).Select(f => Describe(f.Id, f.Message, f.Function, f.Rva))
+        result.AddRange(Findings.OrderBy(f => f.Rva).Select(f => Describe(f.Id, f.Message, f.Function, f.Rva))
             .DistinctBy(d => (d.Id, d.Method, d.File, d.Line)));
 
         foreach ((ulong rva, ulong bytes) in _code.Unreached())
@@ -151,7 +171,7 @@ public sealed class ImageVerifier
             result.Add(diagnostic with { CallPath = [.. functions.Select(NameAt).Where(n => n != Building.RuntimeStubs.Start)] });
         }
 
-        return _findings.Exists(f => f.Id == DiagnosticIds.StackUnknown) ? null : depth;
+        return Findings.Any(f => f.Id == DiagnosticIds.StackUnknown) ? null : depth;
     }
 
     private ulong FunctionOf(ulong site) =>

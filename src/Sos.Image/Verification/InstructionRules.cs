@@ -1,8 +1,10 @@
 using Iced.Intel;
+using Sos.Image.Verification.Forms;
 
 namespace Sos.Image.Verification;
 
-/// <summary>Which single instructions a service may not contain, wherever they stand.</summary>
+/// <summary>Which single instructions a service may not contain, wherever they stand. What may is listed in <see cref="InstructionForms"/>;
+/// the rules before only tell the reason where there is a better one than that it is not on the list.</summary>
 internal static class InstructionRules
 {
     /// <summary>The vector of the gate, SOS_GATE_VECTOR.</summary>
@@ -14,6 +16,11 @@ internal static class InstructionRules
         if (i.IsInvalid)
         {
             return (DiagnosticIds.Undecodable, "bytes that are no instruction");
+        }
+
+        if (i.Mnemonic is Mnemonic.Ud0 or Mnemonic.Ud1)
+        {
+            return (DiagnosticIds.Undecodable, "processors differ in the length of UD0 and UD1");
         }
 
         if (IsSystemCall(i))
@@ -45,6 +52,29 @@ internal static class InstructionRules
         }
 
         return null;
+    }
+
+    /// <summary>The id and text of the refusal of a form that is not on the list, or is used as it may not be; else null.</summary>
+    public static (string Id, string Message)? CheckForm(in Instruction i, Effect effect)
+    {
+        if (i.FlowControl == FlowControl.IndirectCall)
+        {
+            return (DiagnosticIds.IndirectCall, "an indirect call: a virtual method, a delegate or a function pointer");
+        }
+
+        if (i.FlowControl == FlowControl.IndirectBranch || i.Code == Code.Retnq_imm16)
+        {
+            // Told where control is followed, with what is known there.
+            return null;
+        }
+
+        if (effect == Effect.Refused)
+        {
+            return (DiagnosticIds.FormNotAllowed, $"the form {i.Code} of an instruction is not on the list of those that are allowed");
+        }
+
+        return InstructionForms.RefusedUse(i, effect) is { } reason
+            ? (DiagnosticIds.FormNotAllowed, $"the form {i.Code} of an instruction is on the list, but {reason}") : null;
     }
 
     /// <summary>

@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Collections.Immutable;
 using Iced.Intel;
 
@@ -10,4 +11,7 @@ public sealed record Verdict(ImmutableArray<ImageDiagnostic> Diagnostics, long? 
 {
     /// <summary>Every instruction that the entry reaches, in ascending order of address.</summary>
     internal ImmutableArray<Instruction> Instructions { get; init; } = [];
+
+    /// <summary>What was found of each function, by its address.</summary>
+    internal IReadOnlyDictionary<ulong, VerifiedFunction> Functions { get; init; } = new Dictionary<ulong, VerifiedFunction>();
 }

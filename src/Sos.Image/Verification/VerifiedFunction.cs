@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 
 namespace Sos.Image.Verification;
@@ -15,6 +16,21 @@ internal sealed class VerifiedFunction(ulong start)
 
     public List<CallSite> Calls { get; } = [];
 
+    /// <summary>Why it is refused.</summary>
+    public List<Finding> Findings { get; } = [];
+
     /// <summary>Bytes of stack that it uses itself, at most.</summary>
-    public long OwnDepth { get; set; }
+    public long OwnDepth { get; private set; }
+
+    /// <summary>Bytes above its return address that it writes, at most: its arguments on the stack.</summary>
+    public long ArgumentBytes { get; private set; }
+
+    /// <summary>What is known at each of its instructions.</summary>
+    public IReadOnlyDictionary<ulong, MachineState> States { get; init; } = new Dictionary<ulong, MachineState>();
+
+    /// <summary>Takes note of an access so many bytes below the return address.</summary>
+    public void UseStack(long depth) => OwnDepth = Math.Max(OwnDepth, depth);
+
+    /// <summary>Takes note of a write so many bytes above the return address.</summary>
+    public void WriteArguments(long bytes) => ArgumentBytes = Math.Max(ArgumentBytes, bytes);
 }

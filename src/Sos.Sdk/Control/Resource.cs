@@ -23,4 +23,7 @@ public struct Resource
 
     /// <summary>See the kind.</summary>
     [FieldOffset(24)] public ulong Aux;
+
+    /// <summary>The port's name: of a card's, a socket's or a memory port's own, or of the port that a host port belongs to.</summary>
+    [FieldOffset(32)] public PortName Name;
 }

@@ -21,16 +21,19 @@ public enum ResourceKind : uint
     /// <summary>Memory for packet buffers; <see cref="Resource.Aux"/> is the address of one bus address per 2 MiB chunk, or 0.</summary>
     PacketMemory = 5,
 
-    /// <summary>A claimed virtio-net card, see <see cref="VirtioPciLayout"/>.</summary>
+    /// <summary>
+    /// A claimed virtio-net card, see <see cref="VirtioPciLayout"/>; <see cref="Resource.Aux"/> is the address of the bus addresses of packet
+    /// memory as this card sees it, or 0 if those of <see cref="PacketMemory"/> are its own.
+    /// </summary>
     VirtioNet = 6,
 
-    /// <summary>A host port, see <see cref="HostPortLayout"/>.</summary>
+    /// <summary>Linux's side of a port, see <see cref="HostPortLayout"/>: a network device of Linux, or memory rings in its place.</summary>
     HostPort = 7,
 
     /// <summary>The service's settings, "name=value\n" lines in UTF-8.</summary>
     Parameters = 8,
 
-    /// <summary>A port made of two memory rings, laid out as a host port.</summary>
+    /// <summary>Two memory rings in a card's place, laid out as a host port.</summary>
     MemoryPort = 9,
 
     /// <summary>A network device of Linux by AF_XDP, see <see cref="XskLayout"/>; isolated back end only.</summary>

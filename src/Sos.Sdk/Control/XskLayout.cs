@@ -96,7 +96,13 @@ public struct XskShared
     /// <summary>Bytes of this record.</summary>
     public const int Size = 192;
 
-    /// <summary>Keeper to service: whether the network device is up and has a carrier.</summary>
+    /// <summary>In <see cref="LinkUp"/>: Linux has no such network device any more.</summary>
+    public const uint LinkGone = 3;
+
+    /// <summary>
+    /// Keeper to service: 1 while the network device is up and has a carrier, <see cref="LinkGone"/> once there is no such device any more,
+    /// else 0.
+    /// </summary>
     [FieldOffset(0)] public uint LinkUp;
 
     /// <summary>Set by the keeper before it sleeps: it wants to be notified; cleared by the service as it notifies.</summary>

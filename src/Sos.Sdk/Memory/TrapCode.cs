@@ -33,6 +33,12 @@ public enum TrapCode : ushort
     /// <summary>A device answered with something that its specification forbids.</summary>
     DeviceMisbehaved = 0x150,
 
+    /// <summary>A port was used that was never opened.</summary>
+    PortNotOpen = 0x151,
+
+    /// <summary>A port was opened a second time.</summary>
+    PortOpenedTwice = 0x152,
+
     /// <summary>The first code that a service may define for itself; the last is 0xfff.</summary>
     ServiceDefined = 0x800,
 }

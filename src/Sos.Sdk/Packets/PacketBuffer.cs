@@ -48,9 +48,6 @@ public readonly unsafe struct PacketBuffer : IEquatable<PacketBuffer>
     /// <summary>Bytes free behind the frame.</summary>
     public int TailroomFree => Stride - _header->Offset - _header->Length;
 
-    /// <summary>Bus address of the frame's first byte, for a device.</summary>
-    public ulong FrameDmaAddress => _header->DmaAddress + _header->Offset;
-
     internal PacketHeader* Pointer => _header;
 
     /// <summary>Puts <paramref name="count"/> bytes before the frame; traps when the headroom is too small.</summary>

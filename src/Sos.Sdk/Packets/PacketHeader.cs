@@ -6,9 +6,6 @@ namespace Sos.Sdk.Packets;
 [StructLayout(LayoutKind.Sequential, Size = PacketBuffer.HeaderSize)]
 public struct PacketHeader
 {
-    /// <summary>Bus address of the buffer (of this record), 0 without a device.</summary>
-    public ulong DmaAddress;
-
     /// <summary>Number of the buffer in its pool.</summary>
     public uint Index;
 

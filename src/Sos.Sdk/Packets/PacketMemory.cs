@@ -43,18 +43,21 @@ public readonly unsafe struct PacketMemory
         return true;
     }
 
+    /// <summary>The addresses at which a device sees this memory.</summary>
+    /// <param name="dmaAddresses">Bus address of each chunk as that device has it; null for those that the memory itself was given.</param>
+    internal BusMap ToBusMap(ulong* dmaAddresses)
+        => new(_state->Memory, _state->Size, dmaAddresses != null ? dmaAddresses : _state->DmaAddresses);
+
     /// <summary>Takes bytes within one chunk.</summary>
     /// <param name="size">Bytes, at least 1; more than <see cref="ChunkSize"/> never fit.</param>
     /// <param name="alignment">A power of two, at most <see cref="AlignmentMax"/>.</param>
     /// <param name="address">Where the service sees them, or null.</param>
-    /// <param name="dmaAddress">Where a device sees them; 0 without a device.</param>
     /// <returns>Whether they fit.</returns>
-    public bool TryAllocate(ulong size, uint alignment, out byte* address, out ulong dmaAddress)
+    public bool TryAllocate(ulong size, uint alignment, out byte* address)
     {
         Trap.Unless(
             size != 0 && alignment != 0 && alignment <= AlignmentMax && (alignment & (alignment - 1)) == 0, TrapCode.BadArgument);
         address = null;
-        dmaAddress = 0;
         ulong mask = alignment - 1;
         ulong offset = (_state->Used + mask) & ~mask;
         if (size > ChunkSize)
@@ -74,11 +77,6 @@ public readonly unsafe struct PacketMemory
 
         _state->Used = offset + size;
         address = _state->Memory + offset;
-        if (_state->DmaAddresses != null)
-        {
-            dmaAddress = _state->DmaAddresses[offset / ChunkSize] + (offset & (ChunkSize - 1));
-        }
-
         return true;
     }
 

@@ -50,10 +50,9 @@ public readonly unsafe struct PacketPool
         state->FreeNumbers = (uint*)free;
         state->Taken = taken;
         int count = 0;
-        while (count < buffersMax && memory.TryAllocate(PacketBuffer.Stride, alignment, out byte* address, out ulong dmaAddress))
+        while (count < buffersMax && memory.TryAllocate(PacketBuffer.Stride, alignment, out byte* address))
         {
             PacketHeader* header = (PacketHeader*)address;
-            header->DmaAddress = dmaAddress;
             header->Index = (uint)count;
             state->All[count] = header;
             count++;

@@ -3,45 +3,35 @@ using Sos.Sdk.Control;
 using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
-using Sos.Sdk.Services;
+using Sos.Sdk.Wire;
 
 namespace Sos.Sdk.Ports;
 
 /// <summary>
-/// One end of a pair of memory rings, laid out as a host port: what a service of the isolated back end has instead of a card, and
-/// what a test has instead of a network.
+/// One end of a pair of memory rings, laid out as a host port, in a card's place: between captures on an isolated core, in tests and benches.
+/// Linux's end can be attached to as well, by a program that plays the network.
 /// </summary>
 public readonly unsafe struct MemoryPort : IPort
 {
     private readonly SlotPort<GateNotifier> _port;
 
-    private MemoryPort(SlotPort<GateNotifier> port) => _port = port;
+    internal MemoryPort(SlotPort<GateNotifier> port) => _port = port;
 
     /// <inheritdoc/>
-    public bool LinkUp => _port.LinkUp;
+    public PortState State => _port.State;
+
+    /// <inheritdoc/>
+    public int Mtu => _port.Mtu;
+
+    /// <inheritdoc/>
+    public MacAddress Mac => _port.Mac;
+
+    internal SlotPort<GateNotifier> Rings => _port;
 
     /// <summary>Bytes that two rings of <paramref name="slots"/> take, with their header.</summary>
     public static ulong SizeFor(uint slots) => SlotsOffset + (2UL * slots * HostSlot.Stride);
 
     private static ulong SlotsOffset => (HostPortLayout.Size + 4095UL) & ~4095UL;
-
-    /// <summary>Takes a memory port that the service was given.</summary>
-    /// <inheritdoc cref="HostPort.TryCreate" path="/param"/>
-    /// <returns>False when there is no such port, its memory is not valid, or the arena is full.</returns>
-    public static bool TryCreate(ref ServiceSetup setup, uint index, ReadOnlySpan<byte> name, PacketPool pool, out MemoryPort port)
-    {
-        port = default;
-        return setup.TryFindResource(ResourceKind.MemoryPort, index, out Resource resource)
-            && TryAttach(
-                (void*)resource.Address,
-                resource.ByteCount,
-                SlotPortSide.Service,
-                setup.Arena,
-                pool,
-                PortCounters.Register(setup.Statistics, name),
-                setup.Log,
-                out port);
-    }
 
     /// <summary>Formats zeroed memory as a pair of empty rings, both links down.</summary>
     /// <param name="memory">Aligned to a cache line.</param>
@@ -77,7 +67,14 @@ public readonly unsafe struct MemoryPort : IPort
     }
 
     /// <summary>Attaches to formatted memory, as either end.</summary>
-    /// <inheritdoc cref="SlotPort{TNotifier}.TryCreate" path="/param"/>
+    /// <param name="shared">The memory.</param>
+    /// <param name="size">Its bytes.</param>
+    /// <param name="side">Which end this is.</param>
+    /// <param name="arena">Where the port's state is kept.</param>
+    /// <param name="pool">Where received frames are put, and where sent ones come from.</param>
+    /// <param name="counters">The port's counters.</param>
+    /// <param name="log">Where the first breach of contract is logged.</param>
+    /// <param name="port">The port.</param>
     /// <returns>False when the memory is no such port, or the arena is full.</returns>
     public static bool TryAttach(
         void* shared,
@@ -87,6 +84,17 @@ public readonly unsafe struct MemoryPort : IPort
         PacketPool pool,
         PortCounters counters,
         Log log,
+        out MemoryPort port)
+        => TryAttach(shared, size, side, arena, pool, counters, new PortLog(log, default), out port);
+
+    internal static bool TryAttach(
+        void* shared,
+        ulong size,
+        SlotPortSide side,
+        Arena arena,
+        PacketPool pool,
+        PortCounters counters,
+        PortLog log,
         out MemoryPort port)
     {
         bool valid = SlotPort<GateNotifier>.TryCreate(
@@ -103,4 +111,7 @@ public readonly unsafe struct MemoryPort : IPort
 
     /// <inheritdoc/>
     public int Transmit(ref Burst burst) => _port.Transmit(ref burst);
+
+    /// <inheritdoc/>
+    public void Maintain(ulong now) => _port.Maintain(now);
 }

@@ -1,4 +1,5 @@
 using Sos.Sdk.Packets;
+using Sos.Sdk.Wire;
 
 namespace Sos.Sdk.Ports;
 
@@ -12,7 +13,13 @@ public readonly struct NullPort : IPort
     public NullPort(PacketPool pool) => _pool = pool;
 
     /// <inheritdoc/>
-    public bool LinkUp => false;
+    public PortState State => PortState.Down;
+
+    /// <inheritdoc/>
+    public int Mtu => 0;
+
+    /// <inheritdoc/>
+    public MacAddress Mac => default;
 
     /// <inheritdoc/>
     public int Receive(ref Burst burst) => 0;
@@ -22,5 +29,10 @@ public readonly struct NullPort : IPort
     {
         _pool.Free(ref burst);
         return 0;
+    }
+
+    /// <inheritdoc/>
+    public void Maintain(ulong now)
+    {
     }
 }

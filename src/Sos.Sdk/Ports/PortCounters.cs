@@ -5,9 +5,12 @@ using Sos.Sdk.Statistics;
 
 namespace Sos.Sdk.Ports;
 
-/// <summary>What every port counts, under a prefix of the service's choosing.</summary>
+/// <summary>The counters of a port, under a prefix: "nic" and "host" for the port "nic", NAME and NAME.host for any other.</summary>
 public readonly struct PortCounters
 {
+    /// <summary>Counters of one port.</summary>
+    internal const int Count = 13;
+
     private PortCounters(CounterRegistry registry, ReadOnlySpan<byte> prefix)
     {
         ReceivedPackets = Add(registry, prefix, "rx_packets"u8);
@@ -22,6 +25,7 @@ public readonly struct PortCounters
         Notifications = Add(registry, prefix, "notifications"u8);
         LinkChanges = Add(registry, prefix, "link_changes"u8);
         Failures = Add(registry, prefix, "failures"u8);
+        Restarts = Add(registry, prefix, "restarts"u8);
     }
 
     /// <summary>PREFIX.rx_packets: frames handed to the service.</summary>
@@ -60,10 +64,31 @@ public readonly struct PortCounters
     /// <summary>PREFIX.failures: times that the other side broke its contract.</summary>
     public Counter Failures { get; }
 
+    /// <summary>PREFIX.restarts: times that the port started anew after a failure and works again.</summary>
+    public Counter Restarts { get; }
+
     /// <summary>Adds a port's counters; traps when they do not fit.</summary>
     /// <param name="registry">The service's counters.</param>
     /// <param name="prefix">1 to 29 bytes of UTF-8.</param>
     public static PortCounters Register(CounterRegistry registry, ReadOnlySpan<byte> prefix) => new(registry, prefix);
+
+    /// <summary>Adds the counters of a port's card: for the port "wan", "wan.rx_packets" and so on.</summary>
+    internal static PortCounters RegisterCard(CounterRegistry registry, in PortName name) => new(registry, name.Bytes);
+
+    /// <summary>Adds the counters of a port's host port: for the port "wan", "wan.host.rx_packets" and so on; for "nic", "host.rx_packets".</summary>
+    internal static PortCounters RegisterHost(CounterRegistry registry, in PortName name)
+    {
+        ReadOnlySpan<byte> bytes = name.Bytes;
+        if (bytes.SequenceEqual("nic"u8))
+        {
+            return new PortCounters(registry, "host"u8);
+        }
+
+        Span<byte> prefix = stackalloc byte[PortName.Size + 5];
+        bytes.CopyTo(prefix);
+        ".host"u8.CopyTo(prefix[bytes.Length..]);
+        return new PortCounters(registry, prefix[..(bytes.Length + 5)]);
+    }
 
     private static Counter Add(CounterRegistry registry, ReadOnlySpan<byte> prefix, ReadOnlySpan<byte> name)
     {

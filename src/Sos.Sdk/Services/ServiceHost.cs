@@ -1,5 +1,6 @@
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Time;
 
 namespace Sos.Sdk.Services;
@@ -13,12 +14,12 @@ public static unsafe class ServiceHost<TService>
     /// <returns>The exit code: 0 after a stop, negative see <see cref="ExitCode"/>, positive the service's own.</returns>
     public static long Run(ServiceControl* control)
     {
-        long exitCode = Start(control, out TService* service);
+        long exitCode = Start(control, out TService* service, out PortUpkeep ports);
         if (exitCode == ExitCode.Stopped)
         {
             while (MemoryOrdering.LoadAcquire(ref control->StopRequest) == 0)
             {
-                Turn(control, service);
+                Turn(control, service, ports);
             }
         }
 
@@ -30,10 +31,12 @@ public static unsafe class ServiceHost<TService>
     /// <summary>Initialises the service without polling it.</summary>
     /// <param name="control">The control region.</param>
     /// <param name="service">The service, in the arena.</param>
+    /// <param name="ports">The upkeep of the ports that it has opened.</param>
     /// <returns>0, or why it cannot start.</returns>
-    public static long Start(ServiceControl* control, out TService* service)
+    public static long Start(ServiceControl* control, out TService* service, out PortUpkeep ports)
     {
         service = null;
+        ports = default;
         long exitCode = ServiceSetup.Create(control, out ServiceSetup setup);
         if (exitCode != ExitCode.Stopped)
         {
@@ -48,16 +51,20 @@ public static unsafe class ServiceHost<TService>
         exitCode = service->Initialize(ref setup);
         if (exitCode == ExitCode.Stopped)
         {
+            ports = setup.Upkeep;
+            ports.Begin(in control->Clock, Tsc.Read());
             SetState(control, ServiceState.Initialised);
         }
 
         return exitCode;
     }
 
-    /// <summary>Polls the service once and counts the pass.</summary>
-    public static void Turn(ServiceControl* control, TService* service)
+    /// <summary>Polls the service once, looks after a port if it is time for it, and counts the pass.</summary>
+    public static void Turn(ServiceControl* control, TService* service, PortUpkeep ports)
     {
-        service->Poll(Tsc.Read());
+        ulong now = Tsc.Read();
+        service->Poll(now);
+        ports.RunIfDue(now);
         MemoryOrdering.StoreRelease(ref control->Polls, control->Polls + 1);
     }
 

@@ -1,7 +1,9 @@
+using System;
 using Sos.Sdk.Control;
 using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Statistics;
 using Sos.Sdk.Tables;
 using Sos.Sdk.Time;
@@ -12,6 +14,7 @@ namespace Sos.Sdk.Services;
 public unsafe ref struct ServiceSetup
 {
     private readonly ServiceControl* _control;
+    private PortRegistry* _ports;
     private PacketMemory _packetMemory;
     private bool _hasPacketMemory;
 
@@ -40,6 +43,12 @@ public unsafe ref struct ServiceSetup
 
     /// <summary>The eventfds that the service can signal.</summary>
     public readonly Events Events => new(_control);
+
+    /// <summary>The ports that the service was given.</summary>
+    public readonly PortList Ports => new(_ports);
+
+    /// <summary>What the host of the service does for its ports.</summary>
+    internal readonly PortUpkeep Upkeep => new(_ports);
 
     /// <summary>What the two table slots hold. Without table resources no request is ever seen.</summary>
     public readonly TableSlots Tables
@@ -83,6 +92,12 @@ public unsafe ref struct ServiceSetup
 
         setup.Arena = arena;
         setup.Statistics = statistics;
+        setup._ports = PortRegistry.Create(control, arena);
+        if (setup._ports == null)
+        {
+            return ExitCode.ArenaTooSmall;
+        }
+
         if (setup.TryFindResource(ResourceKind.Log, 0, out resource)
             && Log.TryCreate((void*)resource.Address, resource.ByteCount, out Log log))
         {
@@ -91,7 +106,7 @@ public unsafe ref struct ServiceSetup
 
         if (setup.TryFindResource(ResourceKind.Parameters, 0, out resource))
         {
-            setup.Parameters = new Parameters((byte*)resource.Address, (int)System.Math.Min(resource.ByteCount, int.MaxValue));
+            setup.Parameters = new Parameters((byte*)resource.Address, (int)Math.Min(resource.ByteCount, int.MaxValue));
         }
 
         setup.Clock = new TscClock(&control->Clock);
@@ -131,16 +146,46 @@ public unsafe ref struct ServiceSetup
         return _hasPacketMemory;
     }
 
-    /// <summary>Makes a pool of packet buffers. Create ports, which take their rings first, before a pool that takes all the rest.</summary>
+    /// <summary>
+    /// Makes the pool of packet buffers: as many as fill the rings of all cards that the service was given, with some bursts on their way, or as
+    /// many as the packet memory has room for.
+    /// </summary>
+    /// <returns>False without packet memory, or when the arena is too small.</returns>
+    public bool TryCreatePacketPool(out PacketPool pool) => TryCreatePacketPool(Ports.PacketBuffersWanted, out pool);
+
+    /// <summary>Makes a pool of packet buffers. The rings of the service's cards are taken from the packet memory before.</summary>
     /// <param name="buffersMax">Buffers wanted; fewer are made when the packet memory ends before.</param>
     /// <param name="pool">The pool.</param>
     /// <returns>False without packet memory, or when the arena is too small.</returns>
     public bool TryCreatePacketPool(int buffersMax, out PacketPool pool)
     {
         pool = default;
+        for (int i = 0; i < _ports->Count; i++)
+        {
+            if (_ports->Entries[i].Card.Kind == ResourceKind.VirtioNet)
+            {
+                _ = NicPort.TryTakeRings(ref this, _ports->Entries + i); // what is missing is told as the port is opened
+            }
+        }
 
         // AF_XDP knows frames by the chunk that they lie in.
         uint alignment = TryFindResource(ResourceKind.Xsk, 0, out _) ? XskLayout.ChunkSize : Arena.DefaultAlignment;
         return TryGetPacketMemory(out PacketMemory memory) && PacketPool.TryCreate(Arena, memory, buffersMax, out pool, alignment);
+    }
+
+    /// <summary>Finds a port by name; without one the log says so.</summary>
+    internal readonly bool TryFindPort(ReadOnlySpan<byte> name, PortSide side, out PortEntry* entry)
+    {
+        entry = _ports->Find(name);
+        if (entry != null && entry->Has(side))
+        {
+            return true;
+        }
+
+        _ = PortName.TryCreate(name, out PortName portName);
+        new PortLog(Log, in portName).Write(
+            LogSeverity.Error,
+            side == PortSide.Card ? "the service was given no card of that name"u8 : "the service was given no host port of that name"u8);
+        return false;
     }
 }

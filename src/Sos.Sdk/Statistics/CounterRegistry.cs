@@ -14,6 +14,9 @@ public readonly unsafe struct CounterRegistry
     /// <summary>Counters so far.</summary>
     public int Count => (int)_layout->Count;
 
+    /// <summary>Counters that can be added.</summary>
+    public int Free => StatisticsLayout.Capacity - Count;
+
     /// <summary>Empties the statistics resource at <paramref name="memory"/> and makes it valid.</summary>
     /// <returns>Whether it is aligned to a cache line and has <see cref="StatisticsLayout.TotalSize"/> bytes.</returns>
     public static bool TryCreate(void* memory, ulong size, out CounterRegistry registry)

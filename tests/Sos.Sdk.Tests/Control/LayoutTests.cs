@@ -32,6 +32,7 @@ public sealed class LayoutTests
         ("SOS_CONTROL_MAGIC", ServiceControl.MagicValue),
         ("SOS_MAX_RESOURCES", ServiceControl.ResourcesMax),
         ("SOS_TABLE_REFUSED", ServiceControl.TableRefused),
+        ("SOS_PORT_NAME_SIZE", PortName.Size),
         ("SOS_MAX_EVENTS", ServiceControl.EventsMax),
         ("SOS_HOST_PORT_MAGIC", HostPortLayout.MagicValue),
         ("SOS_HOST_SLOT_SIZE", HostSlot.Stride),

@@ -19,12 +19,12 @@ public sealed unsafe class MemoryPortTests
         Assert.True(MemoryPort.TryFormat(memory, size, 128, 1500, Mac));
         (MemoryPort service, PacketPool servicePool) = Attach(serviceBench, memory, size, SlotPortSide.Service);
         (MemoryPort host, PacketPool hostPool) = Attach(hostBench, memory, size, SlotPortSide.Host);
-        Assert.False(service.LinkUp);
-        Assert.False(host.LinkUp);
+        Assert.NotEqual(PortState.Up, service.State);
+        Assert.NotEqual(PortState.Up, host.State);
         service.SetLink(true);
         host.SetLink(true);
-        Assert.True(service.LinkUp);
-        Assert.True(host.LinkUp);
+        Assert.Equal(PortState.Up, service.State);
+        Assert.Equal(PortState.Up, host.State);
 
         for (int i = 0; i < 300; i++)
         {

@@ -52,6 +52,9 @@ internal sealed unsafe class PortBench : IDisposable
 
     public Log Log { get; }
 
+    /// <summary>The log, for a port without a name.</summary>
+    public PortLog PortLog => new(Log, default);
+
     public PacketMemory Memory { get; }
 
     /// <summary>Records written to the log so far.</summary>

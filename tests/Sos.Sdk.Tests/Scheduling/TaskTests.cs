@@ -7,6 +7,7 @@ using Sos.Sdk.Scheduling;
 using Sos.Sdk.Statistics;
 using Sos.Sdk.Tests.Ports;
 using Sos.Sdk.Time;
+using Sos.Sdk.Wire;
 using Xunit;
 
 namespace Sos.Sdk.Tests.Scheduling;
@@ -124,7 +125,11 @@ public sealed unsafe class TaskTests
     /// <summary>Gives as many packets as the book offers.</summary>
     internal readonly struct EndlessPort(PacketPool pool, Book* book) : IPort
     {
-        public bool LinkUp => true;
+        public PortState State => PortState.Up;
+
+        public int Mtu => 1500;
+
+        public MacAddress Mac => default;
 
         public int Receive(ref Burst burst)
         {
@@ -140,6 +145,10 @@ public sealed unsafe class TaskTests
         }
 
         public int Transmit(ref Burst burst) => 0;
+
+        public void Maintain(ulong now)
+        {
+        }
     }
 
     internal readonly struct FreeingHandler(PacketPool pool, Book* book) : IBurstHandler

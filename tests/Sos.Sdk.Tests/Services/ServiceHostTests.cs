@@ -64,7 +64,7 @@ public sealed unsafe class ServiceHostTests
     [Fact]
     public void TellsWhatItWasGiven()
     {
-        using ServiceHarness<CountingService> harness = new(new HarnessOptions { MemoryPorts = 2, Parameters = "fail=0\nname=x" });
+        using ServiceHarness<CountingService> harness = new(new HarnessOptions { Ports = ["wan", "lan"], Parameters = "fail=0\nname=x" });
         Assert.Equal(0, harness.Start());
         Assert.Equal(ServiceState.Initialised, harness.Control->State);
         harness.Poll(3);

@@ -5,6 +5,7 @@ using Sos.Cores.BackEnds;
 using Sos.Cores.Devices;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Sos.Sdk.Control;
 
@@ -134,11 +135,11 @@ public sealed class NetdevDevice : INetworkDevice
     /// <param name="cpu">The core that the service is on.</param>
     internal static IReadOnlyList<string> Remarks(int cpu)
     {
-        if (CoreRecord.Read(cpu)?.Card?.Netdev is not { } netdev)
-        {
-            return [];
-        }
+        return [.. (CoreRecord.Read(cpu)?.Cards ?? []).Select(card => card.Netdev).OfType<NetdevRecord>().SelectMany(netdev => Remarks(cpu, netdev))];
+    }
 
+    private static string[] Remarks(int cpu, NetdevRecord netdev)
+    {
         using NetworkNamespace? place = NetworkNamespace.TryEnter(netdev.Namespace);
         return (place is null ? null : NetworkLink.Read(netdev.Index)) switch
         {
@@ -185,17 +186,24 @@ public sealed class NetdevDevice : INetworkDevice
     }
 
     /// <inheritdoc/>
-    public ServiceConfiguration Configure(ServiceConfiguration configuration)
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, PortPlan port)
     {
         // 31 bits: BPF compares with a signed number.
         FrameWay way = new(_link.Index, _link.Name, _isNative, _names, _isNative ? 0 : Random.Shared.Next(1, int.MaxValue), _record!.Open);
         return configuration with
         {
-            XskPorts = [.. configuration.XskPorts, new XskRequest(_isNative ? _link.Name : _names.Service, _link.Mac, _link.Mtu, _options.BusyPoll) { Way = way }],
-            HostPorts = [.. configuration.HostPorts, new PortRequest(_link.Name, _link.Mac, _link.Mtu, HostSlots) { Way = way }],
+            XskPorts =
+            [
+                .. configuration.XskPorts,
+                new XskRequest(_isNative ? _link.Name : _names.Service, _link.Mac, _link.Mtu, _options.BusyPoll, port.Name) { Way = way },
+            ],
+            HostPorts = port.HasHostPort
+                ? [.. configuration.HostPorts, new PortRequest(_link.Name, _link.Mac, _link.Mtu, HostSlots, port.Name) { Way = way }]
+                : configuration.HostPorts,
 
             // A chunk of frame memory is a page: twice the memory for as many buffers.
-            PacketMemorySize = Math.Max(configuration.PacketMemorySize, 2 * ServiceConfiguration.DefaultPacketMemorySize),
+            PacketMemorySize = Math.Max(
+                configuration.PacketMemorySize, 2 * ServiceConfiguration.DefaultPacketMemorySize * ((ulong)configuration.XskPorts.Count + 1)),
         };
     }
 
@@ -208,8 +216,8 @@ public sealed class NetdevDevice : INetworkDevice
     {
         foreach (int other in CoreRecord.List())
         {
-            if (other != cpu && CoreRecord.Read(other)?.Card?.Netdev is { } taken && taken.Index == link.Index
-                && taken.Namespace == NetworkNamespace.Current)
+            if (other != cpu && CoreRecord.Read(other)?.Cards.Any(card => card.Netdev is { } taken && taken.Index == link.Index
+                && taken.Namespace == NetworkNamespace.Current) == true)
             {
                 throw new SosException(
                     SosError.Refused, $"the service on core {other} has {link.Name}: 'sosctl service stop {other}' gives it back");

@@ -3,9 +3,9 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Sos.Sdk.Control;
-using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Wire;
 
 namespace Sos.Sdk.Ports;
 
@@ -36,8 +36,25 @@ public readonly unsafe struct SlotPort<TNotifier> : IPort
         _notifier = notifier;
     }
 
+    /// <summary>Attaches a handle to a port's state.</summary>
+    internal SlotPort(SlotPortState* state)
+        : this(state, default)
+    {
+    }
+
     /// <inheritdoc/>
-    public bool LinkUp => Volatile.Read(ref *_state->PeerUp) != 0;
+    public PortState State => LinkUp ? PortState.Up : PortState.Down;
+
+    /// <inheritdoc/>
+    public int Mtu => _state->Mtu;
+
+    /// <inheritdoc/>
+    public MacAddress Mac => _state->Mac;
+
+    /// <summary>The port's state.</summary>
+    internal SlotPortState* Pointer => _state;
+
+    private bool LinkUp => Volatile.Read(ref *_state->PeerUp) != 0;
 
     /// <summary>Attaches to shared memory that the other side has formatted, at the indices where it stands.</summary>
     /// <param name="shared">The memory.</param>
@@ -50,19 +67,19 @@ public readonly unsafe struct SlotPort<TNotifier> : IPort
     /// <param name="notifier">How the other side is woken.</param>
     /// <param name="port">The port.</param>
     /// <returns>False when the memory is no such port, or the arena is full.</returns>
-    public static bool TryCreate(
+    internal static bool TryCreate(
         HostPortLayout* shared,
         ulong size,
         SlotPortSide side,
         Arena arena,
         PacketPool pool,
         PortCounters counters,
-        Log log,
+        PortLog log,
         TNotifier notifier,
         out SlotPort<TNotifier> port)
     {
         port = default;
-        if (size < HostPortLayout.Size || Volatile.Read(ref shared->Magic) != HostPortLayout.MagicValue)
+        if (shared == null || size < HostPortLayout.Size || Volatile.Read(ref shared->Magic) != HostPortLayout.MagicValue)
         {
             return false;
         }
@@ -100,6 +117,8 @@ public readonly unsafe struct SlotPort<TNotifier> : IPort
         state->Pool = pool;
         state->Counters = counters;
         state->Log = log;
+        state->Mtu = (int)Math.Min(Volatile.Read(ref shared->Mtu), HostPortLayout.MtuMax);
+        state->Mac = MacAddress.Read(shared->Mac);
         if (state->Produced - state->PeerConsumed > slots)
         {
             return false;
@@ -109,21 +128,35 @@ public readonly unsafe struct SlotPort<TNotifier> : IPort
         return true;
     }
 
-    /// <summary>Tells the other side whether what lies behind this port can be reached: for Linux, the carrier of the device.</summary>
+    /// <summary>
+    /// Says whether the other side is to see a link: for Linux, the carrier of the device. With a card behind the port it sees one while the
+    /// card's link is up, too.
+    /// </summary>
     public void SetLink(bool up)
     {
-        uint value = up ? 1u : 0u;
-        if (Volatile.Read(ref *_state->OwnUp) == value)
-        {
-            return;
-        }
+        _state->LinkChosen = true;
+        _state->LinkWanted = up;
+        ShowLink();
+    }
 
-        Volatile.Write(ref *_state->OwnUp, value);
-        _state->Counters.LinkChanges.Increment();
-        if (_state->WakesPeer)
+    /// <inheritdoc/>
+    public void Maintain(ulong now)
+    {
+        bool up = LinkUp;
+        if (up != _state->PeerWasUp)
         {
-            Wake();
+            _state->PeerWasUp = up;
+            _state->Counters.LinkChanges.Increment();
         }
+    }
+
+    /// <summary>Passes the link of the card behind this port on. A service that said nothing wants it to be seen.</summary>
+    internal void SetCardLink(bool up)
+    {
+        _state->HasCard = true;
+        _state->CardUp = up;
+        _state->LinkWanted |= !_state->LinkChosen;
+        ShowLink();
     }
 
     /// <inheritdoc/>
@@ -234,6 +267,22 @@ public readonly unsafe struct SlotPort<TNotifier> : IPort
         return sent;
     }
 
+    private void ShowLink()
+    {
+        uint value = _state->LinkWanted && (!_state->HasCard || _state->CardUp) ? 1u : 0u;
+        if (Volatile.Read(ref *_state->OwnUp) == value)
+        {
+            return;
+        }
+
+        Volatile.Write(ref *_state->OwnUp, value);
+        _state->Counters.LinkChanges.Increment();
+        if (_state->WakesPeer)
+        {
+            Wake();
+        }
+    }
+
     private static bool IsWithin(ulong offset, uint slots, ulong size)
     {
         ulong bytes = (ulong)slots * HostSlot.Stride;
@@ -327,7 +376,7 @@ public readonly unsafe struct SlotPort<TNotifier> : IPort
         if (!_state->Complained)
         {
             _state->Complained = true;
-            _state->Log.Write(LogSeverity.Warning, "host port: the other side's index is further away than the ring is long"u8);
+            _state->Log.Write(LogSeverity.Warning, "the other side's index is further away than the ring is long"u8);
         }
     }
 }

@@ -1,6 +1,6 @@
 using Sos.Sdk.Control;
-using Sos.Sdk.Logging;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Wire;
 
 namespace Sos.Sdk.Ports;
 
@@ -26,5 +26,12 @@ internal unsafe struct SlotPortState
     public bool WakesPeer;
     public bool Starved;
     public bool Complained;
-    public Log Log;
+    public bool PeerWasUp;  // as Maintain last saw it
+    public bool LinkWanted; // by the service
+    public bool LinkChosen; // the service has said what it wants
+    public bool HasCard;    // there is a card behind this port, whose link counts too
+    public bool CardUp;
+    public int Mtu;
+    public MacAddress Mac;
+    public PortLog Log;
 }

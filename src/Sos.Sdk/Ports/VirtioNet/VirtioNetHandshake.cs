@@ -50,7 +50,8 @@ internal static unsafe class VirtioNetHandshake
         }
 
         state->Starved = false;
-        state->RefillThreshold = Math.Clamp(state->Receiving.Size / 4, 1, RefillBurst);
+        state->ReceiveReserve = Math.Max(0, state->Receiving.Size - state->ReceiveMax);
+        state->RefillThreshold = state->ReceiveReserve + Math.Clamp((state->Receiving.Size - state->ReceiveReserve) / 4, 1, RefillBurst);
         return SetUpQueue(
             transport, TransmitQueue, state->TransmitRing, state->TransmitRingBus, state->TransmitOwn, eventIndex, out state->Transmitting);
     }

@@ -1,10 +1,9 @@
 using System;
 using System.Runtime.CompilerServices;
 using Sos.Sdk.Control;
-using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
-using Sos.Sdk.Services;
+using Sos.Sdk.Wire;
 
 namespace Sos.Sdk.Ports.VirtioNet;
 
@@ -14,10 +13,9 @@ namespace Sos.Sdk.Ports.VirtioNet;
 /// </summary>
 /// <remarks>
 /// The device is not trusted with more than the buffers it holds. Whatever it does against the specification takes the port to
-/// <see cref="Failure"/>: it then receives nothing and drops what it is to send, until
-/// it is started anew.
+/// <see cref="Failure"/>: it then receives nothing and drops what it is to send, until <see cref="Maintain(ulong)"/> has started it anew.
 /// </remarks>
-public readonly unsafe struct VirtioNetPort : IPort
+internal readonly unsafe struct VirtioNetPort : IPort
 {
     /// <summary>Descriptors of a queue at most. A ring this long holds 1,024 frames, at 10 Gbit/s and 64 bytes 69 microseconds.</summary>
     public const int QueueSizeMax = 1024;
@@ -45,60 +43,31 @@ public readonly unsafe struct VirtioNetPort : IPort
 
     private readonly VirtioNetState* _state;
 
-    private VirtioNetPort(VirtioNetState* state) => _state = state;
+    internal VirtioNetPort(VirtioNetState* state) => _state = state;
 
     /// <summary>Why the port does not work, or <see cref="VirtioNetFailure.None"/>.</summary>
     public VirtioNetFailure Failure => _state == null ? VirtioNetFailure.NotGiven : _state->Failure;
 
     /// <inheritdoc/>
-    /// <remarks>As <see cref="Inspect"/> last saw it.</remarks>
-    public bool LinkUp => _state->LinkUp;
+    /// <remarks>As <see cref="Maintain(ulong)"/> last saw it.</remarks>
+    public PortState State => Failure switch
+    {
+        VirtioNetFailure.None => _state->LinkUp ? PortState.Up : PortState.Down,
+        VirtioNetFailure.NotGiven or VirtioNetFailure.NotStarted or VirtioNetFailure.Closed => PortState.Down,
+        VirtioNetFailure.DeviceGone => PortState.Gone,
+        _ => PortState.NeedsReset,
+    };
 
-    /// <summary>The largest packet behind an Ethernet header, in bytes.</summary>
+    /// <inheritdoc/>
     public int Mtu => _state->Mtu;
+
+    /// <inheritdoc/>
+    public MacAddress Mac => MacAddress.Read(_state->Mac);
 
     /// <summary>What was negotiated.</summary>
     public VirtioNetFeatures Features => _state->Features;
 
-    /// <summary>
-    /// Takes memory, rings and counters for a card. Nothing is asked of the device before <see cref="TryStart(PacketPool)"/>.
-    /// </summary>
-    /// <param name="setup">The service's setup.</param>
-    /// <param name="index">Number of the card among those that the service was given.</param>
-    /// <param name="name">Prefix of the port's counters: "nic" makes "nic.rx_packets". At most 29 bytes of UTF-8.</param>
-    /// <param name="port">The port; without memory for it, one whose <see cref="Failure"/> says only that it does not exist.</param>
-    /// <returns>Whether the card exists and there was memory.</returns>
-    public static bool TryCreate(ref ServiceSetup setup, uint index, ReadOnlySpan<byte> name, out VirtioNetPort port)
-    {
-        port = default;
-        if (!setup.TryFindResource(ResourceKind.VirtioNet, index, out Resource resource)
-            || resource.ByteCount < VirtioPciLayout.Size
-            || !setup.TryGetPacketMemory(out PacketMemory memory))
-        {
-            return false;
-        }
-
-        VirtioPciLayout* layout = (VirtioPciLayout*)resource.Address;
-        return TryCreate(*layout, setup.Arena, memory, PortCounters.Register(setup.Statistics, name), setup.Log, out port);
-    }
-
-    /// <summary>
-    /// Resets and initialises the card (3.1.1), and gives it receive buffers. To be called again after a failure or
-    /// <see cref="Close"/>, with the same pool; what the card held is lost then.
-    /// </summary>
-    /// <param name="pool">Where received frames are put, and where sent ones come from.</param>
-    /// <returns>Whether it works; if not, <see cref="Failure"/> says why.</returns>
-    public bool TryStart(PacketPool pool) => TryStart(pool, default(DirectMmio));
-
-    /// <summary>Copies the card's address; zeros if it has none.</summary>
-    /// <param name="mac">Takes 6 bytes.</param>
-    public void CopyMac(Span<byte> mac)
-    {
-        for (int i = 0; i < 6 && i < mac.Length; i++)
-        {
-            mac[i] = _state->Mac[i];
-        }
-    }
+    internal VirtioNetState* Pointer => _state;
 
     /// <inheritdoc/>
     public int Receive(ref Burst burst)
@@ -207,49 +176,69 @@ public readonly unsafe struct VirtioNetPort : IPort
         return sent;
     }
 
-    /// <summary>
-    /// Looks at the device's status and link, and frees what it has sent. It reads two registers, in a virtual machine two exits:
-    /// to be called from a timer, some ten times a second, not with each poll.
-    /// </summary>
-    public void Inspect() => Inspect(default(DirectMmio));
+    /// <inheritdoc/>
+    /// <remarks>Reads two registers, in a virtual machine two exits. After a failure it starts the port anew, see <see cref="VirtioNetRecovery"/>.</remarks>
+    public void Maintain(ulong now) => Maintain(default(DirectMmio));
 
-    /// <summary>
-    /// Resets the device and frees every buffer that it held. It then touches no memory. <see cref="TryStart(PacketPool)"/> opens it again.
-    /// </summary>
-    /// <returns>Whether the device obeyed; if not, its buffers stay with it.</returns>
-    public bool Close() => Close(default(DirectMmio));
-
+    /// <summary>Takes memory and rings for a card. Nothing is asked of the device before it is started.</summary>
+    /// <param name="layout">Where its registers are.</param>
+    /// <param name="arena">Where the port's state is kept.</param>
+    /// <param name="memory">Where its rings are taken from.</param>
+    /// <param name="dmaAddresses">Bus address of each chunk as this card sees it; null for those that the memory itself has.</param>
+    /// <param name="log">The port's log.</param>
+    /// <param name="port">The port.</param>
+    /// <returns>False when the record is not valid, a device reaches no memory, or there is no room.</returns>
     internal static bool TryCreate(
-        in VirtioPciLayout layout, Arena arena, PacketMemory memory, PortCounters counters, Log log, out VirtioNetPort port)
+        in VirtioPciLayout layout, Arena arena, PacketMemory memory, ulong* dmaAddresses, PortLog log, out VirtioNetPort port)
     {
         port = default;
         ulong ringBytes = (ulong)SplitQueue.RingBytes(QueueSizeMax);
         ulong ownBytes = (ulong)SplitQueue.OwnBytes(QueueSizeMax);
-        if (layout.Magic != VirtioPciLayout.MagicValue
+        BusMap bus = memory.ToBusMap(dmaAddresses);
+        if (bus.IsEmpty
+            || layout.Magic != VirtioPciLayout.MagicValue
             || layout.CommonLength < VirtioPciTransport<DirectMmio>.CommonLength
             || !arena.TryAllocate(out VirtioNetState* state)
             || !arena.TryAllocate(ownBytes, Arena.DefaultAlignment, out state->ReceiveOwn)
             || !arena.TryAllocate(ownBytes, Arena.DefaultAlignment, out state->TransmitOwn)
-            || !memory.TryAllocate(ringBytes, RingAlignment, out state->ReceiveRing, out state->ReceiveRingBus)
-            || !memory.TryAllocate(ringBytes, RingAlignment, out state->TransmitRing, out state->TransmitRingBus))
+            || !memory.TryAllocate(ringBytes, RingAlignment, out state->ReceiveRing)
+            || !memory.TryAllocate(ringBytes, RingAlignment, out state->TransmitRing)
+            || !bus.TryTranslate(state->ReceiveRing, out state->ReceiveRingBus)
+            || !bus.TryTranslate(state->TransmitRing, out state->TransmitRingBus))
         {
             return false;
         }
 
         state->Layout = layout;
-        state->Counters = counters;
+        state->Bus = bus;
+        state->ReceiveMax = QueueSizeMax;
         state->Log = log;
         state->Failure = VirtioNetFailure.NotStarted;
         port = new VirtioNetPort(state);
         return true;
     }
 
+    /// <summary>Says what the port counts with and how many receive buffers are its share; before it is started.</summary>
+    internal void Prepare(PortCounters counters, int receiveMax = QueueSizeMax)
+    {
+        _state->Counters = counters;
+        _state->ReceiveMax = Math.Max(1, receiveMax);
+    }
+
+    /// <summary>
+    /// Resets and initialises the card (3.1.1), and gives it receive buffers. May be called again, with the same pool; what the card held is
+    /// lost then.
+    /// </summary>
+    /// <param name="pool">Where received frames are put, and where sent ones come from.</param>
+    /// <param name="mmio">How registers are reached.</param>
+    /// <returns>Whether it works; if not, <see cref="Failure"/> says why.</returns>
     internal bool TryStart<TMmio>(PacketPool pool, TMmio mmio)
         where TMmio : unmanaged, IMmio
     {
         VirtioNetState* state = _state;
         state->LinkUp = false;
         state->Pool = pool;
+        state->Recovery = default;
         VirtioPciTransport<TMmio> transport = state->Transport(mmio);
         if (!transport.TryReset())
         {
@@ -257,11 +246,19 @@ public readonly unsafe struct VirtioNetPort : IPort
             return false;
         }
 
+        return TryStartAfterReset(transport);
+    }
+
+    /// <summary>Initialises a device that was just reset.</summary>
+    internal bool TryStartAfterReset<TMmio>(VirtioPciTransport<TMmio> transport)
+        where TMmio : unmanaged, IMmio
+    {
+        VirtioNetState* state = _state;
         RevokeAll();
         VirtioNetFailure failure = VirtioNetHandshake.Prepare(state, transport);
         if (failure != VirtioNetFailure.None)
         {
-            Fail(mmio, failure);
+            Fail(transport.Mmio, failure);
             return false;
         }
 
@@ -281,15 +278,23 @@ public readonly unsafe struct VirtioNetPort : IPort
         return true;
     }
 
-    internal void Inspect<TMmio>(TMmio mmio)
+    internal void Maintain<TMmio>(TMmio mmio)
+        where TMmio : unmanaged, IMmio
+    {
+        if (_state->Failure == VirtioNetFailure.None)
+        {
+            Inspect(mmio);
+        }
+        else
+        {
+            VirtioNetRecovery.Run(this, mmio);
+        }
+    }
+
+    private void Inspect<TMmio>(TMmio mmio)
         where TMmio : unmanaged, IMmio
     {
         VirtioNetState* state = _state;
-        if (state->Failure != VirtioNetFailure.None)
-        {
-            return;
-        }
-
         VirtioPciTransport<TMmio> transport = state->Transport(mmio);
         VirtioStatus status = transport.Status;
         if (status == VirtioStatus.Gone)
@@ -320,8 +325,11 @@ public readonly unsafe struct VirtioNetPort : IPort
 
         ReadLink(transport);
         Reclaim();
+        VirtioNetRecovery.NoteWell(state);
     }
 
+    /// <summary>Resets the device and frees every buffer that it held. It then touches no memory until it is started again.</summary>
+    /// <returns>Whether the device obeyed; if not, its buffers stay with it.</returns>
     internal bool Close<TMmio>(TMmio mmio)
         where TMmio : unmanaged, IMmio
     {
@@ -369,7 +377,8 @@ public readonly unsafe struct VirtioNetPort : IPort
         if (length < FrameMin
             || length > _state->Mtu + LinkHeaderMax
             || offset < PacketBuffer.HeaderSize + VirtioHeaderSize
-            || offset + length > PacketBuffer.Stride)
+            || offset + length > PacketBuffer.Stride
+            || !_state->Bus.TryTranslate(buffer.Pointer, out ulong start))
         {
             return false;
         }
@@ -378,8 +387,7 @@ public readonly unsafe struct VirtioNetPort : IPort
         byte* header = (byte*)buffer.Pointer + offset - VirtioHeaderSize;
         Unsafe.WriteUnaligned(header, 0UL);
         Unsafe.WriteUnaligned(header + sizeof(ulong), 0U);
-        ulong address = buffer.Header.DmaAddress + (ulong)(uint)(offset - VirtioHeaderSize);
-        _state->Transmitting.Post(buffer, address, (uint)(length + VirtioHeaderSize), 0);
+        _state->Transmitting.Post(buffer, start + (ulong)(uint)(offset - VirtioHeaderSize), (uint)(length + VirtioHeaderSize), 0);
         return true;
     }
 
@@ -418,7 +426,7 @@ public readonly unsafe struct VirtioNetPort : IPort
     {
         VirtioNetState* state = _state;
         bool starved = false;
-        while (state->Receiving.FreeCount > 0)
+        while (state->Receiving.FreeCount > state->ReceiveReserve)
         {
             if (!state->Pool.TryAllocate(out PacketBuffer buffer))
             {
@@ -427,8 +435,9 @@ public readonly unsafe struct VirtioNetPort : IPort
             }
 
             // 5.1.6.3: header and frame in one buffer, contiguous.
-            ulong address = buffer.Header.DmaAddress + ReceiveOffset - VirtioHeaderSize;
-            state->Receiving.Post(buffer, address, ReceiveLength, SplitQueue.DeviceWrites);
+            bool ours = state->Bus.TryTranslate(buffer.Pointer, out ulong start);
+            Trap.Unless(ours, TrapCode.ForeignBuffer);
+            state->Receiving.Post(buffer, start + ReceiveOffset - VirtioHeaderSize, ReceiveLength, SplitQueue.DeviceWrites);
         }
 
         // Counted as it begins, not with each poll for as long as it lasts.
@@ -468,13 +477,22 @@ public readonly unsafe struct VirtioNetPort : IPort
     }
 
     /// <summary>Records why the port gives up. The device keeps what it holds until it is reset.</summary>
-    private void Fail<TMmio>(TMmio mmio, VirtioNetFailure failure)
+    internal void Fail<TMmio>(TMmio mmio, VirtioNetFailure failure)
         where TMmio : unmanaged, IMmio
     {
         _state->Failure = failure;
-        _state->LinkUp = false;
+        if (_state->LinkUp)
+        {
+            _state->LinkUp = false;
+            _state->Counters.LinkChanges.Increment();
+        }
+
         _state->Counters.Failures.Increment();
-        _state->Log.Write(LogSeverity.Error, "virtio-net: the port failed, the value is its VirtioNetFailure"u8, (ulong)failure);
+        if (VirtioNetRecovery.IsNews(_state, failure))
+        {
+            _state->Log.Write(LogSeverity.Error, "the virtio-net card failed, the value is its VirtioNetFailure"u8, (ulong)failure);
+        }
+
         if (failure != VirtioNetFailure.DeviceGone)
         {
             _state->Transport(mmio).AddStatus(VirtioStatus.Failed); // 2.1: the driver has given up on the device

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Sos.Sdk.Control;
-using Sos.Sdk.Logging;
 using Sos.Sdk.Packets;
 
 namespace Sos.Sdk.Ports.VirtioNet;
@@ -12,17 +11,25 @@ internal unsafe struct VirtioNetState
     public SplitQueue Transmitting;
     public PacketPool Pool;
     public PortCounters Counters;
+    public BusMap Bus;
     public VirtioNetFailure Failure;
     public int RefillThreshold;
+
+    /// <summary>Receive buffers that the device holds at most: its share of the pool.</summary>
+    public int ReceiveMax;
+
+    /// <summary>Receive descriptors that stay free for that.</summary>
+    public int ReceiveReserve;
     public int Mtu;
     public bool LinkUp;
     public bool Starved;
 
     /// <summary>Inspections in a row to which the device did not answer.</summary>
     public int Unanswered;
+    public VirtioNetRecovery.State Recovery;
     public MacBytes Mac;
     public VirtioNetFeatures Features;
-    public Log Log;
+    public PortLog Log;
     public VirtioPciLayout Layout;
     public byte* ReceiveRing;
     public byte* TransmitRing;

@@ -80,10 +80,13 @@ internal unsafe struct VirtioPciTransport<TMmio>
     /// <summary>The largest MTU; valid with <see cref="VirtioNetFeatures.Mtu"/>.</summary>
     public readonly int ReadMtu() => _mmio.Read16(_device + ConfigMtu);
 
+    /// <summary>Asks for a reset; it is done once the status reads 0.</summary>
+    public readonly void BeginReset() => _mmio.Write8(_common + DeviceStatus, 0);
+
     /// <summary>Resets the device and waits until it has done so (2.4, 4.1.4.3.2: until the status reads 0).</summary>
     public readonly bool TryReset()
     {
-        _mmio.Write8(_common + DeviceStatus, 0);
+        BeginReset();
         for (int i = 0; i < ResetReadsMax; i++)
         {
             if (Status == VirtioStatus.None)

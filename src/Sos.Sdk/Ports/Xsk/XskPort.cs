@@ -3,10 +3,10 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using Sos.Sdk.Control;
-using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
 using Sos.Sdk.Services;
+using Sos.Sdk.Wire;
 
 namespace Sos.Sdk.Ports.Xsk;
 
@@ -16,39 +16,35 @@ namespace Sos.Sdk.Ports.Xsk;
 /// received and sent where they lie: packet memory is the socket's frame memory. Copies of this handle share one port.
 /// </summary>
 /// <remarks>The kernel is not trusted with more than the chunks it holds: what it does against the contract takes the port to <see cref="Failure"/>.</remarks>
-public readonly unsafe struct XskPort : IPort
+internal readonly unsafe struct XskPort : IPort
 {
     /// <summary>Chunks given to the kernel at once, at most: a burst.</summary>
     private const uint FillGroupMax = Burst.Capacity;
 
     private readonly XskState* _state;
 
-    private XskPort(XskState* state) => _state = state;
+    internal XskPort(XskState* state) => _state = state;
 
     /// <summary>Why the port does not work, or <see cref="XskFailure.None"/>.</summary>
     public XskFailure Failure => _state == null ? XskFailure.NotGiven : _state->Failure;
 
     /// <inheritdoc/>
-    public bool LinkUp => _state->Failure == XskFailure.None && Volatile.Read(ref _state->Shared->LinkUp) != 0;
+    public PortState State
+        => _state->Failure != XskFailure.None ? PortState.NeedsReset
+            : Volatile.Read(ref _state->Shared->LinkUp) switch
+            {
+                1 => PortState.Up,
+                XskShared.LinkGone => PortState.Gone,
+                _ => PortState.Down,
+            };
 
-    /// <summary>The largest packet behind an Ethernet header, in bytes.</summary>
+    /// <inheritdoc/>
     public int Mtu => (int)_state->Layout.Mtu;
 
-    /// <summary>Takes an AF_XDP socket that the service was given, and gives it empty chunks.</summary>
-    /// <param name="setup">The service's setup.</param>
-    /// <param name="index">Number of the socket among those that the service was given.</param>
-    /// <param name="name">Prefix of the port's counters: "nic" makes "nic.rx_packets". At most 29 bytes of UTF-8.</param>
-    /// <param name="pool">Of <see cref="ServiceSetup.TryCreatePacketPool"/>: where received frames are put, and where sent ones come from.</param>
-    /// <param name="port">The port.</param>
-    /// <returns>False when there is no such socket, its record is not valid, or the arena is full.</returns>
-    public static bool TryCreate(ref ServiceSetup setup, uint index, ReadOnlySpan<byte> name, PacketPool pool, out XskPort port)
-    {
-        port = default;
-        return setup.TryFindResource(ResourceKind.Xsk, index, out Resource resource)
-            && resource.ByteCount >= XskLayout.Size
-            && TryCreate(
-                *(XskLayout*)resource.Address, setup.Arena, pool, PortCounters.Register(setup.Statistics, name), setup.Log, out port);
-    }
+    /// <inheritdoc/>
+    public MacAddress Mac => MacAddress.Read(_state->Layout.Mac);
+
+    internal XskState* Pointer => _state;
 
     /// <inheritdoc/>
     public int Receive(ref Burst burst)
@@ -101,7 +97,7 @@ public readonly unsafe struct XskPort : IPort
     {
         XskState* state = _state;
         int count = burst.Count;
-        if (!LinkUp)
+        if (State != PortState.Up)
         {
             state->Counters.TransmitDroppedLink.Add((ulong)count);
             state->Pool.Free(ref burst);
@@ -149,16 +145,23 @@ public readonly unsafe struct XskPort : IPort
         return sent;
     }
 
-    /// <summary>Frees what the kernel has sent. To be called from a timer: <see cref="Transmit"/> does it only when room runs low.</summary>
-    public void Inspect()
+    /// <inheritdoc/>
+    public void Maintain(ulong now)
     {
+        PortState state = State;
+        if (state != _state->LastState)
+        {
+            NoteState(state);
+        }
+
         if (_state->Failure == XskFailure.None)
         {
             Reclaim();
         }
     }
 
-    internal static bool TryCreate(in XskLayout layout, Arena arena, PacketPool pool, PortCounters counters, Log log, out XskPort port)
+    internal static bool TryCreate(
+        in XskLayout layout, Arena arena, PacketPool pool, PortCounters counters, PortLog log, int receiveMax, out XskPort port)
     {
         port = default;
         ulong chunks = layout.FrameMemorySize / XskLayout.ChunkSize;
@@ -182,7 +185,7 @@ public readonly unsafe struct XskPort : IPort
         state->Log = log;
 
         // At most half of the buffers wait for frames to be received: the others are to be sent, or on their way.
-        state->InReceiveMax = Math.Min(layout.Fill.Count, (uint)pool.Capacity / 2);
+        state->InReceiveMax = Math.Max(1, Math.Min(layout.Fill.Count, Math.Min((uint)pool.Capacity / 2, (uint)receiveMax)));
 
         // Chunks are given to the kernel in groups: its cache line is taken over once for many.
         state->FillGroup = Math.Min(FillGroupMax, state->InReceiveMax / 4);
@@ -350,11 +353,26 @@ public readonly unsafe struct XskPort : IPort
 
     private PacketBuffer BufferAt(ulong chunk) => new((PacketHeader*)(_state->FrameMemory + (chunk * XskLayout.ChunkSize)));
 
+    private void NoteState(PortState state)
+    {
+        if (state == PortState.Up || _state->LastState == PortState.Up)
+        {
+            _state->Counters.LinkChanges.Increment();
+        }
+
+        if (state == PortState.Gone)
+        {
+            _state->Log.Write(LogSeverity.Error, "Linux has removed its network device"u8);
+        }
+
+        _state->LastState = state;
+    }
+
     /// <summary>Records why the port gives up. The kernel keeps what it holds.</summary>
     private void Fail(XskFailure failure)
     {
         _state->Failure = failure;
         _state->Counters.Failures.Increment();
-        _state->Log.Write(LogSeverity.Error, "AF_XDP: the port failed, the value is its XskFailure"u8, (ulong)failure);
+        _state->Log.Write(LogSeverity.Error, "the AF_XDP port failed, the value is its XskFailure"u8, (ulong)failure);
     }
 }

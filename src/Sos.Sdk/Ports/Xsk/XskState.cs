@@ -1,5 +1,4 @@
 using Sos.Sdk.Control;
-using Sos.Sdk.Logging;
 using Sos.Sdk.Packets;
 
 namespace Sos.Sdk.Ports.Xsk;
@@ -9,7 +8,7 @@ internal unsafe struct XskState
 {
     public PacketPool Pool;
     public PortCounters Counters;
-    public Log Log;
+    public PortLog Log;
     public XskLayout Layout;
     public XskShared* Shared;
     public byte* FrameMemory;
@@ -24,6 +23,7 @@ internal unsafe struct XskState
     public uint FillGroup; // chunks that are given to it at once
     public uint InTransmit; // chunks that the kernel holds to be sent
     public bool Starved;
+    public PortState LastState; // as Maintain last saw it
     public XskFailure Failure;
 }
 

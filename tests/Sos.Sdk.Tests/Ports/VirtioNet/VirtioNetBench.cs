@@ -8,12 +8,15 @@ using Xunit;
 namespace Sos.Sdk.Tests.Ports.VirtioNet;
 
 /// <summary>A port, its pool, and the device model behind it.</summary>
-internal sealed class VirtioNetBench : IDisposable
+internal sealed unsafe class VirtioNetBench : IDisposable
 {
     private readonly PortBench _bench = new();
 
-    public VirtioNetBench(int buffers = 1024)
+    private readonly int _receiveMax;
+
+    public VirtioNetBench(int buffers = 1024, int receiveMax = VirtioNetPort.QueueSizeMax)
     {
+        _receiveMax = receiveMax;
         Device = new VirtioNetDeviceModel(_bench);
         Counters = _bench.Register("nic");
         Buffers = buffers;
@@ -34,7 +37,8 @@ internal sealed class VirtioNetBench : IDisposable
     /// <summary>Creates port and pool, in the order that a service must use, and starts the port.</summary>
     public bool TryStart()
     {
-        Assert.True(VirtioNetPort.TryCreate(Device.Layout, _bench.Arena, _bench.Memory, Counters, _bench.Log, out VirtioNetPort port));
+        Assert.True(VirtioNetPort.TryCreate(Device.Layout, _bench.Arena, _bench.Memory, null, _bench.PortLog, out VirtioNetPort port));
+        port.Prepare(Counters, _receiveMax);
         Port = port;
         Pool = _bench.CreatePool(Buffers);
         return Port.TryStart(Pool, Device.Mmio);

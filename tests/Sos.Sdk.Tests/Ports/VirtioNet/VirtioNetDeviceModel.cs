@@ -28,6 +28,7 @@ internal sealed unsafe class VirtioNetDeviceModel : IDisposable
     private uint _driverFeatureSelect;
     private ushort _queueSelect;
     private ulong _accepted;
+    private int _resetReadsLeft;
 
     public VirtioNetDeviceModel(PortBench bench)
     {
@@ -65,6 +66,12 @@ internal sealed unsafe class VirtioNetDeviceModel : IDisposable
     public bool RefusesFeatures { get; set; }
 
     public bool IgnoresReset { get; set; }
+
+    /// <summary>Reads of the status until a reset is done.</summary>
+    public int ResetReads { get; set; }
+
+    /// <summary>Resets that the driver asked for.</summary>
+    public int Resets { get; private set; }
 
     public bool RefusesQueueEnable { get; set; }
 
@@ -176,13 +183,31 @@ internal sealed unsafe class VirtioNetDeviceModel : IDisposable
     {
         (4, 4) => _deviceFeatureSelect < 2 ? (uint)((ulong)Offered >> (int)(32 * _deviceFeatureSelect)) : 0,
         (18, 2) => QueueCount,
-        (StatusField, 1) => (uint)Status,
+        (StatusField, 1) => ReadStatus(),
         (GenerationField, 1) => ReadGeneration(),
         (24, 2) => Selected?.Size ?? 0,
         (28, 2) => Selected?.Enabled == true ? 1u : 0u,
         (30, 2) => Selected?.NotifyOffset ?? 0,
         _ => throw new InvalidOperationException($"read of {width} bytes at {field} of the common configuration"),
     };
+
+    private uint ReadStatus()
+    {
+        if (_resetReadsLeft > 0 && --_resetReadsLeft == 0)
+        {
+            Reset();
+        }
+
+        return (uint)Status;
+    }
+
+    private void Reset()
+    {
+        Status = VirtioStatus.None;
+        _accepted = 0;
+        ReceiveQueue.Reset(KeepsQueueEnabledOverReset);
+        TransmitQueue.Reset(KeepsQueueEnabledOverReset);
+    }
 
     private uint ReadGeneration()
     {
@@ -233,12 +258,11 @@ internal sealed unsafe class VirtioNetDeviceModel : IDisposable
         StatusWrites.Add(value);
         if (value == VirtioStatus.None)
         {
-            if (!IgnoresReset)
+            Resets++;
+            _resetReadsLeft = ResetReads;
+            if (!IgnoresReset && ResetReads == 0)
             {
-                Status = VirtioStatus.None;
-                _accepted = 0;
-                ReceiveQueue.Reset(KeepsQueueEnabledOverReset);
-                TransmitQueue.Reset(KeepsQueueEnabledOverReset);
+                Reset();
             }
 
             return;

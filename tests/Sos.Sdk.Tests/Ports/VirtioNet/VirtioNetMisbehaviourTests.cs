@@ -1,5 +1,6 @@
 using System;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Ports.VirtioNet;
 using Xunit;
 
@@ -78,12 +79,12 @@ public sealed class VirtioNetMisbehaviourTests
         bench.Device.Status = VirtioStatus.Gone;
         for (int i = 0; i < 4; i++)
         {
-            bench.Port.Inspect(bench.Device.Mmio);
+            bench.Port.Maintain(bench.Device.Mmio);
         }
 
         ulong before = bench.Counters.Notifications.Value;
         bench.Device.Status = status;
-        bench.Port.Inspect(bench.Device.Mmio);
+        bench.Port.Maintain(bench.Device.Mmio);
         Assert.Equal((VirtioNetFailure.None, before + 2), (bench.Port.Failure, bench.Counters.Notifications.Value));
         Assert.Equal(1, bench.Transmit(PortBench.Frame(60, 1)));
     }
@@ -115,7 +116,7 @@ public sealed class VirtioNetMisbehaviourTests
         Assert.Equal(1, bench.Transmit(PortBench.Frame(60, 1)));
         bench.Device.TransmitQueue.Collect();
         misbehave(bench.Device);
-        bench.Port.Inspect(bench.Device.Mmio);
+        bench.Port.Maintain(bench.Device.Mmio);
         AssertFailedAndRecovers(bench, expected);
     }
 
@@ -126,29 +127,40 @@ public sealed class VirtioNetMisbehaviourTests
         for (int i = 0; i < inspections; i++)
         {
             Assert.Equal(VirtioNetFailure.None, bench.Port.Failure);
-            bench.Port.Inspect(bench.Device.Mmio);
+            bench.Port.Maintain(bench.Device.Mmio);
         }
 
         AssertFailedAndRecovers(bench, expected);
     }
 
-    /// <summary>The port is quiet after the failure, and works again after a restart, with every buffer.</summary>
+    /// <summary>The port is quiet after the failure, starts anew by itself, and works again with every buffer.</summary>
     private static void AssertFailedAndRecovers(VirtioNetBench bench, VirtioNetFailure expected)
     {
         Assert.Equal(expected, bench.Port.Failure);
         Assert.Equal(1UL, bench.Counters.Failures.Value);
         Assert.Equal(1UL, bench.LogCount);
-        Assert.False(bench.Port.LinkUp);
-        Assert.NotEqual(VirtioStatus.None, bench.Device.Status & VirtioStatus.Failed);
+        Assert.NotEqual(PortState.Up, bench.Port.State);
+        Assert.NotEqual(VirtioStatus.None, bench.Device.Status & VirtioStatus.Failed); // all bits when it is gone
 
         bench.Device.TakeTransmitNotification();
         Assert.Empty(bench.Receive());
         Assert.Equal(0, bench.Transmit(PortBench.Frame(60, 2)));
         Assert.False(bench.Device.TakeTransmitNotification());
-        bench.Port.Inspect(bench.Device.Mmio);
-        Assert.Equal(1UL, bench.Counters.Failures.Value);
+        if (expected == VirtioNetFailure.DeviceGone)
+        {
+            bench.Port.Maintain(bench.Device.Mmio);
+            Assert.Equal((PortState.Gone, 0UL), (bench.Port.State, bench.Counters.Restarts.Value));
+            bench.Device.Status = VirtioStatus.None; // it is back, as after power on
+        }
+        else
+        {
+            Assert.Equal(PortState.NeedsReset, bench.Port.State);
+        }
 
-        Assert.True(bench.Port.TryStart(bench.Pool, bench.Device.Mmio));
+        bench.Port.Maintain(bench.Device.Mmio);
+        Assert.Equal((PortState.Up, 1UL, 1UL), (bench.Port.State, bench.Counters.Restarts.Value, bench.Counters.Failures.Value));
+        Assert.Equal(2UL, bench.LogCount);
+        Assert.Empty(bench.Device.Offences);
         bench.Device.ReceiveQueue.Collect();
         byte[] frame = PortBench.Frame(100, 3);
         bench.Device.ReceiveQueue.Deliver(frame);

@@ -60,7 +60,7 @@ public sealed class VirtioNetProperties
                         bench.Device.TransmitQueue.Suppress(random.Next(2) == 0);
                         break;
                     default:
-                        bench.Port.Inspect(bench.Device.Mmio);
+                        bench.Port.Maintain(bench.Device.Mmio);
                         break;
                 }
 

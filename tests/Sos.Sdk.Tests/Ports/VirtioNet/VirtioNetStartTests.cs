@@ -1,5 +1,6 @@
 using System;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Ports.VirtioNet;
 using Xunit;
 
@@ -27,7 +28,7 @@ public sealed class VirtioNetStartTests
         Assert.Equal(0xffff, device.TransmitQueue.MsixVector);
         Assert.True(device.ReceiveQueue.Enabled);
         Assert.True(device.TransmitQueue.Enabled);
-        Assert.True(bench.Port.LinkUp);
+        Assert.Equal(PortState.Up, bench.Port.State);
     }
 
     [Fact]
@@ -54,10 +55,10 @@ public sealed class VirtioNetStartTests
         Assert.True(bench.TryStart());
 
         Assert.Equal(VirtioNetFeatures.Version1, bench.Port.Features);
-        Assert.True(bench.Port.LinkUp);
+        Assert.Equal(PortState.Up, bench.Port.State);
         Assert.Equal(1500, bench.Port.Mtu);
         Span<byte> mac = stackalloc byte[6];
-        bench.Port.CopyMac(mac);
+        bench.Port.Mac.Write(mac);
         Assert.Equal(new byte[6], mac.ToArray());
     }
 
@@ -87,7 +88,7 @@ public sealed class VirtioNetStartTests
         Assert.True(bench.TryStart());
 
         Span<byte> mac = stackalloc byte[6];
-        bench.Port.CopyMac(mac);
+        bench.Port.Mac.Write(mac);
         Assert.Equal([0x52, 0x54, 0x00, 0x12, 0x34, 0x56], mac.ToArray());
         Assert.Equal(0, bench.Device.GenerationMoves);
     }
@@ -194,7 +195,7 @@ public sealed class VirtioNetStartTests
     {
         Assert.False(bench.TryStart());
         Assert.Equal(expected, bench.Port.Failure);
-        Assert.False(bench.Port.LinkUp);
+        Assert.NotEqual(PortState.Up, bench.Port.State);
         Assert.Equal(1UL, bench.Counters.Failures.Value);
         Assert.Equal(1UL, bench.LogCount);
         Assert.Equal(bench.Buffers, bench.Pool.FreeCount);

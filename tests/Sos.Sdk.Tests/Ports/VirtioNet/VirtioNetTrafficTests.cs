@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Ports.VirtioNet;
 using Xunit;
 
@@ -246,7 +247,7 @@ public sealed class VirtioNetTrafficTests
         bench.Device.TransmitQueue.Return(0, 0);
         Assert.Equal(free - 1, bench.Pool.FreeCount);
 
-        bench.Port.Inspect(bench.Device.Mmio);
+        bench.Port.Maintain(bench.Device.Mmio);
         Assert.Equal(free, bench.Pool.FreeCount);
     }
 
@@ -281,14 +282,14 @@ public sealed class VirtioNetTrafficTests
     {
         using VirtioNetBench bench = new VirtioNetBench().Started();
         bench.Device.SetLink(false);
-        bench.Port.Inspect(bench.Device.Mmio);
-        Assert.False(bench.Port.LinkUp);
+        bench.Port.Maintain(bench.Device.Mmio);
+        Assert.NotEqual(PortState.Up, bench.Port.State);
         Assert.Equal(0, bench.Transmit(PortBench.Frame(60, 1)));
         Assert.Equal(1UL, bench.Counters.TransmitDroppedLink.Value);
 
         bench.Device.SetLink(true);
-        bench.Port.Inspect(bench.Device.Mmio);
-        Assert.True(bench.Port.LinkUp);
+        bench.Port.Maintain(bench.Device.Mmio);
+        Assert.Equal(PortState.Up, bench.Port.State);
         Assert.Equal(1, bench.Transmit(PortBench.Frame(60, 1)));
         Assert.Equal(3UL, bench.Counters.LinkChanges.Value);
         bench.AssertPoolWhole();

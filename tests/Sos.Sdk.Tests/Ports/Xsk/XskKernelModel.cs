@@ -47,7 +47,7 @@ internal sealed unsafe class XskKernelModel : IDisposable
             Fill = MakeRing(sizeof(ulong)),
             Completion = MakeRing(sizeof(ulong)),
         };
-        Assert.True(XskPort.TryCreate(_layout, _bench.Arena, pool, _bench.Register("nic"), _bench.Log, out XskPort port));
+        Assert.True(XskPort.TryCreate(_layout, _bench.Arena, pool, _bench.Register("nic"), _bench.PortLog, int.MaxValue, out XskPort port));
         Port = port;
     }
 

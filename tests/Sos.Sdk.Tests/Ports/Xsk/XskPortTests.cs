@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using Sos.Sdk.Control;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Ports.Xsk;
 using Sos.Sdk.Services;
 using Xunit;
@@ -46,7 +47,7 @@ public sealed unsafe class XskPortTests
             kernel.Complete(address);
         }
 
-        kernel.Port.Inspect();
+        kernel.Port.Maintain(0);
         Assert.Equal(atRest, kernel.BuffersAtRest);
         Assert.Equal(XskFailure.None, kernel.Port.Failure);
     }
@@ -73,7 +74,7 @@ public sealed unsafe class XskPortTests
         using XskKernelModel kernel = new();
         int free = kernel.BuffersAtRest;
         kernel.Shared->LinkUp = 0;
-        Assert.False(kernel.Port.LinkUp);
+        Assert.NotEqual(PortState.Up, kernel.Port.State);
         Assert.Equal(0, Send(kernel, 5));
         Assert.Equal(free, kernel.BuffersAtRest);
     }
@@ -146,7 +147,7 @@ public sealed unsafe class XskPortTests
         using XskKernelModel kernel = new();
         Send(kernel, 2);
         kernel.CompletionProducer += 3;
-        kernel.Port.Inspect();
+        kernel.Port.Maintain(0);
         AssertDead(kernel, XskFailure.CompletionIndexJumped);
     }
 
@@ -156,7 +157,7 @@ public sealed unsafe class XskPortTests
         using XskKernelModel kernel = new();
         Send(kernel, 1);
         kernel.Complete(kernel.TakeFilled());
-        kernel.Port.Inspect();
+        kernel.Port.Maintain(0);
         AssertDead(kernel, XskFailure.CompletionChunkNotOutstanding);
     }
 
@@ -246,7 +247,7 @@ public sealed unsafe class XskPortTests
     {
         Burst burst = default;
         Assert.Equal(failure, kernel.Port.Failure);
-        Assert.False(kernel.Port.LinkUp);
+        Assert.NotEqual(PortState.Up, kernel.Port.State);
         Assert.Equal(1ul, kernel.LogCount);
         Assert.Equal(0, kernel.Port.Receive(ref burst));
         Assert.Equal(0, Send(kernel, 1));

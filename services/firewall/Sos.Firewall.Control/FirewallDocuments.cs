@@ -1,0 +1,25 @@
+using System.Collections.Generic;
+using System.Text.Json.Serialization;
+
+namespace Sos.Firewall.Control;
+
+// The JSON documents of 'sosctl firewall', as docs/sosctl.md describes them. Keys are added, never renamed.
+
+internal sealed record RulesCheckedDocument(
+    string File, bool Accepted, int? Rules, int? Elements, int? TableBytes, IReadOnlyList<RuleEntry> Diagnostics);
+
+internal sealed record RuleEntry(string Severity, string Id, string Message, string Place, string? Rule);
+
+internal sealed record RulesAppliedDocument(int Cpu, string File, ulong Generation, int Rules, int Elements, int TableBytes);
+
+internal sealed record FirewallDocument(
+    int Cpu, string? Rules, ulong Generation, IReadOnlyList<RuleCounterEntry> Counters, IReadOnlyDictionary<string, ulong> Statistics);
+
+internal sealed record RuleCounterEntry(string Rule, ulong Packets, ulong Bytes);
+
+/// <summary>How the documents are written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(RulesCheckedDocument))]
+[JsonSerializable(typeof(RulesAppliedDocument))]
+[JsonSerializable(typeof(FirewallDocument))]
+internal sealed partial class FirewallDocuments : JsonSerializerContext;

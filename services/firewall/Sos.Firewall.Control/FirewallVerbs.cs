@@ -1,0 +1,120 @@
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+using Sos.Cores;
+using Sos.Cores.BackEnds;
+using Sos.Cores.Companions;
+using Sos.Cores.Operations;
+using Sos.Cores.Running;
+using Sos.Firewall.Rules;
+using Sos.Verbs;
+
+namespace Sos.Firewall.Control;
+
+/// <summary><c>sosctl firewall</c>: checks rules, loads them into a running firewall, shows what they counted.</summary>
+public static class FirewallVerbs
+{
+    private static FirewallDocuments? _documents;
+
+    private static FirewallDocuments Documents
+        => _documents ??= Terminal.Readable(FirewallDocuments.Default.Options, options => new FirewallDocuments(options));
+
+    /// <summary>Makes the command.</summary>
+    /// <param name="terminal">Where results go.</param>
+    /// <param name="companions">What the control plane knows of services.</param>
+    public static Command Create(Terminal terminal, CompanionCatalogue companions)
+    {
+        Argument<string> checkFile = FileArgument();
+        Option<string[]> port = new("--port") { Description = "A name that iifname may have in the rules; may be repeated" };
+        Command check = new("check", "Compile nftables rules and show what the firewall cannot honour") { checkFile, port };
+        check.SetAction(result => Check(terminal, result.GetValue(checkFile)!, result.GetValue(port) ?? []));
+
+        Argument<int> applyCpu = CoreArguments.Cpu();
+        Argument<string> applyFile = FileArgument();
+        Command apply = new("apply", "Give a running firewall other rules, without losing a packet") { applyCpu, applyFile };
+        apply.SetAction(result => Apply(
+            terminal, new ServiceOperations(new CoreBackEnds(), companions), result.GetValue(applyCpu), result.GetValue(applyFile)!));
+
+        Argument<int> showCpu = CoreArguments.Cpu();
+        Command show = new("show", "Show the active rules' file and counters") { showCpu };
+        show.SetAction(result => Show(terminal, result.GetValue(showCpu)));
+        return new Command(FirewallCompanion.ServiceName, "Check, apply and show the firewall's rules") { check, apply, show };
+    }
+
+    private static Argument<string> FileArgument() => new("FILE") { Description = "Rules as 'nft -f' takes them" };
+
+    private static int Check(Terminal terminal, string path, IReadOnlyList<string> interfaces)
+    {
+        CompileResult result = FirewallCompanion.Compile(path, interfaces);
+        List<RuleEntry> diagnostics = [.. result.Diagnostics.Select(item => new RuleEntry(
+            item.Severity == RuleSeverity.Error ? "error" : "note", item.Id, item.Message, item.Place, item.RuleText))];
+        terminal.Write(
+            new RulesCheckedDocument(
+                path, result.Table is not null, result.Table?.RuleCount, result.Table?.ElementCount, result.Table?.Bytes.Length, diagnostics),
+            Documents.RulesCheckedDocument,
+            output =>
+            {
+                foreach (RuleDiagnostic diagnostic in result.Diagnostics)
+                {
+                    output.WriteLine(diagnostic);
+                }
+
+                output.WriteLine(result.Table is { } table
+                    ? $"{path}: {table.RuleCount} rules, {table.ElementCount} set elements, a table of {table.Bytes.Length} bytes"
+                    : $"{path}: the firewall cannot honour these rules");
+            });
+        return result.Table is null ? (int)SosError.BadTable : 0;
+    }
+
+    private static int Apply(Terminal terminal, ServiceOperations services, int cpu, string path)
+    {
+        SwapResult swapped = services.SwapTable(
+            cpu, new Dictionary<string, string> { [FirewallCompanion.RulesOption] = Path.GetFullPath(path) });
+        foreach (string note in swapped.Notes)
+        {
+            terminal.Note(note);
+        }
+
+        FirewallRules rules = (FirewallRules)swapped.Table;
+        terminal.Write(
+            new RulesAppliedDocument(cpu, path, swapped.Generation, rules.RuleCount, rules.ElementCount, rules.Bytes.Length),
+            Documents.RulesAppliedDocument,
+            output => output.WriteLine(
+                $"core {cpu} uses {path} now: {rules.RuleCount} rules, {rules.ElementCount} set elements, "
+                + $"{rules.Bytes.Length} bytes, generation {swapped.Generation}"));
+        return 0;
+    }
+
+    private static int Show(Terminal terminal, int cpu)
+    {
+        ServiceView view = new ServiceReadings(new CoreBackEnds()).Read(cpu);
+        if (view.Record is not { Control: not null } record)
+        {
+            throw new SosException(SosError.NotFound, $"core {cpu} has no service: start one with 'sosctl service start {cpu} IMAGE'");
+        }
+
+        FirewallDocument document = Describe(view, record);
+        terminal.Write(document, Documents.FirewallDocument, output =>
+        {
+            output.WriteLine($"core {cpu}: {document.Rules ?? "no rules"}, generation {document.Generation}");
+            Terminal.WriteTable(output, ["PACKETS", "BYTES", "RULE"], document.Counters.Select(counter => (IReadOnlyList<string>)
+                [Text(counter.Packets), Text(counter.Bytes), counter.Rule]));
+            Terminal.WriteTable(output, ["COUNTER", "VALUE"], document.Statistics.Select(pair => (IReadOnlyList<string>)[pair.Key, Text(pair.Value)]));
+        });
+        return 0;
+    }
+
+    private static FirewallDocument Describe(ServiceView view, CoreRecord record)
+    {
+        List<RuleCounterEntry> counters = [.. record.TableLabels.Select((name, index) => new RuleCounterEntry(
+            name, view.Counters.GetValueOrDefault($"rule_counter{index}.packets"), view.Counters.GetValueOrDefault($"rule_counter{index}.bytes")))];
+        Dictionary<string, ulong> totals = view.Counters.Where(pair => !pair.Key.StartsWith("rule_counter", StringComparison.Ordinal)).ToDictionary();
+        return new FirewallDocument(
+            view.Cpu, record.Plan.Options.GetValueOrDefault(FirewallCompanion.RulesOption), view.TableGeneration, counters, totals);
+    }
+
+    private static string Text(ulong value) => value.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,26 @@
+using System.Collections.Generic;
+using System.Linq;
+using Sos.Cores.Companions;
+using Sos.Firewall.Control;
+using Sos.Noise.Control;
+using Sos.Noise.Report;
+using Sos.Timer.Broker;
+using Sos.Timer.Control;
+using Sos.Verbs;
+
+namespace Sos.Catalogue;
+
+/// <summary>The services that come with SOS: a line each. Nothing else in the control plane names a service.</summary>
+public static class ServiceCatalogue
+{
+    /// <summary>All of them.</summary>
+    public static IReadOnlyList<KnownService> All { get; } =
+    [
+        new(new FirewallCompanion(), FirewallVerbs.Create),
+        new(new TimerCompanion(), TimerVerbs.Create),
+        new(new NoiseCompanion(), NoiseVerbs.Create),
+    ];
+
+    /// <summary>Their companions.</summary>
+    public static CompanionCatalogue Companions { get; } = new([.. All.Select(entry => entry.Companion)]);
+}

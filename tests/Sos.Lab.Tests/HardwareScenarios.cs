@@ -1,0 +1,149 @@
+using System;
+using System.IO;
+using System.Threading.Tasks;
+using Sos.Lab.Agent;
+using Sos.Lab.Guest;
+using Sos.Lab.Machine;
+using Xunit;
+
+namespace Sos.Lab.Tests;
+
+/// <summary>The driver on machines whose hardware misbehaves, or confines a card half. tests/kernel/hardware_smoke.c asks it.</summary>
+public sealed class HardwareScenarios
+{
+    private const string Online = "cat /sys/devices/system/cpu/online";
+    private const string Smoke = "/usr/lib/sos/tests/hardware_smoke";
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
+
+    /// <summary>A CPU that is reserved cannot be taken out of the machine; one that has come back can.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task ReservedCpuStaysInTheMachine(string kernel)
+    {
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions { Kernel = kernel, SpareCpu = true });
+        Assert.Equal("0-3", await machine.CheckAsync(Online));
+        GuestCommand holder = machine.Start($"{Smoke} reserve 3 0");
+        await AwaitAsync(machine, Online, "0-2");
+        Assert.Equal("", await machine.MonitorAsync($"device_del {LabMachineOptions.SpareCpuDevice}"));
+        await machine.Console.WaitForAsync("processor cpu3: Offline (failed|disabled)", Limit);
+        Assert.Equal("3", await machine.CheckAsync("cat /sys/class/misc/sos/reserved_cpus"));
+        await machine.CheckAsync("test -e /sys/devices/system/cpu/cpu3");
+        holder.EndInput();
+        Assert.Equal(0, (await holder.WaitAsync(Limit)).ExitCode);
+        await AwaitAsync(machine, Online, "0-3");
+
+        Assert.Equal("", await machine.MonitorAsync($"device_del {LabMachineOptions.SpareCpuDevice}"));
+        await AwaitAsync(machine, Online, "0-2");
+        await AwaitAsync(machine, "test -e /sys/devices/system/cpu/cpu3; echo $?", "1");
+        machine.EnsureHealthy();
+    }
+
+    /// <summary>A fault on the way into the monitor is no arrival: the CPU comes back, and the next reservation works.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task FaultOnTheWayIsNoArrival(string kernel)
+    {
+        GuestFile spoil = new(Path.Combine(LabPaths.Artifacts, "driver", kernel, "havoc", "sos_spoil.ko"), "/usr/lib/sos/tests/sos_spoil.ko");
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions { Kernel = kernel, Files = [spoil] });
+        await machine.CheckAsync($"insmod {spoil.GuestPath}");
+        CommandResult refused = await machine.RunAsync($"{Smoke} reserve 3 0");
+        Assert.Equal("reserve EIO", refused.Text);
+        await machine.Console.WaitForAsync("sos: cpu 3: fault on its way, vector 13", Limit);
+        Assert.Equal("0-3", await machine.CheckAsync(Online));
+        await machine.CheckAsync($"rmmod sos_spoil && {Smoke} reserve 3 0");
+        machine.EnsureHealthy();
+    }
+
+    /// <summary>A device that cannot be reset is refused, and has no bus afterwards. Linux has no reset for this one.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task DeviceWithoutResetIsRefused(string kernel)
+    {
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions { Kernel = kernel, Devices = ["pci-testdev,addr=0x18"] });
+        await BindAsync(machine, "0000:00:18.0");
+        CommandResult claim = await machine.RunAsync($"{Smoke} claim 3 0000:00:18.0");
+        Assert.Equal("siblings 0\nclaim EIO", claim.Text);
+        string command = await machine.CheckAsync("od -An -tx1 -j4 -N1 /sys/bus/pci/devices/0000:00:18.0/config");
+        Assert.Equal(0, Convert.ToInt32(command.Trim(), 16) & 4);
+        await machine.Console.WaitForAsync("0000:00:18.0: could not be reset", Limit);
+        machine.EnsureHealthy();
+    }
+
+    /// <summary>Without interrupt remapping, or with a neighbour in its group, a card is confined by half, and taken by force only.</summary>
+    [Theory]
+    [InlineData("6.1", false)]
+    [InlineData("6.1", true)]
+    [InlineData("6.12", false)]
+    [InlineData("6.12", true)]
+    public async Task HalfConfinedCardNeedsForce(string kernel, bool interruptRemapping)
+    {
+        // Two functions of one device, without ACS between them, are one group.
+        string[] devices = ["virtio-net-pci,addr=0x18.0,multifunction=on,disable-legacy=on,iommu_platform=on,romfile=",
+            "virtio-net-pci,addr=0x18.1,disable-legacy=on,iommu_platform=on,romfile=", "virtio-net-pci,addr=0x19,disable-legacy=on,iommu_platform=on,romfile="];
+        await using LabMachine machine = await LabMachine.BootAsync(
+            new LabMachineOptions { Kernel = kernel, Iommu = true, InterruptRemapping = interruptRemapping, Devices = devices });
+        await BindAsync(machine, "0000:00:18.0");
+        await BindAsync(machine, "0000:00:19.0");
+        string remapping = interruptRemapping ? "1" : "0";
+
+        Assert.Equal("siblings 0\nclaim EXDEV", (await machine.RunAsync($"{Smoke} claim 3 0000:00:18.0")).Text);
+        Assert.Equal($"siblings 0\nclaim works\nmemory 1\ninterrupts {remapping}\ngroup 0", await machine.CheckAsync($"{Smoke} claim 3 0000:00:18.0 force"));
+        CommandResult alone = await machine.RunAsync($"{Smoke} claim 3 0000:00:19.0");
+        Assert.Equal(interruptRemapping ? "siblings 0\nclaim works\nmemory 1\ninterrupts 1\ngroup 1" : "siblings 0\nclaim EXDEV", alone.Text);
+
+        if (interruptRemapping)
+        {
+            // Both functions for one service: nobody else is in the group, and one region is mapped for each.
+            await BindAsync(machine, "0000:00:18.1");
+            await machine.CheckAsync($"{Smoke} claim 3 0000:00:18.0");
+            Assert.EndsWith("other ENOENT", await machine.CheckAsync($"{Smoke} share 3 0000:00:18.0 0000:00:19.0"), StringComparison.Ordinal);
+        }
+
+        machine.EnsureHealthy();
+    }
+
+    /// <summary>Where threads of a core read each other, both leave Linux and both come back; who wants one alone says so.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task BothThreadsOfALeakyCoreLeave(string kernel)
+    {
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions { Kernel = kernel, ThreadsPerCore = 2 });
+        GuestCommand holder = machine.Start($"{Smoke} reserve 3 0");
+        await AwaitAsync(machine, Online, "0-1");
+        Assert.Equal("2-3", await machine.CheckAsync("cat /sys/class/misc/sos/reserved_cpus"));
+        Assert.NotEqual(0, (await machine.RunAsync("echo 1 > /sys/devices/system/cpu/cpu2/online")).ExitCode);
+        Assert.Equal("reserve EBUSY", (await machine.RunAsync($"{Smoke} reserve 2 0")).Text);
+        holder.EndInput();
+        Assert.Equal("siblings 1", (await holder.WaitAsync(Limit)).EnsureSuccess().Text);
+        await AwaitAsync(machine, Online, "0-3");
+
+        Assert.Equal("reserve EXDEV", (await machine.RunAsync($"{Smoke} reserve 1 0")).Text); // its other thread is cpu 0
+        Assert.Equal("0-3", await machine.CheckAsync(Online));
+        const int ShareCore = 2;
+        holder = machine.Start($"{Smoke} reserve 1 {ShareCore}");
+        await AwaitAsync(machine, Online, "0,2-3");
+        holder.EndInput();
+        Assert.Equal("siblings 0", (await holder.WaitAsync(Limit)).EnsureSuccess().Text);
+        machine.EnsureHealthy();
+    }
+
+    private static Task BindAsync(LabMachine machine, string address) => machine.CheckAsync(
+        $"cd /sys/bus/pci/devices/{address}; test ! -e driver || echo {address} > driver/unbind; echo sos > driver_override; "
+        + $"echo {address} > /sys/bus/pci/drivers_probe; test $(basename $(readlink driver)) = sos");
+
+    private static async Task AwaitAsync(LabMachine machine, string command, string expected)
+    {
+        string last = "";
+        DateTime end = DateTime.UtcNow + Limit;
+        while ((last = (await machine.RunAsync(command)).Text) != expected && DateTime.UtcNow < end)
+        {
+            await Task.Delay(100);
+        }
+
+        Assert.Equal(expected, last);
+    }
+}
