@@ -48,8 +48,8 @@ public sealed class Terminal(TextWriter output, TextWriter error)
     {
         if (Json)
         {
-            Out.WriteLine(JsonSerializer.Serialize(
-                new ErrorDocument(new ErrorDetail(error, (int)error, message)), Readable(ErrorJson.Default.Options, options => new ErrorJson(options)).ErrorDocument));
+            ErrorJson documents = Readable(ErrorJson.Default.Options, options => new ErrorJson(options));
+            Out.WriteLine(JsonSerializer.Serialize(new ErrorDocument(new ErrorDetail(error, (int)error, message)), documents.ErrorDocument));
             Out.Flush();
         }
         else

@@ -113,11 +113,13 @@ public sealed partial class HouseRules
     [Fact]
     public void TheControlPlaneNamesNoService()
     {
-        List<string> services = [.. SourceTree.Files.Where(path => path.StartsWith("services/", StringComparison.Ordinal)).Select(path => path.Split('/')[1]).Distinct()];
+        List<string> services =
+            [.. SourceTree.Files.Where(path => path.StartsWith("services/", StringComparison.Ordinal)).Select(path => path.Split('/')[1]).Distinct()];
         Assert.True(services.Count >= 3, string.Join(' ', services));
-        Regex project = new($@"services/({string.Join('|', services)})\b|\bSos\.({string.Join('|', services.Select(Capitalize))})\b", RegexOptions.CultureInvariant);
-        AssertNone(SourceTree.Files.Where(path => path.StartsWith("src/", StringComparison.Ordinal) && !path.StartsWith("src/Sos.Catalogue/", StringComparison.Ordinal))
-            .Where(path => Path.GetExtension(path) is ".cs" or ".csproj")
+        Regex project = new(
+            $@"services/({string.Join('|', services)})\b|\bSos\.({string.Join('|', services.Select(Capitalize))})\b", RegexOptions.CultureInvariant);
+        AssertNone(SourceTree.Files.Where(path => path.StartsWith("src/", StringComparison.Ordinal))
+            .Where(path => Path.GetExtension(path) is ".cs" or ".csproj" && !path.StartsWith("src/Sos.Catalogue/", StringComparison.Ordinal))
             .SelectMany(path => Lines(path).Where(line => project.IsMatch(line.Text)).Select(line => $"{path}:{line.Number}: {line.Text.Trim()}")));
     }
 

@@ -70,7 +70,8 @@ public static class NoiseRun
         List<string> notes = [];
         using ProcessTarget target = new(new ProcessTargetOptions { RunnerPath = runnerPath, Cpu = request.Cpu, LockMemory = true });
         LoadedService service = ServiceLoader.Load(
-            target, request.Image, new NoiseCompanion().Configure(new ServiceConfiguration { Parameters = Plan(request).Parameters.ToDictionary() }, Plan(request)));
+            target, request.Image,
+            new NoiseCompanion().Configure(new ServiceConfiguration { Parameters = Plan(request).Parameters.ToDictionary() }, Plan(request)));
         LinuxCounts before = LinuxCountsReader.Read(request.Cpu);
         target.Start(service.Entry, service.StackTop, service.ControlAddress);
         using QuietThread? quiet = request.Place == NoisePlace.Fifo

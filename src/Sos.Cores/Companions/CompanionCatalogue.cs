@@ -30,7 +30,8 @@ public sealed class CompanionCatalogue(IReadOnlyList<ICompanion> all)
             if (companion?.Options.Any(known => known.Name == option) != true)
             {
                 string owners = string.Join(", ", all.Where(other => other.Options.Any(known => known.Name == option)).Select(other => other.Service));
-                throw new SosException(SosError.Usage, $"--{option} is for {(owners.Length == 0 ? "no service" : owners)}, and this image is {service}: leave it away");
+                throw new SosException(
+                    SosError.Usage, $"--{option} is for {(owners.Length == 0 ? "no service" : owners)}, and this image is {service}: leave it away");
             }
         }
 

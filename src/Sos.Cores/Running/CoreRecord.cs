@@ -90,7 +90,8 @@ public sealed record CoreRecord
     public IReadOnlyList<Companions.KnownPort> KnownPorts => [.. Plan.Ports.Select(port =>
     {
         CardRecord? card = Cards.FirstOrDefault(candidate => candidate.Port == port.Name);
-        return new Companions.KnownPort(port.Name, [.. new[] { card?.Network?.Name ?? card?.Netdev?.Name, card?.HostPort ?? port.HostPort }.OfType<string>().Distinct()]);
+        string?[] names = [card?.Network?.Name ?? card?.Netdev?.Name, card?.HostPort ?? port.HostPort];
+        return new Companions.KnownPort(port.Name, [.. names.OfType<string>().Distinct()]);
     })];
 
     /// <summary>Reads a core's record.</summary>

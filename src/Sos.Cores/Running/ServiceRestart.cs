@@ -27,7 +27,8 @@ public static class ServiceRestart
     public static CoreRecord Restart(IServiceCore core, CoreRecord former, StartRequest request, List<string> notes, CoreLock exclusive)
     {
         // sosd is in another namespace than the one in which a network device of a container was given to a service.
-        using NetworkNamespace? place = NetworkNamespace.TryEnter(former.Cards.Select(card => card.Netdev?.Namespace).FirstOrDefault(found => found is not null));
+        using NetworkNamespace? place = NetworkNamespace.TryEnter(
+            former.Cards.Select(card => card.Netdev?.Namespace).FirstOrDefault(found => found is not null));
         if (place is null)
         {
             throw new SosException(

@@ -83,8 +83,8 @@ internal sealed class PlanOptions
         command.Arguments.Add(_image);
         List<Option> options =
         [
-            _device, _port, _hostPort, .. _ofServices.Select(option => option.Given), _parameter, _force, _forceUnconfined, _busyPoll, _onFailure, _captureInput, _captureOutput,
-            _scheduling, _arena, _packetMemory, _tableSize, _watchdog, _restart.Mode, _restart.Limit,
+            _device, _port, _hostPort, .. _ofServices.Select(option => option.Given), _parameter, _force, _forceUnconfined, _busyPoll, _onFailure,
+            _captureInput, _captureOutput, _scheduling, _arena, _packetMemory, _tableSize, _watchdog, _restart.Mode, _restart.Limit,
         ];
         options.ForEach(command.Options.Add);
     }
@@ -147,7 +147,11 @@ internal sealed class PlanOptions
         bool force = result.GetValue(_force);
         bool busyPoll = result.GetValue(_busyPoll);
         bool open = result.GetValue(_onFailure) == "open";
-        if (device is null && named.Count == 0 && (force ? "--force" : result.GetValue(_forceUnconfined) ? "--force-unconfined" : busyPoll ? "--busy-poll" : open ? "--on-failure" : null) is { } option)
+        string? option = force ? "--force"
+            : result.GetValue(_forceUnconfined) ? "--force-unconfined"
+            : busyPoll ? "--busy-poll"
+            : open ? "--on-failure" : null;
+        if (device is null && named.Count == 0 && option is not null)
         {
             throw new SosException(SosError.Usage, $"{option} is about a card: name it with --device, or leave this away");
         }

@@ -35,7 +35,10 @@ public class CompanionTests
 
     [Fact]
     public void AServiceWithoutParametersSaysSo()
-        => Assert.Contains("it has none", Assert.Throws<SosException>(() => Catalogue.Check("clock", With("vlan", "drop"))).Message, System.StringComparison.Ordinal);
+    {
+        SosException refused = Assert.Throws<SosException>(() => Catalogue.Check("clock", With("vlan", "drop")));
+        Assert.Contains("it has none", refused.Message, System.StringComparison.Ordinal);
+    }
 
     [Fact]
     public void AnOptionOfAnotherServiceIsRefused()

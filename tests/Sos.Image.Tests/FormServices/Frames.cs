@@ -57,7 +57,8 @@ public static unsafe class Frames
 
     [UnmanagedCallersOnly(EntryPoint = "forms_switches")]
     public static long Switches(long* p) =>
-        Ints((int)p[0], p) + Longs(p[1], p) + Bytes((byte)p[2], p) + Offset((int)p[3], p) + Spilled((uint)p[4], p) + Shorts((short)p[5], p) + Two((int)p[6], (int)p[7], p);
+        Ints((int)p[0], p) + Longs(p[1], p) + Bytes((byte)p[2], p) + Offset((int)p[3], p)
+        + Spilled((uint)p[4], p) + Shorts((short)p[5], p) + Two((int)p[6], (int)p[7], p);
 
     [UnmanagedCallersOnly(EntryPoint = "forms_branches")]
     public static long Branches(long* p)

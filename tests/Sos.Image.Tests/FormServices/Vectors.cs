@@ -420,13 +420,16 @@ public static unsafe class Vectors
         Vector256.Store(Avx.Shuffle(Vector256.Load(f), Vector256.Load(f + 8), 0x1b), f);
         Vector256.Store(Avx.Blend(Vector256.Load(f), Vector256.Load(f + 8), 0x1b), f);
         Vector256.Store(Avx2.UnpackLow(Vector256.Load(p), Vector256.Load(p + 8)) + Avx2.UnpackHigh(Vector256.Load(p), Vector256.Load(p + 8)), p);
-        Vector256.Store(Avx2.UnpackLow(Vector256.Load((int*)p), Vector256.Load((int*)p + 8)) + Avx2.UnpackHigh(Vector256.Load((int*)p), Vector256.Load((int*)p)), (int*)p);
-        Vector256.Store(Avx2.UnpackLow(Vector256.Load((short*)p), Vector256.Load((short*)p + 8)) + Avx2.UnpackHigh(Vector256.Load((short*)p), Vector256.Load((short*)p)), (short*)p);
+        Vector256.Store(Avx2.UnpackLow(Vector256.Load((int*)p), Vector256.Load((int*)p + 8))
+            + Avx2.UnpackHigh(Vector256.Load((int*)p), Vector256.Load((int*)p)), (int*)p);
+        Vector256.Store(Avx2.UnpackLow(Vector256.Load((short*)p), Vector256.Load((short*)p + 8))
+            + Avx2.UnpackHigh(Vector256.Load((short*)p), Vector256.Load((short*)p)), (short*)p);
         Vector256.Store(Avx2.MultiplyHigh(Vector256.Load((short*)p), Vector256.Load((short*)p + 8)), (short*)p);
         Vector256.Store(Avx2.MultiplyHigh(Vector256.Load((ushort*)p), Vector256.Load((ushort*)p + 8)), (ushort*)p);
         Vector256.Store(Avx2.MultiplyAddAdjacent(Vector256.Load((short*)p), Vector256.Load((short*)p + 8)), (int*)p);
         Vector256.Store(Avx2.ShuffleLow(Vector256.Load((short*)p), 9) + Avx2.ShuffleHigh(Vector256.Load((short*)p), 7), (short*)p);
-        Vector256.Store(Avx2.Sign(Vector256.Load((int*)p), Vector256.Load((int*)p + 4)) + Avx2.HorizontalSubtract(Vector256.Load((int*)p), Vector256.Load((int*)p + 4)), (int*)p);
+        Vector256.Store(Avx2.Sign(Vector256.Load((int*)p), Vector256.Load((int*)p + 4))
+            + Avx2.HorizontalSubtract(Vector256.Load((int*)p), Vector256.Load((int*)p + 4)), (int*)p);
         Vector256.Store(Avx2.GatherVector256(p, Vector128.Load((int*)p), 8) + Avx2.GatherVector256(p, Vector256.Load(p), 8), p);
         Vector256.Store(Avx2.Average(Vector256.Load((ushort*)p), Vector256.Load((ushort*)p + 8)), (ushort*)p);
         Vector256.Store(Avx2.PackUnsignedSaturate(Vector256.Load((short*)p), Vector256.Load((short*)p + 8)), (byte*)p);
@@ -435,7 +438,8 @@ public static unsafe class Vectors
         Vector256.Store(Avx.Permute(Vector256.Load(d), 1) + Avx.PermuteVar(Vector256.Load(d), Vector256.Load(p)), d);
         Vector256.Store(Avx.Permute(Vector256.Load(f), 1) + Avx.PermuteVar(Vector256.Load(f), Vector256.Load((int*)p)), f);
         Vector256.Store(Avx2.PermuteVar8x32(Vector256.Load(f), Vector256.Load((int*)p)), f);
-        Vector256.Store(Avx.HorizontalAdd(Vector256.Load(f), Vector256.Load(f)) + Avx.DuplicateOddIndexed(Vector256.Load(f)) + Avx.DuplicateEvenIndexed(Vector256.Load(f)), f);
+        Vector256.Store(Avx.HorizontalAdd(Vector256.Load(f), Vector256.Load(f)) + Avx.DuplicateOddIndexed(Vector256.Load(f))
+            + Avx.DuplicateEvenIndexed(Vector256.Load(f)), f);
         return (long)Sse41.MinHorizontal(Vector128.Load((ushort*)p)).ToScalar() + Sse41.Extract(Vector128.Load(f), 2).GetHashCode();
     }
 }
