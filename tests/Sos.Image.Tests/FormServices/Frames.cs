@@ -162,31 +162,80 @@ public static unsafe class Frames
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static long Ints(int value, long* p) => value switch
     {
-        0 => p[5], 1 => p[9] * 3, 2 => 7, 3 => p[1] + p[2], 4 => -p[0], 5 => p[3] / 3, 6 => 11, 7 => p[7], 8 => 12, 9 => p[8] ^ 3, _ => 1,
+        0 => p[5],
+        1 => p[9] * 3,
+        2 => 7,
+        3 => p[1] + p[2],
+        4 => -p[0],
+        5 => p[3] / 3,
+        6 => 11,
+        7 => p[7],
+        8 => 12,
+        9 => p[8] ^ 3,
+        _ => 1,
     };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static long Longs(long value, long* p) => value switch
     {
-        0 => p[5], 1 => p[9] * 3, 2 => 7, 3 => p[1] + p[2], 4 => -p[0], 5 => p[3] / 3, 6 => 11, 7 => p[7], 8 => 12, 9 => p[8] ^ 3, _ => 1,
+        0 => p[5],
+        1 => p[9] * 3,
+        2 => 7,
+        3 => p[1] + p[2],
+        4 => -p[0],
+        5 => p[3] / 3,
+        6 => 11,
+        7 => p[7],
+        8 => 12,
+        9 => p[8] ^ 3,
+        _ => 1,
     };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static long Bytes(byte value, long* p) => value switch
     {
-        0 => p[5], 1 => p[9] * 3, 2 => 7, 3 => p[1] + p[2], 4 => -p[0], 5 => p[3] / 3, 6 => 11, 7 => p[7], 8 => 12, 9 => p[8] ^ 3, _ => 1,
+        0 => p[5],
+        1 => p[9] * 3,
+        2 => 7,
+        3 => p[1] + p[2],
+        4 => -p[0],
+        5 => p[3] / 3,
+        6 => 11,
+        7 => p[7],
+        8 => 12,
+        9 => p[8] ^ 3,
+        _ => 1,
     };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static long Shorts(short value, long* p) => value switch
     {
-        -3 => p[5], -2 => p[9] * 3, -1 => 7, 0 => p[1] + p[2], 1 => -p[0], 2 => p[3] / 3, 3 => 11, 4 => p[7], 5 => 12, 6 => p[8] ^ 3, _ => 1,
+        -3 => p[5],
+        -2 => p[9] * 3,
+        -1 => 7,
+        0 => p[1] + p[2],
+        1 => -p[0],
+        2 => p[3] / 3,
+        3 => 11,
+        4 => p[7],
+        5 => 12,
+        6 => p[8] ^ 3,
+        _ => 1,
     };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static long Offset(int value, long* p) => value switch
     {
-        100 => p[5], 101 => p[9] * 3, 102 => 7, 103 => p[1] + p[2], 104 => -p[0], 105 => p[3] / 3, 106 => 11, 107 => p[7], 109 => p[8] ^ 3, _ => 1,
+        100 => p[5],
+        101 => p[9] * 3,
+        102 => 7,
+        103 => p[1] + p[2],
+        104 => -p[0],
+        105 => p[3] / 3,
+        106 => 11,
+        107 => p[7],
+        109 => p[8] ^ 3,
+        _ => 1,
     };
 
     [MethodImpl(MethodImplOptions.NoInlining)]
