@@ -2,8 +2,8 @@ using System;
 using System.CommandLine;
 using System.IO;
 using System.Linq;
-using Sos.Cores;
 using Sos.Catalogue;
+using Sos.Cores;
 using Sos.Ctl.Commands;
 using Sos.Verbs;
 

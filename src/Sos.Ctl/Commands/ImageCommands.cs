@@ -10,9 +10,9 @@ using System.Security.Cryptography;
 using Sos.Cores;
 using Sos.Cores.Loading;
 using Sos.Cores.Operations;
-using Sos.Verbs;
 using Sos.Image;
 using Sos.Image.Debugging;
+using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
 

@@ -10,8 +10,8 @@ using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
-using Sos.Verbs;
 using Sos.Sdk.Logging;
+using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
 

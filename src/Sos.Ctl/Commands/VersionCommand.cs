@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Reflection;
 using Sos.Cores;
-using Sos.Verbs;
 using Sos.Sdk.Control;
+using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
 

@@ -1,8 +1,8 @@
 using System;
+using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
-using System.Runtime.InteropServices;
 
 namespace Sos.Cores.Isolation.Network;
 
