@@ -12,6 +12,7 @@
 #include <asm/msr-index.h>
 #include <asm/nospec-branch.h>
 
+#include "compat/cpuid.h"
 #include "compat/msr.h"
 #include "core.h"
 #include "performance.h"

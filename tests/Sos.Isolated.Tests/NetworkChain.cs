@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using Sos.Lab;
 using Xunit;
 
@@ -34,6 +35,9 @@ internal sealed class NetworkChain : IDisposable
             ip -n {Middle} link set eth0 up
             ip -n {Middle} link set eth1 up
             """).Succeeded();
+        Command.Await(
+            () => new[] { "eth0", "eth1" }.All(name => Command.Shell($"ip netns exec {Middle} cat /sys/class/net/{name}/operstate").Output.Trim() == "up"),
+            "the cables have no carrier");
     }
 
     public string Left { get; }

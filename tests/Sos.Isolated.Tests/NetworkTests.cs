@@ -142,10 +142,14 @@ public sealed class NetworkTests : IsolatedScenario
         Reserve();
         File.WriteAllText(_rules, Ruleset(["counter accept"]));
         Result failed = Command.SosctlJson(
-            network.Host, "service", "start", $"{Cpu}", Firewall, "--device", "eth0", "--rules", _rules, "-p", "vlan=nonsense");
+            network.Host, "service", "start", $"{Cpu}", Firewall, "--device", "eth0", "--rules", _rules, "--arena", "4K");
         Assert.Equal(1, failed.ExitCode);
         Assert.Equal(before, Configuration(network));
         Assert.Equal(6, Command.SosctlJson(network.Host, "service", "start", $"{Cpu}", Firewall, "--device", "nonesuch").ExitCode);
+        Result misspelt = Command.SosctlJson(network.Host, "service", "start", $"{Cpu}", Firewall, "--device", "eth0", "-p", "vlna=drop");
+        Assert.Equal(2, misspelt.ExitCode);
+        Assert.Contains("did you mean vlan?", misspelt.Output, StringComparison.Ordinal);
+        Assert.Equal(before, Configuration(network));
         network.AssertPing();
     }
 
