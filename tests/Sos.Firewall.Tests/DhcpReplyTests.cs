@@ -14,8 +14,11 @@ public class DhcpReplyTests
     private static readonly byte[] All = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
     private static readonly UInt128 LinkLocal = (UInt128)0xfe80 << 112;
 
-    public static TheoryData<string, bool> Frames() => new() { { "unicast", true }, { "broadcast", true }, { "IPv6", true }, { "TCP", false }, { "request", false },
-        { "another client's", false }, { "no cookie", false }, { "cut", false }, { "from afar", false }, { "fragment", false } };
+    public static TheoryData<string, bool> Frames() => new()
+    {
+        { "unicast", true }, { "broadcast", true }, { "IPv6", true }, { "TCP", false }, { "request", false },
+        { "another client's", false }, { "no cookie", false }, { "cut", false }, { "from afar", false }, { "fragment", false },
+    };
 
     [Theory]
     [MemberData(nameof(Frames))]

@@ -20,7 +20,8 @@ public abstract class IsolatedScenarios(LabFixture lab) : Scenario(lab)
         "cat /sys/fs/cgroup/cgroup.subtree_control /proc/irq/default_smp_affinity /proc/irq/*/smp_affinity_list /sys/devices/virtual/workqueue/cpumask; "
         + "ls -d /sys/fs/cgroup/*/; grep -h Cpus_allowed_list /proc/1/status /proc/2/status /proc/self/status";
 
-    private const string Configuration = "ip -4 -o addr; ip route; ip -br link show dev eth0; ethtool -i eth0 | head -1; ethtool -l eth0; tc qdisc show dev eth0";
+    private const string Configuration =
+        "ip -4 -o addr; ip route; ip -br link show dev eth0; ethtool -i eth0 | head -1; ethtool -l eth0; tc qdisc show dev eth0";
 
     private static readonly string Address = LabNetwork.MachineIPv4();
 

@@ -99,7 +99,11 @@ public sealed class TcpSegmentTests
 
         byte[] ip = ipv6
             ? [0x60, 0, 0, 0, (byte)(tcp.Length >> 8), (byte)tcp.Length, 6, 64, .. Enumerable.Range(1, 32).Select(i => (byte)i)]
-            : [0x45, 0, (byte)((tcp.Length + 20) >> 8), (byte)(tcp.Length + 20), 0, (byte)sequence, (byte)(fragment >> 8), 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+            :
+            [
+                0x45, 0, (byte)((tcp.Length + 20) >> 8), (byte)(tcp.Length + 20), 0, (byte)sequence, (byte)(fragment >> 8), 0, 64, 6, 0, 0,
+                10, 0, 0, 1, 10, 0, 0, 2,
+            ];
         byte[] pseudo = ipv6 ? [.. ip[8..], 0, 6, (byte)(tcp.Length >> 8), (byte)tcp.Length] : [.. ip[12..], 0, 6, (byte)(tcp.Length >> 8), (byte)tcp.Length];
         BinaryPrimitives.WriteUInt16BigEndian(tcp.AsSpan(16), (ushort)~Sum([.. pseudo, .. tcp]));
         if (!ipv6)
