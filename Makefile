@@ -63,6 +63,10 @@ debug-kernel: setup ## builds a kernel with KASAN, lockdep and fault injection i
 fuzz-driver: guest debug-kernel ## the driver under its fuzzer and failing allocations, on the debug kernel
 	@eng/fuzz-driver.sh
 
+.PHONY: fuzz-verifier
+fuzz-verifier: setup ## the verifier's claims on every allowed instruction beside this processor (FUZZ="--steps N --programs N")
+	@eng/fuzz-verifier.sh $(FUZZ)
+
 .PHONY: demo
 demo: guest driver ## a machine under a real flood, twice: Linux alone, and with a service core (KERNEL=6.1|6.12)
 	@dotnet lab/Sos.Demo/bin/Release/net10.0/Sos.Demo.dll
@@ -93,6 +97,10 @@ install: guest ## installs sosctl, the driver (DKMS, or for RELEASE=...) and the
 .PHONY: deb
 deb: setup ## the driver as a Debian package for dkms: artifacts/deb/sos-dkms_VERSION_all.deb
 	@eng/deb.sh
+
+.PHONY: packages
+packages: ## NuGet packages of the SDK and the template "sos-service", a feed: artifacts/packages (docs/own-repository.md)
+	@eng/packages.sh
 
 .PHONY: uninstall
 uninstall:

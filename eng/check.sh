@@ -39,6 +39,7 @@ check "style" dotnet format style Sos.slnx --verify-no-changes --no-restore -v q
 check "shell scripts" shell_scripts
 check "kernel style" eng/checkpatch.sh
 check "the driver and user memory" eng/driver-lint.sh
+check "layers of the driver" eng/driver-layers.sh
 check "kernel annotations" sparse_clean
 check "house rules" dotnet test tests/Sos.Tidy.Tests -c Release --no-build --nologo --logger "console;verbosity=minimal"
 

@@ -1,8 +1,9 @@
 #!/bin/bash
 # usage: driver-lint.sh
 #
-# What no compiler checks in the driver's sources: user memory is touched by core_file.c and main.c alone, and never under a lock. A page
-# of a caller's may be long in coming (userfaultfd), and whoever rescues a core needs the locks.
+# What no compiler checks in the driver's sources. A function whose comment says "Under" a lock asserts it (lockdep). User memory is touched
+# by core_file.c and main.c alone, and never under a lock: a page of a caller's may be long in coming (userfaultfd), and whoever rescues a
+# core needs the locks.
 set -euo pipefail
 cd "$(dirname "$0")/../kernel"
 
@@ -21,8 +22,25 @@ held=$(awk -v touches="$touches" '
     /^\}/ { locked = 0 }
     $0 ~ touches && locked { print FILENAME ":" FNR ": under core->lock:" $0 }' core_file.c main.c)
 
-if [[ -n $foreign$held ]]; then
+unasserted=$(awk '
+    FNR == 1 { comment = wanted = 0; text = "" }
+    /^\/\*/ { comment = 1; text = "" }
+    comment { text = text " " $0 }
+    /\*\// { comment = 0; next }
+    comment { next }
+    /^$/ { text = "" }
+    /^\{/ {
+        wanted = text ~ /(\/\*|\*|\.) Under (core->lock|state_lock|map_lock|sos_reserve_lock|both locks|the device.s lock)/ && text !~ /, or before/
+        asserted = 0
+        where = FILENAME ":" FNR
+    }
+    /lockdep_assert_held|device_lock_assert/ { asserted = 1 }
+    /^\}/ && wanted && !asserted { print where ": the comment names a lock that nothing asserts:" text }
+    /^\}/ { wanted = 0; text = "" }' ./*.c)
+
+if [[ -n $foreign$held$unasserted ]]; then
     [[ -z $foreign ]] || echo "user memory is touched outside of core_file.c and main.c:"$'\n'"$foreign" >&2
     [[ -z $held ]] || echo "$held" >&2
+    [[ -z $unasserted ]] || echo "$unasserted" >&2
     exit 1
 fi

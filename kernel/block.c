@@ -230,8 +230,8 @@ void sos_block_wake(struct sos_core *core)
 }
 
 /*
- * Under core->lock, the core is in the monitor. Return: whether it took the command; then what
- * goes with the command was read. The NMI is repeated: see monitor_entry.S.
+ * Nobody else gives it commands; the core is in the monitor. Return: whether it took this one;
+ * then what goes with it was read. The NMI is repeated: see monitor_entry.S.
  */
 bool sos_block_command(struct sos_core *core, u32 command)
 {

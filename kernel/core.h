@@ -3,7 +3,7 @@
  * A core in our hands, and the service on it.
  *
  * Locks, in the order in which they are taken:
- *   sos_reserve_lock   reservation and release (reserve.c)
+ *   sos_reserve_lock   reservation and release (reserve.c, cpu.c)
  *   core->lock         everything that an ioctl changes
  *   core->map_lock     which regions mmap() may show (region.c)
  *   core->state_lock   the state and what comes with it; taken in hard interrupts
@@ -82,6 +82,29 @@ struct sos_claim {
 	bool dirty;
 };
 
+/**
+ * enum sos_hold - what Linux has in its hand of a core; sos_core_set_hold() knows the ways
+ * @SOS_HOLD_ANSWERS: the monitor is there, and takes NMIs
+ * @SOS_HOLD_FORCED: NMIs are to end the service, or have ended it
+ * @SOS_HOLD_SILENT: it takes none: INIT is ordered
+ * @SOS_HOLD_MOVING: Linux starts or unplugs the CPU, and core->lock is free: sos_core_lock()
+ * @SOS_HOLD_LOST: not even INIT brought it back
+ * @SOS_HOLD_RELEASED: Linux has the CPU, and the core is no more
+ *
+ *   ANSWERS --watch--> FORCED --START--> ANSWERS
+ *   ANSWERS, FORCED --no answer--> SILENT --it answered after all--> FORCED
+ *   ANSWERS, FORCED, SILENT, LOST --release, INIT--> MOVING --> where it was
+ *   SILENT --INIT--> ANSWERS, LOST          all but MOVING --release--> RELEASED
+ */
+enum sos_hold {
+	SOS_HOLD_ANSWERS,
+	SOS_HOLD_FORCED,
+	SOS_HOLD_SILENT,
+	SOS_HOLD_MOVING,
+	SOS_HOLD_LOST,
+	SOS_HOLD_RELEASED,
+};
+
 struct sos_core {
 	struct kref kref;
 	struct list_head node;
@@ -93,8 +116,7 @@ struct sos_core {
 	u32 clos;
 	u32 siblings;		/* threads of the physical core that are held with it: reserve.c */
 	struct mutex lock;	/* everything that an ioctl changes */
-	bool released;		/* under lock, then for good */
-	bool moving;		/* Linux starts or unplugs the CPU: see sos_core_lock() */
+	enum sos_hold hold;	/* under state_lock; MOVING and RELEASED under lock, too */
 	u32 files;		/* open descriptors, under sos_reserve_lock */
 	struct inode *inode;	/* its address_space is that of all our mmap()s */
 	struct task_struct *idle;	/* Linux's task there, which the CPU died in */
@@ -113,6 +135,7 @@ struct sos_core {
 	u32 host_port_count;	/* under state_lock too, as are the ports' pointers */
 	struct sos_host_netdev *host_ports[SOS_MAX_HOST_PORTS];
 
+	struct sos_control *control;	/* Linux's pointer to it, NULL without a control region */
 	struct sos_clock_page clock;
 	spinlock_t event_lock;	/* what follows; taken in hard interrupts, takes no other of ours */
 	u64 *event_word;	/* sos_control.events, NULL without a control region */
@@ -123,10 +146,7 @@ struct sos_core {
 	u64 changes;		/* of the state; poll() compares */
 	wait_queue_head_t wait;
 	unsigned long stop_deadline;
-	bool forced;
 	unsigned long force_deadline;
-	bool silent;		/* it answers no NMI: INIT is under way */
-	bool lost;		/* not even INIT brought it back */
 	bool vmx;		/* it came in VMX operation, and was not taken */
 	u64 poll_bound_ns;	/* the watchdog, 0 for none */
 	u64 polls_start;	/* sos_control.polls at START, and at the last look */
@@ -148,25 +168,55 @@ struct sos_core {
 	struct work_struct retake;
 };
 
+/**
+ * struct sos_resource_ops - what a part of the driver does as cores and services come and go
+ * @init: there is a core; nobody else knows of it yet
+ * @check: under core->lock: whether START may be; errno: see struct sos_start
+ * @start: under core->lock, before the service is entered; errno as above
+ * @started: under core->lock, the state is RUNNING, and the service is entered next
+ * @quiet: under state_lock: nothing that the service set going goes on; in hard interrupts
+ * @ended: under state_lock: the service ended, by a fault if @failed; in hard interrupts
+ * @reset: may sleep, without a lock: what the service set going is undone
+ * @halt: under core->lock, no service runs: as @reset, for the last time
+ * @drop: under core->lock, no service runs: nothing is loaded afterwards
+ * @forget: under core->lock: the core is released
+ *
+ * All may be NULL. The parts stand in the order in which they start; they drop in the reverse.
+ */
+struct sos_resource_ops {
+	void (*init)(struct sos_core *core);
+	int (*check)(struct sos_core *core, const struct sos_start *arg);
+	int (*start)(struct sos_core *core, const struct sos_start *arg);
+	void (*started)(struct sos_core *core);
+	void (*quiet)(struct sos_core *core);
+	void (*ended)(struct sos_core *core, bool failed);
+	void (*reset)(struct sos_core *core);
+	void (*halt)(struct sos_core *core);
+	void (*drop)(struct sos_core *core);
+	void (*forget)(struct sos_core *core);
+};
+
+/* Reservation and release, and the list of cores. */
+extern struct mutex sos_reserve_lock;
+
 /* Bound to no CPU, so that a busy one does not hold up what a service core needs. */
 extern struct workqueue_struct *sos_workqueue;
+
+/* Ends with NULL. */
+extern const struct sos_resource_ops *const *sos_resources;
 
 struct sos_core *sos_core_alloc(const struct sos_reserve *arg);
 void sos_core_get(struct sos_core *core);
 void sos_core_put(struct sos_core *core);
-void sos_core_set_state(struct sos_core *core, enum sos_state state);
-void sos_core_settle(struct sos_core *core);
-void sos_core_set_state_locked(struct sos_core *core, enum sos_state state);
 void sos_core_lock(struct sos_core *core);
+void sos_core_set_state(struct sos_core *core, enum sos_state state);
+void sos_core_set_state_locked(struct sos_core *core, enum sos_state state);
+void sos_core_set_hold(struct sos_core *core, enum sos_hold hold);
+void sos_core_set_hold_locked(struct sos_core *core, enum sos_hold hold);
 bool sos_core_runs(struct sos_core *core);
-void sos_core_notice_end(struct sos_core *core);
-void sos_core_is_silent(struct sos_core *core);
-void sos_core_end_by_init(struct sos_core *core);
-int sos_core_start(struct sos_core *core, const struct sos_start *arg);
-int sos_core_ask_stop(struct sos_core *core, u32 timeout_ms);
-bool sos_core_stop(struct sos_core *core, u32 timeout_ms);
-void sos_core_unload(struct sos_core *core);
-int sos_cores_init(void);
+bool sos_core_answers(struct sos_core *core);
+bool sos_core_is_released(struct sos_core *core);
+int sos_cores_init(const struct sos_resource_ops *const *resources);
 void sos_cores_exit(void);
 
 #endif

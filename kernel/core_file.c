@@ -5,9 +5,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/err.h>
 #include <linux/file.h>
-#include <linux/mount.h>
 #include <linux/poll.h>
-#include <linux/pseudo_fs.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -21,50 +19,13 @@
 #include "pci.h"
 #include "region.h"
 #include "reserve.h"
-
-#define SOS_FS_MAGIC	0x534f5321
+#include "run.h"
 
 /* The open description of a core fd. */
 struct core_file {
 	struct sos_core *core;
 	u64 seen;	/* core->changes at the last GET_STATUS */
 };
-
-static struct vfsmount *fs_mount;
-static int fs_users;
-
-static int init_fs_context(struct fs_context *context)
-{
-	return init_pseudo(context, SOS_FS_MAGIC) ? 0 : -ENOMEM;
-}
-
-static struct file_system_type fs_type = {
-	.name			= "sos",
-	.owner			= THIS_MODULE,
-	.init_fs_context	= init_fs_context,
-	.kill_sb		= kill_anon_super,
-};
-
-/* An inode for each core: all its mappings share one address_space, which START zaps. */
-int sos_core_inode_init(struct sos_core *core)
-{
-	int ret = simple_pin_fs(&fs_type, &fs_mount, &fs_users);
-
-	if (ret)
-		return ret;
-	core->inode = alloc_anon_inode(fs_mount->mnt_sb);
-	if (IS_ERR(core->inode)) {
-		simple_release_fs(&fs_mount, &fs_users);
-		return PTR_ERR(core->inode);
-	}
-	return 0;
-}
-
-void sos_core_inode_free(struct sos_core *core)
-{
-	iput(core->inode);
-	simple_release_fs(&fs_mount, &fs_users);
-}
 
 static long ioctl_release(struct sos_core *core, void __user *user)
 {
@@ -182,7 +143,7 @@ static int run_set_lease(struct sos_core *core, struct core_call *call)
 static int run_unload(struct sos_core *core, struct core_call *call)
 {
 	/* A silent core may use its memory until INIT has ended what it does. */
-	if (core->state == SOS_STATE_RESERVED || sos_core_runs(core) || core->silent)
+	if (core->state == SOS_STATE_RESERVED || sos_core_runs(core) || !sos_core_answers(core))
 		return -EBUSY;
 	sos_core_unload(core);
 	return 0;
@@ -224,7 +185,7 @@ static int run_locked(struct sos_core *core, const struct core_call_kind *kind,
 	flush_work(&core->retake);
 	sos_core_lock(core);
 	call->unloads = core->unloads;
-	ret = core->released ? -ENODEV : kind->run(core, call);
+	ret = sos_core_is_released(core) ? -ENODEV : kind->run(core, call);
 	mutex_unlock(&core->lock);
 	return ret;
 }
@@ -234,7 +195,8 @@ static void undo_locked(struct sos_core *core, const struct core_call_kind *kind
 			struct core_call *call)
 {
 	sos_core_lock(core);
-	if (!core->released && core->unloads == call->unloads && core->state == SOS_STATE_LOADED)
+	if (!sos_core_is_released(core) && core->unloads == call->unloads &&
+	    core->state == SOS_STATE_LOADED)
 		kind->undo(core, call);
 	mutex_unlock(&core->lock);
 }
@@ -308,12 +270,13 @@ static long ioctl_stop(struct sos_core *core, void __user *user)
 		return -EINVAL;
 	sos_core_lock(core);
 	run = core->starts;
-	ret = core->released ? -ENODEV : sos_core_ask_stop(core, arg.timeout_ms);
+	ret = sos_core_is_released(core) ? -ENODEV : sos_core_ask_stop(core, arg.timeout_ms);
 	mutex_unlock(&core->lock);
 	if (ret)
 		return ret;
 	/* Somebody else may start the next one before we look. */
-	if (wait_event_interruptible(core->wait, !runs(core, run) || READ_ONCE(core->lost)))
+	if (wait_event_interruptible(core->wait, !runs(core, run) ||
+				     READ_ONCE(core->hold) == SOS_HOLD_LOST))
 		return -EINTR;
 	return runs(core, run) ? -EIO : 0;
 }
@@ -324,7 +287,7 @@ static long ioctl_get_status(struct core_file *file, void __user *user)
 	struct sos_mailbox *mailbox = &core->block->mailbox;
 	struct sos_status arg = { .cpu = core->cpu, .flags = core->flags };
 
-	if (READ_ONCE(core->released))
+	if (sos_core_is_released(core))
 		return -ENODEV;
 	sos_core_notice_end(core);
 	arg.lease_ns = sos_lease_left(core);
@@ -386,7 +349,7 @@ static __poll_t core_poll(struct file *file, poll_table *table)
 	if (core_file->seen != core->changes)
 		events |= EPOLLIN;
 	spin_unlock_irq(&core->state_lock);
-	if (READ_ONCE(core->released))
+	if (sos_core_is_released(core))
 		events |= EPOLLHUP;
 	return events;
 }
@@ -406,7 +369,7 @@ static int core_close(struct inode *inode, struct file *file)
 
 	mutex_lock(&sos_reserve_lock);
 	core->files--;
-	if (!core->files && !core->released && !(core->flags & SOS_RESERVE_PERSIST) &&
+	if (!core->files && !sos_core_is_released(core) && !(core->flags & SOS_RESERVE_PERSIST) &&
 	    sos_release(core)) {
 		pr_err("cpu %u stays reserved; it is tried again\n", core->cpu);
 		sos_core_lock(core);

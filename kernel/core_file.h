@@ -5,8 +5,6 @@
 struct file;
 struct sos_core;
 
-int sos_core_inode_init(struct sos_core *core);
-void sos_core_inode_free(struct sos_core *core);
 struct file *sos_core_file_open(struct sos_core *core);
 
 #endif

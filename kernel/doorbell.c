@@ -17,6 +17,7 @@
 #include "doorbell.h"
 #include "event.h"
 #include "host_port.h"
+#include "run.h"
 #include "watch.h"
 
 /* 64,000 a second. */
@@ -141,7 +142,7 @@ int sos_doorbell_init(struct sos_core *core)
 	return 0;
 }
 
-void sos_doorbell_free(struct sos_core *core)
+static void doorbell_forget(struct sos_core *core)
 {
 	if (!core->irq)
 		return;
@@ -149,6 +150,10 @@ void sos_doorbell_free(struct sos_core *core)
 	irq_dispose_mapping(core->irq);
 	core->irq = 0;
 }
+
+const struct sos_resource_ops sos_doorbell_ops = {
+	.forget	= doorbell_forget,
+};
 
 int sos_doorbell_domain_init(void)
 {

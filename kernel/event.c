@@ -27,6 +27,7 @@ int sos_event_bind(struct sos_core *core, const struct sos_bind_event *arg)
 {
 	struct eventfd_ctx *context = NULL;
 
+	lockdep_assert_held(&core->lock);
 	if (arg->index >= SOS_MAX_EVENTS || arg->fd < -1 || arg->reserved)
 		return -EINVAL;
 	if (arg->fd >= 0) {
@@ -47,6 +48,7 @@ void sos_events_attach(struct sos_core *core, struct sos_control *control)
 {
 	unsigned long flags;
 
+	lockdep_assert_held(&core->lock);
 	spin_lock_irqsave(&core->event_lock, flags);
 	core->event_word = &control->events;
 	spin_unlock_irqrestore(&core->event_lock, flags);
@@ -57,16 +59,18 @@ void sos_events_detach(struct sos_core *core)
 {
 	unsigned long flags;
 
+	lockdep_assert_held(&core->lock);
 	spin_lock_irqsave(&core->event_lock, flags);
 	core->event_word = NULL;
 	spin_unlock_irqrestore(&core->event_lock, flags);
 }
 
 /* Under core->lock: nothing is loaded any more, and whoever waited has nothing to wait for. */
-void sos_events_unbind(struct sos_core *core)
+static void event_drop(struct sos_core *core)
 {
 	u32 i;
 
+	lockdep_assert_held(&core->lock);
 	for (i = 0; i < SOS_MAX_EVENTS; i++) {
 		struct eventfd_ctx *context = replace(core, i, NULL);
 
@@ -91,3 +95,13 @@ void sos_events_signal(struct sos_core *core)
 	}
 	spin_unlock_irqrestore(&core->event_lock, flags);
 }
+
+static void event_init(struct sos_core *core)
+{
+	spin_lock_init(&core->event_lock);
+}
+
+const struct sos_resource_ops sos_event_ops = {
+	.init	= event_init,
+	.drop	= event_drop,
+};

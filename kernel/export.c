@@ -17,9 +17,7 @@
 /* The open description of an export. */
 struct export_file {
 	struct sos_core *core;
-	struct list_head node;	/* of core->exports, under map_lock */
-	u32 region;
-	bool revoked;		/* under map_lock, then for good */
+	struct sos_region_user user;
 };
 
 static vm_fault_t export_fault(struct vm_fault *vmf)
@@ -29,7 +27,7 @@ static vm_fault_t export_fault(struct vm_fault *vmf)
 	vm_fault_t ret = VM_FAULT_SIGBUS;
 
 	down_read(&core->map_lock);
-	if (!export->revoked)
+	if (!export->user.revoked)
 		ret = sos_region_insert(core, vmf);
 	up_read(&core->map_lock);
 	return ret;
@@ -53,10 +51,10 @@ static int export_mmap(struct file *file, struct vm_area_struct *vma)
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;
 	down_read(&core->map_lock);
-	if (export->revoked)
+	if (export->user.revoked)
 		ret = -ENODEV;
-	else if (size > core->regions[export->region].size ||
-		 offset > core->regions[export->region].size - size)
+	else if (size > core->regions[export->user.region].size ||
+		 offset > core->regions[export->user.region].size - size)
 		ret = -EINVAL;
 	else
 		ret = 0;
@@ -64,7 +62,7 @@ static int export_mmap(struct file *file, struct vm_area_struct *vma)
 	if (ret)
 		return ret;
 	/* Mappings of the core fd have the same offsets: one zap takes them all. */
-	vma->vm_pgoff += sos_region_offset(export->region) >> PAGE_SHIFT;
+	vma->vm_pgoff += sos_region_offset(export->user.region) >> PAGE_SHIFT;
 	sos_vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP, VM_MAYEXEC);
 	vma->vm_private_data = export;
 	vma->vm_ops = &export_vm_ops;
@@ -76,7 +74,7 @@ static int export_close(struct inode *inode, struct file *file)
 	struct export_file *export = file->private_data;
 
 	down_write(&export->core->map_lock);
-	list_del(&export->node);
+	list_del(&export->user.node);
 	up_write(&export->core->map_lock);
 	sos_core_put(export->core);
 	kfree(export);
@@ -97,6 +95,7 @@ struct file *sos_export_open(struct sos_core *core, const struct sos_export *arg
 	struct export_file *export;
 	struct file *file;
 
+	lockdep_assert_held(&core->lock);
 	if (arg->pad || (arg->flags & ~SOS_EXPORT_WRITE) || arg->region >= core->region_count)
 		return ERR_PTR(-EINVAL);
 	region = &core->regions[arg->region];
@@ -106,7 +105,7 @@ struct file *sos_export_open(struct sos_core *core, const struct sos_export *arg
 	if (!export)
 		return ERR_PTR(-ENOMEM);
 	export->core = core;
-	export->region = arg->region;
+	export->user.region = arg->region;
 	file = anon_inode_getfile("[sos-region]", &export_fops, export,
 				  arg->flags & SOS_EXPORT_WRITE ? O_RDWR : O_RDONLY);
 	if (IS_ERR(file)) {
@@ -116,30 +115,19 @@ struct file *sos_export_open(struct sos_core *core, const struct sos_export *arg
 	file->f_mapping = core->inode->i_mapping;
 	sos_core_get(core);
 	down_write(&core->map_lock);
-	list_add(&export->node, &core->exports);
+	list_add(&export->user.node, &core->exports);
 	up_write(&core->map_lock);
 	return file;
-}
-
-/* Under map_lock, for writing; the caller zaps the region's mappings. */
-void sos_exports_revoke_locked(struct sos_core *core, u32 region)
-{
-	struct export_file *export;
-
-	lockdep_assert_held_write(&core->map_lock);
-	list_for_each_entry(export, &core->exports, node) {
-		if (export->region == region)
-			export->revoked = true;
-	}
 }
 
 /* Under core->lock: whoever holds an export of @region has lost it when this returns. */
 int sos_export_revoke(struct sos_core *core, u32 region)
 {
+	lockdep_assert_held(&core->lock);
 	if (region >= core->region_count)
 		return -EINVAL;
 	down_write(&core->map_lock);
-	sos_exports_revoke_locked(core, region);
+	sos_region_revoke_locked(core, region);
 	sos_region_zap_locked(core, region);
 	up_write(&core->map_lock);
 	return 0;

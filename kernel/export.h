@@ -10,6 +10,5 @@ struct sos_export;
 
 struct file *sos_export_open(struct sos_core *core, const struct sos_export *arg);
 int sos_export_revoke(struct sos_core *core, u32 region);
-void sos_exports_revoke_locked(struct sos_core *core, u32 region);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The record of a fault: taken over from the monitor, completed with what lies on the
- * service's stack, told in the kernel log.
+ * service's stack (region.c), told in the kernel log.
  */
 #include <linux/kernel.h>
 #include <linux/printk.h>
@@ -11,41 +11,19 @@
 
 #include "core.h"
 #include "fault.h"
-#include "region.h"
-
-/*
- * The stack's first words. Linux reads them through its own mapping of the service's
- * regions, so that nothing is touched blindly: not a hole, and not a device's register.
- */
-static void read_stack(struct sos_core *core, struct sos_fault *fault)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(fault->stack); i++) {
-		u64 va = fault->rsp + i * sizeof(u64);
-		struct sos_memory_region *region;
-
-		fault->stack[i] = 0;
-		if (!IS_ALIGNED(va, sizeof(u64)))
-			continue;
-		region = sos_region_holding(core, va, sizeof(u64), SOS_PROT_READ);
-		if (!region || region->kind == SOS_REGION_BAR)
-			continue;
-		fault->stack[i] = READ_ONCE(*(u64 *)sos_region_pointer(region, va - region->va));
-	}
-}
 
 /* Under state_lock. */
 void sos_fault_take(struct sos_core *core)
 {
+	lockdep_assert_held(&core->state_lock);
 	core->fault = core->block->mailbox.fault;
-	read_stack(core, &core->fault);
 	core->faults++;
 }
 
 /* Under state_lock: INIT ended it, which leaves nothing to record. */
 void sos_fault_lost(struct sos_core *core)
 {
+	lockdep_assert_held(&core->state_lock);
 	memset(&core->fault, 0, sizeof(core->fault));
 	core->fault.vector = SOS_FAULT_LOST;
 	core->fault.ring = 3;

@@ -439,6 +439,7 @@ int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 	struct sos_host_netdev *port;
 	int ret;
 
+	lockdep_assert_held(&core->lock);
 	ret = check_arguments(core, arg);
 	if (ret)
 		return ret;
@@ -477,6 +478,7 @@ void sos_host_port_drop_one(struct sos_core *core, u32 region)
 	struct sos_host_netdev *port;
 	u32 i;
 
+	lockdep_assert_held(&core->lock);
 	spin_lock_irq(&core->state_lock);
 	for (i = 0; core->host_ports[i]->region != &core->regions[region]; i++)
 		;
@@ -489,10 +491,11 @@ void sos_host_port_drop_one(struct sos_core *core, u32 region)
 }
 
 /* Under core->lock, before a service is entered: fresh rings. */
-void sos_host_ports_start(struct sos_core *core)
+static void host_port_started(struct sos_core *core)
 {
 	u32 i;
 
+	lockdep_assert_held(&core->lock);
 	rtnl_lock();
 	for (i = 0; i < core->host_port_count; i++) {
 		struct sos_host_netdev *port = core->host_ports[i];
@@ -535,7 +538,7 @@ void sos_host_ports_kick(struct sos_core *core)
 }
 
 /* The service ended, under state_lock: what Linux still sends is dropped. */
-void sos_host_ports_ended(struct sos_core *core)
+static void host_port_ended(struct sos_core *core, bool failed)
 {
 	u32 i;
 
@@ -547,10 +550,11 @@ void sos_host_ports_ended(struct sos_core *core)
 }
 
 /* Under core->lock, no service runs. */
-void sos_host_ports_remove(struct sos_core *core)
+static void host_port_drop(struct sos_core *core)
 {
 	u32 count = core->host_port_count;
 
+	lockdep_assert_held(&core->lock);
 	spin_lock_irq(&core->state_lock);
 	core->host_port_count = 0;
 	spin_unlock_irq(&core->state_lock);
@@ -561,3 +565,9 @@ void sos_host_ports_remove(struct sos_core *core)
 		port_free(port);
 	}
 }
+
+const struct sos_resource_ops sos_host_port_ops = {
+	.started	= host_port_started,
+	.ended		= host_port_ended,
+	.drop		= host_port_drop,
+};

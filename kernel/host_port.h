@@ -4,12 +4,12 @@
 
 struct sos_add_host_port;
 struct sos_core;
+struct sos_resource_ops;
 
 int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg);
 void sos_host_port_drop_one(struct sos_core *core, u32 region);
-void sos_host_ports_start(struct sos_core *core);
 void sos_host_ports_kick(struct sos_core *core);
-void sos_host_ports_ended(struct sos_core *core);
-void sos_host_ports_remove(struct sos_core *core);
+
+extern const struct sos_resource_ops sos_host_port_ops;
 
 #endif

@@ -25,7 +25,7 @@ u64 sos_lease_left(struct sos_core *core)
 /* Return: whether it is over. A lease that was ended or renewed meanwhile is not. */
 static bool is_over(struct sos_core *core)
 {
-	return !core->released && READ_ONCE(core->lease_end) && !sos_lease_left(core);
+	return !sos_core_is_released(core) && READ_ONCE(core->lease_end) && !sos_lease_left(core);
 }
 
 /* Holds the reference that sos_lease_set() took for it, and keeps it if it comes again. */
@@ -39,7 +39,7 @@ static void expire(struct work_struct *work)
 		pr_warn("cpu %u: the lease is over\n", core->cpu);
 		if (sos_release(core))
 			again = msecs_to_jiffies(SOS_LEASE_RETRY_MS);
-	} else if (!core->released && sos_lease_left(core)) {
+	} else if (!sos_core_is_released(core) && sos_lease_left(core)) {
 		again = nsecs_to_jiffies(sos_lease_left(core)) + 1;
 	}
 	mutex_unlock(&sos_reserve_lock);
@@ -47,7 +47,7 @@ static void expire(struct work_struct *work)
 		sos_core_put(core);
 }
 
-void sos_lease_init(struct sos_core *core)
+static void lease_init(struct sos_core *core)
 {
 	INIT_DELAYED_WORK(&core->lease, expire);
 }
@@ -72,3 +72,13 @@ int sos_lease_set(struct sos_core *core, u64 duration_ns)
 		sos_core_put(core);
 	return 0;
 }
+
+static void lease_forget(struct sos_core *core)
+{
+	sos_lease_set(core, 0);
+}
+
+const struct sos_resource_ops sos_lease_ops = {
+	.init	= lease_init,
+	.forget	= lease_forget,
+};

@@ -5,9 +5,11 @@
 #include <linux/types.h>
 
 struct sos_core;
+struct sos_resource_ops;
 
-void sos_lease_init(struct sos_core *core);
 int sos_lease_set(struct sos_core *core, u64 duration_ns);
 u64 sos_lease_left(struct sos_core *core);
+
+extern const struct sos_resource_ops sos_lease_ops;
 
 #endif

@@ -14,13 +14,18 @@
 #include "clock.h"
 #include "core.h"
 #include "core_file.h"
+#include "cpu.h"
 #include "doorbell.h"
+#include "event.h"
+#include "host_port.h"
 #include "lease.h"
 #include "memory.h"
 #include "pci.h"
 #include "power.h"
+#include "region.h"
 #include "reserve.h"
-#include "siblings.h"
+#include "run.h"
+#include "watch.h"
 
 #define SOS_RESERVE_ALL	(SOS_RESERVE_PERSIST | SOS_RESERVE_SHARE_CORE | SOS_RESERVE_CLASS)
 
@@ -42,6 +47,7 @@ static int prepare_fd(struct sos_core *core, struct file **file)
 {
 	int fd = get_unused_fd_flags(O_CLOEXEC);
 
+	lockdep_assert_held(&sos_reserve_lock);
 	if (fd < 0)
 		return fd;
 	*file = sos_core_file_open(core);
@@ -162,19 +168,19 @@ static const struct file_operations device_fops = {
 static ssize_t reserved_cpus_show(struct device *dev, struct device_attribute *attribute,
 				  char *buffer)
 {
-	struct sos_info info;
 	cpumask_var_t mask;
 	ssize_t length;
-	u32 i;
+	u32 cpu;
 
 	if (!zalloc_cpumask_var(&mask, GFP_KERNEL))
 		return -ENOMEM;
 	mutex_lock(&sos_reserve_lock);
-	sos_reserve_list(&info);
-	sos_siblings_list(mask);
+	/* The other threads of their physical cores are among them. */
+	for_each_possible_cpu(cpu) {
+		if (sos_cpu_keeper(cpu))
+			cpumask_set_cpu(cpu, mask);
+	}
 	mutex_unlock(&sos_reserve_lock);
-	for (i = 0; i < info.core_count; i++)
-		cpumask_set_cpu(info.cpus[i], mask);
 	length = sysfs_emit(buffer, "%*pbl\n", cpumask_pr_args(mask));
 	free_cpumask_var(mask);
 	return length;
@@ -193,6 +199,12 @@ static struct miscdevice device = {
 	.mode	= 0600,
 	.fops	= &device_fops,
 	.groups	= device_groups,
+};
+
+/* The order in which they start: see struct sos_resource_ops. */
+static const struct sos_resource_ops *const resources[] = {
+	&sos_run_ops, &sos_pci_ops, &sos_event_ops, &sos_region_ops, &sos_host_port_ops,
+	&sos_watch_ops, &sos_doorbell_ops, &sos_lease_ops, &sos_reserve_ops, NULL,
 };
 
 /* A guest whose registers its host cannot see needs Linux's own handlers for what it exits with. */
@@ -220,18 +232,18 @@ static int __init sos_init(void)
 	ret = check_machine();
 	if (ret)
 		return ret;
-	ret = sos_cores_init();
+	ret = sos_cores_init(resources);
 	if (ret)
 		return ret;
 	ret = sos_doorbell_domain_init();
 	if (ret)
 		goto err_cores;
-	ret = sos_reserve_init();
+	ret = sos_cpu_init();
 	if (ret)
 		goto err_domain;
 	ret = sos_pci_init();
 	if (ret)
-		goto err_reserve;
+		goto err_cpu;
 	ret = sos_clock_init();
 	if (ret)
 		goto err_pci;
@@ -251,8 +263,8 @@ err_clock:
 	sos_clock_exit();
 err_pci:
 	sos_pci_exit();
-err_reserve:
-	sos_reserve_exit();
+err_cpu:
+	sos_cpu_exit();
 err_domain:
 	sos_doorbell_domain_exit();
 err_cores:
@@ -267,7 +279,7 @@ static void __exit sos_exit(void)
 	sos_power_exit();
 	sos_clock_exit();
 	sos_pci_exit();
-	sos_reserve_exit();
+	sos_cpu_exit();
 	sos_doorbell_domain_exit();
 	sos_cores_exit();
 	sos_memory_exit();

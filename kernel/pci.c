@@ -22,7 +22,7 @@
 #include "core.h"
 #include "pci.h"
 #include "region.h"
-#include "reserve.h"
+#include "run.h"
 
 /* How long somebody else's work on a device may hold up its reset; when it is tried again. */
 #define SOS_RESET_MS		5000
@@ -235,6 +235,7 @@ int sos_pci_claim(struct sos_core *core, struct sos_device *arg)
 	struct pci_dev *pdev;
 	int ret;
 
+	lockdep_assert_held(&core->lock);
 	if (arg->pad || (arg->flags & ~SOS_CLAIM_FORCE_UNCONFINED) || arg->bus > 255 ||
 	    arg->devfn > 255 || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
@@ -311,10 +312,11 @@ static bool reset_claim(struct sos_core *core, u32 index)
 }
 
 /* Under core->lock: gives the devices the bus for a START. */
-int sos_pci_start(struct sos_core *core)
+static int device_start(struct sos_core *core, const struct sos_start *arg)
 {
 	u32 i;
 
+	lockdep_assert_held(&core->lock);
 	for (i = 0; i < core->claim_count; i++) {
 		if (core->claims[i].undone)
 			continue;
@@ -333,7 +335,7 @@ int sos_pci_start(struct sos_core *core)
 }
 
 /* Under state_lock: takes the bus from the devices; in hard interrupts too. */
-void sos_pci_quiet(struct sos_core *core)
+static void device_quiet(struct sos_core *core)
 {
 	u32 i;
 
@@ -345,7 +347,7 @@ void sos_pci_quiet(struct sos_core *core)
 }
 
 /* The devices forget the service that ended. May sleep, and claims may go meanwhile. */
-void sos_pci_reset(struct sos_core *core)
+static void device_reset(struct sos_core *core)
 {
 	u32 i;
 
@@ -357,10 +359,11 @@ void sos_pci_reset(struct sos_core *core)
  * Under core->lock, no service runs: the last chance to stop the devices before their memory
  * goes. One that does not stop keeps that memory.
  */
-void sos_pci_stop(struct sos_core *core)
+static void device_halt(struct sos_core *core)
 {
 	u32 i;
 
+	lockdep_assert_held(&core->lock);
 	for (i = 0; i < core->claim_count; i++) {
 		if (core->claims[i].gone || reset_claim(core, i))
 			continue;
@@ -389,6 +392,7 @@ static void unclaim(struct sos_core *core, u32 index)
 /* Under core->lock, LOADED: undoes a sos_pci_claim() that nobody learnt of. */
 void sos_pci_unclaim_one(struct sos_core *core, u32 index)
 {
+	lockdep_assert_held(&core->lock);
 	/* Somebody may have guessed its index. */
 	sos_regions_drop_device(core, index, true, true);
 	unclaim(core, index);
@@ -396,11 +400,20 @@ void sos_pci_unclaim_one(struct sos_core *core, u32 index)
 }
 
 /* Under core->lock, no service runs, the regions are gone. */
-void sos_pci_unclaim(struct sos_core *core)
+static void device_drop(struct sos_core *core)
 {
+	lockdep_assert_held(&core->lock);
 	while (core->claim_count)
 		unclaim(core, core->claim_count - 1);
 }
+
+const struct sos_resource_ops sos_pci_ops = {
+	.start	= device_start,
+	.quiet	= device_quiet,
+	.reset	= device_reset,
+	.halt	= device_halt,
+	.drop	= device_drop,
+};
 
 static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
@@ -425,11 +438,12 @@ static void take_from(struct sos_core *core, struct pci_dev *pdev)
 	bool idle, stopped;
 	u32 i;
 
+	device_lock_assert(&pdev->dev);
 	mutex_lock(&core->lock);
 	for (i = 0; i < core->claim_count; i++) {
 		if (core->claims[i].pdev != pdev || core->claims[i].gone)
 			continue;
-		idle = sos_core_stop(core, SOS_RELEASE_STOP_MS) && !core->moving;
+		idle = sos_core_stop(core, SOS_RELEASE_STOP_MS);
 		flush_work(&core->ended);
 		stopped = !reset_locked(pdev) || !pci_device_is_present(pdev);
 		if (!stopped)

@@ -4,15 +4,13 @@
 
 struct sos_core;
 struct sos_device;
+struct sos_resource_ops;
 
 int sos_pci_claim(struct sos_core *core, struct sos_device *arg);
-int sos_pci_start(struct sos_core *core);
-void sos_pci_quiet(struct sos_core *core);
-void sos_pci_reset(struct sos_core *core);
-void sos_pci_stop(struct sos_core *core);
 void sos_pci_unclaim_one(struct sos_core *core, u32 index);
-void sos_pci_unclaim(struct sos_core *core);
 int sos_pci_init(void);
 void sos_pci_exit(void);
+
+extern const struct sos_resource_ops sos_pci_ops;
 
 #endif

@@ -16,8 +16,8 @@
 #include "core.h"
 #include "event.h"
 #include "memory.h"
-#include "export.h"
 #include "region.h"
+#include "run.h"
 
 #define SOS_CHUNK_SIZE		BIT(SOS_CHUNK_SHIFT)
 /* An mmap offset is the region's index, shifted, plus the offset in the region. */
@@ -335,6 +335,7 @@ int sos_region_add(struct sos_core *core, struct sos_region *arg)
 	struct sos_memory_region *region;
 	int ret;
 
+	lockdep_assert_held(&core->lock);
 	if (core->state != SOS_STATE_RESERVED && core->state != SOS_STATE_LOADED)
 		return -EBUSY;
 	ret = check_kind(arg) ?: check_range(arg) ?: check_others(core, arg);
@@ -354,10 +355,9 @@ int sos_region_add(struct sos_core *core, struct sos_region *arg)
 	core->region_count++;
 	up_write(&core->map_lock);
 	if (region->kind == SOS_REGION_CONTROL) {
-		struct sos_control *control = sos_region_pointer(region, 0);
-
-		sos_clock_attach(core, &control->clock);
-		sos_events_attach(core, control);
+		core->control = sos_region_pointer(region, 0);
+		sos_clock_attach(core, &core->control->clock);
+		sos_events_attach(core, core->control);
 	}
 	sos_core_set_state(core, SOS_STATE_LOADED);
 	return 0;
@@ -373,6 +373,7 @@ int sos_region_dma(struct sos_core *core, struct sos_dma *arg, u64 **addresses)
 	u32 room = arg->count;
 	u32 i;
 
+	lockdep_assert_held(&core->lock);
 	if (arg->region >= core->region_count || arg->reserved0 || arg->reserved)
 		return -EINVAL;
 	region = &core->regions[arg->region];
@@ -409,6 +410,7 @@ vm_fault_t sos_region_insert(struct sos_core *core, struct vm_fault *vmf)
 	struct sos_memory_region *region;
 	struct sos_chunk *chunk;
 
+	lockdep_assert_held(&core->map_lock);
 	offset &= (1ULL << SOS_MMAP_SHIFT) - 1;
 	if (index >= core->region_count)
 		return VM_FAULT_SIGBUS;
@@ -450,7 +452,7 @@ int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma)
 		return -EPERM;
 	offset &= (1ULL << SOS_MMAP_SHIFT) - 1;
 	down_read(&core->map_lock);
-	if (READ_ONCE(core->released)) {
+	if (sos_core_is_released(core)) {
 		ret = -ENODEV;
 	} else if (index < core->region_count) {
 		struct sos_memory_region *region = &core->regions[index];
@@ -470,6 +472,7 @@ int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma)
 /* Under map_lock, for writing: takes every mapping of a region away. */
 void sos_region_zap_locked(struct sos_core *core, u32 index)
 {
+	lockdep_assert_held_write(&core->map_lock);
 	unmap_mapping_range(core->inode->i_mapping, sos_region_offset(index),
 			    core->regions[index].size, 1);
 }
@@ -478,7 +481,7 @@ void sos_region_zap_locked(struct sos_core *core, u32 index)
  * The state is RUNNING already. Whoever faulted before that has left map_lock once we hold
  * it, and what he inserted goes; whoever faults later is refused.
  */
-void sos_region_zap_private(struct sos_core *core)
+static void region_started(struct sos_core *core)
 {
 	u32 i;
 
@@ -490,18 +493,33 @@ void sos_region_zap_private(struct sos_core *core)
 	up_write(&core->map_lock);
 }
 
+/* Under map_lock, for writing; the caller zaps the region's mappings. */
+void sos_region_revoke_locked(struct sos_core *core, u32 index)
+{
+	struct sos_region_user *user;
+
+	lockdep_assert_held_write(&core->map_lock);
+	list_for_each_entry(user, &core->exports, node) {
+		if (user->region == index)
+			user->revoked = true;
+	}
+}
+
 /* Under core->lock and, for writing, map_lock. */
 static void drop(struct sos_core *core, u32 index)
 {
 	struct sos_memory_region *region = &core->regions[index];
 
+	lockdep_assert_held(&core->lock);
+	lockdep_assert_held_write(&core->map_lock);
 	if (!region->size)
 		return;
 	if (region->kind == SOS_REGION_CONTROL) {
 		sos_clock_detach(core);
 		sos_events_detach(core);
+		core->control = NULL;
 	}
-	sos_exports_revoke_locked(core, index);
+	sos_region_revoke_locked(core, index);
 	sos_region_zap_locked(core, index);
 	sos_pagetable_unmap(&core->service, region->va, region->size);
 	chunks_free(core, region);
@@ -513,6 +531,7 @@ static void drop(struct sos_core *core, u32 index)
  */
 void sos_region_drop_one(struct sos_core *core, u32 index)
 {
+	lockdep_assert_held(&core->lock);
 	down_write(&core->map_lock);
 	drop(core, index);
 	memset(&core->regions[index], 0, sizeof(core->regions[index]));
@@ -524,8 +543,9 @@ void sos_region_drop_one(struct sos_core *core, u32 index)
 }
 
 /* Under core->lock, no service runs. */
-void sos_regions_drop(struct sos_core *core)
+static void region_drop(struct sos_core *core)
 {
+	lockdep_assert_held(&core->lock);
 	down_write(&core->map_lock);
 	while (core->region_count)
 		drop(core, --core->region_count);
@@ -541,6 +561,7 @@ void sos_regions_drop_device(struct sos_core *core, u32 device, bool idle, bool 
 {
 	u32 i;
 
+	lockdep_assert_held(&core->lock);
 	down_write(&core->map_lock);
 	for (i = 0; i < core->region_count; i++) {
 		struct sos_memory_region *region = &core->regions[i];
@@ -592,13 +613,52 @@ void *sos_region_pointer(const struct sos_memory_region *region, u64 offset)
 	       (offset & (BIT_ULL(region->chunk_shift) - 1));
 }
 
-struct sos_control *sos_region_control(struct sos_core *core)
+/*
+ * Under state_lock. The record of a fault gets the stack's first words. Linux reads them through
+ * its own mapping of the service's regions, so that nothing is touched blindly: not a hole, and
+ * not a device's register.
+ */
+static void region_ended(struct sos_core *core, bool failed)
 {
-	u32 i;
+	struct sos_fault *fault = &core->fault;
+	unsigned int i;
 
-	for (i = 0; i < core->region_count; i++) {
-		if (core->regions[i].kind == SOS_REGION_CONTROL)
-			return sos_region_pointer(&core->regions[i], 0);
+	lockdep_assert_held(&core->state_lock);
+	for (i = 0; failed && i < ARRAY_SIZE(fault->stack); i++) {
+		u64 va = fault->rsp + i * sizeof(u64);
+		struct sos_memory_region *region;
+
+		fault->stack[i] = 0;
+		if (!IS_ALIGNED(va, sizeof(u64)))
+			continue;
+		region = sos_region_holding(core, va, sizeof(u64), SOS_PROT_READ);
+		if (!region || region->kind == SOS_REGION_BAR)
+			continue;
+		fault->stack[i] = READ_ONCE(*(u64 *)sos_region_pointer(region, va - region->va));
 	}
-	return NULL;
 }
+
+/* Whether a service can begin where it is to: the addresses are in regions for that. */
+static int region_check(struct sos_core *core, const struct sos_start *arg)
+{
+	if (!core->control || !sos_region_holding(core, arg->entry, 1, SOS_PROT_EXEC))
+		return -EINVAL;
+	if (!IS_ALIGNED(arg->stack_top, 16) ||
+	    !sos_region_ending(core, arg->stack_top, SOS_PROT_WRITE))
+		return -EINVAL;
+	return 0;
+}
+
+static void region_init(struct sos_core *core)
+{
+	init_rwsem(&core->map_lock);
+	INIT_LIST_HEAD(&core->exports);
+}
+
+const struct sos_resource_ops sos_region_ops = {
+	.init		= region_init,
+	.check		= region_check,
+	.started	= region_started,
+	.ended		= region_ended,
+	.drop		= region_drop,
+};

@@ -10,16 +10,8 @@
 #include <asm/cpufeature.h>
 
 #include "core.h"
-#include "reserve.h"
+#include "cpu.h"
 #include "siblings.h"
-
-/* Whose core a sleeping CPU is a part of; written under sos_reserve_lock, read by cpu_up. */
-static struct sos_core *held_for[NR_CPUS];
-
-bool sos_sibling_is_held(u32 cpu)
-{
-	return cpu < nr_cpu_ids && READ_ONCE(held_for[cpu]);
-}
 
 /* Whether what one thread computes can be read by another, and nobody has said not to mind. */
 static bool threads_leak(void)
@@ -42,14 +34,14 @@ static int take(struct sos_core *core, u32 cpu)
 {
 	int ret;
 
-	WRITE_ONCE(held_for[cpu], core);
+	sos_cpu_keep(cpu, core);
 	ret = remove_cpu(cpu);
 	/* Somebody else had it offline a moment ago: it is so all the same. */
 	if (!cpu_online(cpu)) {
 		core->siblings++;
 		return 0;
 	}
-	WRITE_ONCE(held_for[cpu], NULL);
+	sos_cpu_keep(cpu, NULL);
 	pr_warn("cpu %u: cpu %u, a thread of the same core, cannot leave Linux: %d\n",
 		core->cpu, cpu, ret);
 	return -EXDEV;
@@ -89,23 +81,11 @@ void sos_siblings_give(struct sos_core *core)
 
 	lockdep_assert_held(&sos_reserve_lock);
 	for_each_possible_cpu(cpu) {
-		if (held_for[cpu] != core)
+		if (cpu == core->cpu || sos_cpu_keeper(cpu) != core)
 			continue;
-		if (sos_reserve_plug_cpu(cpu))
+		if (sos_cpu_plug(cpu))
 			pr_err("cpu %u stays offline: write 1 to its file 'online'\n", cpu);
-		WRITE_ONCE(held_for[cpu], NULL);
+		sos_cpu_keep(cpu, NULL);
 	}
 	core->siblings = 0;
-}
-
-/* Under sos_reserve_lock: adds those that are held to @mask. */
-void sos_siblings_list(struct cpumask *mask)
-{
-	u32 cpu;
-
-	lockdep_assert_held(&sos_reserve_lock);
-	for_each_possible_cpu(cpu) {
-		if (held_for[cpu])
-			cpumask_set_cpu(cpu, mask);
-	}
 }

@@ -12,7 +12,7 @@
 #include "core.h"
 #include "event.h"
 #include "host_port.h"
-#include "region.h"
+#include "run.h"
 #include "watch.h"
 
 #define SOS_WATCH_RUNNING_MS	100
@@ -24,7 +24,8 @@
 /* Under state_lock: from now on NMIs end the service. */
 static void force(struct sos_core *core, u32 vector)
 {
-	core->forced = true;
+	lockdep_assert_held(&core->state_lock);
+	sos_core_set_hold_locked(core, SOS_HOLD_FORCED);
 	core->force_deadline = jiffies + msecs_to_jiffies(SOS_ANSWER_MS);
 	WRITE_ONCE(core->block->mailbox.force, vector);
 }
@@ -32,9 +33,10 @@ static void force(struct sos_core *core, u32 vector)
 /* Under state_lock, STOPPING. Return: milliseconds to the next look, 0 for never. */
 static unsigned int press(struct sos_core *core)
 {
-	if (core->silent)
+	lockdep_assert_held(&core->state_lock);
+	if (!sos_core_answers(core))
 		return 0;
-	if (!core->forced) {
+	if (core->hold != SOS_HOLD_FORCED) {
 		if (time_before(jiffies, core->stop_deadline))
 			return SOS_WATCH_STOPPING_MS;
 		force(core, SOS_FAULT_FORCED);
@@ -52,7 +54,7 @@ static unsigned int press(struct sos_core *core)
 /* Whether its polls stand still for longer than they may. */
 static bool hangs(struct sos_core *core)
 {
-	u64 polls = READ_ONCE(sos_region_control(core)->polls);
+	u64 polls = READ_ONCE(core->control->polls);
 	u64 bound_ns = core->poll_bound_ns;
 	ktime_t now = ktime_get();
 
@@ -73,6 +75,7 @@ static unsigned int check_progress(struct sos_core *core)
 {
 	u64 look_ms;
 
+	lockdep_assert_held(&core->state_lock);
 	if (hangs(core)) {
 		force(core, SOS_FAULT_HUNG);
 		sos_core_set_state_locked(core, SOS_STATE_STOPPING);
@@ -108,34 +111,27 @@ static void watch(struct work_struct *work)
 		queue_delayed_work(sos_workqueue, &core->watch, msecs_to_jiffies(next_ms));
 }
 
-void sos_watch_init(struct sos_core *core)
-{
-	INIT_DELAYED_WORK(&core->watch, watch);
-}
-
-/* Under core->lock, before a START. */
-void sos_watch_prepare(struct sos_core *core, u64 poll_bound_ns)
-{
-	core->poll_bound_ns = poll_bound_ns;
-	core->polls_start = READ_ONCE(sos_region_control(core)->polls);
-	core->polls_seen = core->polls_start;
-	core->progress = ktime_get();
-}
-
-/* Looks now, and from then on as often as the state asks for. */
-void sos_watch_look(struct sos_core *core)
-{
-	mod_delayed_work(sos_workqueue, &core->watch, 0);
-}
-
 /* Looks in so many jiffies, or sooner. In hard interrupts too. */
 void sos_watch_look_in(struct sos_core *core, unsigned long jiffies_left)
 {
 	mod_delayed_work(sos_workqueue, &core->watch, jiffies_left);
 }
 
-/* No service runs, and nobody looks any more. */
-void sos_watch_end(struct sos_core *core)
+static void watch_init(struct sos_core *core)
 {
-	cancel_delayed_work_sync(&core->watch);
+	INIT_DELAYED_WORK(&core->watch, watch);
 }
+
+static int watch_start(struct sos_core *core, const struct sos_start *arg)
+{
+	core->poll_bound_ns = arg->poll_bound_ns;
+	core->polls_start = READ_ONCE(core->control->polls);
+	core->polls_seen = core->polls_start;
+	core->progress = ktime_get();
+	return 0;
+}
+
+const struct sos_resource_ops sos_watch_ops = {
+	.init	= watch_init,
+	.start	= watch_start,
+};

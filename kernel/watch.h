@@ -5,11 +5,10 @@
 #include <linux/types.h>
 
 struct sos_core;
+struct sos_resource_ops;
 
-void sos_watch_init(struct sos_core *core);
-void sos_watch_prepare(struct sos_core *core, u64 poll_bound_ns);
-void sos_watch_look(struct sos_core *core);
 void sos_watch_look_in(struct sos_core *core, unsigned long jiffies_left);
-void sos_watch_end(struct sos_core *core);
+
+extern const struct sos_resource_ops sos_watch_ops;
 
 #endif

@@ -3,4 +3,4 @@ using System;
 namespace Sos.Bench;
 
 /// <summary>The bench cannot go on; the message says what to do.</summary>
-internal sealed class BenchException(string message) : Exception(message);
+internal class BenchException(string message) : Exception(message);

@@ -8,7 +8,7 @@ namespace Sos.Bench;
 internal sealed record BenchOptions
 {
     /// <summary>What the command line may say.</summary>
-    public const string Usage = "usage: Sos.Bench [--only=SECTION] [--rounds=N] [--burst=N] [--block-ms=N] [--output=FOLDER]";
+    public const string Usage = "usage: Sos.Bench [--only=SECTION] [--rounds=N] [--burst=N] [--block-ms=N] [--peer-limit-s=N] [--output=FOLDER]";
 
     /// <summary>Rounds of each comparison.</summary>
     public int Rounds { get; private init; } = 11;
@@ -21,6 +21,9 @@ internal sealed record BenchOptions
 
     /// <summary>How long a block is to take, in nanoseconds.</summary>
     public double BlockNs { get; private init; } = 8e6;
+
+    /// <summary>How long a peer may take to get ready, and for each answer.</summary>
+    public TimeSpan PeerLimit { get; private init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>Where the results go.</summary>
     public string Output { get; private init; } = BenchPaths.Artifacts;
@@ -40,6 +43,7 @@ internal sealed record BenchOptions
                 "--rounds" => options with { Rounds = Number(argument, value) },
                 "--burst" => options with { Bursts = [Number(argument, value)] },
                 "--block-ms" => options with { BlockNs = Number(argument, value) * 1e6 },
+                "--peer-limit-s" => options with { PeerLimit = TimeSpan.FromSeconds(Number(argument, value)) },
                 "--output" => options with { Output = Path.GetFullPath(value) },
                 _ => throw new BenchException($"'{argument}' is no option of mine\n{Usage}"),
             };

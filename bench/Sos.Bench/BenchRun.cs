@@ -10,7 +10,7 @@ using Sos.Bench.Workloads;
 
 namespace Sos.Bench;
 
-/// <summary>The sections of a run.</summary>
+/// <summary>Runs the sections.</summary>
 internal sealed class BenchRun(BenchOptions options, Placement placement)
 {
     private const int TracePackets = 1 << 16;
@@ -25,7 +25,8 @@ internal sealed class BenchRun(BenchOptions options, Placement placement)
     private static readonly int[] One = [1];
     private static readonly int[] AclBatches = [32, 256];
 
-    private readonly List<string> _sections = [];
+    private readonly List<(string Name, Action Run)> _sections = [];
+    private readonly BenchProgress _progress = new(Console.Out);
 
     /// <summary>All that was measured.</summary>
     public List<Measurement> Measurements { get; } = [];
@@ -38,6 +39,22 @@ internal sealed class BenchRun(BenchOptions options, Placement placement)
 
     /// <summary>Runs what is wanted.</summary>
     public void All()
+    {
+        Plan();
+        List<(string Name, Action Run)> wanted = [.. _sections.Where(section => options.Wants(section.Name))];
+        if (wanted.Count == 0)
+        {
+            throw new BenchException($"there is no section '{options.Only}': {string.Join(", ", _sections.Select(section => section.Name))}");
+        }
+
+        for (int i = 0; i < wanted.Count; i++)
+        {
+            _progress.Section(wanted[i].Name, i + 1, wanted.Count);
+            wanted[i].Run();
+        }
+    }
+
+    private void Plan()
     {
         foreach (int size in (int[])[10, 1_000, 100_000, 1_000_000])
         {
@@ -57,31 +74,20 @@ internal sealed class BenchRun(BenchOptions options, Placement placement)
 
         Section("cores", Cores);
         Section("macswap", Swap);
-        if (Measurements.Count == 0)
-        {
-            throw new BenchException($"there is no section '{options.Only}': {string.Join(", ", _sections)}");
-        }
     }
 
-    private void Section(string name, Action run)
-    {
-        _sections.Add(name);
-        if (options.Wants(name))
-        {
-            Console.WriteLine($"== {name}");
-            run();
-        }
-    }
+    private void Section(string name, Action run) => _sections.Add((name, run));
 
     private void Prefixes(int size, bool hostsOnly)
     {
+        _progress.Step($"making {size:N0} {(hostsOnly ? "addresses" : "prefixes")} and their table");
         using Workload workload = PrefixWorkload.Make(size, hostsOnly, TracePackets);
         using ImageContender image = new(workload, placement);
         List<(IContender Contender, int[] Bursts)> contenders = [(image, options.Bursts)];
         List<IDisposable> started = [];
         string map = hostsOnly ? "hash" : "lpm";
         string[] xdp = [BenchPaths.Peer("xdp_peer"), BenchPaths.Peer("filter.bpf.o"), map, workload.RulesPath, workload.TracePath];
-        Start($"XDP {map}", One, () => new PeerProcess($"XDP {map}", workload, placement, xdp, map, "harness"), contenders, started);
+        Start($"XDP {map}", One, () => new PeerProcess($"XDP {map}", workload, placement, xdp, map, options.PeerLimit, "harness"), contenders, started);
         if (size <= NftPrefixesMax)
         {
             string rules = workload.WriteText("rules.nft", workload.NftText);
@@ -99,11 +105,13 @@ internal sealed class BenchRun(BenchOptions options, Placement placement)
     }
 
     private PeerProcess Netfilter(string name, string kind, string rules, Workload workload) => new(
-        name, workload, placement, [BenchPaths.Peer("netfilter_peer"), kind, rules, workload.TracePath], "rules")
+        name, workload, placement, [BenchPaths.Peer("netfilter_peer"), kind, rules, workload.TracePath], "rules",
+        options.PeerLimit)
     { JudgesByCount = true };
 
     private void FiveTuples(int size)
     {
+        _progress.Step($"making {size:N0} rules and their table");
         using Workload workload = FiveTupleWorkload.Make(size, TracePackets);
         using ImageContender image = new(workload, placement);
         List<(IContender Contender, int[] Bursts)> contenders = [(image, options.Bursts)];
@@ -115,7 +123,12 @@ internal sealed class BenchRun(BenchOptions options, Placement placement)
         ];
         foreach ((string name, string function) in ((string, string)[])[("rte_acl AVX2", "avx2"), ("rte_acl AVX-512", "avx512x32")])
         {
-            Start(name, AclBatches, () => new PeerProcess(name, workload, placement, command, function), contenders, started);
+            // Both build the same tables: where one is too slow, so is the other.
+            if (!Start(name, AclBatches, () => new PeerProcess(name, workload, placement, command, function, options.PeerLimit), contenders, started))
+            {
+                LeaveOut("rte_acl AVX-512 was left out, too: its tables are those of rte_acl AVX2");
+                break;
+            }
         }
 
         Compare(workload, image, contenders);
@@ -123,26 +136,40 @@ internal sealed class BenchRun(BenchOptions options, Placement placement)
     }
 
     /// <summary>Starts a peer, or notes that it cannot run here.</summary>
-    private void Start(
+    /// <returns>Whether others that build the same tables are worth a try.</returns>
+    private bool Start(
         string name, int[] bursts, Func<PeerProcess> start, List<(IContender Contender, int[] Bursts)> contenders, List<IDisposable> started)
     {
+        _progress.Step($"{name} gets ready, in at most {options.PeerLimit.TotalSeconds:N0} s");
         try
         {
             PeerProcess peer = start();
             contenders.Add((peer, bursts));
             started.Add(peer);
         }
+        catch (PeerTooSlowException slow)
+        {
+            LeaveOut(slow.Message);
+            return false;
+        }
         catch (Exception wrong) when (wrong is BenchException or System.ComponentModel.Win32Exception)
         {
-            Missing.Add($"{name} did not run: {wrong.Message.Trim()}");
-            Console.WriteLine($"   {Missing[^1]}");
+            LeaveOut($"{name} did not run: {wrong.Message.Trim()}");
         }
+
+        return true;
+    }
+
+    private void LeaveOut(string reason)
+    {
+        Missing.Add(reason);
+        _progress.Step(reason);
     }
 
     private void Compare(Workload workload, ImageContender image, IReadOnlyList<(IContender Contender, int[] Bursts)> contenders)
     {
         TableShape shape = TableShape.Of(workload.Table.Bytes);
-        List<Measurement> measured = Comparison.Run(workload, contenders, options);
+        List<Measurement> measured = Comparison.Run(workload, contenders, options, _progress);
         Print(measured);
         Tables.Add(new TableCost(
             $"{workload.Kind}",
@@ -160,7 +187,7 @@ internal sealed class BenchRun(BenchOptions options, Placement placement)
     {
         using Workload workload = PrefixWorkload.Make(100_000, hostsOnly: false, TracePackets, length);
         using ImageContender image = new(workload, placement);
-        Print(Comparison.Run(workload, [(image, [StandardBurst])], options));
+        Print(Comparison.Run(workload, [(image, [StandardBurst])], options, _progress));
     }
 
     /// <summary>One instance on each of two cores, each with its own table and half of the packets.</summary>

@@ -67,12 +67,12 @@ public sealed class GuestPlace : IPlace, IAsyncDisposable
             await NoiseAsync(series, "noise, SCHED_FIFO thread, isolated cpuset", "--on fifo");
             await RunAsync("sosctl core reserve 3");
             await NoiseAsync(series, "noise, service core", "--on core");
-            await ServeAsync(series, "timer service on a core", "");
-            await ServeAsync(series, "timer service on a core, idle=pause", "-p idle=pause -p idle-bound-ns=2000");
+            await TryServeAsync(series, "timer service on a core", "");
+            await TryServeAsync(series, "timer service on a core, idle=pause", "-p idle=pause -p idle-bound-ns=2000");
             await RunAsync("sosctl core release 3");
             await RunAsync("sosctl core reserve 3 --isolated");
             await NoiseAsync(series, "noise, isolated core", "--on core");
-            await ServeAsync(series, "timer service on an isolated core", "");
+            await TryServeAsync(series, "timer service on an isolated core", "");
             await RunAsync("sosctl core release 3");
         }
         finally
@@ -94,12 +94,19 @@ public sealed class GuestPlace : IPlace, IAsyncDisposable
         series.AddNoise(name, document.RootElement);
     });
 
-    private async Task ServeAsync(Series series, string name, string parameters)
+    private Task TryServeAsync(Series series, string name, string parameters) => series.TryAsync(name, async () =>
     {
         GuestCommand server = _machine.Start($"exec sosctl timer serve 3 {parameters}");
-        await RunAsync("for i in $(seq 300); do test -S /run/sos/timer.sock && exit 0; sleep 0.1; done; exit 1");
-        await series.MeasureServiceAsync(name, 2, "/run/sos/timer.sock");
-        await RunAsync("kill -TERM $(pidof sosctl)");
-        await server.WaitAsync(Limit);
-    }
+        try
+        {
+            await RunAsync("until test -S /run/sos/timer.sock; do pidof sosctl > /dev/null || exit 1; sleep 0.1; done");
+            await series.MeasureServiceAsync(name, 2, "/run/sos/timer.sock");
+        }
+        finally
+        {
+            await RunAsync("kill -TERM $(pidof sosctl) || true");
+            await server.WaitAsync(Limit);
+            await series.FreeCoreAsync();
+        }
+    });
 }

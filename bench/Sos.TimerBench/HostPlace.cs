@@ -90,14 +90,15 @@ public sealed class HostPlace(string tools, string programs, string root, string
         Task<string> errors = server.StandardError.ReadToEndAsync();
         try
         {
-            for (int i = 0; i < 300 && !File.Exists(socket) && !server.HasExited; i++)
+            // sosctl itself gives up on a service that does not start.
+            while (!File.Exists(socket) && !server.HasExited)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(100));
             }
 
-            if (!File.Exists(socket))
+            if (server.HasExited)
             {
-                throw new InvalidOperationException(server.HasExited ? await errors : "the timer service does not listen");
+                throw new InvalidOperationException(await errors);
             }
 
             await series.MeasureServiceAsync(name, 0, socket);
@@ -111,6 +112,7 @@ public sealed class HostPlace(string tools, string programs, string root, string
             }
 
             folder.Delete(recursive: true);
+            await series.FreeCoreAsync();
         }
     }
 

@@ -57,7 +57,7 @@ if (host)
 
 BenchResult result = new(machine, measurements, failures);
 File.WriteAllText(Path.Combine(artifacts, "bench-timer.json"), JsonSerializer.Serialize(result, BenchJson.Default.BenchResult));
-File.WriteAllText(Path.Combine(artifacts, "bench-timer.svg"), ResultText.Draw(result));
+File.WriteAllText(Path.Combine(artifacts, "bench-timer.svg"), ResultPlot.Draw(result));
 ResultText.Write(Console.Out, result);
 Console.WriteLine();
 Console.WriteLine(

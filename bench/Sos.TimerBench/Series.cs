@@ -13,6 +13,7 @@ public sealed class Series(IPlace place, string load, Action<string> progress)
     private const int Count = 3000;
     private const int Seconds = 3;
     private const int Priority = 90;
+    private const int StopAttemptsMax = 10;
 
     /// <summary>What was measured.</summary>
     public List<Measurement> Measurements { get; } = [];
@@ -68,6 +69,29 @@ public sealed class Series(IPlace place, string load, Action<string> progress)
                 CultureInfo.InvariantCulture,
                 $"{Get("events_per_second"):F0} gaps over 1 us a second; Linux counted {interrupts} interrupts, {Change("soft_interrupts")} softirqs, "
                 + $"{Change("context_switches")} context switches"));
+    }
+
+    /// <summary>Waits until the core has no service any more: what gives back may need another try, and the next line must not suffer from it.</summary>
+    /// <exception cref="InvalidOperationException">The service cannot be stopped.</exception>
+    public async Task FreeCoreAsync()
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            using JsonDocument status = JsonDocument.Parse(await place.RunAsync($"sosctl service status {place.Cpu} --json"));
+            if (status.RootElement.GetProperty("state").GetString() == "Reserved")
+            {
+                return;
+            }
+
+            try
+            {
+                await place.RunAsync($"sosctl service stop {place.Cpu}");
+            }
+            catch (InvalidOperationException) when (attempt < StopAttemptsMax)
+            {
+                // The state tells whether there is more to do.
+            }
+        }
     }
 
     /// <summary>Does something that may fail.</summary>

@@ -13,6 +13,7 @@ internal static class Program
         usage: Sos.Fuzz list
                Sos.Fuzz TARGET [--seconds N] [--count N] [--seed S] [--at NUMBER] [--output FOLDER]
                Sos.Fuzz TARGET --input FILE
+               Sos.Fuzz processor [--share N] [--steps N] [--programs N] [--seed S]
         Exit code 0: nothing found; 1: a finding, its input is saved; 2: wrong usage.
         """;
 
@@ -26,6 +27,11 @@ internal static class Program
             }
 
             return 0;
+        }
+
+        if (arguments is ["processor", ..])
+        {
+            return Processor.ProcessorFuzz.RunCommand(arguments[1..]);
         }
 
         FuzzTarget? target = FuzzTargets.All.FirstOrDefault(each => arguments.Length > 0 && each.Name == arguments[0]);

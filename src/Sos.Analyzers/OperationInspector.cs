@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Collections.Generic;
 using System.Linq;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.Operations;
@@ -9,9 +11,12 @@ internal sealed class OperationInspector
 {
     private readonly IMethodSymbol _method;
 
-    public OperationInspector(IMethodSymbol method)
+    private readonly ConcurrentDictionary<IMethodSymbol, MethodFacts> _methods;
+
+    private OperationInspector(IMethodSymbol method, ConcurrentDictionary<IMethodSymbol, MethodFacts> methods)
     {
         _method = method;
+        _methods = methods;
         if (method.MethodKind == MethodKind.StaticConstructor)
         {
             return;
@@ -23,13 +28,31 @@ internal sealed class OperationInspector
         }
     }
 
-    public MethodFacts Facts { get; } = new();
+    private MethodFacts Facts { get; } = new();
 
-    public void Inspect(IOperation operation)
+    /// <summary>Adds the facts of a method, and of the local functions within it: they count when something calls them.</summary>
+    public static void Inspect(IMethodSymbol method, IEnumerable<IOperation> blocks, ConcurrentDictionary<IMethodSymbol, MethodFacts> methods)
     {
-        // An attribute is made when it is looked for by reflection, not when the method runs.
-        if (operation is IAttributeOperation)
+        OperationInspector inspector = new(method, methods);
+        foreach (IOperation operation in blocks)
         {
+            inspector.Inspect(operation);
+        }
+
+        methods[method.OriginalDefinition] = inspector.Facts;
+    }
+
+    private void Inspect(IOperation operation)
+    {
+        // An attribute is made when it is looked for by reflection, not when the method runs; the operand of nameof never runs.
+        if (operation is IAttributeOperation or INameOfOperation)
+        {
+            return;
+        }
+
+        if (operation is ILocalFunctionOperation local)
+        {
+            Inspect(local.Symbol, local.ChildOperations, _methods);
             return;
         }
 
@@ -46,11 +69,23 @@ internal sealed class OperationInspector
         }
 
         Check(operation);
+        AddCall(OperatorOf(operation));
         foreach (IOperation child in operation.ChildOperations)
         {
             Inspect(child);
         }
     }
+
+    // The method behind an operator or a conversion that a type defines.
+    private static IMethodSymbol? OperatorOf(IOperation operation) => operation switch
+    {
+        IBinaryOperation binary => binary.OperatorMethod,
+        IUnaryOperation unary => unary.OperatorMethod,
+        ICompoundAssignmentOperation compound => compound.OperatorMethod,
+        IIncrementOrDecrementOperation step => step.OperatorMethod,
+        IConversionOperation conversion => conversion.OperatorMethod,
+        _ => null,
+    };
 
     private void Check(IOperation operation)
     {
@@ -153,15 +188,20 @@ internal sealed class OperationInspector
         }
     }
 
+    private void AddCall(IMethodSymbol? method)
+    {
+        if (method is not null)
+        {
+            Facts.Calls.Add(method);
+        }
+    }
+
     private void Property(IPropertyReferenceOperation property, Location location)
     {
-        foreach (IMethodSymbol? accessor in new[] { property.Property.GetMethod, property.Property.SetMethod })
-        {
-            if (accessor is not null)
-            {
-                Facts.Calls.Add(accessor);
-            }
-        }
+        bool isAssigned = property.Parent is IAssignmentOperation assignment && assignment.Target == property;
+        bool isChanged = property.Parent is IIncrementOrDecrementOperation || (isAssigned && property.Parent is not ISimpleAssignmentOperation);
+        AddCall(isAssigned && !isChanged && !property.Property.ReturnsByRef ? null : property.Property.GetMethod);
+        AddCall(isAssigned || isChanged ? property.Property.SetMethod : null);
 
         IMethodSymbol? any = property.Property.GetMethod ?? property.Property.SetMethod;
         bool isVirtual = any is not null && (any.IsVirtual || any.IsAbstract || any.IsOverride) && !any.IsSealed;

@@ -50,7 +50,12 @@ public static class Rules
     public static readonly DiagnosticDescriptor NativeCall = Create(
         "SOS0010", "A service calls no native functions", "'{0}' is a native function, which is not there; only Sos.Sdk's gate is", "SOS1009");
 
-    /// <summary>All rules.</summary>
+    /// <summary>The property SosService names nothing that can be a service. An error: there is nothing to make an image of.</summary>
+    public static readonly DiagnosticDescriptor NoService = new(
+        "SOS1015", "SosService names a struct that implements IService", "{0}", "Sos", DiagnosticSeverity.Error, true,
+        "See docs/own-repository.md and docs/verifier.");
+
+    /// <summary>All rules that warn.</summary>
     public static readonly ImmutableArray<DiagnosticDescriptor> All =
         ImmutableArray.Create(
             Allocation, Exception, Lock, StaticConstructor, VirtualCall, Delegate, StateMachine, Recursion, StaticReference, NativeCall);

@@ -39,13 +39,7 @@ public sealed class ServiceAnalyzer : DiagnosticAnalyzer
         {
             if (block.OwningSymbol is IMethodSymbol method)
             {
-                OperationInspector inspector = new(method);
-                foreach (IOperation operation in block.OperationBlocks)
-                {
-                    inspector.Inspect(operation);
-                }
-
-                methods[method.OriginalDefinition] = inspector.Facts;
+                OperationInspector.Inspect(method, block.OperationBlocks, methods);
             }
         });
         context.RegisterCompilationEndAction(end => Report(end, service, methods));
@@ -58,7 +52,7 @@ public sealed class ServiceAnalyzer : DiagnosticAnalyzer
         HashSet<ISymbol> seen = new(SymbolEqualityComparer.Default);
         foreach (IMethodSymbol method in methods.Keys)
         {
-            if (Implements(method.ContainingType, service) && seen.Add(method))
+            if (ImplementsMember(method, service) && seen.Add(method))
             {
                 queue.Enqueue(method);
             }
@@ -121,16 +115,19 @@ public sealed class ServiceAnalyzer : DiagnosticAnalyzer
         return false;
     }
 
-    private static bool Implements(INamedTypeSymbol? type, INamedTypeSymbol service)
+    /// <summary>Whether a method is what a service is called by; its other methods count when something calls them.</summary>
+    private static bool ImplementsMember(IMethodSymbol method, INamedTypeSymbol service)
     {
-        for (; type is not null; type = type.ContainingType)
+        if (method.ContainingType is not { } type || !type.AllInterfaces.Contains(service, SymbolEqualityComparer.Default))
         {
-            foreach (INamedTypeSymbol candidate in type.AllInterfaces)
+            return false;
+        }
+
+        foreach (ISymbol member in service.GetMembers())
+        {
+            if (SymbolEqualityComparer.Default.Equals(type.FindImplementationForInterfaceMember(member)?.OriginalDefinition, method))
             {
-                if (SymbolEqualityComparer.Default.Equals(candidate, service))
-                {
-                    return true;
-                }
+                return true;
             }
         }
 
@@ -138,7 +135,7 @@ public sealed class ServiceAnalyzer : DiagnosticAnalyzer
     }
 }
 
-/// <summary>What was seen in one method.</summary>
+/// <summary>The facts of one method: what it may not do, and what it calls.</summary>
 internal sealed class MethodFacts
 {
     public List<Diagnostic> Diagnostics { get; } = new();

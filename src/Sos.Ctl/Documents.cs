@@ -91,6 +91,10 @@ internal sealed record FaultEntry(
 
 internal sealed record LogDocument(ulong Number, DateTimeOffset Time, string Severity, string Text, ulong Value);
 
+internal sealed record ImageMapDocument(IReadOnlyList<MethodEntry> Methods);
+
+internal sealed record MethodEntry(ulong Address, ulong Bytes, string Name);
+
 internal sealed record DoctorDocument(
     bool Offline, bool Isolated, string? Best, IReadOnlyList<string> InstructionSets, IReadOnlyList<string> ImageInstructionSets,
     IReadOnlyList<FindingEntry> Findings);
@@ -111,6 +115,7 @@ internal sealed record FindingEntry(string Topic, string Kind, string Text, stri
 [JsonSerializable(typeof(ImageBuiltDocument))]
 [JsonSerializable(typeof(ImageVerifiedDocument))]
 [JsonSerializable(typeof(ImageDocument))]
+[JsonSerializable(typeof(ImageMapDocument))]
 [JsonSerializable(typeof(TopDocument))]
 [JsonSerializable(typeof(CompletionDocument))]
 [JsonSerializable(typeof(ServiceListDocument))]

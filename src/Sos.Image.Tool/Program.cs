@@ -21,13 +21,13 @@ try
     File.Delete(arguments.Output);
     BuiltImage built = ImageBuilder.Build(
         File.ReadAllBytes(arguments.ObjectFile), arguments.Options, MethodNames.FromAssemblies(arguments.Assemblies));
-    foreach (ImageDiagnostic diagnostic in built.Diagnostics)
-    {
-        Console.Out.WriteLine(diagnostic.ToCanonicalString(Path.GetFileName(arguments.Output)));
-    }
-
     if (!built.Diagnostics.IsEmpty)
     {
+        foreach (ImageDiagnostic diagnostic in PlainCompilation.Locate(arguments, built.Diagnostics))
+        {
+            Console.Out.WriteLine(diagnostic.ToCanonicalString(Path.GetFileName(arguments.Output), arguments.Documents));
+        }
+
         return 1;
     }
 

@@ -14,6 +14,15 @@ internal sealed class ToolArguments
 
     public string Output { get; private set; } = "";
 
+    /// <summary>ILC, and the response file that it was run with; empty: refusals are shown where the optimised code has them.</summary>
+    public string Compiler { get; private set; } = "";
+
+    /// <summary>See <see cref="Compiler"/>.</summary>
+    public string CompilerArguments { get; private set; } = "";
+
+    /// <summary>The folder of the documents; null if the build knows none.</summary>
+    public string? Documents { get; private set; }
+
     public List<string> Assemblies { get; } = [];
 
     public ImageOptions Options { get; private set; } = new() { Name = "" };
@@ -49,6 +58,15 @@ internal sealed class ToolArguments
                 break;
             case "output":
                 Output = value;
+                break;
+            case "compiler":
+                Compiler = value;
+                break;
+            case "compiler-arguments":
+                CompilerArguments = value;
+                break;
+            case "documents":
+                Documents = value.Length == 0 ? null : Path.GetFullPath(value);
                 break;
             case "assembly":
                 if (File.Exists(value))

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.IO;
 using System.Text;
 
 namespace Sos.Image;
@@ -16,7 +17,8 @@ public sealed record ImageDiagnostic(
 {
     /// <summary>The diagnostic in MSBuild's canonical format, on one line.</summary>
     /// <param name="origin">What to name where no source line is known: the image.</param>
-    public string ToCanonicalString(string origin)
+    /// <param name="documents">The folder of the documents, for the address of the page that says more; null: no address.</param>
+    public string ToCanonicalString(string origin, string? documents = null)
     {
         StringBuilder text = new();
         if (File is not null && Line > 0)
@@ -32,6 +34,13 @@ public sealed record ImageDiagnostic(
         if (CallPath.Length > 1)
         {
             text.Append(" [reached through ").AppendJoin(" -> ", CallPath).Append(']');
+        }
+
+        string advice = DiagnosticAdvice.For(Id);
+        text.Append(advice.Length != 0 ? ". Instead: " : "").Append(advice);
+        if (documents is not null)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; see {Id} in {Path.Combine(documents, DiagnosticAdvice.Page)}");
         }
 
         return text.ToString();

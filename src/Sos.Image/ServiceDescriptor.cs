@@ -78,6 +78,7 @@ public sealed record ServiceDescriptor(
                 $"stack size {stack} is no multiple of the page size up to {MaxStackSize}");
         }
 
+        RequireInRange(bytes);
         return new ServiceDescriptor(
             abi, stack, BinaryPrimitives.ReadUInt32LittleEndian(bytes[12..]),
                 BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]),
@@ -89,6 +90,28 @@ public sealed record ServiceDescriptor(
     /// <summary>The largest stack, in bytes: what lies between its address and the control region's leaves room for far
     /// more.</summary>
     public const uint MaxStackSize = 16 << 20;
+
+    /// <summary>The largest arena, in bytes: the distance to the packet memory's address.</summary>
+    public const ulong MaxArenaSize = 32UL << 30;
+
+    /// <summary>The longest poll that an image may promise, in nanoseconds: a day.</summary>
+    public const ulong MaxPollBoundNs = 86_400_000_000_000;
+
+    /// <summary>Refuses here what the loader or the driver would refuse later, or would not understand.</summary>
+    private static void RequireInRange(ReadOnlySpan<byte> bytes)
+    {
+        uint flags = BinaryPrimitives.ReadUInt32LittleEndian(bytes[12..]);
+        ulong arena = BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]);
+        ulong pollBoundNs = BinaryPrimitives.ReadUInt64LittleEndian(bytes[24..]);
+        string? problem = flags != 0 ? $"the flags 0x{flags:x} are not known: the image is of a later version"
+            : arena > MaxArenaSize ? $"an arena of {arena} bytes is more than the {MaxArenaSize} that there is room for"
+            : pollBoundNs > MaxPollBoundNs ? $"a poll of {pollBoundNs} ns is longer than the {MaxPollBoundNs} that an image may promise"
+            : null;
+        if (problem is not null)
+        {
+            throw new ImageFormatException(ImageFormatError.BadDescriptor, problem);
+        }
+    }
 
     private static void WriteText(Span<byte> field, string text)
     {

@@ -58,6 +58,9 @@ public sealed class ServiceImage
     /// <summary>Bytes of the file.</summary>
     public int FileSize { get; }
 
+    /// <summary>Whether the verifier accepted it. What is loaded must be.</summary>
+    public bool IsAccepted { get; internal set; }
+
     /// <summary>Bytes from the image's base to the end of its last page.</summary>
     public ulong MemorySize => Segments[^1].Rva + Segments[^1].MappedSize;
 

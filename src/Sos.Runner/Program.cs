@@ -73,6 +73,30 @@ internal static unsafe class Program
         Libc.ExitNow(1);
     }
 
+    /// <summary>Maps a copy of code, which nothing changes any more. perf looks up /tmp/perf-PID.map for code that no file backs alone.</summary>
+    private static void* MapCode(RunnerRegion region, int protection)
+    {
+        nuint size = (nuint)region.Size;
+        void* source = Libc.Mmap(null, size, Libc.ProtectRead, Libc.MapShared, region.Descriptor, (nint)region.Offset);
+        if (source == Libc.MapFailed)
+        {
+            return source;
+        }
+
+        void* code = Libc.Mmap(
+            (void*)region.Address, size, Libc.ProtectRead | Libc.ProtectWrite, Libc.MapPrivate | Libc.MapAnonymous | Libc.MapFixedNoReplace, -1, 0);
+        if (code == (void*)region.Address)
+        {
+            NativeMemory.Copy(source, code, size);
+            code = Libc.Mprotect(code, size, protection) == 0 ? code : Libc.MapFailed;
+        }
+
+        int errno = Marshal.GetLastPInvokeError();
+        _ = Libc.Munmap(source, size);
+        Marshal.SetLastPInvokeError(errno);
+        return code;
+    }
+
     private static bool MapRegions(RunnerPage* page)
     {
         for (uint i = 0; i < page->RegionCount; i++)
@@ -81,8 +105,10 @@ internal static unsafe class Program
             void* address = (void*)region.Address;
 
             // SOS_PROT_* and PROT_* have the same values.
-            const int flags = Libc.MapShared | Libc.MapFixedNoReplace;
-            void* mapped = Libc.Mmap(address, (nuint)region.Size, (int)region.Protection, flags, region.Descriptor, (nint)region.Offset);
+            int protection = (int)region.Protection;
+            void* mapped = (protection & Libc.ProtectExecute) != 0
+                ? MapCode(region, protection)
+                : Libc.Mmap(address, (nuint)region.Size, protection, Libc.MapShared | Libc.MapFixedNoReplace, region.Descriptor, (nint)region.Offset);
             if (mapped != address)
             {
                 return Fail(page, RunnerStep.MapRegion, Marshal.GetLastPInvokeError(), i) == 0;

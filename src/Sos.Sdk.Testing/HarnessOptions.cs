@@ -2,7 +2,7 @@ using System.Collections.Generic;
 
 namespace Sos.Sdk.Testing;
 
-/// <summary>What a service under test is given.</summary>
+/// <summary>The things that a service under test is given.</summary>
 public sealed class HarnessOptions
 {
     /// <summary>Bytes of the arena.</summary>

@@ -12,6 +12,14 @@ public sealed unsafe class PortPeer
 
     private readonly HostPortLayout* _port;
 
+    /// <summary>Attaches to rings that were formatted by <c>MemoryPort.TryFormat</c>, as the loader does for a service in a process.</summary>
+    /// <param name="port">The rings, mapped; they must outlive this.</param>
+    public PortPeer(HostPortLayout* port)
+    {
+        _port = port;
+        Up = true;
+    }
+
     internal PortPeer(byte* memory, int slots, int mtu, int index)
     {
         _port = (HostPortLayout*)memory;

@@ -50,6 +50,18 @@ public sealed class ServiceAnalyzerTests
     [InlineData("Other.OfThread++;", "SOS0009")]
     [InlineData("if (Other.Last is null) { _x = 1; }", "SOS0009")]
     [InlineData("_x = (ulong)Other.getpid();", "SOS0010")]
+    [InlineData("_x = Other.Weight;", "SOS0001")]
+    [InlineData("Other.Weight = now;", null)]
+    [InlineData("_x = Other.Level;", null)]
+    [InlineData("Other.Level = now;", "SOS0001")]
+    [InlineData("Other.Level += now;", "SOS0001")]
+    [InlineData("Other.Level++;", "SOS0001")]
+    [InlineData("_x = (default(Money) + default(Money)).Cents;", "SOS0001")]
+    [InlineData("_x = (ulong)nameof(Other.Allocate).Length;", null)]
+    [InlineData("Own(now);", "SOS0005")]
+    [InlineData("Again(3);", "SOS0008")]
+    [InlineData("Local(); static void Local() => _ = new Thing();", "SOS0001")]
+    [InlineData("_x = 1;\n#pragma warning disable CS8321\nstatic void Local() => _ = new Thing();", null)]
     [InlineData("_x = System.Threading.Interlocked.Increment(ref _x);", null)]
     [InlineData("_x = (ulong)Other.Squares[(int)(now & 3)];", null)]
     [InlineData("foreach (byte b in \"abc\"u8) { _x += b; }", null)]
@@ -78,16 +90,26 @@ public sealed class ServiceAnalyzerTests
                 public long Initialize(ref ServiceSetup setup) => 0;
                 [MethodImpl(MethodImplOptions.NoInlining)]
                 public void Poll(ulong now) { {{body}} }
+                private static void Own(ulong now) { Thing? t = null; if (now == 7) { t!.Virtual(); } }
+                private static int Again(int n) => n == 0 ? 0 : Again(n - 1);
+                public override string ToString() => new Thing().ToString()!;
             }
             public class Thing { public virtual void Virtual() { } }
             public readonly record struct Pair(ulong A, ulong B);
             public record Box(int Value);
+            public struct Money
+            {
+                public ulong Cents;
+                public static Money operator +(Money left, Money right) { Other.Allocate(); return left; }
+            }
             public struct Disposable : System.IDisposable { public void Dispose() { } }
             public static class Other
             {
                 public const string Text = "text";
                 public static readonly int[] Squares = [0, 1, 4, 9];
                 public static object? Last;
+                public static ulong Weight { get { Allocate(); return 1; } set { } }
+                public static ulong Level { get => 1; set => Allocate(); }
                 public static readonly System.Action<ulong>? Callback;
                 [System.ThreadStatic] public static ulong OfThread;
                 public static void Allocate() => _ = new Thing();

@@ -33,6 +33,13 @@ public sealed class BenchTests : IDisposable
         Assert.All(ours, item => Assert.True(item.GetProperty("total").GetProperty("median").GetDouble() > 0, item.ToString()));
         string page = await File.ReadAllTextAsync(Path.Combine(_folder.FullName, "bench.html"));
         Assert.All(ours, item => Assert.Contains(item.GetProperty("contender").GetString()!, page, StringComparison.Ordinal));
+        Assert.Contains($"== 1 of 1: {section}\n", output, StringComparison.Ordinal);
+        Assert.DoesNotMatch("</th></tr>\\s*</table>", page);
+        if (section != "macswap")
+        {
+            Assert.Contains("SOS: comparing verdicts", output, StringComparison.Ordinal);
+            Assert.Contains("round 1 of 1", output, StringComparison.Ordinal);
+        }
     }
 
     [Theory]

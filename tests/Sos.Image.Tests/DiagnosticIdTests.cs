@@ -37,6 +37,16 @@ public sealed class DiagnosticIdTests
         Assert.Contains(tests, file => Regex.IsMatch(File.ReadAllText(file), $@"DiagnosticIds\.{name}\b"));
     }
 
+    [Theory]
+    [MemberData(nameof(Ids))]
+    public void ARefusalSaysWhatToDoInsteadAndWhereThatStands(string name, string id)
+    {
+        string text = new ImageDiagnostic(id, $"{name} happened", "A.B", ["A.Entry", "A.B"], "B.cs", 7).ToCanonicalString("x.sosimg", "/docs");
+        Assert.StartsWith($"B.cs(7): error {id}: {name} happened, in A.B [reached through A.Entry -> A.B]. Instead: ", text, StringComparison.Ordinal);
+        Assert.EndsWith($"; see {id} in /docs/{DiagnosticAdvice.Page}", text, StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(Root, "docs", DiagnosticAdvice.Page)));
+    }
+
     [Fact]
     public void IdsAreUnique() =>
         Assert.Equal(typeof(DiagnosticIds).GetFields().Length, typeof(DiagnosticIds).GetFields().Select(f => f.GetRawConstantValue()).Distinct().Count());

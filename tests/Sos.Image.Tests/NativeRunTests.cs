@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using BadServices;
 using Sos.Image.Building;
 using Sos.Image.Debugging;
+using Sos.Image.Verification;
 using Xunit;
 
 namespace Sos.Image.Tests;
@@ -100,6 +101,7 @@ public sealed unsafe class NativeRunTests(BadServicesFixture services)
         {
             ServiceImage image = ServiceImage.Read(built.Image);
             _debug = DebugFile.Read(built.Debug);
+            Assert.Empty(ImageVerifier.Verify(image, _debug));
             _size = (nuint)image.MemorySize;
             _base = (byte*)mmap(null, _size, Read | Write, PrivateAnonymous, -1, 0);
             Assert.NotEqual(-1, (nint)_base);

@@ -42,6 +42,38 @@ public sealed class PackageTests : IDisposable
         Assert.Equal("Outside", ServiceImage.Read(image).Descriptor.Name);
     }
 
+    [Fact]
+    public void AReferenceThatMakesNoImageSaysHowOneIsMade()
+    {
+        string root = BadServicesFixture.Metadata("RepoRoot");
+        string project = Directory.CreateDirectory(Path.Combine(_folder, "Plain")).FullName;
+        File.WriteAllText(Path.Combine(project, "Plain.csproj"), $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework>
+                <SosService>Hello.HelloService</SosService>
+              </PropertyGroup>
+              <ItemGroup><ProjectReference Include="{root}src/Sos.Sdk/Sos.Sdk.csproj" /></ItemGroup>
+            </Project>
+            """);
+        File.Copy(Path.Combine(root, "samples/Hello/Hello.cs"), Path.Combine(project, "Hello.cs"));
+
+        string output = Run(project, "build", "-c", "Release", "-v", "q", "--nologo");
+
+        Assert.Contains("warning SOS1016", output, StringComparison.Ordinal);
+        string import = $"<Import Project=\"{root}src/Sos.Sdk/FromSource.props\" />";
+        Assert.Contains(import, output, StringComparison.Ordinal);
+
+        // What it says works, and then it says no more.
+        string text = File.ReadAllText(Path.Combine(project, "Plain.csproj"));
+        int reference = text.IndexOf("<ItemGroup>", StringComparison.Ordinal);
+        File.WriteAllText(Path.Combine(project, "Plain.csproj"), $"{text[..reference]}{import}\n</Project>");
+        output = Run(project, "build", "-c", "Release", "-v", "q", "--nologo");
+
+        Assert.DoesNotContain("SOS1016", output, StringComparison.Ordinal);
+        Assert.Empty(ImageVerifier.VerifyFile(Path.Combine(project, "bin/Release/net10.0/Plain.sosimg")));
+    }
+
     public void Dispose()
     {
         Directory.Delete(_folder, true);
@@ -54,7 +86,7 @@ public sealed class PackageTests : IDisposable
         }
     }
 
-    private static void Run(string folder, params string[] arguments)
+    private static string Run(string folder, params string[] arguments)
     {
         ProcessStartInfo start = new("dotnet", arguments) { WorkingDirectory = folder, RedirectStandardOutput = true };
 
@@ -68,5 +100,6 @@ public sealed class PackageTests : IDisposable
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, output);
+        return output;
     }
 }

@@ -62,14 +62,22 @@ public sealed class PortWishesTests(BadServicesFixture services)
     [InlineData("any,,0,", "a", "filter takes no port: leave a out")]
     [InlineData("any,,0,", "", null)]
     [InlineData("mgmt,0,,required any,1,1,none", "mgmt+ wan", null)]
-    [InlineData("mgmt,0,,required any,1,1,none", "mgmt+", "filter takes 1 port without a host port, and was given 0: name more of them, each by --port NAME=DEVICE")]
+    [InlineData("mgmt,0,,required any,1,1,", "mgmt+", "filter takes 1 port, and was given 0: name more of them, each by --port NAME=DEVICE")]
     [InlineData("any,,,", "a a", "two ports are called a: give each a name of its own")]
-    [InlineData("any,,,", "A", "a port cannot be called \"A\": give it 1 to 15 lower-case letters, digits, '-' or '_', a letter first, and not \"host\" or \"any\"")]
     public void What_does_not_fit_is_refused_in_words(string wishes, string given, string? refusal)
     {
         PortWishes ports = PortWishes.Create(wishes.Split(' ').Select(PortWishes.ParseWish));
         GivenPort[] all = [.. given.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(name => new GivenPort(name.TrimEnd('+'), name.EndsWith('+')))];
         Assert.Equal(refusal, ports.Check("filter", all));
+    }
+
+    [Fact]
+    public void A_name_that_cannot_be_is_refused_with_what_can()
+    {
+        PortWishes ports = PortWishes.Create([PortWishes.ParseWish("any,,,")]);
+        Assert.Equal(
+            "a port cannot be called \"A\": give it 1 to 15 lower-case letters, digits, '-' or '_', a letter first, and not \"host\" or \"any\"",
+            ports.Check("filter", [new GivenPort("A", true)]));
     }
 
     [Fact]

@@ -27,7 +27,13 @@ public abstract class IsolatedScenario : IDisposable
     {
         _ = Command.Sosctl("core", "release", $"{Cpu}");
         Assert.Equal("linux", Core().GetProperty("owner").GetString());
+        Clean();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Removes what the scenario made.</summary>
+    protected virtual void Clean()
+    {
     }
 
     /// <summary>Reserves the cpu. Runtimes bind threads to each cpu, also those of other tests: hence the force.</summary>

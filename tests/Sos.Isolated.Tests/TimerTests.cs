@@ -73,6 +73,47 @@ public sealed class TimerTests : IsolatedScenario
         }
     }
 
+    /// <summary>As sosd does it, or a person: another program than the one that serves.</summary>
+    [Fact]
+    public void TimersGoOnForNewClientsWhenTheServiceIsStartedAgain()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("sos-timer");
+        string socket = Path.Combine(folder.FullName, "timer.sock");
+        string client = Path.Combine(folder.FullName, "client");
+        File.WriteAllText($"{client}.c", Program);
+        Command.Shell($"gcc -O1 -I {Command.Metadata("TimerHeaders")} -o {client} {client}.c").Succeeded();
+        Reserve();
+        using Process serve = Command.StartSosctl("timer", "serve", $"{Cpu}", "--image", Command.Metadata("Timer"), "--socket", socket);
+        try
+        {
+            Command.Await(() => File.Exists(socket) || serve.HasExited, "nobody listens");
+            Command.SosctlJson(null, "service", "restart", $"{Cpu}").Succeeded();
+            Command.Await(() => Works(client, socket), "the service that was started again serves nobody");
+            Assert.False(serve.HasExited);
+            Command.Shell($"kill -TERM {serve.Id}").Succeeded();
+            serve.WaitForExit();
+            Assert.Equal((0, "Reserved", false), (serve.ExitCode, State(), File.Exists(socket)));
+        }
+        finally
+        {
+            serve.Kill();
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static bool Works(string client, string socket)
+    {
+        using Process process = Start(client, socket);
+        try
+        {
+            return process.StandardOutput.ReadLine() == "works";
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
     private static Process Start(string client, string socket)
         => Process.Start(new ProcessStartInfo(client, [socket]) { RedirectStandardOutput = true })!;
 

@@ -1,4 +1,5 @@
 using System;
+using System.Globalization;
 using System.Linq;
 using System.Threading.Tasks;
 using Xunit;
@@ -39,6 +40,32 @@ public abstract class DriverScenarios(LabFixture lab) : Scenario(lab)
         string[] failures = result.Output.Split('\n').Where(line => line.StartsWith("not ok", StringComparison.Ordinal)).ToArray();
         Assert.True(result.ExitCode == 0 && failures.Length == 0, $"exit code {result.ExitCode}\n{string.Join('\n', failures)}");
         Assert.Equal("4", await Machine.CheckAsync("nproc"));
+    }
+
+    /// <summary>A pool is what services get their memory from; all of it is back when the driver goes.</summary>
+    [Fact]
+    public async Task PoolIsTakenAtLoadAndGivenBack()
+    {
+        const string FreeKiB = "echo 3 > /proc/sys/vm/drop_caches; awk '$1 == \"MemFree:\" { print $2 }' /proc/meminfo";
+        const int PoolMiB = 128;
+        await Machine.CheckAsync("rmmod sos");
+        try
+        {
+            int before = int.Parse(await Machine.CheckAsync(FreeKiB), CultureInfo.InvariantCulture);
+            await Machine.CheckAsync($"modprobe sos pool={PoolMiB}");
+            int during = int.Parse(await Machine.CheckAsync(FreeKiB), CultureInfo.InvariantCulture);
+            Assert.True(before - during > PoolMiB * 1024 / 2, $"{before} KiB were free, {during} with the pool");
+            await Machine.CheckAsync(
+                "for i in 1 2 3; do sosctl core reserve 3 && sosctl service start 3 /usr/lib/sos/samples/Hello.sosimg && sosctl core release 3 || exit; done",
+                SmokeLimit);
+            await Machine.CheckAsync("rmmod sos");
+            int after = int.Parse(await Machine.CheckAsync(FreeKiB), CultureInfo.InvariantCulture);
+            Assert.True(before - after < PoolMiB * 1024 / 2, $"{before} KiB were free, {after} afterwards");
+        }
+        finally
+        {
+            await Machine.RunAsync("rmmod sos; modprobe sos");
+        }
     }
 
     /// <summary>tests/kernel/abi_fuzz.c: concurrent callers with good and bad arguments; every answer is documented, every core comes back.</summary>

@@ -73,6 +73,7 @@ public sealed partial class HouseRules
     {
         string solution = File.ReadAllText(Path.Combine(SourceTree.Root, "Sos.slnx"));
         AssertNone(SourceTree.Files.Where(path => path.EndsWith(".csproj", StringComparison.Ordinal))
+            .Where(path => !path.StartsWith("templates/service/", StringComparison.Ordinal)) // built from packages, by a test
             .Where(path => !solution.Contains($"\"{path}\"", StringComparison.Ordinal))
             .Select(path => $"{path}: not in Sos.slnx, so nothing builds it"));
     }
@@ -107,6 +108,20 @@ public sealed partial class HouseRules
         Assert.True(calls.Count >= 16, string.Join(' ', calls));
         AssertNone(calls.Where(call => !Regex.IsMatch(fuzzer, $@"\b{call}\b")).Select(call => $"tests/kernel/abi_fuzz.c does not call {call}"));
     }
+
+    // A service's own knowledge is its companion's: the catalogue alone lists services.
+    [Fact]
+    public void TheControlPlaneNamesNoService()
+    {
+        List<string> services = [.. SourceTree.Files.Where(path => path.StartsWith("services/", StringComparison.Ordinal)).Select(path => path.Split('/')[1]).Distinct()];
+        Assert.True(services.Count >= 3, string.Join(' ', services));
+        Regex project = new($@"services/({string.Join('|', services)})\b|\bSos\.({string.Join('|', services.Select(Capitalize))})\b", RegexOptions.CultureInvariant);
+        AssertNone(SourceTree.Files.Where(path => path.StartsWith("src/", StringComparison.Ordinal) && !path.StartsWith("src/Sos.Catalogue/", StringComparison.Ordinal))
+            .Where(path => Path.GetExtension(path) is ".cs" or ".csproj")
+            .SelectMany(path => Lines(path).Where(line => project.IsMatch(line.Text)).Select(line => $"{path}:{line.Number}: {line.Text.Trim()}")));
+    }
+
+    private static string Capitalize(string name) => char.ToUpperInvariant(name[0]) + name[1..];
 
     // Compiled ahead of time, these are constants: false for all that the compiler was not told of, on every machine.
     [Fact]

@@ -40,6 +40,7 @@
 #define CODE_VA		0x100000000ULL
 #define STACK_VA	0x200000000ULL
 #define CONTROL_VA	0x400000000ULL
+#define CALLS_ENOUGH	100
 #define HANG_SECONDS	60	/* beyond the time asked for */
 
 #ifndef MADV_POPULATE_READ
@@ -453,7 +454,8 @@ static int find_card(void)
 
 static void fuzz_rest(struct random *random, int fd)
 {
-	struct sos_device wild = { .devfn = below(random, 300), .bus = one_in(random, 4) ? next(random) : 0, .pad = one_in(random, 8), .flags = one_in(random, 8) ? below(random, 3) : 0 };
+	struct sos_device wild = { .devfn = below(random, 300), .bus = one_in(random, 4) ? next(random) : 0, .pad = one_in(random, 8),
+				   .flags = one_in(random, 8) ? below(random, 3) : 0 };
 	struct sos_device claim = has_card && !one_in(random, 4) ? card : wild;
 	struct sos_dma dma = { .region = below(random, one_in(random, 4) ? 50 : 6), .count = below(random, 8), .addresses = (uintptr_t)edge,
 			       .device = one_in(random, 4) ? below(random, 6) : 0, .reserved = one_in(random, 20) };
@@ -638,8 +640,11 @@ static int report(int good)
 
 	for (i = 0; i < CALLS; i++) {
 		printf("%-14s %8lu calls %8lu succeeded\n", calls[i].name, shared->made[i], shared->succeeded[i]);
-		/* Without these the fuzzer has tried nothing. CLAIM needs a card, GET_DMA its memory, STOP a service that lives yet. */
-		if ((has_card || i != CLAIM) && i != GET_DMA && i != STOP && i != UNKNOWN && !shared->succeeded[i]) {
+		/*
+		 * Without these the fuzzer has tried nothing. CLAIM needs a card, GET_DMA its memory, STOP a service that lives yet. On a busy
+		 * host there are few calls of a kind, and that none of a few was good says nothing.
+		 */
+		if ((has_card || i != CLAIM) && i != GET_DMA && i != STOP && i != UNKNOWN && shared->made[i] >= CALLS_ENOUGH && !shared->succeeded[i]) {
 			printf("%s never succeeded\n", calls[i].name);
 			good = 0;
 		}

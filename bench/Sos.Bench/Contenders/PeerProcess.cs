@@ -1,8 +1,10 @@
+using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Threading.Tasks;
 using Sos.Bench.Workloads;
 
 namespace Sos.Bench.Contenders;
@@ -14,17 +16,22 @@ internal sealed class PeerProcess : IContender
     private readonly Workload _workload;
     private readonly string _function;
     private readonly string? _harness;
+    private readonly TimeSpan _limit;
 
     /// <summary>Starts a peer.</summary>
     /// <param name="name">Its name in tables.</param>
     /// <param name="workload">What it runs.</param>
     /// <param name="command">Program and arguments.</param>
     /// <param name="function">What a block runs.</param>
+    /// <param name="limit">How long it may take to get ready, its tables included, and for each answer.</param>
     /// <param name="harness">What is to be subtracted, or null.</param>
+    /// <exception cref="BenchException">It cannot run here.</exception>
+    /// <exception cref="PeerTooSlowException">It is not ready after the limit; it was ended.</exception>
     public PeerProcess(
-        string name, Workload workload, Placement placement, IEnumerable<string> command, string function, string? harness = null)
+        string name, Workload workload, Placement placement, IEnumerable<string> command, string function, TimeSpan limit, string? harness = null)
     {
         Name = name;
+        _limit = limit;
         _workload = workload;
         _function = function;
         _harness = harness;
@@ -37,7 +44,8 @@ internal sealed class PeerProcess : IContender
 
         _process = Process.Start(start)!;
         string output = string.Empty;
-        while (_process.StandardOutput.ReadLine() is { } said)
+        long since = Stopwatch.GetTimestamp();
+        while (ReadLine(limit - Stopwatch.GetElapsedTime(since)) is { } said)
         {
             if (said == "ready")
             {
@@ -94,6 +102,26 @@ internal sealed class PeerProcess : IContender
     {
         _process.StandardInput.WriteLine(command);
         _process.StandardInput.Flush();
-        return _process.StandardOutput.ReadLine() ?? throw new BenchException($"{Name} ended: {_process.StandardError.ReadToEnd()}");
+        return ReadLine(_limit) ?? throw new BenchException($"{Name} ended: {_process.StandardError.ReadToEnd()}");
+    }
+
+    // A peer that says nothing in time is ended: nobody waits for it any more.
+    private string? ReadLine(TimeSpan limit)
+    {
+        Task<string?> line = _process.StandardOutput.ReadLineAsync();
+        if (line.Wait(limit > TimeSpan.Zero ? limit : TimeSpan.Zero))
+        {
+            return line.Result;
+        }
+
+        _process.Kill(entireProcessTree: true);
+        _process.WaitForExit();
+        throw new PeerTooSlowException(Name, _limit);
     }
 }
+
+/// <summary>A peer had nothing to say within its limit.</summary>
+/// <param name="name">Its name.</param>
+/// <param name="limit">The limit.</param>
+internal sealed class PeerTooSlowException(string name, TimeSpan limit)
+    : BenchException($"{name} was left out: it was not done after {limit.TotalSeconds:N0} s, most of it for building its tables");

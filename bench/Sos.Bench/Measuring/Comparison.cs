@@ -16,10 +16,13 @@ internal static class Comparison
     /// <param name="workload">The workload.</param>
     /// <param name="contenders">Who, and with which bursts each.</param>
     /// <param name="options">Rounds, each of which runs one block of everything, and the length of a block.</param>
-    public static List<Measurement> Run(Workload workload, IReadOnlyList<(IContender Contender, int[] Bursts)> contenders, BenchOptions options)
+    /// <param name="progress">Told of each step.</param>
+    public static List<Measurement> Run(Workload workload, IReadOnlyList<(IContender Contender, int[] Bursts)> contenders, BenchOptions options,
+        BenchProgress progress)
     {
         foreach (IContender contender in contenders.Select(pair => pair.Contender))
         {
+            progress.Step($"{contender.Name}: comparing verdicts");
             workload.Check(contender.Name, contender.Judge(), contender.JudgesByCount);
         }
 
@@ -33,6 +36,7 @@ internal static class Comparison
 
         for (int round = 0; round < options.Rounds; round++)
         {
+            progress.Step($"round {round + 1} of {options.Rounds}");
             foreach (Entry entry in entries)
             {
                 double harness = entry.Contender.RunHarness(entry.Burst, entry.Packets);

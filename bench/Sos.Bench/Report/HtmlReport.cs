@@ -31,16 +31,15 @@ internal static class HtmlReport
             .AppendLine(CultureInfo.InvariantCulture, $"{result.Rounds} interleaved rounds, one core{(result.RealTime ? ", SCHED_FIFO" : string.Empty)}; ")
             .AppendLine("medians [least–most], what stands for the card subtracted. Only ratios within one run count.</p>");
         AppendBars(html, result);
-        html.AppendLine("<div class=\"charts\">");
-        foreach (string chart in Charts(result))
+        List<string> charts = [.. Charts(result).Where(chart => chart.Length != 0)];
+        if (charts.Count != 0)
         {
-            html.AppendLine(chart);
+            html.AppendLine("<div class=\"charts\">").AppendJoin('\n', charts).AppendLine("</div>");
         }
 
-        html.AppendLine("</div>");
         AppendMeasurements(html, result);
         AppendTables(html, result);
-        File.WriteAllText(path, html.ToString());
+        File.WriteAllText(path, html.AppendLine("</html>").ToString());
     }
 
     /// <summary>The charts.</summary>
@@ -82,14 +81,18 @@ internal static class HtmlReport
 
     private static void AppendBars(StringBuilder html, BenchResult result)
     {
-        html.AppendLine("<table><tr><th>bar: at most</th><th>SOS, ns</th><th>bar, ns</th><th></th></tr>");
-        foreach (Bar bar in result.Bars)
+        if (result.Bars.Count != 0)
         {
-            html.AppendLine(CultureInfo.InvariantCulture, $"<tr><td>{bar.What}</td><td>{bar.Sos:F1}</td><td>{bar.Limit:F1}</td>")
-                .AppendLine(bar.IsMet ? "<td class=\"met\">met</td></tr>" : "<td class=\"missed\">missed</td></tr>");
+            html.AppendLine("<table><tr><th>bar: at most</th><th>SOS, ns</th><th>bar, ns</th><th></th></tr>");
+            foreach (Bar bar in result.Bars)
+            {
+                html.AppendLine(CultureInfo.InvariantCulture, $"<tr><td>{bar.What}</td><td>{bar.Sos:F1}</td><td>{bar.Limit:F1}</td>")
+                    .AppendLine(bar.IsMet ? "<td class=\"met\">met</td></tr>" : "<td class=\"missed\">missed</td></tr>");
+            }
+
+            html.AppendLine("</table>");
         }
 
-        html.AppendLine("</table>");
         foreach (string missing in result.Missing)
         {
             html.AppendLine($"<p class=\"missed\">{Text(missing)}</p>");
@@ -113,11 +116,20 @@ internal static class HtmlReport
             html.AppendLine("</table>");
         }
 
-        html.AppendLine("<p class=\"note\">* real packets through a veth pair with all of Linux's receive path, nothing subtracted: order of magnitude.</p>");
+        if (result.Measurements.Any(item => item.Contender.EndsWith('*')))
+        {
+            html.Append("<p class=\"note\">* real packets through a veth pair with all of Linux's receive path, nothing subtracted: ")
+                .AppendLine("order of magnitude.</p>");
+        }
     }
 
     private static void AppendTables(StringBuilder html, BenchResult result)
     {
+        if (result.Tables.Count == 0)
+        {
+            return;
+        }
+
         html.AppendLine("<h2>Tables</h2><table><tr><th>workload</th><th>rules</th><th>bytes</th><th>per rule</th><th>compile, ms</th>")
             .AppendLine("<th>take over, µs</th><th>instructions per packet</th></tr>");
         foreach (TableCost item in result.Tables)
@@ -127,7 +139,7 @@ internal static class HtmlReport
                 .AppendLine(CultureInfo.InvariantCulture, $"<td>{item.InstructionsPerPacket:F0}</td></tr>");
         }
 
-        html.AppendLine("</table></html>");
+        html.AppendLine("</table>");
     }
 
     private static string Text(string text) => WebUtility.HtmlEncode(text);

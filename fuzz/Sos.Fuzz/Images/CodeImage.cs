@@ -39,7 +39,8 @@ internal static class CodeImage
         ulong entryRva = PageEnd(dataRva + (ulong)data.Length);
         byte[] start = Start(entryRva);
         ElfFileWriter file = new(ElfFormat.TypeDynamic, entry == 0 ? entryRva : entry);
-        byte[] note = Note((descriptor ?? new ServiceDescriptor(1, 65536, 0, 0, 0, 0, "test", "1")).ToBytes(new byte[ServiceDescriptor.BuildIdSize]));
+        descriptor ??= new ServiceDescriptor(ServiceDescriptor.CurrentAbi, 65536, 0, 0, 0, 0, "test", "1");
+        byte[] note = Note(descriptor.ToBytes(new byte[ServiceDescriptor.BuildIdSize]));
         file.AddSegment(new ElfSegmentPlan(ElfFormat.SegmentLoad, codeFlags, CodeRva, CodeRva, code, (ulong)code.Length, ImageSegment.PageSize));
         file.AddSegment(new ElfSegmentPlan(ElfFormat.SegmentLoad, ElfFormat.FlagRead, dataRva, dataRva, data, (ulong)data.Length,
             ImageSegment.PageSize));

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Text;
 using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Firewall.Rules;
@@ -31,9 +32,12 @@ public sealed class FirewallCompanion : ICompanion
     /// <inheritdoc/>
     public IReadOnlyList<ServiceParameter> Parameters { get; } =
     [
-        ServiceParameter.OneOf("non-ip", "accept", "drop"),
+        new(
+            "non-ip", "accept, drop, or a list of the EtherTypes that pass, as in \"arp,lldp,0x88f7\"",
+            value => value is "accept" or "drop" || EtherTypeList.TryRead(Encoding.UTF8.GetBytes(value), out _)),
         ServiceParameter.OneOf("vlan", "evaluate", "accept", "drop"),
         ServiceParameter.OneOf("fragments", "evaluate", "accept", "drop"),
+        ServiceParameter.OneOf("dhcp", "pass", "rules"),
     ];
 
     /// <inheritdoc/>

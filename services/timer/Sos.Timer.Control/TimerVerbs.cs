@@ -71,11 +71,13 @@ public static class TimerVerbs
     {
         ServiceImage image = VerifiedImage.Read(plan.Image);
         using IServiceCore core = new CoreBackEnds().Open(cpu);
+
+        // From before the start until after the stop: a signal in between must not leave the service behind.
+        using EndSignals end = new();
         StartResult started = services.Start(core, image, plan);
         CoreRecord? record = started.Record;
         CoreRecord last = record;
         List<string> notes = [.. started.Notes];
-        using EndSignals end = new();
         try
         {
             for (bool first = true; record is not null; first = false)
@@ -94,7 +96,7 @@ public static class TimerVerbs
                     terminal.Note($"the timer service on core {cpu} was started again; its clients connect anew");
                 }
 
-                record = AwaitEnd(host, end.Token) ? null : AwaitRestart(core, record, end.Token);
+                record = AwaitEnd(host, record, end.Token) ? null : AwaitRestart(core, record, end.Token);
             }
         }
         finally
@@ -108,13 +110,13 @@ public static class TimerVerbs
             : throw new SosException(SosError.Failed, $"the timer service on core {cpu} has ended: see 'sosctl service status {cpu}' and the kernel log");
     }
 
-    /// <summary>Waits until a signal comes, or the service ends.</summary>
+    /// <summary>Waits until a signal comes, or the service ends or is another.</summary>
     /// <returns>Whether a signal came.</returns>
-    private static bool AwaitEnd(CoreTimerHost host, CancellationToken end)
+    private static bool AwaitEnd(CoreTimerHost host, CoreRecord record, CancellationToken end)
     {
         while (!end.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200)))
         {
-            if (!host.IsRunning)
+            if (!host.IsRunning || CoreRecord.Read(record.Cpu)?.Started != record.Started)
             {
                 return false;
             }

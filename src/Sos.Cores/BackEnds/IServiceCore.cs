@@ -64,7 +64,7 @@ public interface IServiceCore : IDisposable
 
     /// <summary>Lends what the running service shares to programs of Linux.</summary>
     /// <param name="record">What was started.</param>
-    /// <exception cref="SosException">Isolated: this program has not started it, or the service has a network device.</exception>
+    /// <exception cref="SosException">Isolated: the service has a network device, or does not run.</exception>
     IProgramAccess OpenPrograms(CoreRecord record);
 
     /// <summary>Stops the service and waits until it is gone.</summary>

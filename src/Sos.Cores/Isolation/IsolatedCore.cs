@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Linq;
 using System.Threading;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation.Network;
@@ -115,14 +116,26 @@ public sealed unsafe class IsolatedCore : IServiceCore
     /// <inheritdoc/>
     public IProgramAccess OpenPrograms(CoreRecord record)
     {
-        if (_notifier is not { } notifier || record.Control is not { } control)
+        if (record.Control is not { } control || record.Plan.Ports.Any(port => port.Device is not null || port.Captures is not null))
         {
             throw new SosException(
-                SosError.Refused, $"the events of a service on core {Cpu} go to the program that started it, if it has no network device: this is another");
+                SosError.Refused, $"the events of the service on core {Cpu} go to its keeper, since it has a network device: programs cannot have them");
         }
 
+        DriverHandle notifier = _notifier ?? TakeNotifier();
         _notifier = null;
         return new IsolatedAccess(_fence.Folder, notifier, control);
+    }
+
+    /// <summary>Takes the eventfd that the service notifies from its process, where another program started it.</summary>
+    private DriverHandle TakeNotifier()
+    {
+        RunRecord run = RunRecord.Read(_fence.Folder) is { RunnerLives: true } found
+            ? found
+            : throw new SosException(SosError.Refused, $"the service on core {Cpu} does not run: see 'sosctl service status {Cpu}'");
+        string what = $"taking the events of the service on core {Cpu} over from process {run.Runner}";
+        using DriverHandle process = RunnerProcess.Raise(SchedulerCalls.OpenProcess(run.Runner), what);
+        return RunnerProcess.Raise(SchedulerCalls.TakeDescriptor(process.Descriptor, RunnerProcess.NotifierDescriptor), what);
     }
 
     /// <inheritdoc/>

@@ -34,7 +34,10 @@ public sealed unsafe class DriverTarget : IServiceTarget
             Errno.NoSpace => "a service takes 4 devices at most",
             _ => null,
         });
-        return new ClaimedDevice(request.Index, request.Vendor, request.Device, request.Iommu != 0, [.. (ReadOnlySpan<ulong>)request.Bars]);
+        return new ClaimedDevice(request.Index, request.Vendor, request.Device, request.Iommu != 0, [.. (ReadOnlySpan<ulong>)request.Bars])
+        {
+            Confined = request.Confinement == (SosDeviceClaim.ConfinedMemory | SosDeviceClaim.ConfinedInterrupts | SosDeviceClaim.ConfinedGroup),
+        };
     }
 
     /// <inheritdoc/>

@@ -71,9 +71,13 @@ public readonly record struct TargetRegion(uint Index, ulong Size, ulong MapOffs
 /// <param name="Index">Its index.</param>
 /// <param name="Vendor">PCI vendor id.</param>
 /// <param name="Device">PCI device id.</param>
-/// <param name="Iommu">Whether an IOMMU confines its DMA.</param>
+/// <param name="Iommu">Whether an IOMMU translates its DMA.</param>
 /// <param name="BarSizes">Bytes of each of the 6 BARs, 0 for none.</param>
-public sealed record ClaimedDevice(uint Index, ushort Vendor, ushort Device, bool Iommu, ulong[] BarSizes);
+public sealed record ClaimedDevice(uint Index, ushort Vendor, ushort Device, bool Iommu, ulong[] BarSizes)
+{
+    /// <summary>Whether it is confined: its DMA is translated, interrupts are remapped, and nobody else's device shares its group.</summary>
+    public bool Confined { get; init; }
+}
 
 /// <summary>A host port that was made.</summary>
 /// <param name="Name">Name of its network device.</param>

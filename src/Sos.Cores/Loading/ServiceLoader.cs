@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
 using Sos.Image;
+using Sos.Image.Verification;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Ports;
@@ -19,7 +20,7 @@ namespace Sos.Cores.Loading;
 /// <param name="Tables">The table slots; empty without.</param>
 /// <param name="HostPorts">The host ports.</param>
 /// <param name="SharedMemory">The memory that programs share with the service.</param>
-/// <param name="Confined">For each port with a claimed device, whether an IOMMU confines that.</param>
+/// <param name="Confined">For each port with a claimed device, whether that is confined.</param>
 public sealed record LoadedService(
     ulong Entry, ulong StackTop, ulong ControlAddress, TargetRegion Control, IReadOnlyList<TargetRegion> Tables,
     IReadOnlyList<HostPortResult> HostPorts, IReadOnlyList<TargetRegion> SharedMemory, IReadOnlyDictionary<string, bool> Confined);
@@ -47,13 +48,24 @@ public sealed unsafe class ServiceLoader
         _layout = new ControlLayout(configuration);
     }
 
-    /// <summary>Loads an image. On failure the target is left with what was made so far, for its owner to unload.</summary>
+    /// <summary>Loads an image that the verifier accepts; it is verified here unless it was before. On failure the target is left with what was
+    /// made so far, for its owner to unload.</summary>
     /// <param name="target">Where to.</param>
     /// <param name="image">The image.</param>
     /// <param name="configuration">What the service is given.</param>
-    /// <exception cref="SosException">The target refused, or the configuration cannot be met.</exception>
+    /// <exception cref="SosException">The verifier or the target refused, or the configuration cannot be met.</exception>
     public static LoadedService Load(IServiceTarget target, ServiceImage image, ServiceConfiguration configuration)
-        => new ServiceLoader(target, image, configuration).Load();
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        if (!image.IsAccepted && ImageVerifier.Verify(image) is { IsEmpty: false } refusals)
+        {
+            throw new SosException(
+                SosError.BadImage,
+                $"the verifier refuses the image of {image.Descriptor.Name}: {refusals[0].Id} {refusals[0].Message}; 'sosctl image verify' shows all");
+        }
+
+        return new ServiceLoader(target, image, configuration).Load();
+    }
 
     private LoadedService Load()
     {
@@ -87,7 +99,7 @@ public sealed unsafe class ServiceLoader
         TargetRegion control = AddControl(dmaAddresses);
         return new LoadedService(
             AddressSpace.Image + _image.Entry, AddressSpace.Stack + stackSize, AddressSpace.Control, control, tables, hostPorts,
-            shared, _configuration.Devices.Zip(_devices).ToDictionary(pair => pair.First.Port, pair => pair.Second.Iommu));
+            shared, _configuration.Devices.Zip(_devices).ToDictionary(pair => pair.First.Port, pair => pair.Second.Confined));
     }
 
     private void AddDevice(DeviceRequest request)

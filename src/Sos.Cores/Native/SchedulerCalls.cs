@@ -11,6 +11,9 @@ internal static unsafe partial class SchedulerCalls
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint OpenProcess(nint number, nint process, nint flags);
 
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint TakeDescriptor(nint number, nint process, nint descriptor, nint flags);
+
     /// <summary>Lets a thread run on some cpus only.</summary>
     /// <returns>0 or an errno.</returns>
     public static int SetAffinity(int thread, CpuSet cpus)
@@ -26,5 +29,14 @@ internal static unsafe partial class SchedulerCalls
     {
         const int pidfdOpen = 434; // SYS_pidfd_open, the same number on all architectures
         return (int)OpenProcess(pidfdOpen, process, 0);
+    }
+
+    /// <summary>pidfd_getfd(2): a copy of a descriptor of another process, which needs the right to trace it; negative on failure.</summary>
+    /// <param name="process">A descriptor of the process.</param>
+    /// <param name="descriptor">The descriptor's number there.</param>
+    public static int TakeDescriptor(int process, int descriptor)
+    {
+        const int pidfdGetFd = 438; // SYS_pidfd_getfd, the same number on all architectures
+        return (int)TakeDescriptor(pidfdGetFd, process, descriptor, 0);
     }
 }

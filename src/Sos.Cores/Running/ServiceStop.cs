@@ -117,20 +117,6 @@ public static class ServiceStop
         return true;
     }
 
-    /// <summary>Writes what is left to do, where there is room: giving back goes on without, from the record that is there.</summary>
-    private static void TryWrite(CoreRecord record, List<string> notes)
-    {
-        try
-        {
-            record.Write();
-        }
-        catch (Exception e) when (e is System.IO.IOException or UnauthorizedAccessException)
-        {
-            notes.Add($"the core's record could not be written ({e.Message}): what changed on the host port since the start is not remembered, "
-                + $"should giving it back fail; make room in {CoreRecord.DefaultFolder}");
-        }
-    }
-
     /// <summary>Gives cards back, all that can be; the record names after each what is left.</summary>
     private static List<CardRecord> GiveBack(
         CoreRecord record, IReadOnlyList<CardRecord> cards, Func<CardRecord, List<string>, bool> giveBack, List<string> notes)
@@ -153,6 +139,20 @@ public static class ServiceStop
 
     // A card without its host port, whose network is in the record alone.
     private static CardRecord Quiet(CardRecord card) => card with { HostPort = null, Moved = false };
+
+    /// <summary>Writes what is left to do, where there is room: giving back goes on without, from the record that is there.</summary>
+    private static void TryWrite(CoreRecord record, List<string> notes)
+    {
+        try
+        {
+            record.Write();
+        }
+        catch (Exception e) when (e is System.IO.IOException or UnauthorizedAccessException)
+        {
+            notes.Add($"the core's record could not be written ({e.Message}): what changed on the host port since the start is not remembered, "
+                + $"should giving it back fail; make room in {CoreRecord.DefaultFolder}");
+        }
+    }
 
     // A core that is no longer ours runs nothing: its lease was over.
     private static bool StillRuns(IServiceCore core)

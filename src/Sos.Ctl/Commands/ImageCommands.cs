@@ -8,9 +8,11 @@ using System.IO;
 using System.Linq;
 using System.Security.Cryptography;
 using Sos.Cores;
+using Sos.Cores.Loading;
 using Sos.Cores.Operations;
 using Sos.Verbs;
 using Sos.Image;
+using Sos.Image.Debugging;
 
 namespace Sos.Ctl.Commands;
 
@@ -30,7 +32,11 @@ internal static class ImageCommands
         Argument<string> showImage = Argument();
         Command show = new("show", "Show what an image says of itself") { showImage };
         show.SetAction(result => Show(terminal, result.GetValue(showImage)!));
-        return new Command("image", "Build, verify and show service images") { build, verify, show };
+
+        Argument<string> mapImage = Argument();
+        Command map = new("map", "Print the methods of an image where a service has them, as perf reads it from /tmp/perf-PID.map") { mapImage };
+        map.SetAction(result => Map(terminal, result.GetValue(mapImage)!));
+        return new Command("image", "Build, verify and show service images") { build, verify, show, map };
     }
 
     public static Argument<string> Argument() => new("IMAGE") { Description = "A .sosimg file" };
@@ -117,6 +123,32 @@ internal static class ImageCommands
             Terminal.WriteTable(
                 output, ["OFFSET", "SIZE", "PROTECTION"],
                 document.Segments.Select(segment => (IReadOnlyList<string>)[$"0x{segment.Offset:x}", $"0x{segment.Bytes:x}", segment.Protection]));
+        });
+        return 0;
+    }
+
+    private static int Map(Terminal terminal, string path)
+    {
+        ServiceImage image = VerifiedImage.ReadUnverified(path);
+        string debugPath = path + ".debug";
+        if (!File.Exists(debugPath))
+        {
+            throw new SosException(SosError.NotFound, $"{debugPath} is missing, which has the names of the methods: the build writes it beside the image");
+        }
+
+        DebugFile debug = DebugFile.Read(debugPath);
+        if (!debug.Matches(image))
+        {
+            throw new SosException(SosError.BadImage, $"{debugPath} is of another build than {path}: build the service again");
+        }
+
+        List<MethodEntry> methods = [.. debug.Methods.Select(method => new MethodEntry(AddressSpace.Image + method.Rva, method.Size, method.Name))];
+        terminal.Write(new ImageMapDocument(methods), Documents.Current.ImageMapDocument, output =>
+        {
+            foreach (MethodEntry method in methods)
+            {
+                output.WriteLine($"{method.Address:x} {method.Bytes:x} {method.Name}");
+            }
         });
         return 0;
     }

@@ -15,6 +15,8 @@ internal sealed class ReachReport
     private const string DispatchCell = "__InterfaceDispatchCell_";
     private const string MethodTable = "_ZTV";
     private const string Boxed = "Boxed_";
+    private const string Sdk = "Sos_Sdk_";
+    private const string Entry = "sos_service_main";
     private const int DiagnosticsOfLineMax = 2;
 
     // Code that allocates loads the type's method table right before: MOV or LEA, and at most a few instructions between.
@@ -51,8 +53,10 @@ internal sealed class ReachReport
         {
             List<(Atom Atom, int Offset)> path = PathTo(finding.In, finding.Offset);
 
-            // The place to show is the last of the author's own lines on the way; the core library's sources are not his.
-            (Atom atom, int offset) = path.FindLast(p => p.Atom.Section is not null && !CoreLibrary.Contains(p.Atom.Name));
+            // The place to show is the last of the author's own lines on the way: neither the core library's sources nor the SDK's are his,
+            // unless nothing else is there.
+            (Atom atom, int offset) = path.FindLast(p => IsSource(p.Atom) && !p.Atom.Name.StartsWith(Sdk, StringComparison.Ordinal) && p.Atom.Name != Entry);
+            (atom, offset) = atom is null ? path.FindLast(p => IsSource(p.Atom)) : (atom, offset);
             atom ??= finding.In;
             CodeLocation? location = _debug.Resolve(atom.Rva + (ulong)offset);
             ImmutableArray<string> names =
@@ -83,6 +87,8 @@ internal sealed class ReachReport
         IEnumerable<string> others = line.Where(f => f != first).Select(f => f.Diagnostic.Id).Where(i => i != first.Diagnostic.Id).Distinct().Order();
         return [first.Diagnostic with { Message = $"{first.Diagnostic.Message}; what this line calls also breaks {string.Join(", ", others)}" }];
     }
+
+    private static bool IsSource(Atom atom) => atom.Section is not null && !CoreLibrary.Contains(atom.Name);
 
     private List<(Atom Atom, int Offset)> PathTo(Atom atom, int offset)
     {

@@ -14,7 +14,11 @@ internal static class DebugFileWriter
 {
     public static byte[] Write(ImageLayout layout, ServiceImage image, LineTable lines, MethodNames names)
     {
-        byte[] debug = DebugSection(layout, image, lines, names);
+        List<Atom> methods = [.. layout.Atoms.Where(a => a.Kind == AtomKind.Code).OrderBy(a => a.Rva)];
+        (List<SourceRow> rows, List<string> files) = Rows(methods, lines);
+        byte[] debug = DebugSection(methods, rows, files, image, names);
+        DwarfLines dwarf = DwarfLines.Write(
+            image.Descriptor.Name, methods.Select(a => ((uint)a.Rva, (uint)a.Size)), rows, files, layout.Code.Rva, layout.Code.MemorySize);
         (byte[] symbols, byte[] strings) = SymbolTable(layout);
         ElfFileWriter file = new(ElfFormat.TypeDynamic, layout.Start.Rva);
         ulong at = ElfFormat.HeaderSize;
@@ -38,16 +42,17 @@ internal static class DebugFileWriter
         file.AddSection(".symtab", ElfFormat.SectionSymbols, 0, 0, Append(symbols), (ulong)symbols.Length, 8,
             ElfFormat.SymbolSize, link: 6, info: 1);
         file.AddSection(".strtab", ElfFormat.SectionStrings, 0, 0, Append(strings), (ulong)strings.Length, 1);
+        file.AddSection(".debug_abbrev", ElfFormat.SectionProgBits, 0, 0, Append(dwarf.Abbreviations), (ulong)dwarf.Abbreviations.Length, 1);
+        file.AddSection(".debug_info", ElfFormat.SectionProgBits, 0, 0, Append(dwarf.Information), (ulong)dwarf.Information.Length, 1);
+        file.AddSection(".debug_line", ElfFormat.SectionProgBits, 0, 0, Append(dwarf.Lines), (ulong)dwarf.Lines.Length, 1);
         return file.ToArray();
     }
 
-    private static byte[] DebugSection(ImageLayout layout, ServiceImage image, LineTable lines, MethodNames names)
+    private static (List<SourceRow> Rows, List<string> Files) Rows(IEnumerable<Atom> methods, LineTable lines)
     {
-        StringTable text = new();
-        List<Atom> methods = [.. layout.Atoms.Where(a => a.Kind == AtomKind.Code).OrderBy(a => a.Rva)];
         Dictionary<int, int> fileIndex = [];
         List<string> files = [];
-        List<(uint Rva, int File, int Line)> rows = [];
+        List<SourceRow> rows = [];
         foreach (Atom atom in methods.Where(a => a.Section is not null))
         {
             foreach (LineRow row in lines.RowsIn(atom.Section!.Index, atom.Start, atom.Start + atom.Size))
@@ -59,10 +64,16 @@ internal static class DebugFileWriter
                 }
 
                 ulong rva = atom.Rva + (Math.Max(row.Offset, atom.Start) - atom.Start);
-                rows.Add(((uint)rva, index, row.Line));
+                rows.Add(new SourceRow((uint)rva, index, row.Line));
             }
         }
 
+        return (rows, files);
+    }
+
+    private static byte[] DebugSection(List<Atom> methods, List<SourceRow> rows, List<string> files, ServiceImage image, MethodNames names)
+    {
+        StringTable text = new();
         using MemoryStream stream = new();
         using BinaryWriter writer = new(stream);
         writer.Write(DebugFile.Magic);

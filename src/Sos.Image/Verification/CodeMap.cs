@@ -6,12 +6,12 @@ using Sos.Image.Verification.Forms;
 
 namespace Sos.Image.Verification;
 
-/// <summary>What came of decoding an instruction.</summary>
+/// <summary>Tells how the decoding of an instruction ended.</summary>
 internal enum DecodeResult
 {
     Decoded,
 
-    /// <summary>It overlaps another that was decoded before.</summary>
+    /// <summary>The instruction overlaps another that was decoded before.</summary>
     Overlap,
 
     /// <summary>The bytes are not the one encoding of the instruction that is allowed.</summary>

@@ -2,7 +2,7 @@ using Iced.Intel;
 
 namespace Sos.Image.Verification;
 
-/// <summary>What the flags say, as far as it is of use: how a value stands to a constant, as numbers without a sign.</summary>
+/// <summary>Describes the flags, as far as they are of use: how a value stands to a constant, as numbers without a sign.</summary>
 /// <param name="Register">The register that was compared and has not changed since; -1 if there is none.</param>
 /// <param name="Copies">The name of the value; 0 if it has none.</param>
 /// <param name="Limit">The constant.</param>
@@ -15,7 +15,7 @@ internal readonly record struct Comparison(int Register, ulong Copies, ulong Lim
     /// <summary>Whether it says anything.</summary>
     public bool IsUseful => Register >= 0 || Copies != 0;
 
-    /// <summary>What the value is below if a condition holds, or if it does not; 0 if that says nothing.</summary>
+    /// <summary>Computes the bound that the value is below if a condition holds, or if it does not; 0 if that says nothing.</summary>
     public ulong Below(ConditionCode condition, bool holds) => (condition, holds) switch
     {
         (ConditionCode.b, true) or (ConditionCode.ae, false) => Limit,

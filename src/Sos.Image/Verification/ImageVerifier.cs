@@ -51,6 +51,7 @@ public sealed class ImageVerifier
         options ??= new VerifierOptions();
         ImageVerifier verifier = new(image, debug is not null && debug.Matches(image) ? debug : null, options);
         ImmutableArray<ImageDiagnostic> diagnostics = verifier.Report(options, out long? depth);
+        image.IsAccepted |= diagnostics.IsEmpty;
         return new Verdict(diagnostics, depth) { Instructions = [.. verifier._code.Instructions], Functions = verifier._functions };
     }
 

@@ -3,7 +3,7 @@ using Sos.Image.Verification.Forms;
 
 namespace Sos.Image.Verification;
 
-/// <summary>What an allowed instruction that is no branch reads and writes: general registers and memory.</summary>
+/// <summary>Names the general registers and the memory that an allowed instruction accesses, other than a branch.</summary>
 /// <param name="Registers">The general registers that may change, by number, as bits; RSP only where its change is not known.</param>
 /// <param name="MemorySize">Bytes of memory that its memory operand has; 0 if it has none.</param>
 /// <param name="WritesMemory">Whether these bytes may change.</param>

@@ -52,7 +52,7 @@ internal static class JumpTable
         return [.. targets.Order()];
     }
 
-    /// <summary>What the loader writes is not what stands in the file.</summary>
+    /// <summary>Tells whether the loader writes into a table: its entries are then not those of the file.</summary>
     private static bool IsWrittenByLoader(ServiceImage image, ulong table, ulong size)
     {
         bool IsWithin(ulong written) => written + PointerSize > table && written < table + size;

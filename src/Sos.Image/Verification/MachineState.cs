@@ -13,8 +13,8 @@ namespace Sos.Image.Verification;
 internal readonly record struct FrameAccess(Value At, long Size, bool IsWrite);
 
 /// <summary>
-/// What is known at an instruction: of the general registers, of the 8-byte slots of the function's frame at or above RSP, and of the
-/// flags. Stores through pointers that are no stack addresses are taken not to go to this frame: where data goes is not proven.
+/// Describes the machine at an instruction: the values of the general registers, of the 8-byte slots of the function's frame at or above RSP, and the
+/// outcome of a comparison. Stores through pointers that are no stack addresses are taken not to go to this frame: where data goes is not proven.
 /// </summary>
 internal sealed class MachineState : IEquatable<MachineState>
 {
@@ -58,16 +58,16 @@ internal sealed class MachineState : IEquatable<MachineState>
     internal static MachineState Of(ReadOnlySpan<Value> registers, IReadOnlyDictionary<long, Value> slots, Comparison compared) =>
         new([.. registers], new Dictionary<long, Value>(slots), compared);
 
-    /// <summary>What RSP is.</summary>
+    /// <summary>Gives the value of RSP.</summary>
     public Value StackPointer => _registers[Rsp];
 
-    /// <summary>What is known of the registers, by their numbers.</summary>
+    /// <summary>Gives the values of the registers, by their numbers.</summary>
     public ReadOnlySpan<Value> Registers => _registers;
 
-    /// <summary>What is known of the slots, by their distance from RSP at the function's entry.</summary>
+    /// <summary>Gives the values of the slots, by their distance from RSP at the function's entry.</summary>
     public IReadOnlyDictionary<long, Value> Slots => _slots;
 
-    /// <summary>What is known of the flags.</summary>
+    /// <summary>Gives the comparison that the flags still tell.</summary>
     public Comparison Compared => _compared;
 
     /// <summary>The first register that a caller counts on and that does not hold what it held at the entry, or none.</summary>
@@ -81,7 +81,7 @@ internal sealed class MachineState : IEquatable<MachineState>
         return new([.. _registers], _slots, _compared);
     }
 
-    /// <summary>What holds whichever way one came.</summary>
+    /// <summary>Keeps the facts that hold whichever way one came.</summary>
     public MachineState Join(MachineState other)
     {
         Value[] registers = new Value[RegisterCount];
@@ -247,7 +247,7 @@ internal sealed class MachineState : IEquatable<MachineState>
 
     private Value Of(Register register) => _registers[InstructionAccess.Index(register)];
 
-    /// <summary>What the first operand, a general register, becomes; unknown for most.</summary>
+    /// <summary>Computes the new value of the first operand, a general register; unknown for most.</summary>
     private Value Evaluate(in Instruction i, Effect effect)
     {
         if (i.OpCount == 0 || i.Op0Kind != OpKind.Register || !(i.Op0Register.IsGPR32() || i.Op0Register.IsGPR64()))
@@ -339,13 +339,13 @@ internal sealed class MachineState : IEquatable<MachineState>
         return most <= uint.MaxValue ? Value.AtMost(most) : Value.Unknown;
     }
 
-    /// <summary>What a load of 4 bytes gives, if it is from a table in the image with a bounded index; else null.</summary>
+    /// <summary>Computes the value of a load of 4 bytes from a table in the image with a bounded index; null for another load.</summary>
     private Value? TableEntry(in Instruction i, bool isSigned) =>
         i.MemoryIndexScale == 4 && i.MemoryBase.IsGPR64() && i.MemoryIndex.IsGPR64() && i.MemorySize.GetSize() == 4
         && Of(i.MemoryBase) is { Kind: ValueKind.Image } table && Of(i.MemoryIndex).FullBelow is var below and not 0
             ? Value.Entry(table.Plus((long)i.MemoryDisplacement64).At, below, isSigned) : null;
 
-    /// <summary>What the flags tell after a comparison of a register with a constant.</summary>
+    /// <summary>Notes a comparison of a register with a constant.</summary>
     private Comparison Compare(in Instruction i)
     {
         bool isWide = i.Op0Kind == OpKind.Register && i.Op0Register.IsGPR64();
@@ -404,7 +404,7 @@ internal sealed class MachineState : IEquatable<MachineState>
     private void Forget(Value at, long size) =>
         ForgetSlots(at.At - SlotSize + 1, size < 0 ? long.MaxValue : at.At + at.Extra + size);
 
-    /// <summary>What lies below RSP is anyone's: of the next call, of a signal's handler.</summary>
+    /// <summary>Forgets the slots below RSP, which are anyone's: the next call's, or those of a signal's handler.</summary>
     private void ForgetBelowStackPointer() =>
         ForgetSlots(long.MinValue, StackPointer.Kind == ValueKind.Stack ? StackPointer.At + StackPointer.Extra : long.MaxValue);
 

@@ -24,7 +24,7 @@ internal enum ValueKind : byte
     Target,
 }
 
-/// <summary>What is known of a general register, or of 8 bytes of a function's frame: an element of the abstract domain.</summary>
+/// <summary>Describes a general register, or 8 bytes of a function's frame: an element of the abstract domain.</summary>
 internal readonly record struct Value
 {
     /// <summary>Distances from the stack pointer that are taken for addresses on the stack: far more than any stack has.</summary>
@@ -107,7 +107,7 @@ internal readonly record struct Value
     public Value Bounded(uint below, bool isWide) => HasFacts
         ? this with { Below = Below == 0 ? below : Math.Min(Below, below), IsExtended = IsExtended || isWide } : this;
 
-    /// <summary>What holds of both.</summary>
+    /// <summary>Keeps the facts that hold of both.</summary>
     public Value Join(Value other)
     {
         if (this == other)

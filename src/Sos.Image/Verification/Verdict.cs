@@ -4,7 +4,7 @@ using Iced.Intel;
 
 namespace Sos.Image.Verification;
 
-/// <summary>What the verifier found of an image.</summary>
+/// <summary>Holds the verifier's findings of an image.</summary>
 /// <param name="Diagnostics">Why it is refused; empty if it may run.</param>
 /// <param name="StackDepthMax">The most bytes of stack that any way through the code uses; null if that is not bounded.</param>
 public sealed record Verdict(ImmutableArray<ImageDiagnostic> Diagnostics, long? StackDepthMax)
@@ -12,6 +12,6 @@ public sealed record Verdict(ImmutableArray<ImageDiagnostic> Diagnostics, long? 
     /// <summary>Every instruction that the entry reaches, in ascending order of address.</summary>
     internal ImmutableArray<Instruction> Instructions { get; init; } = [];
 
-    /// <summary>What was found of each function, by its address.</summary>
+    /// <summary>Holds the findings of each function, by its address.</summary>
     internal IReadOnlyDictionary<ulong, VerifiedFunction> Functions { get; init; } = new Dictionary<ulong, VerifiedFunction>();
 }

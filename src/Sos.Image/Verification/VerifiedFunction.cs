@@ -9,7 +9,7 @@ namespace Sos.Image.Verification;
 /// <param name="Depth">Bytes of stack in use at the target's entry, counted from this function's.</param>
 internal readonly record struct CallSite(ulong Site, ulong Target, long Depth);
 
-/// <summary>What was found of one function: something that is called, and all that it reaches without a call.</summary>
+/// <summary>Holds the findings of one function: something that is called, and all that it reaches without a call.</summary>
 internal sealed class VerifiedFunction(ulong start)
 {
     public ulong Start { get; } = start;
@@ -25,7 +25,7 @@ internal sealed class VerifiedFunction(ulong start)
     /// <summary>Bytes above its return address that it writes, at most: its arguments on the stack.</summary>
     public long ArgumentBytes { get; private set; }
 
-    /// <summary>What is known at each of its instructions.</summary>
+    /// <summary>Gives the state at each of its instructions.</summary>
     public IReadOnlyDictionary<ulong, MachineState> States { get; init; } = new Dictionary<ulong, MachineState>();
 
     /// <summary>Takes note of an access so many bytes below the return address.</summary>

@@ -1,6 +1,6 @@
 namespace Sos.Image.Verification;
 
-/// <summary>What the verifier is told.</summary>
+/// <summary>Sets the verifier's limits.</summary>
 public sealed record VerifierOptions
 {
     /// <summary>The largest image, in bytes of file and of memory; 0 for no limit.</summary>

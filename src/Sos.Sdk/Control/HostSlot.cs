@@ -22,7 +22,7 @@ public struct HostSlot
     /// <summary>Bytes of the frame, 14 to <see cref="FrameMax"/>, without FCS.</summary>
     [FieldOffset(0)] public uint Length;
 
-    /// <summary>What is known of the frame.</summary>
+    /// <summary>The sender's knowledge of the frame.</summary>
     [FieldOffset(4)] public HostSlotFlags Flags;
 }
 

@@ -9,7 +9,7 @@ public struct Resource
     /// <summary>sizeof(struct sos_resource).</summary>
     public const int Size = 64;
 
-    /// <summary>What it is.</summary>
+    /// <summary>The kind of thing.</summary>
     [FieldOffset(0)] public ResourceKind Kind;
 
     /// <summary>Number among its kind.</summary>

@@ -67,7 +67,7 @@ public struct ServiceControl
     /// <summary>Service to Linux: bit n asks for the eventfd that is bound to it; the driver takes and clears it. Set by <c>Services.Events</c>.</summary>
     [FieldOffset(376)] public ulong Events;
 
-    /// <summary>What the service was given.</summary>
+    /// <summary>The things that the service was given.</summary>
     [FieldOffset(384)] public ResourceList Resources;
 
     /// <summary>The fixed array of resources.</summary>

@@ -18,7 +18,7 @@ public struct TableHeader
     /// <summary><see cref="MagicValue"/>.</summary>
     [FieldOffset(0)] public ulong Magic;
 
-    /// <summary>What the table is, as its service defines it (four ASCII letters).</summary>
+    /// <summary>The table's kind, as its service defines it (four ASCII letters).</summary>
     [FieldOffset(8)] public uint Kind;
 
     /// <summary>Version of that layout.</summary>

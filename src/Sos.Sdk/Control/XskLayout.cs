@@ -89,7 +89,7 @@ public struct XskDescriptor
     [FieldOffset(12)] public uint Options;
 }
 
-/// <summary>What a service and the keeper of its socket tell each other. Each word has a cache line of its own.</summary>
+/// <summary>The words by which a service and the keeper of its socket tell each other of changes. Each word has a cache line of its own.</summary>
 [StructLayout(LayoutKind.Explicit, Size = Size)]
 public struct XskShared
 {

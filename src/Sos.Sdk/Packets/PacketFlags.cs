@@ -2,7 +2,7 @@ using System;
 
 namespace Sos.Sdk.Packets;
 
-/// <summary>What a port knows of a frame.</summary>
+/// <summary>A port's knowledge of a frame.</summary>
 [Flags]
 public enum PacketFlags : uint
 {

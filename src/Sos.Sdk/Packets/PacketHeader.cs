@@ -15,6 +15,6 @@ public struct PacketHeader
     /// <summary>Bytes of the frame.</summary>
     public ushort Length;
 
-    /// <summary>What is known of the frame's checksums.</summary>
+    /// <summary>The port's knowledge of the frame's checksums.</summary>
     public PacketFlags Flags;
 }

@@ -113,5 +113,5 @@ public readonly unsafe struct MemoryPort : IPort
     public int Transmit(ref Burst burst) => _port.Transmit(ref burst);
 
     /// <inheritdoc/>
-    public void Maintain(ulong now) => _port.Maintain(now);
+    public void Maintain(ulong now) => _port.NotePeerLink();
 }

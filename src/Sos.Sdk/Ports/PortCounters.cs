@@ -58,7 +58,7 @@ public readonly struct PortCounters
     /// <summary>PREFIX.notifications: times that the other side was told to look.</summary>
     public Counter Notifications { get; }
 
-    /// <summary>PREFIX.link_changes: times that the link went up or down.</summary>
+    /// <summary>PREFIX.link_changes: times that the card's link went up or down, or that Linux was told another carrier of its device.</summary>
     public Counter LinkChanges { get; }
 
     /// <summary>PREFIX.failures: times that the other side broke its contract.</summary>

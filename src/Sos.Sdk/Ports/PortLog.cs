@@ -4,7 +4,7 @@ using Sos.Sdk.Logging;
 
 namespace Sos.Sdk.Ports;
 
-/// <summary>The service's log, for one port: each text begins with "port NAME: ".</summary>
+/// <summary>The service's log, for one port: each text begins with "port NAME: ", unless the port has no name.</summary>
 internal readonly struct PortLog
 {
     private readonly Log _log;
@@ -23,10 +23,14 @@ internal readonly struct PortLog
     public void Write(LogSeverity severity, ReadOnlySpan<byte> text, ulong value = 0)
     {
         Span<byte> whole = stackalloc byte[LogRecord.TextSize];
-        ReadOnlySpan<byte> name = _name.Bytes;
-        int length = Append(whole, 0, "port "u8);
-        length = Append(whole, length, name);
-        length = Append(whole, length, ": "u8);
+        int length = 0;
+        if (!_name.IsEmpty)
+        {
+            length = Append(whole, length, "port "u8);
+            length = Append(whole, length, _name.Bytes);
+            length = Append(whole, length, ": "u8);
+        }
+
         length = Append(whole, length, text);
         _log.Write(severity, whole[..length], value);
     }

@@ -2,7 +2,7 @@ using Sos.Sdk.Packets;
 
 namespace Sos.Sdk.Scheduling;
 
-/// <summary>What a receive task does with its packets.</summary>
+/// <summary>Handles the packets of a receive task.</summary>
 public interface IBurstHandler
 {
     /// <summary>Takes over every buffer of the burst: sends it on or frees it, and leaves the burst empty.</summary>

@@ -1,6 +1,6 @@
 namespace Sos.Sdk.Scheduling;
 
-/// <summary>What a timer task does when a deadline has come.</summary>
+/// <summary>Handles the deadlines of a timer task as they come.</summary>
 public interface ITimerHandler
 {
     /// <summary>A timer expired; it may be armed anew here.</summary>

@@ -4,7 +4,7 @@ using Sos.Sdk.Statistics;
 
 namespace Sos.Sdk.Scheduling;
 
-/// <summary>What is counted of a task: PREFIX0.polls, PREFIX0.busy_polls and PREFIX0.work.</summary>
+/// <summary>The counters of a task: PREFIX0.polls, PREFIX0.busy_polls and PREFIX0.work.</summary>
 public readonly struct TaskCounters
 {
     private readonly Counter _polls;

@@ -7,7 +7,7 @@ using Sos.Sdk.Time;
 namespace Sos.Sdk.Services;
 
 /// <summary>
-/// What a service does while there is nothing to do. Spinning answers at once and burns the core; the others give power, and the SMT
+/// Rests a service while there is nothing to do. Spinning answers at once and burns the core; the others give power, and the SMT
 /// sibling, a rest, and answer within a bound. Parameters "idle" (spin, pause, tpause) and "idle-bound-ns".
 /// </summary>
 public unsafe struct IdleWait

@@ -10,7 +10,7 @@ using Sos.Sdk.Time;
 
 namespace Sos.Sdk.Services;
 
-/// <summary>What a service is given at its start: memory, ports, counters, settings.</summary>
+/// <summary>The things that a service is given at its start: memory, ports, counters, settings.</summary>
 public unsafe ref struct ServiceSetup
 {
     private readonly ServiceControl* _control;
@@ -47,10 +47,10 @@ public unsafe ref struct ServiceSetup
     /// <summary>The ports that the service was given.</summary>
     public readonly PortList Ports => new(_ports);
 
-    /// <summary>What the host of the service does for its ports.</summary>
+    /// <summary>The upkeep of the ports, for the host of the service.</summary>
     internal readonly PortUpkeep Upkeep => new(_ports);
 
-    /// <summary>What the two table slots hold. Without table resources no request is ever seen.</summary>
+    /// <summary>The two table slots. Without table resources no request is ever seen.</summary>
     public readonly TableSlots Tables
     {
         get

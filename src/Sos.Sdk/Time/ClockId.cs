@@ -1,6 +1,6 @@
 namespace Sos.Sdk.Time;
 
-/// <summary>What a deadline counts by.</summary>
+/// <summary>The clock that a deadline counts by.</summary>
 public enum ClockId : uint
 {
     /// <summary>The TSC, in its own ticks.</summary>

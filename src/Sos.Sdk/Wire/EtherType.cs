@@ -1,6 +1,6 @@
 namespace Sos.Sdk.Wire;
 
-/// <summary>What an Ethernet frame carries (IEEE registration authority). Values below 0x600 are a length (IEEE 802.3, 3.2.6).</summary>
+/// <summary>The protocol that an Ethernet frame carries (IEEE registration authority). Values below 0x600 are a length (IEEE 802.3, 3.2.6).</summary>
 public enum EtherType : ushort
 {
     /// <summary>None.</summary>

@@ -30,7 +30,7 @@ public readonly record struct EthernetHeader
     /// <summary>The inner tag, if there are two.</summary>
     public VlanTag Inner { get; init; }
 
-    /// <summary>What follows the header; below 0x600 it is a length.</summary>
+    /// <summary>The protocol that follows the header; below 0x600 a length.</summary>
     public EtherType Type { get; init; }
 
     /// <summary>Bytes of the header.</summary>

@@ -30,7 +30,7 @@ public readonly record struct Ipv4Header
     /// <summary>Hops left.</summary>
     public byte TimeToLive { get; init; }
 
-    /// <summary>What the packet carries.</summary>
+    /// <summary>The protocol that the packet carries.</summary>
     public IpProtocol Protocol { get; init; }
 
     /// <summary>Source address.</summary>

@@ -17,7 +17,7 @@ public readonly record struct Ipv6ExtensionChain
     /// <summary>Bytes of the chain.</summary>
     public ushort Length { get; init; }
 
-    /// <summary>What follows it: the transport, ESP, or <see cref="IpProtocol.NoNextHeader"/>.</summary>
+    /// <summary>The protocol behind the chain: the transport, ESP, or <see cref="IpProtocol.NoNextHeader"/>.</summary>
     public IpProtocol Protocol { get; init; }
 
     /// <summary>Which part of a packet it is; of a later part only the headers before the fragment header are in the chain.</summary>

@@ -18,7 +18,7 @@ public readonly record struct Ipv6Header
     /// <summary>Bytes behind the header.</summary>
     public ushort PayloadLength { get; init; }
 
-    /// <summary>What follows the header.</summary>
+    /// <summary>The header or protocol that follows.</summary>
     public IpProtocol NextHeader { get; init; }
 
     /// <summary>Hops left.</summary>

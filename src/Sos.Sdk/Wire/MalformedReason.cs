@@ -3,25 +3,25 @@ namespace Sos.Sdk.Wire;
 /// <summary>Why a frame is not what its headers say. Each names the rule that it breaks.</summary>
 public enum MalformedReason : byte
 {
-    /// <summary>It is well-formed, as far as it was looked at.</summary>
+    /// <summary>The frame is well-formed, as far as it was looked at.</summary>
     None = 0,
 
     /// <summary>Shorter than an Ethernet header: IEEE 802.3, 3.1.1.</summary>
     EthernetTruncated,
 
-    /// <summary>It ends within a VLAN tag: IEEE 802.1Q, 9.3.</summary>
+    /// <summary>The frame ends within a VLAN tag: IEEE 802.1Q, 9.3.</summary>
     VlanTruncated,
 
     /// <summary>More than two VLAN tags: IEEE 802.1ad knows two.</summary>
     VlanTagsExceeded,
 
-    /// <summary>It ends within the ARP packet: RFC 826, packet format.</summary>
+    /// <summary>The frame ends within the ARP packet: RFC 826, packet format.</summary>
     ArpTruncated,
 
     /// <summary>Not ARP for IPv4 on Ethernet (hardware type, protocol type or lengths): RFC 826, packet reception.</summary>
     ArpFormat,
 
-    /// <summary>It ends within the IPv4 header: RFC 791, 3.1.</summary>
+    /// <summary>The frame ends within the IPv4 header: RFC 791, 3.1.</summary>
     Ipv4Truncated,
 
     /// <summary>The version is not 4: RFC 791, 3.1; RFC 1122, 3.2.1.1.</summary>
@@ -36,7 +36,7 @@ public enum MalformedReason : byte
     /// <summary>The header checksum is wrong: RFC 791, 3.1; RFC 1122, 3.2.1.2.</summary>
     Ipv4Checksum,
 
-    /// <summary>It ends within the IPv6 header: RFC 8200, 3.</summary>
+    /// <summary>The frame ends within the IPv6 header: RFC 8200, 3.</summary>
     Ipv6Truncated,
 
     /// <summary>The version is not 6: RFC 8200, 3.</summary>
@@ -69,24 +69,24 @@ public enum MalformedReason : byte
     /// <summary>A TCP fragment at offset 8, which can overwrite the flags: RFC 1858, 3.</summary>
     FragmentOverlapsTcpFlags,
 
-    /// <summary>It ends within the TCP header: RFC 9293, 3.1.</summary>
+    /// <summary>The frame ends within the TCP header: RFC 9293, 3.1.</summary>
     TcpTruncated,
 
     /// <summary>The data offset is below 5, or beyond the packet: RFC 9293, 3.1.</summary>
     TcpDataOffset,
 
-    /// <summary>It ends within the UDP header: RFC 768.</summary>
+    /// <summary>The frame ends within the UDP header: RFC 768.</summary>
     UdpTruncated,
 
     /// <summary>The length is below 8, or beyond the packet: RFC 768.</summary>
     UdpLength,
 
-    /// <summary>It ends within the ICMP header: RFC 792.</summary>
+    /// <summary>The frame ends within the ICMP header: RFC 792.</summary>
     IcmpTruncated,
 
-    /// <summary>It ends within the ICMPv6 header: RFC 4443, 2.1.</summary>
+    /// <summary>The frame ends within the ICMPv6 header: RFC 4443, 2.1.</summary>
     Icmpv6Truncated,
 
-    /// <summary>It ends within the ports of SCTP (RFC 9260, 3.1), DCCP (RFC 4340, 5.1) or UDP-Lite (RFC 3828, 3.1).</summary>
+    /// <summary>The frame ends within the ports of SCTP (RFC 9260, 3.1), DCCP (RFC 4340, 5.1) or UDP-Lite (RFC 3828, 3.1).</summary>
     TransportTruncated,
 }

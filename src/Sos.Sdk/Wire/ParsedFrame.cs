@@ -1,9 +1,9 @@
 namespace Sos.Sdk.Wire;
 
-/// <summary>What the headers of a frame say, checked: what a firewall or a router decides by.</summary>
+/// <summary>The checked contents of a frame's headers, by which a firewall or a router decides.</summary>
 public struct ParsedFrame
 {
-    /// <summary>What the frame carries, behind its VLAN tags; below 0x600 a length.</summary>
+    /// <summary>The protocol that the frame carries, behind its VLAN tags; below 0x600 a length.</summary>
     public EtherType EtherType;
 
     /// <summary>VLAN tags, 0 to 2.</summary>
@@ -30,7 +30,7 @@ public struct ParsedFrame
     /// <summary>Hops left.</summary>
     public byte TimeToLive;
 
-    /// <summary>What the packet carries, behind IPv6 extension headers.</summary>
+    /// <summary>The protocol that the packet carries, behind IPv6 extension headers.</summary>
     public IpProtocol Protocol;
 
     /// <summary>Source address; an IPv4 address is in the lowest 32 bits.</summary>

@@ -82,7 +82,7 @@ public class DriverLayoutTests
 
     private static string ToPascal(string field) => string.Concat(field.Split('_').Select(word => char.ToUpperInvariant(word[0]) + word[1..]));
 
-    private static List<string> RunC(string program, [CallerFilePath] string here = "")
+    internal static List<string> RunC(string program, [CallerFilePath] string here = "")
     {
         string header = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "../../../kernel/include/uapi"));
         DirectoryInfo folder = Directory.CreateTempSubdirectory("sos-abi-");

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 
 namespace FormServices;
 
-/// <summary>What depends on frames, calls and branches: arguments on the stack, structs by value, stack buffers, switches.</summary>
+/// <summary>Exercises frames, calls and branches: arguments on the stack, structs by value, stack buffers, switches.</summary>
 public static unsafe class Frames
 {
     public struct Small

@@ -69,7 +69,7 @@ internal sealed unsafe class PortBench : IDisposable
         return pool;
     }
 
-    /// <summary>What a device reaches under a bus address; fails the test when it would leave packet memory or a chunk of it.</summary>
+    /// <summary>Translates a bus address as a device reaches it; fails the test when it would leave packet memory or a chunk of it.</summary>
     public byte* Translate(ulong busAddress, ulong length)
     {
         for (ulong chunk = 0; chunk < PacketBytes / PacketMemory.ChunkSize; chunk++)

@@ -113,7 +113,7 @@ public sealed unsafe class TaskTests
         PortBench.Release(memory);
     }
 
-    /// <summary>What the tasks of a test do, in memory that copies of a task share.</summary>
+    /// <summary>The record of what the tasks of a test do, in memory that copies of a task share.</summary>
     internal struct Book
     {
         public int Offered;

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace Sos.Sdk.Tests.Wire;
 
-/// <summary>What is written is read back the same.</summary>
+/// <summary>Headers that are written are read back the same.</summary>
 public sealed class RoundTripTests
 {
     private static readonly Gen<MacAddress> MacAddresses = Gen.ULong.Select(value => new MacAddress(value));

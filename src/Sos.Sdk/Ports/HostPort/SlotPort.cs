@@ -140,7 +140,13 @@ public readonly unsafe struct SlotPort<TNotifier> : IPort
     }
 
     /// <inheritdoc/>
+    /// <remarks>Nothing is to be done: Linux's side is looked at with each burst.</remarks>
     public void Maintain(ulong now)
+    {
+    }
+
+    /// <summary>Counts a change of the other side's link. For rings in a card's place: it is the card's link.</summary>
+    internal void NotePeerLink()
     {
         bool up = LinkUp;
         if (up != _state->PeerWasUp)
@@ -267,20 +273,32 @@ public readonly unsafe struct SlotPort<TNotifier> : IPort
         return sent;
     }
 
+    /// <summary>Shows the other side that the service is there. For rings in a card's place, whose link is the other side's.</summary>
+    internal void Announce() => TryShow(true);
+
     private void ShowLink()
     {
-        uint value = _state->LinkWanted && (!_state->HasCard || _state->CardUp) ? 1u : 0u;
+        if (TryShow(_state->LinkWanted && (!_state->HasCard || _state->CardUp)))
+        {
+            _state->Counters.LinkChanges.Increment();
+        }
+    }
+
+    private bool TryShow(bool up)
+    {
+        uint value = up ? 1u : 0u;
         if (Volatile.Read(ref *_state->OwnUp) == value)
         {
-            return;
+            return false;
         }
 
         Volatile.Write(ref *_state->OwnUp, value);
-        _state->Counters.LinkChanges.Increment();
         if (_state->WakesPeer)
         {
             Wake();
         }
+
+        return true;
     }
 
     private static bool IsWithin(ulong offset, uint slots, ulong size)

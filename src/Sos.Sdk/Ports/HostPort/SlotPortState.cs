@@ -5,7 +5,7 @@ using Sos.Sdk.Wire;
 namespace Sos.Sdk.Ports;
 
 /// <summary>
-/// What a <see cref="SlotPort{TNotifier}"/> remembers. It lies in the arena: nothing in it is read back from the shared memory,
+/// The memory of a <see cref="SlotPort{TNotifier}"/>. It lies in the arena: nothing in it is read back from the shared memory,
 /// where the other side could change it.
 /// </summary>
 internal unsafe struct SlotPortState
@@ -26,7 +26,7 @@ internal unsafe struct SlotPortState
     public bool WakesPeer;
     public bool Starved;
     public bool Complained;
-    public bool PeerWasUp;  // as Maintain last saw it
+    public bool PeerWasUp;  // as NotePeerLink last saw it
     public bool LinkWanted; // by the service
     public bool LinkChosen; // the service has said what it wants
     public bool HasCard;    // there is a card behind this port, whose link counts too

@@ -1,6 +1,6 @@
 namespace Sos.Sdk.Ports;
 
-/// <summary>What is behind a <see cref="NicPort"/>.</summary>
+/// <summary>The kinds of card behind a <see cref="NicPort"/>.</summary>
 internal enum NicKind
 {
     /// <summary>Nothing: the port was not opened.</summary>

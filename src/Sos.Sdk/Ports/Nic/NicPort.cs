@@ -202,8 +202,7 @@ public readonly unsafe struct NicPort : IPort
             return default;
         }
 
-        // Who is at the other end sees that the service is there.
-        port.SetLink(true);
+        port.Rings.Announce();
         return new NicPort(NicKind.Memory, port.Rings.Pointer);
     }
 }

@@ -3,7 +3,7 @@ namespace Sos.Sdk.Ports.VirtioNet;
 /// <summary>Why a virtio-net port cannot be used, or can no longer be used.</summary>
 public enum VirtioNetFailure
 {
-    /// <summary>It works.</summary>
+    /// <summary>The port works.</summary>
     None = 0,
 
     /// <summary>The device did not answer to a reset by reading back a status of 0.</summary>

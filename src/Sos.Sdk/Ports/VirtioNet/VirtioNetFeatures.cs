@@ -31,7 +31,7 @@ public enum VirtioNetFeatures : ulong
     OrderPlatform = 1UL << 36,
 
     /// <summary>
-    /// What the port accepts. No checksum or segmentation offload: frames come whole and complete, and go so. No mergeable
+    /// The features that the port accepts. No checksum or segmentation offload: frames come whole and complete, and go so. No mergeable
     /// receive buffers: without segmentation a frame fits one buffer.
     /// </summary>
     Accepted = Mtu | Mac | Status | EventIndex | Version1 | AccessPlatform | OrderPlatform,

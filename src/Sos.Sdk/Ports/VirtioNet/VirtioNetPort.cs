@@ -64,7 +64,7 @@ internal readonly unsafe struct VirtioNetPort : IPort
     /// <inheritdoc/>
     public MacAddress Mac => MacAddress.Read(_state->Mac);
 
-    /// <summary>What was negotiated.</summary>
+    /// <summary>The features that were negotiated.</summary>
     public VirtioNetFeatures Features => _state->Features;
 
     internal VirtioNetState* Pointer => _state;

@@ -4,7 +4,7 @@ using Sos.Sdk.Packets;
 
 namespace Sos.Sdk.Ports.VirtioNet;
 
-/// <summary>What a <see cref="VirtioNetPort"/> remembers. It lies in the arena, out of the device's reach.</summary>
+/// <summary>The memory of a <see cref="VirtioNetPort"/>. It lies in the arena, out of the device's reach.</summary>
 internal unsafe struct VirtioNetState
 {
     public SplitQueue Receiving;

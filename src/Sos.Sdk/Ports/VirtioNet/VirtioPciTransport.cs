@@ -226,6 +226,6 @@ public enum VirtioStatus : byte
     /// <summary>The driver has given up.</summary>
     Failed = 128,
 
-    /// <summary>What a device that is gone from the bus reads as.</summary>
+    /// <summary>All ones: a device that is gone from the bus reads so.</summary>
     Gone = 0xff,
 }

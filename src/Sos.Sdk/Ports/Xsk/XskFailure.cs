@@ -3,7 +3,7 @@ namespace Sos.Sdk.Ports.Xsk;
 /// <summary>Why an AF_XDP port can no longer be used: the kernel's side broke the contract of its rings.</summary>
 public enum XskFailure
 {
-    /// <summary>It works.</summary>
+    /// <summary>The port works.</summary>
     None = 0,
 
     /// <summary>There is no port: the service was given no such socket, or there was no memory for it.</summary>

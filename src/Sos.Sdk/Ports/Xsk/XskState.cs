@@ -3,7 +3,7 @@ using Sos.Sdk.Packets;
 
 namespace Sos.Sdk.Ports.Xsk;
 
-/// <summary>What an <see cref="XskPort"/> remembers. It lies in the arena: no index of ours is read back from the rings.</summary>
+/// <summary>The memory of an <see cref="XskPort"/>. It lies in the arena: no index of ours is read back from the rings.</summary>
 internal unsafe struct XskState
 {
     public PacketPool Pool;

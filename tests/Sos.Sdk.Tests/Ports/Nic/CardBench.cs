@@ -55,7 +55,7 @@ internal sealed unsafe class CardBench : IDisposable
         return nic && host;
     }
 
-    /// <summary>What the host of the service does some ten times a second.</summary>
+    /// <summary>Maintains the ports, as the host of the service does some ten times a second.</summary>
     public void Maintain() => _upkeep.RunAll(0, Device.Mmio);
 
     public ulong Counter(string name) => _harness.Counter(name);

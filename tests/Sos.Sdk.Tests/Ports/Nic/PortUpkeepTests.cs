@@ -35,8 +35,8 @@ public sealed class PortUpkeepTests
             Assert.Equal(up, bench.Linux.LinkUp);
         }
 
-        // The card was up as it started; of the host port's changes one is that Linux's device is up.
-        Assert.Equal((51UL, 50UL), (bench.Counter("nic.link_changes"), bench.Counter("host.link_changes")));
+        // The card was up as it started, and down when it was first looked at: Linux saw no carrier then.
+        Assert.Equal((51UL, 49UL), (bench.Counter("nic.link_changes"), bench.Counter("host.link_changes")));
     }
 
     [Fact]

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Sos.Sdk.Tests.Ports.VirtioNet;
 
-/// <summary>What a device does against the specification ends in <see cref="VirtioNetPort.Failure"/>, not in memory that is not its own.</summary>
+/// <summary>A device that breaks the specification ends the port in <see cref="VirtioNetPort.Failure"/>, not in memory that is not its own.</summary>
 public sealed class VirtioNetMisbehaviourTests
 {
     [Theory]
