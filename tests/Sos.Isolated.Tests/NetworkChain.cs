@@ -26,6 +26,8 @@ internal sealed class NetworkChain : IDisposable
             $"""
             set -e
             for name in {Left} {Middle} {Right}; do ip netns add $name; ip -n $name link set lo up; done
+            # Linux's own IPv6 addresses come and ripen in their own time: they would differ between two looks.
+            ip netns exec {Middle} sh -c 'for kind in all default; do echo 1 > /proc/sys/net/ipv6/conf/$kind/disable_ipv6; done'
             ip link add eth0 netns {Left} type veth peer name eth0 netns {Middle}
             ip link add eth0 netns {Right} type veth peer name eth1 netns {Middle}
             ip -n {Left} address add {LeftAddress}/24 dev eth0

@@ -160,9 +160,13 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
     }
 
     private static CoreRecord CheckRuns(IServiceCore core)
-        => core.GetStatus().State == CoreState.Running && CoreRecord.Read(core.Cpu) is { } record
+    {
+        CoreRecord record = CoreRecord.Read(core.Cpu) ?? throw new SosException(
+            SosError.NotFound, $"core {core.Cpu} has no service: start one with 'sosctl service start {core.Cpu} IMAGE'");
+        return core.GetStatus().State == CoreState.Running
             ? record
-            : throw new SosException(SosError.Refused, $"no service runs on core {core.Cpu}: see 'sosctl service status {core.Cpu}'");
+            : throw new SosException(SosError.Refused, $"the service on core {core.Cpu} does not run: see 'sosctl service status {core.Cpu}'");
+    }
 
     // Under the lock: what was worked out before it was taken stands on this record.
     private static CoreRecord CheckUnchanged(CoreRecord former, string advice)
