@@ -16,6 +16,7 @@
 #include <asm/apicdef.h>
 #include <asm/smp.h>
 
+#include "compat/device.h"
 #include "block.h"
 #include "core.h"
 #include "cpu.h"
@@ -94,7 +95,7 @@ static void hold_device(unsigned int cpu, bool hold)
 		cpumask_set_cpu(cpu, &held);
 	else
 		cpumask_clear_cpu(cpu, &held);
-	dev->offline_disabled = hold;
+	sos_device_hold(dev, hold);
 }
 
 /* Linux's hotplug, under its locks. Nobody but us may bring a CPU of ours online. */

@@ -22,7 +22,7 @@ public static class ResultPlot
     private const int Margin = 16;
 
     // An average character of the font, somewhat too wide: labels get room by their length, as no font can be measured here.
-    private const double CharacterWidth = 6.9;
+    private const double CharacterWidth = 7.2;
 
     // Powers of ten, in ns: from 10 ns to 10 s.
     private const int FirstDecade = 1;
@@ -78,7 +78,8 @@ public static class ResultPlot
         {
             Add($"<text x='{Margin}' y='24' font-size='16' font-weight='bold'>Timers and noise: from the median to the longest, logarithmic</text>");
             Add($"<rect x='{Margin}' y='36' width='14' height='{BarHeight}' fill='{OursDark}'/><text x='{Margin + 20}' y='47'>on a core of SOS</text>");
-            Add($"<rect x='{Margin + 150}' y='36' width='14' height='{BarHeight}' fill='{OthersDark}'/><text x='{Margin + 170}' y='47'>on Linux's own cpus</text>");
+            Add($"<rect x='{Margin + 150}' y='36' width='14' height='{BarHeight}' fill='{OthersDark}'/>");
+            Add($"<text x='{Margin + 170}' y='47'>on Linux's own cpus</text>");
             Add($"<text x='{Margin + 330}' y='47'>dark: up to the median; light: up to the longest, whose value stands behind the bar</text>");
         }
 

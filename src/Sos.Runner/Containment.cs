@@ -29,7 +29,7 @@ internal static unsafe class Containment
 
     // The numbers of system calls on x86-64.
     private const int SysRead = 0, SysWrite = 1, SysPoll = 7, SysMprotect = 10, SysMunmap = 11, SysSigAction = 13, SysSigProcMask = 14, SysSigReturn = 15;
-    private const int SysIoctl = 16, SysYield = 24, SysMadvise = 28, SysNanosleep = 35, SysGetPid = 39, SysSendTo = 44, SysReceiveFrom = 45;
+    private const int SysIoctl = 16, SysWriteParts = 20, SysYield = 24, SysMadvise = 28, SysNanosleep = 35, SysGetPid = 39, SysSendTo = 44, SysReceiveFrom = 45;
     private const int SysExit = 60, SysGetTid = 186, SysFutex = 202, SysRestart = 219, SysClockGetTime = 228, SysClockNanosleep = 230;
     private const int SysExitGroup = 231, SysTgkill = 234, SysPpoll = 271, SysRseq = 334, SysMembarrier = 324, SysSignalStack = 131, SysMmap = 9;
 
@@ -37,7 +37,7 @@ internal static unsafe class Containment
 
     private static readonly int[] KeeperCalls =
     [
-        SysRead, SysWrite, SysPoll, SysPpoll, SysIoctl, SysSendTo, SysReceiveFrom, SysTgkill, SysYield, SysNanosleep, SysClockNanosleep,
+        SysRead, SysWrite, SysWriteParts, SysPoll, SysPpoll, SysIoctl, SysSendTo, SysReceiveFrom, SysTgkill, SysYield, SysNanosleep, SysClockNanosleep,
         SysClockGetTime, SysGetPid, SysGetTid, SysFutex, SysRestart, SysSigAction, SysSigProcMask, SysSigReturn, SysSignalStack, SysMadvise,
         SysMunmap, SysMmap, SysMprotect, SysMembarrier, SysRseq, SysExit, SysExitGroup,
     ];

@@ -64,23 +64,35 @@ internal sealed unsafe class SlotRings
     /// <param name="frame">Where it starts; null when the slot's length is impossible.</param>
     /// <param name="length">Its bytes.</param>
     /// <returns>Whether there is a slot, to be given back by <see cref="Consume"/>.</returns>
-    public bool TryPeek(out byte* frame, out int length)
+    public bool TryPeek(out byte* frame, out int length) => TryPeek(0, out frame, out length);
+
+    /// <summary>A frame for Linux.</summary>
+    /// <param name="ahead">Which one: 0 for the next.</param>
+    /// <param name="frame">Where it starts; null when the slot's length is impossible.</param>
+    /// <param name="length">Its bytes.</param>
+    /// <returns>Whether there is a slot, to be given back by <see cref="Consume"/>.</returns>
+    public bool TryPeek(int ahead, out byte* frame, out int length)
     {
         frame = null;
         length = 0;
         uint available = Volatile.Read(ref _shared->ToHost.Producer) - _consumed;
-        if (available == 0)
+        if (available <= (uint)ahead)
         {
             return false;
         }
 
         if (available > _slots)
         {
+            if (ahead > 0)
+            {
+                return false;
+            }
+
             // The service moved its index too far: go on where it says it is.
             _consumed = Volatile.Read(ref _shared->ToHost.Producer) - 1;
         }
 
-        HostSlot* slot = (HostSlot*)(_toHost + ((nuint)(_consumed & (_slots - 1)) * HostSlot.Stride));
+        HostSlot* slot = (HostSlot*)(_toHost + ((nuint)((_consumed + (uint)ahead) & (_slots - 1)) * HostSlot.Stride));
         uint bytes = Volatile.Read(ref slot->Length); // once: the service could change it after the check
         if (bytes is >= 14 and <= HostSlot.FrameMax)
         {
@@ -91,8 +103,8 @@ internal sealed unsafe class SlotRings
         return true;
     }
 
-    /// <summary>Gives the slot of <see cref="TryPeek"/> back.</summary>
-    public void Consume() => Volatile.Write(ref _shared->ToHost.Consumer, ++_consumed);
+    /// <summary>Gives slots back, from the next on.</summary>
+    public void Consume(int count = 1) => Volatile.Write(ref _shared->ToHost.Consumer, _consumed += (uint)count);
 
     /// <summary>Where the next frame from Linux goes, <see cref="HostSlot.FrameMax"/> bytes; there must be room.</summary>
     public byte* NextFrame() => _fromHost + ((nuint)(_produced & (_slots - 1)) * HostSlot.Stride) + HostSlot.HeaderSize;

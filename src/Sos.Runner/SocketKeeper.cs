@@ -27,7 +27,8 @@ internal unsafe struct SocketKeeper
     public bool IsStuck { get; private set; }
 
     /// <summary>Whether a call is due.</summary>
-    public readonly bool HasWork => !IsStuck && (Volatile.Read(ref *_producer) != Volatile.Read(ref *_consumer) || Volatile.Read(ref _shared->ReceiveWanted) != 0);
+    public readonly bool HasWork => !IsStuck
+        && (Volatile.Read(ref *_producer) != Volatile.Read(ref *_consumer) || Volatile.Read(ref _shared->ReceiveWanted) != 0);
 
     /// <summary>Maps what it needs.</summary>
     /// <returns>0 or an errno.</returns>

@@ -59,7 +59,8 @@ public sealed class OwnRepositoryTests : IsolatedScenario
         string page = File.ReadAllText(Path.Combine(_root, Page));
         string targets = File.ReadAllText(Path.Combine(_root, "src/Sos.Sdk/build/Sos.Sdk.targets"));
         string comment = targets[..targets.IndexOf("-->", StringComparison.Ordinal)];
-        string[] properties = [.. Regex.Matches(comment, @"(?m)^\s+(Sos\w+)\s{2,}").Select(match => match.Groups[1].Value).Where(name => name != "SosNativeOnly")];
+        string[] properties =
+            [.. Regex.Matches(comment, @"(?m)^\s+(Sos\w+)\s{2,}").Select(match => match.Groups[1].Value).Where(name => name != "SosNativeOnly")];
         Assert.Contains("SosArenaSize", properties);
         Assert.All(properties, name => Assert.Contains($"| `{name}` |", page, StringComparison.Ordinal));
         Assert.All(Enum.GetValues<Sdk.Control.LogSeverity>(),

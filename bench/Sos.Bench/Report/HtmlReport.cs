@@ -118,7 +118,8 @@ internal static class HtmlReport
 
         if (result.Measurements.Any(item => item.Contender.EndsWith('*')))
         {
-            html.AppendLine("<p class=\"note\">* real packets through a veth pair with all of Linux's receive path, nothing subtracted: order of magnitude.</p>");
+            html.Append("<p class=\"note\">* real packets through a veth pair with all of Linux's receive path, nothing subtracted: ")
+                .AppendLine("order of magnitude.</p>");
         }
     }
 

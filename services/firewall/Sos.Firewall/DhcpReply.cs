@@ -46,7 +46,8 @@ public static class DhcpReply
 
         ReadOnlySpan<byte> message = frame[start..parsed.PacketEnd];
         ReadOnlySpan<byte> destination = frame[..6];
-        bool toAll = BinaryPrimitives.ReadUInt32BigEndian(destination) == uint.MaxValue && BinaryPrimitives.ReadUInt16BigEndian(destination[4..]) == ushort.MaxValue;
+        bool toAll = BinaryPrimitives.ReadUInt32BigEndian(destination) == uint.MaxValue
+            && BinaryPrimitives.ReadUInt16BigEndian(destination[4..]) == ushort.MaxValue;
         return BinaryPrimitives.ReadUInt32BigEndian(message) >> 8 == ReplyToEthernet
             && BinaryPrimitives.ReadUInt32BigEndian(message[CookieOffset..]) == Cookie
             && (toAll || (BinaryPrimitives.ReadUInt32BigEndian(destination) == BinaryPrimitives.ReadUInt32BigEndian(message[ClientAddressOffset..])

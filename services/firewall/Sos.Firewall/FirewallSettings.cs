@@ -20,8 +20,8 @@ public enum FramePolicy : byte
 public struct FirewallSettings
 {
     /// <summary>
-    /// <c>non-ip=accept|drop|LIST</c>: ARP and all else that is no IP. Accepted by default. A list names those that pass, <see cref="NonIpTypes"/>: then this is
-    /// <see cref="FramePolicy.Evaluate"/>.
+    /// <c>non-ip=accept|drop|LIST</c>: ARP and all else that is no IP. Accepted by default. A list names those that pass,
+    /// <see cref="NonIpTypes"/>: then this is <see cref="FramePolicy.Evaluate"/>.
     /// </summary>
     public FramePolicy NonIp;
 

@@ -161,7 +161,8 @@ internal static class CpusetGroup
                 if (tries >= RemoveTriesMax)
                 {
                     throw new SosException(
-                        SosError.Failed, $"{group} could not be removed, and keeps cpu {cpu} from Linux: {e.Message}; 'cat {group}/cgroup.procs' shows who is in it", e);
+                        SosError.Failed, $"{group} could not be removed, and keeps cpu {cpu} from Linux: {e.Message}; "
+                            + $"'cat {group}/cgroup.procs' shows who is in it", e);
                 }
 
                 System.Threading.Thread.Sleep(RemovePauseMs);

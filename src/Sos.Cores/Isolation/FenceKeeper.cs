@@ -8,8 +8,8 @@ using Sos.Cores.Running;
 namespace Sos.Cores.Isolation;
 
 /// <summary>
-/// Looks at all fences each second, and mends them: a process of its own (<c>sosctl core keep-fences</c>), which starts with the first fence and ends with the last.
-/// It holds a lock as long as it lives. Should it be killed, the next service or reservation starts another.
+/// Looks at all fences each second, and mends them: a process of its own (<c>sosctl core keep-fences</c>), which starts with the first fence and ends with
+/// the last. It holds a lock as long as it lives. Should it be killed, the next service or reservation starts another.
 /// </summary>
 public static class FenceKeeper
 {

@@ -101,6 +101,7 @@ public static class LeaseKeeper
         string own = Environment.ProcessPath ?? "";
         string[] places = [Path.GetFileName(own) == "sosctl" ? own : "", Path.Combine(AppContext.BaseDirectory, "sosctl"), "/usr/bin/sosctl"];
         return places.FirstOrDefault(File.Exists) ?? throw new SosException(
-            SosError.NotFound, $"leases and fences are kept by the program 'sosctl', which is neither beside this one nor {places[^1]}: 'make install' puts it there");
+            SosError.NotFound, $"leases and fences are kept by the program 'sosctl', which is neither beside this one nor {places[^1]}: "
+                + "'make install' puts it there");
     }
 }

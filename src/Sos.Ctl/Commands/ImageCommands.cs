@@ -129,7 +129,7 @@ internal static class ImageCommands
 
     private static int Map(Terminal terminal, string path)
     {
-        ServiceImage image = Read(path);
+        ServiceImage image = VerifiedImage.ReadUnverified(path);
         string debugPath = path + ".debug";
         if (!File.Exists(debugPath))
         {

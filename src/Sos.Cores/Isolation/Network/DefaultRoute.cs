@@ -11,7 +11,8 @@ internal static class DefaultRoute
     {
         // Device and destination and mask in hexadecimal; a prefix of 0 bits, for IPv6, and the device at the end.
         bool four = Fields("/proc/thread-self/net/route").Any(route => route.Length > 7 && route[0] == device && IsZero(route[1]) && IsZero(route[7]));
-        return four || Fields("/proc/thread-self/net/ipv6_route").Any(route => route.Length > 9 && route[^1] == device && route[1] == "00" && !IsZero(route[4]));
+        return four || Fields("/proc/thread-self/net/ipv6_route").Any(
+            route => route.Length > 9 && route[^1] == device && route[1] == "00" && !IsZero(route[4]));
     }
 
     private static System.Collections.Generic.IEnumerable<string[]> Fields(string path)

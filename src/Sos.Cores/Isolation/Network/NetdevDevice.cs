@@ -146,7 +146,10 @@ public sealed class NetdevDevice : INetworkDevice
             null => [$"its network device {netdev.Name} is gone: 'sosctl service stop {cpu}' ends the service"],
             { IsUp: false } link => [$"its network device {link.Name} is switched off: 'ip link set dev {link.Name} up'"],
             { Mtu: > HostPortLayout.MtuMax } link =>
-                [$"{link.Name} has an MTU of {link.Mtu} now: longer frames than {HostPortLayout.MtuMax} bytes are dropped, 'ip link set dev {link.Name} mtu 1500'"],
+            [
+                $"{link.Name} has an MTU of {link.Mtu} now: longer frames than {HostPortLayout.MtuMax} bytes are dropped, "
+                    + $"'ip link set dev {link.Name} mtu 1500'",
+            ],
             _ => [],
         };
     }

@@ -10,7 +10,7 @@ namespace Sos.Cores.Isolation.Network;
 internal static unsafe class TapDevice
 {
     private const int NameSize = 16; // IFNAMSIZ
-    private const short Flags = 0x0002 | 0x1000; // IFF_TAP | IFF_NO_PI: whole frames, nothing before them
+    private const short Flags = 0x0002 | 0x1000 | 0x4000; // IFF_TAP | IFF_NO_PI | IFF_VNET_HDR: whole frames, each behind a virtio header
     private const uint Mtu = 1500; // frames are not held against it
     private const uint QueueLength = 1; // what Linux would send there goes nowhere
 
