@@ -56,7 +56,7 @@ internal sealed record RandomState(UserRegisters Registers, MachineState Abstrac
         }
 
         Dictionary<long, Value> slots = Slots(random, process, frame, registers.Rsp, saved);
-        Comparison compared = Compare(random, ref registers, values);
+        Comparison compared = Compare(random, i, ref registers, values);
         return new RandomState(registers, MachineState.Of(values, slots, compared), new Concretion(frame, 0, saved, null));
     }
 
@@ -148,8 +148,13 @@ internal sealed record RandomState(UserRegisters Registers, MachineState Abstrac
         return slots;
     }
 
+    /// <summary>Whether a register leads to the memory that an instruction accesses, and is aimed already.</summary>
+    private static bool IsAddress(in Instruction i, int register) => i.IsStringInstruction
+        || (i.MemoryBase.IsGPR64() && InstructionAccess.Index(i.MemoryBase) == register)
+        || (i.MemoryIndex.IsGPR64() && InstructionAccess.Index(i.MemoryIndex) == register);
+
     /// <summary>Sometimes, flags as after a comparison, and copies of what was compared.</summary>
-    private static Comparison Compare(Random random, ref UserRegisters registers, Span<Value> values)
+    private static Comparison Compare(Random random, in Instruction i, ref UserRegisters registers, Span<Value> values)
     {
         int r = random.Next(16);
         if (random.Next(2) == 0 || !values[r].HasFacts)
@@ -165,7 +170,7 @@ internal sealed record RandomState(UserRegisters Registers, MachineState Abstrac
         ulong name = random.Next(2) == 0 ? 0 : 7UL;
         values[r] = values[r].Named(name);
         int copy = random.Next(16);
-        if (copy != Rsp && copy != r && name != 0)
+        if (copy != Rsp && copy != r && name != 0 && !IsAddress(i, copy))
         {
             bool isFull = random.Next(2) == 0;
             values[copy] = isFull ? values[r] : values[r].LowerHalf();
