@@ -6,7 +6,7 @@
  * reaches a core within microseconds, and a Linux that hangs leaves the last good
  * conversion behind. With the TSC as clocksource the record is Linux's own conversion, so
  * that a service reads what clock_gettime() would. With another one (an emulator's HPET,
- * kvm-clock) each update pairs one reading of it with the TSC, and the rate is what was
+ * kvm-clock) each update pairs a reading of it with the TSC, and the rate is what was
  * measured over the last second.
  */
 #include <linux/clocksource.h>
@@ -23,6 +23,9 @@
 
 #define SOS_RATE_SHIFT		32
 #define SOS_RATE_WINDOW_NS	NSEC_PER_SEC
+
+/* A host may take the CPU away between two readings: of so many pairs the closest counts. */
+#define SOS_PAIRS		3
 
 /* The pages and the latest conversion. Taken under the timekeeper lock: no time is read in it. */
 static DEFINE_RAW_SPINLOCK(lock);
@@ -79,6 +82,30 @@ static void measure_rate(u64 tsc, u64 ns)
 	window_ns = ns;
 }
 
+/*
+ * Reads the clocksource and the TSC of the same moment, as near as can be.
+ *
+ * Return: the clocksource's cycles, and in *tsc the TSC.
+ */
+static u64 read_pair(struct clocksource *source, u64 *tsc)
+{
+	u64 closest = U64_MAX, best = 0;
+	int i;
+
+	for (i = 0; i < SOS_PAIRS; i++) {
+		u64 before = rdtsc_ordered();
+		u64 cycles = source->read(source);
+		u64 apart = rdtsc_ordered() - before;
+
+		if (apart < closest) {
+			closest = apart;
+			best = cycles;
+			*tsc = before + apart / 2;
+		}
+	}
+	return best;
+}
+
 static void convert(const struct timekeeper *tk, struct sos_clock *clock)
 {
 	const struct tk_read_base *base = &tk->tkr_mono;
@@ -92,13 +119,10 @@ static void convert(const struct timekeeper *tk, struct sos_clock *clock)
 		ns += base->xtime_nsec >> base->shift;
 		rate = 0;
 	} else {
-		u64 before = rdtsc_ordered();
-		u64 cycles = base->clock->read(base->clock);
-		u64 after = rdtsc_ordered();
+		u64 cycles = read_pair(base->clock, &clock->base_tsc);
 		u64 delta = (cycles - base->cycle_last) & base->mask;
 
 		ns += (delta * base->mult + base->xtime_nsec) >> base->shift;
-		clock->base_tsc = before + (after - before) / 2;
 		measure_rate(clock->base_tsc, ns);
 		clock->shift = SOS_RATE_SHIFT;
 		clock->mult = rate;

@@ -62,7 +62,7 @@ unsigned long sos_call(void *function, unsigned long argument)
 {
 	unsigned long result;
 
-	asm volatile(ANNOTATE_RETPOLINE_SAFE
+	asm volatile(ANNOTATE_RETPOLINE_SAFE "\n\t"
 		     "call *%[function]"
 		     : "=a"(result), "+D"(argument), ASM_CALL_CONSTRAINT
 		     : [function] "b"(function)

@@ -125,6 +125,9 @@ static void test_clock(const struct loaded *loaded)
 			difference = (long long)(ns - ((uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec));
 			difference = difference < 0 ? -difference : difference;
 			best = difference < best ? difference : best;
+			/* With another record each time: one may be of a moment at which the machine stood still. */
+			if (best >= 100000)
+				sleep_ms(5);
 		}
 		check(best < 100000, "%s of the record is off by %lld ns at best", names[i], best);
 	}

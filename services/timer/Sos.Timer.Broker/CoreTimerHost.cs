@@ -36,7 +36,8 @@ public sealed class CoreTimerHost : ITimerHost
     public ulong TscKhz { get; }
 
     /// <inheritdoc/>
-    public bool IsRunning => _core.GetStatus().State == CoreState.Running;
+    /// <remarks>A service that was started again in its place is another one.</remarks>
+    public bool IsRunning => _core.GetStatus().State == CoreState.Running && CoreRecord.Read(_core.Cpu)?.Started == _record.Started;
 
     /// <inheritdoc/>
     public bool CanRevoke => Access.CanRevoke;

@@ -6,6 +6,7 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Microsoft.Win32.SafeHandles;
 using Sos.Cores;
+using Sos.Cores.Native;
 using Sos.Sdk.Memory;
 using Sos.Timer.Client;
 using Sos.Timer.Client.Native;
@@ -32,6 +33,7 @@ public sealed class TimerBroker : IDisposable
     private readonly Thread _thread;
     private readonly Lock _lock = new();
     private readonly AreaLease?[] _leases = new AreaLease?[TimerAdmin.ClientsMax];
+    private readonly Dictionary<Socket, Thread> _connections = [];
     private uint _generation;
     private volatile bool _ends;
 
@@ -72,18 +74,26 @@ public sealed class TimerBroker : IDisposable
         }
     }
 
-    /// <inheritdoc/>
+    /// <summary>Ends every connection and takes back what was lent; nothing of the host is touched after that.</summary>
     public void Dispose()
     {
         _ends = true;
         _listener.Dispose();
         _thread.Join();
+        KeyValuePair<Socket, Thread>[] connections;
         lock (_lock)
         {
-            foreach (AreaLease? lease in _leases)
-            {
-                lease?.Socket.Dispose();
-            }
+            connections = [.. _connections];
+        }
+
+        foreach ((Socket socket, _) in connections)
+        {
+            socket.Dispose();
+        }
+
+        foreach ((_, Thread thread) in connections)
+        {
+            thread.Join();
         }
 
         File.Delete(_path);
@@ -139,7 +149,13 @@ public sealed class TimerBroker : IDisposable
             try
             {
                 Socket socket = _listener.Accept();
-                new Thread(() => Serve(socket)) { IsBackground = true, Name = "sos-client" }.Start();
+                Thread thread = new(() => Serve(socket)) { IsBackground = true, Name = "sos-client" };
+                lock (_lock)
+                {
+                    _connections.Add(socket, thread);
+                }
+
+                thread.Start();
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
@@ -174,6 +190,11 @@ public sealed class TimerBroker : IDisposable
             {
                 // The client went away, or the broker ends: what it had was given back.
             }
+        }
+
+        lock (_lock)
+        {
+            _connections.Remove(socket);
         }
     }
 
@@ -241,7 +262,7 @@ public sealed class TimerBroker : IDisposable
 
     private unsafe void Prepare(int client)
     {
-        using Cores.Native.MappedMemory memory = _host.MapArea(client);
+        using MappedMemory memory = _host.MapArea(client);
         memory.Slice(0, TimerArea.TotalSize).Clear();
         TimerArea* area = (TimerArea*)memory.Address;
         area->Client = (uint)client;

@@ -96,7 +96,7 @@ public static class TimerVerbs
                     terminal.Note($"the timer service on core {cpu} was started again; its clients connect anew");
                 }
 
-                record = AwaitEnd(host, record, end.Token) ? null : AwaitRestart(core, record, end.Token);
+                record = AwaitEnd(host, end.Token) ? null : AwaitRestart(core, record, end.Token);
             }
         }
         finally
@@ -112,11 +112,11 @@ public static class TimerVerbs
 
     /// <summary>Waits until a signal comes, or the service ends or is another.</summary>
     /// <returns>Whether a signal came.</returns>
-    private static bool AwaitEnd(CoreTimerHost host, CoreRecord record, CancellationToken end)
+    private static bool AwaitEnd(CoreTimerHost host, CancellationToken end)
     {
         while (!end.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200)))
         {
-            if (!host.IsRunning || CoreRecord.Read(record.Cpu)?.Started != record.Started)
+            if (!host.IsRunning)
             {
                 return false;
             }
