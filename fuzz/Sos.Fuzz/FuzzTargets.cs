@@ -28,5 +28,8 @@ public static class FuzzTargets
         new("parameters", "Parameters: a service's settings", SharedMemoryTargets.Settings, 512),
         new("log", "LogReader: a log that a service broke", SharedMemoryTargets.ReadLog, 2048),
         new("statistics", "StatisticsReader: counters that a service broke", SharedMemoryTargets.ReadStatistics, 16 << 10),
+        new("ssh", "an SSH session whose client sends what it likes, before and after log-in", SshTargets.Session),
+        new("authorized-keys", "AuthorizedKeysFile.Parse", SshTargets.AuthorizedKeys),
+        new("host-key", "HostKey.TryDecode", SshTargets.PrivateKey, 1024),
     ];
 }
