@@ -1,6 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using System.IO;
+using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using System.Text;
 using Sos.Crypto.Curves;
@@ -41,6 +42,7 @@ public sealed class HostKey
     /// <summary>Writes the key into a new file.</summary>
     /// <param name="path">A file that does not exist yet: a host's key is replaced by removing it first.</param>
     /// <param name="comment">A word about the key.</param>
+    [SupportedOSPlatform("linux")]
     public void Save(string path, string comment)
     {
         FileStreamOptions options = new()
@@ -56,6 +58,7 @@ public sealed class HostKey
 
     /// <summary>Reads a key's file.</summary>
     /// <exception cref="FormatException">The file is no Ed25519 key without a passphrase, or others may read it; the message says what to do.</exception>
+    [SupportedOSPlatform("linux")]
     public static HostKey Load(string path)
     {
         const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;

@@ -35,13 +35,13 @@ public struct SshSession
     /// <summary>Whether the user is logged in.</summary>
     public readonly bool IsLoggedIn => _authenticator.IsDone;
 
-    /// <summary>Whether the connection is to be closed once nothing is <see cref="Pending"/>.</summary>
+    /// <summary>Whether the connection is to be closed once nothing is <see cref="Pending"/>. Whatever runs on its channels is over; no event tells it.</summary>
     public readonly bool IsEnded => _transport.EndReason != EndReason.None;
 
     /// <summary>Why it ended.</summary>
     public readonly EndReason EndReason => _transport.EndReason;
 
-    /// <summary>Bytes to be sent.</summary>
+    /// <summary>Bytes to be sent. They stay where they are until the next call of anything else.</summary>
     [UnscopedRef]
     public ReadOnlySpan<byte> Pending => _transport.Pending;
 
@@ -50,7 +50,8 @@ public struct SshSession
     public ReadOnlySpan<byte> ClientVersion => _transport.ClientVersion;
 
     /// <summary>The key that logged in.</summary>
-    public readonly AuthorizedKey Key => _authenticator.Key;
+    [UnscopedRef]
+    public ref AuthorizedKey Key => ref _authenticator.Key;
 
     /// <summary>Begins with a new connection.</summary>
     /// <param name="nowNs">A clock that never goes back, in nanoseconds.</param>
@@ -183,8 +184,7 @@ public struct SshSession
 
         if (IsLoggedIn)
         {
-            AuthorizedKey key = _authenticator.Key;
-            _channels.Handle(ref _transport, message, _transport.PacketSequence, ref key);
+            _channels.Handle(ref _transport, message, _transport.PacketSequence, ref _authenticator.Key);
         }
         else if (!_authenticator.TryHandle(ref _transport, message, ref server, nowNs))
         {

@@ -39,7 +39,7 @@ public sealed class CipherTests
         }
     }
 
-    // Eight blocks at once and one at a time agree, also where the counter's lower half overflows.
+    // Four blocks at once and one at a time agree, also where the counter's lower half overflows.
     [Theory]
     [InlineData(0ul)]
     [InlineData(0xfffffffcul)]

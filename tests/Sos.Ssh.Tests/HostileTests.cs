@@ -104,6 +104,36 @@ public sealed class HostileTests
         Assert.Equal(EndReason.ProtocolError, busy.EndReason);
     }
 
+    // Answers that wait for new keys have their bound: a client that goes on asking is not read further until it sends its KEXINIT, which is then too late.
+    [Theory]
+    [InlineData(20, true)]
+    [InlineData(500, false)]
+    public void AnswersThatWaitForKeysAreBounded(int requests, bool fits)
+    {
+        using TestClient client = TestClient.LoggedIn(SshLimits.Default with { RekeyPackets = 50 });
+        byte[]? init = null;
+        for (int i = 0; init is null && i < 100; i++)
+        {
+            client.Send(Ignore);
+            init = client.Receive();
+        }
+
+        Assert.Equal(20, init![0]);
+        client.SendRaw([.. Enumerable.Range(0, requests).SelectMany(_ => client.Packet([80, .. TestClient.Text("x"), 1]))]);
+        Assert.Null(client.Receive());
+        Assert.Equal(EndReason.None, client.EndReason);
+        client.Send(client.Init());
+        if (fits)
+        {
+            client.FinishExchange(init);
+            Assert.All(Enumerable.Range(0, requests), _ => client.Require(82));
+        }
+
+        client.NowNs += SshLimits.Default.KeyExchangeNs + 1;
+        client.Pump();
+        Assert.Equal(fits ? EndReason.None : EndReason.TimedOut, client.EndReason);
+    }
+
     [Theory]
     [InlineData("SSH-1.99-old\r\n")]
     [InlineData("SSH-1.5-old\n")]

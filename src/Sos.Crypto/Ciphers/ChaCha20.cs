@@ -4,6 +4,7 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Sos.Crypto.Ciphers;
 
@@ -20,7 +21,16 @@ public static class ChaCha20
     public const int BlockSize = 64;
 
     private const int Words = 16;
-    private const int WideBlocks = 8;
+    private const int WideBlocks = 4;
+
+    // A row turned by one, two and three words (vpshufd).
+    private const byte Turn1 = 0x39;
+    private const byte Turn2 = 0x4e;
+    private const byte Turn3 = 0x93;
+
+    private static Vector128<byte> TurnBy16 => Vector128.Create((byte)2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+
+    private static Vector128<byte> TurnBy8 => Vector128.Create((byte)3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14);
 
     /// <summary>Combines bytes with the key stream, in place. No two calls with one key may use the same nonce and counter.</summary>
     /// <param name="key">32 bytes.</param>
@@ -102,70 +112,73 @@ public static class ChaCha20
         b = BitOperations.RotateLeft(b ^ c, 7);
     }
 
-    // Eight blocks side by side: a vector holds one word of each.
+    // Four blocks side by side: a vector holds the same row of two of them, and diagonals become columns by turning rows.
     private static void ApplyWide(ReadOnlySpan<uint> state, ulong counter, Span<byte> data)
     {
-        Span<Vector256<uint>> rows = stackalloc Vector256<uint>[Words];
-        Span<Vector256<uint>> start = stackalloc Vector256<uint>[Words];
-        for (int i = 0; i < Words; i++)
+        (Vector256<uint> a, Vector256<uint> b, Vector256<uint> c) = (Row(state), Row(state[4..]), Row(state[8..]));
+        Vector256<uint> d = Counted(state, counter);
+        Vector256<uint> e = Counted(state, counter + 2);
+        (Vector256<uint> a0, Vector256<uint> b0, Vector256<uint> c0, Vector256<uint> d0) = (a, b, c, d);
+        (Vector256<uint> a1, Vector256<uint> b1, Vector256<uint> c1, Vector256<uint> d1) = (a, b, c, e);
+        Vector256<byte> by16 = Vector256.Create(TurnBy16, TurnBy16);
+        Vector256<byte> by8 = Vector256.Create(TurnBy8, TurnBy8);
+        for (int i = 0; i < 20; i++)
         {
-            start[i] = Vector256.Create(state[i]);
+            a0 += b0;
+            a1 += b1;
+            d0 = Avx2.Shuffle((d0 ^ a0).AsByte(), by16).AsUInt32();
+            d1 = Avx2.Shuffle((d1 ^ a1).AsByte(), by16).AsUInt32();
+            c0 += d0;
+            c1 += d1;
+            b0 ^= c0;
+            b1 ^= c1;
+            b0 = (b0 << 12) | (b0 >> 20);
+            b1 = (b1 << 12) | (b1 >> 20);
+            a0 += b0;
+            a1 += b1;
+            d0 = Avx2.Shuffle((d0 ^ a0).AsByte(), by8).AsUInt32();
+            d1 = Avx2.Shuffle((d1 ^ a1).AsByte(), by8).AsUInt32();
+            c0 += d0;
+            c1 += d1;
+            b0 ^= c0;
+            b1 ^= c1;
+            b0 = (b0 << 7) | (b0 >> 25);
+            b1 = (b1 << 7) | (b1 >> 25);
+
+            // From columns to diagonals after the even rounds, and back after the odd ones.
+            bool isEven = i % 2 == 0;
+            (b0, b1) = isEven ? (Avx2.Shuffle(b0, Turn1), Avx2.Shuffle(b1, Turn1)) : (Avx2.Shuffle(b0, Turn3), Avx2.Shuffle(b1, Turn3));
+            (c0, c1) = (Avx2.Shuffle(c0, Turn2), Avx2.Shuffle(c1, Turn2));
+            (d0, d1) = isEven ? (Avx2.Shuffle(d0, Turn3), Avx2.Shuffle(d1, Turn3)) : (Avx2.Shuffle(d0, Turn1), Avx2.Shuffle(d1, Turn1));
         }
 
-        for (int i = 0; i < WideBlocks; i++)
-        {
-            start[12] = start[12].WithElement(i, (uint)(counter + (uint)i));
-            start[13] = start[13].WithElement(i, (uint)((counter + (uint)i) >> 32));
-        }
-
-        start.CopyTo(rows);
-        for (int i = 0; i < 10; i++)
-        {
-            QuarterWide(ref rows[0], ref rows[4], ref rows[8], ref rows[12]);
-            QuarterWide(ref rows[1], ref rows[5], ref rows[9], ref rows[13]);
-            QuarterWide(ref rows[2], ref rows[6], ref rows[10], ref rows[14]);
-            QuarterWide(ref rows[3], ref rows[7], ref rows[11], ref rows[15]);
-            QuarterWide(ref rows[0], ref rows[5], ref rows[10], ref rows[15]);
-            QuarterWide(ref rows[1], ref rows[6], ref rows[11], ref rows[12]);
-            QuarterWide(ref rows[2], ref rows[7], ref rows[8], ref rows[13]);
-            QuarterWide(ref rows[3], ref rows[4], ref rows[9], ref rows[14]);
-        }
-
-        for (int i = 0; i < Words; i++)
-        {
-            rows[i] += start[i];
-        }
-
-        ReadOnlySpan<uint> words = MemoryMarshal.Cast<Vector256<uint>, uint>(rows);
-        Span<uint> output = MemoryMarshal.Cast<byte, uint>(data);
-        for (int block = 0; block < WideBlocks; block++)
-        {
-            for (int i = 0; i < Words; i++)
-            {
-                output[(block * Words) + i] ^= words[(i * WideBlocks) + block];
-            }
-        }
-
-        FixedTime.Erase(MemoryMarshal.AsBytes(rows));
-        FixedTime.Erase(MemoryMarshal.AsBytes(start));
+        Combine(data, a0 + a, b0 + b, c0 + c, d0 + d);
+        Combine(data[(2 * BlockSize)..], a1 + a, b1 + b, c1 + c, d1 + e);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void QuarterWide(ref Vector256<uint> first, ref Vector256<uint> second, ref Vector256<uint> third, ref Vector256<uint> fourth)
+    private static Vector256<uint> Row(ReadOnlySpan<uint> words)
     {
-        (Vector256<uint> a, Vector256<uint> b, Vector256<uint> c, Vector256<uint> d) = (first, second, third, fourth);
-        a += b;
-        d ^= a;
-        d = (d << 16) | (d >> 16);
-        c += d;
-        b ^= c;
-        b = (b << 12) | (b >> 20);
-        a += b;
-        d ^= a;
-        d = (d << 8) | (d >> 24);
-        c += d;
-        b ^= c;
-        b = (b << 7) | (b >> 25);
-        (first, second, third, fourth) = (a, b, c, d);
+        Vector128<uint> row = Vector128.Create(words[0], words[1], words[2], words[3]);
+        return Vector256.Create(row, row);
+    }
+
+    private static Vector256<uint> Counted(ReadOnlySpan<uint> state, ulong counter)
+    {
+        ulong next = counter + 1;
+        return Vector256.Create((uint)counter, (uint)(counter >> 32), state[14], state[15], (uint)next, (uint)(next >> 32), state[14], state[15]);
+    }
+
+    private static void Combine(Span<byte> data, Vector256<uint> a, Vector256<uint> b, Vector256<uint> c, Vector256<uint> d)
+    {
+        Combine(data, a.GetLower(), b.GetLower(), c.GetLower(), d.GetLower());
+        Combine(data[BlockSize..], a.GetUpper(), b.GetUpper(), c.GetUpper(), d.GetUpper());
+    }
+
+    private static void Combine(Span<byte> data, Vector128<uint> a, Vector128<uint> b, Vector128<uint> c, Vector128<uint> d)
+    {
+        (Vector128.Create<byte>(data) ^ a.AsByte()).CopyTo(data);
+        (Vector128.Create<byte>(data[16..]) ^ b.AsByte()).CopyTo(data[16..]);
+        (Vector128.Create<byte>(data[32..]) ^ c.AsByte()).CopyTo(data[32..]);
+        (Vector128.Create<byte>(data[48..]) ^ d.AsByte()).CopyTo(data[48..]);
     }
 }

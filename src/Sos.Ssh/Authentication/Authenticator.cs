@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using Sos.Crypto.Curves;
 using Sos.Ssh.Transport;
 using Sos.Ssh.Wire;
@@ -12,6 +13,7 @@ internal struct Authenticator
     // SshServer.UserNameSizeMax bytes.
     private const int SignedSizeMax = 512;
 
+    private AuthorizedKey _key;
     private uint _failures;
     private bool _hasService;
 
@@ -19,13 +21,14 @@ internal struct Authenticator
     public bool IsDone { get; private set; }
 
     /// <summary>The key that logged in.</summary>
-    public AuthorizedKey Key { get; private set; }
+    [UnscopedRef]
+    public ref AuthorizedKey Key => ref _key;
 
     /// <summary>Begins anew.</summary>
     public void Start()
     {
         (_failures, _hasService, IsDone) = (0, false, false);
-        Key = default;
+        _key = default;
     }
 
     /// <summary>Handles a message before log-in.</summary>
@@ -146,7 +149,7 @@ internal struct Authenticator
         }
 
         IsDone = true;
-        Key = server.KeyAt(index);
+        _key = server.KeyAt(index);
         transport.BeginMessage(1)[0] = (byte)MessageNumber.AuthenticationSuccess;
         transport.EndMessage();
         return true;

@@ -13,8 +13,10 @@ namespace Sos.Ssh.Transport;
 /// </summary>
 internal struct SshTransport
 {
-    /// <summary>Bytes of messages that may wait for the end of a key exchange.</summary>
-    public const int DeferredCapacity = 1024;
+    // Messages that wait for the end of a key exchange: their bytes, and at how many bytes, counted as they will be sent, no packet is read any more. With the
+    // answers to one packet more, both what waits and the reply of the key exchange fit into what SendBuffer keeps for answers.
+    private const int DeferredCapacity = 1024;
+    private const int DeferredCostMax = 768;
 
     private const int VersionLengthMax = 255; // RFC 4253, 4.2
     private const int ReasonTextMax = 48;
@@ -31,6 +33,7 @@ internal struct SshTransport
     private int _clientVersionLength;
     private int _deferredLength;
     private int _deferredPayload;
+    private int _deferredCost;
     private Phase _phase;
     private bool _isKeyed; // the first key exchange is done
     private bool _isStrict;
@@ -65,12 +68,12 @@ internal struct SshTransport
     public ReadOnlySpan<byte> ClientVersion => ((Span<byte>)_clientVersion)[.._clientVersionLength];
 
     /// <summary>Bytes of data that may be sent now: none during a key exchange, and never what is kept for answers.</summary>
-    public readonly int DataRoom => (_phase is Phase.Open or Phase.AwaitNewKeys) && EndReason == EndReason.None
+    public readonly int DataRoom => _phase == Phase.Open && EndReason == EndReason.None
         ? Math.Max(0, _output.Room - SendBuffer.Reserve - SendBuffer.Overhead)
         : 0;
 
     /// <summary>Whether the transport can take an answer.</summary>
-    public readonly bool HasRoomForAnswers => _output.Room >= SendBuffer.Reserve && _deferredLength <= DeferredCapacity / 2;
+    public readonly bool HasRoomForAnswers => _output.Room >= SendBuffer.Reserve && _deferredCost <= DeferredCostMax;
 
     /// <summary>The payload of the packet that was handed out and not yet released.</summary>
     [UnscopedRef]
@@ -88,7 +91,7 @@ internal struct SshTransport
         _output.Reset();
         _exchange.Erase();
         EndReason = EndReason.None;
-        (_clientVersionLength, _deferredLength, _deferredPayload) = (0, 0, 0);
+        (_clientVersionLength, _deferredLength, _deferredPayload, _deferredCost) = (0, 0, 0, 0);
         (_isKeyed, _isStrict, _wantsExtensions, _ignoresNext, _hasToken, _isDeferring) = (false, false, false, false, false, false);
         _output.AppendRaw(ServerVersion);
         _output.AppendRaw("\r\n"u8);
@@ -162,7 +165,6 @@ internal struct SshTransport
             return _output.Begin(payload);
         }
 
-        // No message of the layers above that can be due during a key exchange is longer; half of the room is kept for the answers to one packet.
         _deferredPayload = payload;
         Span<byte> deferred = ((Span<byte>)_deferred)[_deferredLength..];
         deferred[0] = (byte)(payload >> 8);
@@ -176,6 +178,7 @@ internal struct SshTransport
         if (_isDeferring)
         {
             _deferredLength += 2 + _deferredPayload;
+            _deferredCost += _deferredPayload + SendBuffer.Overhead;
         }
         else
         {
@@ -458,7 +461,7 @@ internal struct SshTransport
             deferred = deferred[(2 + length)..];
         }
 
-        _deferredLength = 0;
+        (_deferredLength, _deferredCost) = (0, 0);
     }
 
     private bool TakeNewKeys(ReadOnlySpan<byte> message, ulong nowNs)
