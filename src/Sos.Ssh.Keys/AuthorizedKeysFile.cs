@@ -6,8 +6,8 @@ using System.Text;
 namespace Sos.Ssh.Keys;
 
 /// <summary>
-/// Reads authorized_keys as OpenSSH writes it (sshd(8)). A key that cannot be used, or whose options cannot be honoured, is left out and reported: an option is a
-/// restriction, and a key without it would be allowed more than its owner wrote.
+/// Reads authorized_keys as OpenSSH writes it (sshd(8)). A key that cannot be used, or whose options cannot be honoured, is left out and reported: an option
+/// is a restriction, and a key without it would be allowed more than its owner wrote.
 /// </summary>
 public static class AuthorizedKeysFile
 {

@@ -8,12 +8,12 @@ using Sos.Ssh.Transport;
 namespace Sos.Ssh;
 
 /// <summary>
-/// One SSH connection, as a server: bytes that were received go in, bytes to be sent come out, and what the client wants is told as events. It allocates nothing,
-/// knows no socket and no clock, and never blocks. It is large (<see cref="SizeMax"/>): it lies in the service's memory and is never copied.
+/// One SSH connection, as a server: bytes that were received go in, bytes to be sent come out, and what the client wants is told as events. It allocates
+/// nothing, knows no socket and no clock, and never blocks. It is large (<see cref="SizeMax"/>): it lies in the service's memory and is never copied.
 /// </summary>
 /// <example>
-/// A pass of the host: <c>Receive</c> what came, <c>Poll</c>, handle <c>TryTakeEvent</c>, <c>Read</c> and <c>Write</c> channels, send <c>Pending</c> and say so by
-/// <c>Sent</c>; once <c>IsEnded</c>, and nothing is pending, close the connection.
+/// A pass of the host: <c>Receive</c> what came, <c>Poll</c>, handle <c>TryTakeEvent</c>, <c>Read</c> and <c>Write</c> channels, send <c>Pending</c> and say so
+/// by <c>Sent</c>; once <c>IsEnded</c>, and nothing is pending, close the connection.
 /// </example>
 public struct SshSession
 {
@@ -35,7 +35,9 @@ public struct SshSession
     /// <summary>Whether the user is logged in.</summary>
     public readonly bool IsLoggedIn => _authenticator.IsDone;
 
-    /// <summary>Whether the connection is to be closed once nothing is <see cref="Pending"/>. Whatever runs on its channels is over; no event tells it.</summary>
+    /// <summary>
+    /// Whether the connection is to be closed once nothing is <see cref="Pending"/>. Whatever runs on its channels is over then; no event tells it.
+    /// </summary>
     public readonly bool IsEnded => _transport.EndReason != EndReason.None;
 
     /// <summary>Why it ended.</summary>

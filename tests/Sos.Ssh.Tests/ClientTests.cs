@@ -101,7 +101,8 @@ public sealed class ClientTests : IDisposable
         Result root = Run("ssh", [.. OpenSshOptions(host), "root@127.0.0.1", "echo x"]);
         Assert.Contains("Permission denied (publickey)", root.Error, StringComparison.Ordinal);
         File.WriteAllText(Path("known"), HostKey.Generate().PublicKey.ToKnownHostsLine("127.0.0.1", host.Port) + "\n");
-        Assert.Contains("HOST IDENTIFICATION HAS CHANGED", Run("ssh", [.. OpenSshOptions(host, keepKnown: true), Target, "echo x"]).Error, StringComparison.Ordinal);
+        Result changed = Run("ssh", [.. OpenSshOptions(host, keepKnown: true), Target, "echo x"]);
+        Assert.Contains("HOST IDENTIFICATION HAS CHANGED", changed.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -356,6 +356,7 @@ public sealed class HostileTests
     [Fact]
     public void LogInHasItsOrder()
     {
+        byte[] other = [.. TestClient.Text("console"), .. TestClient.Text("other"), .. TestClient.Text("none")];
         List<(Action<TestClient> Attack, EndReason Reason)> attacks =
         [
             (client => client.SendSignature(), EndReason.ProtocolError),
@@ -366,8 +367,7 @@ public sealed class HostileTests
             (client => { client.SendServiceRequest(); client.Send(52); }, EndReason.ProtocolError),
             (client => { client.SendServiceRequest(); client.Send(200); }, EndReason.ProtocolError),
             (client => { client.SendServiceRequest(); client.Send(50, 0, 0, 0, 9); }, EndReason.ProtocolError),
-            (client => { client.SendServiceRequest(); client.Send([50, .. TestClient.Text("console"), .. TestClient.Text("other"), .. TestClient.Text("none")]); },
-                EndReason.ServiceNotAvailable),
+            (client => { client.SendServiceRequest(); client.Send([50, .. other]); }, EndReason.ServiceNotAvailable),
         ];
         foreach ((Action<TestClient> attack, EndReason reason) in attacks)
         {
@@ -380,18 +380,34 @@ public sealed class HostileTests
     }
 
     [Fact]
-    public void ComputationsAreLimitedForAllSessionsAndComeWithTime()
+    public void ComputationsAreLimitedForAllSessionsAndWhatIsMoreWaits()
     {
-        SshLimits limits = SshLimits.Default with { ComputationsPerSecond = 1, ComputationsBurst = 2 };
-        using TestClient client = new(limits);
+        const ulong Second = 1_000_000_000;
+        using TestClient client = new(SshLimits.Default with { ComputationsPerSecond = 1, ComputationsBurst = 1 });
         client.Handshake();
         client.SendServiceRequest();
+
+        // The handshake took what there was: the signature waits for its turn, and is answered once, when it comes.
         client.SendSignature();
+        Assert.Null(client.Receive());
+        client.NowNs += Second - 2;
+        client.Pump();
+        Assert.Null(client.Receive());
+        client.NowNs += 2;
+        client.Pump();
         client.Require(52);
-        client.Memory.Session.Start(ref client.Memory.Server, client.NowNs);
-        Assert.False(client.Memory.Server.TryTakeComputation(client.NowNs));
-        Assert.False(client.Memory.Server.TryTakeComputation(client.NowNs + 900_000_000));
-        Assert.True(client.Memory.Server.TryTakeComputation(client.NowNs + 1_000_000_001));
+        Assert.Null(client.Receive());
+
+        // Another session's handshake waits for what this one took.
+        using TestClient next = new(client) { NowNs = client.NowNs };
+        next.SendVersion();
+        next.Send(next.Init());
+        next.Require(20);
+        next.Send([30, .. TestClient.Text(ValidRequest())]);
+        Assert.Null(next.Receive());
+        next.NowNs += Second;
+        next.Pump();
+        next.Require(31);
     }
 
     [Fact]

@@ -67,7 +67,8 @@ public sealed class KeyFileTests
         string[] lines =
         [
             "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ me", "ssh-ed25519", "ssh-ed25519 AAAA me", $"{Key[..^4]} me", "garbage", "\"unclosed " + Key,
-            "ecdsa-sha2-nistp256 AAAA", $"ssh-ed25519 {new PublicKey(new byte[32]).ToString()[12..]}", $"command=\"{new string('x', 257)}\" {Key}", $"{Key}\n{Key} twice",
+            "ecdsa-sha2-nistp256 AAAA", $"ssh-ed25519 {new PublicKey(new byte[32]).ToString()[12..]}", $"command=\"{new string('x', 257)}\" {Key}",
+            $"{Key}\n{Key} twice",
         ];
         foreach (string line in lines)
         {

@@ -176,8 +176,8 @@ internal sealed class TestClient : IDisposable
     public byte[] Init(bool guessFollows = false, string? hostKeys = null) => _ownInit =
     [
         20, .. new byte[16], .. Text(Exchanges), .. Text(hostKeys ?? "ssh-ed25519"), .. Text("chacha20-poly1305@openssh.com"),
-        .. Text("chacha20-poly1305@openssh.com"), .. Text("hmac-sha2-256"), .. Text("hmac-sha2-256"), .. Text("none"), .. Text("none"), .. Text(""), .. Text(""),
-        guessFollows ? (byte)1 : (byte)0, 0, 0, 0, 0,
+        .. Text("chacha20-poly1305@openssh.com"), .. Text("hmac-sha2-256"), .. Text("hmac-sha2-256"), .. Text("none"), .. Text("none"), .. Text(""),
+        .. Text(""), guessFollows ? (byte)1 : (byte)0, 0, 0, 0, 0,
     ];
 
     public void Handshake()
@@ -222,7 +222,8 @@ internal sealed class TestClient : IDisposable
 
         byte[] hash = SHA256.HashData(
         [
-            .. Text("SSH-2.0-test"), .. Text("SSH-2.0-SOS_0.1"), .. Text(_ownInit), .. Text(_serverInit), .. Text(hostKey), .. Text(request), .. Text(answer), .. secret,
+            .. Text("SSH-2.0-test"), .. Text("SSH-2.0-SOS_0.1"), .. Text(_ownInit), .. Text(_serverInit), .. Text(hostKey), .. Text(request), .. Text(answer),
+            .. secret,
         ]);
         if (!Ed25519.Verify(Host.PublicKey.Bytes, hash, signature[^64..]))
         {

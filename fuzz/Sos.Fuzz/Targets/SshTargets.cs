@@ -68,7 +68,8 @@ internal static class SshTargets
     {
         HostKey? key = HostKey.TryDecode(Encoding.ASCII.GetString(input), out string problem);
         FuzzException.Require(key is not null || problem.Length > 0, "a refusal says why");
-        FuzzException.Require(key is null || HostKey.TryDecode(key.Encode("again"), out _)!.Seed.SequenceEqual(key.Seed), "what is read is written and read the same");
+        bool isSame = key is null || HostKey.TryDecode(key.Encode("again"), out _)!.Seed.SequenceEqual(key.Seed);
+        FuzzException.Require(isSame, "what is read is written and read the same");
         return key is not null;
     }
 

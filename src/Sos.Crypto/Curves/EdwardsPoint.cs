@@ -34,7 +34,9 @@ internal readonly struct EdwardsPoint(in FieldElement x, in FieldElement y, in F
 
     private static FieldElement RootOfMinusOne => new(0x61b274a0ea0b0, 0x0d5a5fc8f189d, 0x7ef5e9cbd0c60, 0x78595a6804c9e, 0x2b8324804fc1d);
 
-    /// <summary>Reads an encoded point (RFC 8032, 5.1.3): refuses what is not on the curve, and every encoding but the one that <see cref="Write"/> gives.</summary>
+    /// <summary>
+    /// Reads an encoded point (RFC 8032, 5.1.3): refuses what is not on the curve, and every encoding but the one that <see cref="Write"/> gives.
+    /// </summary>
     public static bool TryRead(ReadOnlySpan<byte> bytes, out EdwardsPoint point)
     {
         Span<byte> canonical = stackalloc byte[Size];

@@ -4,8 +4,8 @@ using System.Buffers.Binary;
 namespace Sos.Crypto.Curves;
 
 /// <summary>
-/// Arithmetic modulo L = 2^252 + 27742317777372353535851937790883648493, the order of edwards25519's base point. Reduction takes one bit at a time, 512 steps of
-/// a subtraction that is kept or not by a mask: some microseconds, without a constant that would have to be believed.
+/// Arithmetic modulo L = 2^252 + 27742317777372353535851937790883648493, the order of edwards25519's base point. Reduction takes one bit at a time, 512 steps
+/// of a subtraction that is kept or not by a mask: some microseconds, without a constant that would have to be believed.
 /// </summary>
 internal static class Scalar
 {

@@ -11,8 +11,8 @@ using Sos.Ssh.Wire;
 namespace Sos.Ssh.Transport;
 
 /// <summary>
-/// One key exchange, mlkem768x25519-sha256 (RFC 10042) or curve25519-sha256 (RFC 8731), in steps of which each is one expensive operation. The hash over what both
-/// sides said is fed as things come, so that nothing of it has to be kept. The hybrid's parts have fixed width and are never numbers of variable length.
+/// One key exchange, mlkem768x25519-sha256 (RFC 10042) or curve25519-sha256 (RFC 8731), in steps of which each is one expensive operation. The hash over what
+/// both sides said is fed as things come, so that nothing of it has to be kept. The hybrid's parts have fixed width and are never numbers of variable length.
 /// </summary>
 internal struct KeyExchange
 {

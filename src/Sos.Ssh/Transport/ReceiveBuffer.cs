@@ -87,7 +87,9 @@ internal struct ReceiveBuffer
         return true;
     }
 
-    /// <summary>Opens the packet at the front: checks its length and its tag, decrypts it and returns its payload, which stays until <see cref="Remove"/>.</summary>
+    /// <summary>
+    /// Opens the packet at the front: checks its length and its tag, decrypts it and returns its payload, which stays until <see cref="Remove"/>.
+    /// </summary>
     /// <returns>Whether a packet is there; false with a reason if the bytes are none.</returns>
     [UnscopedRef]
     public bool TryOpen(out ReadOnlySpan<byte> payload, out EndReason problem)

@@ -297,7 +297,8 @@ internal struct SshTransport
 
     private bool TakeNoise()
     {
-        // With strict key exchange nothing is allowed into the first one; whether the client is strict is known from its KEXINIT on, which must be the first packet then.
+        // With strict key exchange nothing is allowed into the first one. Whether the client is strict is known from its KEXINIT on, which must be its first
+        // packet then.
         if (!_isKeyed && _isStrict)
         {
             End(EndReason.ProtocolError);
