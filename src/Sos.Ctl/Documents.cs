@@ -54,7 +54,17 @@ internal sealed record TopEntry(
 
 internal sealed record CompletionDocument(string Shell, string Script);
 
-internal sealed record ServiceListDocument(IReadOnlyList<ServiceEntry> Services);
+internal sealed record ServiceListDocument(IReadOnlyList<ServiceEntry> Services, IReadOnlyList<EnabledServiceEntry> Enabled);
+
+internal sealed record EnabledServiceEntry(string Name, int? Core, string? BackEnd, int? Order, string? SinceBoot, string? Remark);
+
+internal sealed record ServiceEnabledDocument(string Name, string File, IReadOnlyList<string> Notes);
+
+internal sealed record ServiceDisabledDocument(string Name, string File);
+
+internal sealed record ServiceCheckDocument(IReadOnlyList<CheckedServiceEntry> Services);
+
+internal sealed record CheckedServiceEntry(string Name, string? Error, IReadOnlyList<string> Notes);
 
 internal sealed record ServiceEntry(
     int Cpu, string State, string? Service, string? Version, DateTimeOffset? Started, string? Card, string? HostPort, string BackEnd,
@@ -120,6 +130,9 @@ internal sealed record FindingEntry(string Topic, string Kind, string Text, stri
 [JsonSerializable(typeof(CompletionDocument))]
 [JsonSerializable(typeof(ServiceListDocument))]
 [JsonSerializable(typeof(ServiceStartedDocument))]
+[JsonSerializable(typeof(ServiceEnabledDocument))]
+[JsonSerializable(typeof(ServiceDisabledDocument))]
+[JsonSerializable(typeof(ServiceCheckDocument))]
 [JsonSerializable(typeof(ServiceStoppedDocument))]
 [JsonSerializable(typeof(ServiceStatusDocument))]
 [JsonSerializable(typeof(LogDocument))]
