@@ -52,6 +52,8 @@ internal sealed record TopDocument(IReadOnlyList<TopEntry> Cores);
 internal sealed record TopEntry(
     int Cpu, string State, string? Service, double PollsPerSecond, double InterruptsPerSecond, IReadOnlyDictionary<string, double> CountersPerSecond);
 
+internal sealed record ManualDocument(string Page);
+
 internal sealed record CompletionDocument(string Shell, string Script);
 
 internal sealed record ServiceListDocument(IReadOnlyList<ServiceEntry> Services, IReadOnlyList<EnabledServiceEntry> Enabled);
@@ -128,6 +130,7 @@ internal sealed record FindingEntry(string Topic, string Kind, string Text, stri
 [JsonSerializable(typeof(ImageMapDocument))]
 [JsonSerializable(typeof(TopDocument))]
 [JsonSerializable(typeof(CompletionDocument))]
+[JsonSerializable(typeof(ManualDocument))]
 [JsonSerializable(typeof(ServiceListDocument))]
 [JsonSerializable(typeof(ServiceStartedDocument))]
 [JsonSerializable(typeof(ServiceEnabledDocument))]
