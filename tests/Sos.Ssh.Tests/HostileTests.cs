@@ -411,6 +411,29 @@ public sealed class HostileTests
     }
 
     [Fact]
+    public void RenewingKeysBeforeALogInIsLimitedTooAndAfterItIsNot()
+    {
+        const ulong Second = 1_000_000_000;
+        using TestClient client = new(SshLimits.Default with { ComputationsPerSecond = 1, ComputationsBurst = 1 });
+        client.Handshake();
+        client.Send(client.Init());
+        client.Require(20);
+        client.Send([30, .. TestClient.Text(ValidRequest())]);
+        Assert.Null(client.Receive());
+        client.NowNs += Second;
+        client.Pump();
+        client.Require(31);
+
+        using TestClient trusted = new(SshLimits.Default with { ComputationsPerSecond = 1, ComputationsBurst = 2 });
+        trusted.LogIn();
+        for (int i = 0; i < 3; i++)
+        {
+            trusted.Send(trusted.Init());
+            trusted.FinishExchange(trusted.Require(20));
+        }
+    }
+
+    [Fact]
     public void AfterAnEndNothingMoreHappensAndTheNextConnectionLogsIn()
     {
         using TestClient client = TestClient.LoggedIn();

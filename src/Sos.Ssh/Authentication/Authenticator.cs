@@ -149,6 +149,7 @@ internal struct Authenticator
         }
 
         IsDone = true;
+        transport.IsTrusted = true;
         _key = server.KeyAt(index);
         transport.BeginMessage(1)[0] = (byte)MessageNumber.AuthenticationSuccess;
         transport.EndMessage();

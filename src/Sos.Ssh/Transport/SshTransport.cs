@@ -55,6 +55,9 @@ internal struct SshTransport
     /// <summary>Why the connection ended, or None.</summary>
     public EndReason EndReason { get; private set; }
 
+    /// <summary>Whether the client has logged in: its key exchanges are not limited any more.</summary>
+    public bool IsTrusted { get; set; }
+
     /// <summary>Bytes to be sent.</summary>
     [UnscopedRef]
     public ReadOnlySpan<byte> Pending => _output.Pending;
@@ -90,7 +93,7 @@ internal struct SshTransport
         _input.Reset();
         _output.Reset();
         _exchange.Erase();
-        EndReason = EndReason.None;
+        (EndReason, IsTrusted) = (EndReason.None, false);
         (_clientVersionLength, _deferredLength, _deferredPayload, _deferredCost) = (0, 0, 0, 0);
         (_isKeyed, _isStrict, _wantsExtensions, _ignoresNext, _hasToken, _isDeferring) = (false, false, false, false, false, false);
         _output.AppendRaw(ServerVersion);
@@ -389,8 +392,8 @@ internal struct SshTransport
 
     private bool Compute(ref SshServer server, ulong nowNs)
     {
-        // What a stranger can make the server compute is limited; who is logged in has proven more.
-        if (!_hasToken && !_isKeyed && !server.TryTakeComputation(nowNs))
+        // What a stranger can make the server compute is limited, the renewal of keys before a log-in included.
+        if (!_hasToken && !IsTrusted && !server.TryTakeComputation(nowNs))
         {
             return false;
         }
