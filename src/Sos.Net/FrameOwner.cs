@@ -1,6 +1,6 @@
 namespace Sos.Net;
 
-/// <summary>Whose a frame is that the card received.</summary>
+/// <summary>The owner of a frame that the card received.</summary>
 public enum FrameOwner : byte
 {
     /// <summary>Linux's alone.</summary>

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace Sos.Net.Tests;
 
-/// <summary>What the sessions of a test share.</summary>
+/// <summary>The things that the sessions of a test share.</summary>
 internal struct EchoContext
 {
     public int Opened;

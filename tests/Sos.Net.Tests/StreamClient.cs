@@ -41,6 +41,7 @@ internal sealed class StreamClient(byte[] stream, TcpOptions offer, int segmentS
         }
 
         Sent segment = Sent.Read(frame);
+        _window = segment.Header.Window;
         WasReset |= segment.Has(TcpFlags.Rst) && segment.Header.Sequence == _expected;
         _peerClock = segment.Options.Timestamp;
         if (segment.Has(TcpFlags.Syn))
@@ -59,7 +60,6 @@ internal sealed class StreamClient(byte[] stream, TcpOptions offer, int segmentS
             _sendAt = 0;
         }
 
-        _window = segment.Header.Window;
         if (segment.Header.Sequence == _expected && !PeerEnded)
         {
             _received.AddRange(segment.Payload);

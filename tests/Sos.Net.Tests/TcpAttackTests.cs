@@ -1,3 +1,4 @@
+using System;
 using System.Linq;
 using Sos.Net.Tcp;
 using Sos.Net.Wire;
@@ -79,6 +80,20 @@ public sealed class TcpAttackTests
         _ = client.SendAt(client.Sequence + 10, TcpFlags.Ack | TcpFlags.Fin, []); // early: counts once all before it is there
         Assert.True(client.IsAlive());
         Assert.Equal(1, endpoint.Endpoint.Connections);
+    }
+
+    [Fact]
+    public void AnswersGoWhereTheLastTrueSegmentCameFrom()
+    {
+        using TestEndpoint endpoint = new();
+        TcpClient client = new TcpClient(endpoint).Connect();
+        MacAddress router = new(0x02_00_00_00_00_77);
+        byte[] forged = Frames.Tcp(client.Header(TcpFlags.Ack) with { Sequence = client.Sequence + 50_000 }, "x"u8);
+        router.Write(forged.AsSpan(6));
+        Assert.Equal(TestEndpoint.HostMac, MacAddress.Read(Assert.Single(endpoint.Give(forged))));
+        byte[] segment = Frames.Tcp(client.Header(TcpFlags.Ack), "x"u8);
+        router.Write(segment.AsSpan(6));
+        Assert.Equal(router, MacAddress.Read(Assert.Single(endpoint.Give(segment))));
     }
 
     [Fact]

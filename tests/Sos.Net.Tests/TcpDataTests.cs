@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Sos.Net.Tests;
 
-/// <summary>What connections do with data, losses, closed windows and silence.</summary>
+/// <summary>Connections with data, losses, closed windows and silence.</summary>
 public sealed class TcpDataTests
 {
     private static readonly TcpOptions Sack = new() { SackPermitted = true, SegmentSizeMax = 1000 };

@@ -8,8 +8,8 @@ using Xunit;
 namespace Sos.Net.Tests;
 
 /// <summary>
-/// In each state of a connection, a right segment with one or two fields changed to each of their telling values: most flaws that other small stacks had need no
-/// more than that. Nothing traps, nothing is sent without measure, no buffer is lost, and a segment that says nothing right changes nothing.
+/// In each state of a connection, a right segment with one or two fields changed to each of their telling values: most flaws that other small stacks
+/// had need no more than that. Nothing traps, nothing is sent without measure, no buffer is lost, and a segment that says nothing right changes nothing.
 /// </summary>
 public sealed class TcpMutationTests
 {

@@ -40,7 +40,8 @@ internal static class NetTargets
         {
             // A mutated segment is mostly refused for its checksum; half of the inputs get theirs repaired.
             (input[16], input[17]) = (0, 0);
-            ushort checksum = InternetChecksum.Compute(input, InternetChecksum.PseudoHeader(source.Ipv4, destination.Ipv4, IpProtocol.Tcp, (ushort)input.Length));
+            ushort sum = InternetChecksum.PseudoHeader(source.Ipv4, destination.Ipv4, IpProtocol.Tcp, (ushort)input.Length);
+            ushort checksum = InternetChecksum.Compute(input, sum);
             (input[16], input[17]) = ((byte)(checksum >> 8), (byte)checksum);
         }
 

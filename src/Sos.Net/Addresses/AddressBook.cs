@@ -43,7 +43,7 @@ internal struct AddressBook
 
     private const ulong RouterQuestionMs = 4000;
 
-    /// <summary>What a router may shorten an address's life to at most, unless it is shorter already: RFC 4862, 5.5.3 e.</summary>
+    /// <summary>Milliseconds to which a router may shorten an address's life, unless it is shorter already: RFC 4862, 5.5.3 e.</summary>
     private const ulong LifeLeastMs = 2 * 3600 * 1000;
 
     private const ulong LinkPrefix = 0xfe80_0000_0000_0000;

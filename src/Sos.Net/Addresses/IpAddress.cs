@@ -40,7 +40,9 @@ public readonly struct IpAddress : IEquatable<IpAddress>
     /// <summary>The 128 bits.</summary>
     public Ipv6Address Ipv6 => new(High, Low);
 
-    /// <summary>Whether one host can have it and send from it: no group, no broadcast, not unspecified, not loopback (RFC 1122, 3.2.1.3; RFC 4291, 2.7).</summary>
+    /// <summary>
+    /// Whether one host can have it and send from it: no group, no broadcast, not unspecified, not loopback (RFC 1122, 3.2.1.3; RFC 4291, 2.7).
+    /// </summary>
     public bool IsHost
     {
         get

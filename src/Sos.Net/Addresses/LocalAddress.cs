@@ -6,10 +6,10 @@ public enum AddressState : byte
     /// <summary>There is none.</summary>
     None = 0,
 
-    /// <summary>It is being looked for on the link: somebody else may have it.</summary>
+    /// <summary>The link is asked for it: somebody else may have it.</summary>
     Tentative,
 
-    /// <summary>It is used.</summary>
+    /// <summary>The endpoint uses it.</summary>
     Ready,
 
     /// <summary>Another host has it: it is not used.</summary>

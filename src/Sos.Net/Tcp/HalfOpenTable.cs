@@ -60,36 +60,33 @@ internal struct HalfOpenTable
     /// <param name="segment">An acknowledgment that belongs to no connection.</param>
     /// <param name="peer">Its flow.</param>
     /// <param name="now">The time.</param>
-    /// <param name="handshake">What was agreed on.</param>
-    public bool TryComplete(in TcpSegment segment, in Peer peer, Instant now, out Handshake handshake)
+    /// <param name="handshake">What was agreed on, if it is complete.</param>
+    public HandshakeStep Complete(in TcpSegment segment, in Peer peer, Instant now, out Handshake handshake)
     {
         handshake = default;
         uint sequence = segment.Header.Acknowledgment - 1;
-        uint peerSequence = segment.Header.Sequence - 1;
         int place = Find(in peer);
-        if (place >= 0)
+        if (place < 0)
         {
-            handshake = _places[place].Handshake;
-            handshake.Peer = peer;
-            bool isRight = handshake.Sequence == sequence && handshake.PeerSequence == peerSequence;
-            if (isRight)
-            {
-                Free(place);
-            }
-
-            return isRight && segment.Options.HasTimestamp == handshake.HasTimestamps;
+            return now.Ms < _cookiesUntil ? CompleteCookie(in segment, in peer, now, out handshake) : HandshakeStep.None;
         }
 
-        if (now.Ms >= _cookiesUntil)
-        {
-            return false;
-        }
-
+        handshake = _places[place].Handshake;
         handshake.Peer = peer;
-        handshake.Sequence = sequence;
-        handshake.PeerSequence = peerSequence;
-        handshake.TimestampRecent = segment.Options.Timestamp;
-        return new SynCookie(_hash).TryRead(ref handshake, now) && segment.Options.HasTimestamp == handshake.HasTimestamps;
+        if (handshake.Sequence != sequence)
+        {
+            return HandshakeStep.None;
+        }
+
+        // What comes first may be later data: the bare acknowledgment was lost or overtaken.
+        if (segment.Header.Sequence - (handshake.PeerSequence + 1) >= TcpLimits.ReceiveBufferSize
+            || segment.Options.HasTimestamp != handshake.HasTimestamps)
+        {
+            return HandshakeStep.Waiting;
+        }
+
+        Free(place);
+        return HandshakeStep.Complete;
     }
 
     /// <summary>Forgets a handshake that the peer resets; its number must be the expected one.</summary>
@@ -130,8 +127,24 @@ internal struct HalfOpenTable
         }
     }
 
-    /// <summary>What is added to the clock for a flow's time stamps: the same for its SYN's answer and for the connection.</summary>
+    /// <summary>Returns the number that is added to the clock for a flow's time stamps: the same for its SYN's answer and for the connection.</summary>
     public readonly uint TimestampOffset(in Peer peer) => (uint)(peer.Hash(_hash) >> 32);
+
+    /// <summary>
+    /// Reads a cookie. What has none is let fall: it may be later data of a peer whose first segment is still on its way, which a reset would end.
+    /// </summary>
+    private readonly HandshakeStep CompleteCookie(in TcpSegment segment, in Peer peer, Instant now, out Handshake handshake)
+    {
+        handshake = new Handshake
+        {
+            Peer = peer,
+            Sequence = segment.Header.Acknowledgment - 1,
+            PeerSequence = segment.Header.Sequence - 1,
+            TimestampRecent = segment.Options.Timestamp,
+        };
+        bool isOurs = new SynCookie(_hash).TryRead(ref handshake, now) && segment.Options.HasTimestamp == handshake.HasTimestamps;
+        return isOurs ? HandshakeStep.Complete : HandshakeStep.Waiting;
+    }
 
     private readonly void Answer(in Handshake handshake, ref Outbox outbox, SegmentSizes sizes, Instant now)
     {

@@ -3,7 +3,7 @@ using Sos.Net.Wire;
 
 namespace Sos.Net.Tcp;
 
-/// <summary>What both sides agree on as a connection opens.</summary>
+/// <summary>The terms on which both sides agree as a connection opens.</summary>
 internal struct Handshake
 {
     public Peer Peer;
@@ -43,6 +43,19 @@ internal struct Handshake
             TimestampRecent = segment.Options.Timestamp,
         };
     }
+}
+
+/// <summary>How an acknowledgment stands to a handshake.</summary>
+internal enum HandshakeStep : byte
+{
+    /// <summary>There is no handshake that it could belong to.</summary>
+    None = 0,
+
+    /// <summary>The handshake goes on without it.</summary>
+    Waiting,
+
+    /// <summary>The handshake is complete.</summary>
+    Complete,
 }
 
 /// <summary>A connection of which the peer has not answered yet.</summary>

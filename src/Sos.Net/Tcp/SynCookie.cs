@@ -4,8 +4,8 @@ namespace Sos.Net.Tcp;
 /// A first sequence number that holds what a SYN offered and proves that we sent it, so that nothing has to be kept of a stranger (RFC 4987, 3.6).
 /// </summary>
 /// <remarks>
-/// 24 bits of a keyed hash over flow, the peer's number and the minute; 2 bits for the segment size, 4 for the window's shift (15: none), one each for selective
-/// acknowledgments and time stamps. Guessing one takes some eight million acknowledgments; what is gained by it is a connection that is not trusted.
+/// 24 bits of a keyed hash over flow, the peer's number and the minute; 2 bits for the segment size, 4 for the window's shift (15: none), one each for
+/// selective acknowledgments and time stamps. Guessing one takes some eight million acknowledgments; what is gained by it is a connection that is not trusted.
 /// </remarks>
 internal readonly struct SynCookie(KeyedHash hash)
 {

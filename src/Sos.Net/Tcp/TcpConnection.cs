@@ -18,7 +18,7 @@ internal struct TcpConnection
     /// <summary>Whether the peer takes selective acknowledgments.</summary>
     public bool HasSack;
 
-    /// <summary>What is added to the clock for this connection's time stamps (RFC 7323, 5.4).</summary>
+    /// <summary>The number that is added to the clock for this connection's time stamps (RFC 7323, 5.4).</summary>
     public uint TimestampOffset;
 
     /// <summary>The peer's time stamp to echo: TS.Recent.</summary>
@@ -32,6 +32,9 @@ internal struct TcpConnection
 
     /// <summary>Whether the peer waits for an acknowledgment.</summary>
     public bool WantsAck;
+
+    /// <summary>Whether the place is taken: also by a connection that has just closed, until it is released.</summary>
+    public bool IsUsed;
 
     /// <summary>Whether a session runs on the connection, which is told of its end.</summary>
     public bool HasSession;

@@ -64,8 +64,11 @@ internal struct TcpHost<TSession, TContext>
         if (place >= 0 && !IsReused(in _connections[place], in segment))
         {
             ref TcpConnection connection = ref _connections[place];
-            connection.Peer = peer; // the way back may be another now
-            TcpInput.Take(ref connection, in segment, now);
+            if (TcpInput.Take(ref connection, in segment, now))
+            {
+                connection.Peer = peer; // the way back may be another now
+            }
+
             return true;
         }
 
@@ -91,8 +94,13 @@ internal struct TcpHost<TSession, TContext>
             return true;
         }
 
-        return segment.IsAck && !segment.IsSyn && _halfOpen.TryComplete(in segment, in peer, now, out Handshake handshake)
-            && TryOpen(ref context, in handshake, in segment, now);
+        if (!segment.IsAck || segment.IsSyn)
+        {
+            return false;
+        }
+
+        HandshakeStep step = _halfOpen.Complete(in segment, in peer, now, out Handshake handshake);
+        return step == HandshakeStep.Waiting || (step == HandshakeStep.Complete && TryOpen(ref context, in handshake, in segment, now));
     }
 
     /// <summary>Sends smaller segments to a peer, if a router's message is about something that is on its way there (RFC 5927, 7.2).</summary>
@@ -124,7 +132,7 @@ internal struct TcpHost<TSession, TContext>
         for (int i = 0; _used != 0 && i < _connections.Length; i++)
         {
             ref TcpConnection connection = ref _connections[i];
-            if (connection.State == TcpState.Closed && !connection.HasSession)
+            if (!connection.IsUsed)
             {
                 continue;
             }
@@ -132,6 +140,11 @@ internal struct TcpHost<TSession, TContext>
             if (connection.HasSession)
             {
                 RunSession(ref context, ref connection, ref _sessions[i], now);
+            }
+            else
+            {
+                // What still comes is of no use to anybody.
+                connection.Receiver.Consume((int)connection.Receiver.Readable);
             }
 
             TcpOutput.Send(ref connection, ref outbox, now);
@@ -175,8 +188,8 @@ internal struct TcpHost<TSession, TContext>
 
         if (session.IsOver)
         {
-            // What still comes is of no use to anybody.
-            connection.Receiver.Consume((int)connection.Receiver.Readable);
+            session.Close(ref context, now);
+            connection.HasSession = false;
             connection.Finish(now);
         }
     }
@@ -208,6 +221,7 @@ internal struct TcpHost<TSession, TContext>
             TimestampRecent = handshake.TimestampRecent,
             TimestampRecentAt = now.Ms,
             LastAcknowledged = handshake.PeerSequence + 1,
+            IsUsed = true,
             HasSession = true,
         };
         connection.Sender.Begin(in segment);
@@ -217,7 +231,7 @@ internal struct TcpHost<TSession, TContext>
         Opened++;
         _sessions[place] = default;
         _sessions[place].Open(ref context, in connection.Peer, now);
-        TcpInput.Take(ref connection, in segment, now);
+        _ = TcpInput.Take(ref connection, in segment, now);
         return true;
     }
 
@@ -229,7 +243,7 @@ internal struct TcpHost<TSession, TContext>
         for (int i = 0; i < _connections.Length; i++)
         {
             ref TcpConnection connection = ref _connections[i];
-            if (connection.State == TcpState.Closed && !connection.HasSession)
+            if (!connection.IsUsed)
             {
                 return i;
             }
@@ -238,7 +252,7 @@ internal struct TcpHost<TSession, TContext>
             {
                 waiting = waiting < 0 || connection.EndAt < _connections[waiting].EndAt ? i : waiting;
             }
-            else if ((!_sessions[i].IsTrusted || _sessions[i].IsOver) && now.Ms - connection.OpenedAt > StrangerMs)
+            else if ((!connection.HasSession || !_sessions[i].IsTrusted) && now.Ms - connection.OpenedAt > StrangerMs)
             {
                 stranger = stranger < 0 || connection.OpenedAt < _connections[stranger].OpenedAt ? i : stranger;
             }
@@ -263,6 +277,7 @@ internal struct TcpHost<TSession, TContext>
         }
 
         connection.HasSession = false;
+        connection.IsUsed = false;
         connection.State = TcpState.Closed;
         _used--;
     }

@@ -13,48 +13,50 @@ internal static class TcpInput
     /// <param name="connection">The connection, in any state but Closed.</param>
     /// <param name="segment">A segment of its flow.</param>
     /// <param name="now">The time.</param>
-    public static void Take(ref TcpConnection connection, in TcpSegment segment, Instant now)
+    /// <returns>Whether it is the peer's beyond doubt: its numbers are right.</returns>
+    public static bool Take(ref TcpConnection connection, in TcpSegment segment, Instant now)
     {
         if (IsOld(in connection, in segment, now))
         {
             connection.WantsAck |= !segment.IsRst && connection.TryChallenge(now);
-            return;
+            return false;
         }
 
         if (!connection.Receiver.IsAcceptable(segment.Header.Sequence, segment.Length))
         {
             // An answer to a question whether we live comes here as well: it lies one before the window.
             connection.WantsAck |= !segment.IsRst && connection.TryChallenge(now);
-            return;
+            return false;
         }
 
         if (segment.IsRst)
         {
             TakeReset(ref connection, in segment, now);
-            return;
+            return false;
         }
 
         if (segment.IsSyn)
         {
             connection.WantsAck |= connection.TryChallenge(now);
-            return;
+            return false;
         }
 
         if (!segment.IsAck)
         {
-            return;
+            return false;
         }
 
         if (!connection.Sender.IsPlausible(segment.Header.Acknowledgment))
         {
             connection.WantsAck |= connection.TryChallenge(now);
-            return;
+            return false;
         }
 
         connection.Heard(now);
         TakeTimestamp(ref connection, in segment, now);
         TakeAcknowledgment(ref connection, in segment, now);
         TakeData(ref connection, in segment, now);
+        return true;
     }
 
     /// <summary>Whether a segment's time stamp is older than what came before it (PAWS: RFC 7323, 5.3), or is missing.</summary>

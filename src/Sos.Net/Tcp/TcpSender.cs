@@ -56,10 +56,10 @@ internal struct TcpSender
     /// <summary>The byte to be sent next; after a time-out it goes back.</summary>
     public uint Next { get; private set; }
 
-    /// <summary>What is behind all that was ever sent: SND.NXT as others see it.</summary>
+    /// <summary>The number behind all that was ever sent: SND.NXT as others see it.</summary>
     public uint Newest { get; private set; }
 
-    /// <summary>What is behind the last byte that was written.</summary>
+    /// <summary>The number behind the last byte that was written.</summary>
     public uint Written { get; private set; }
 
     /// <summary>The peer's window: SND.WND.</summary>
