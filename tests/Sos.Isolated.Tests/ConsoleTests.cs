@@ -36,12 +36,12 @@ public sealed class ConsoleTests : IsolatedScenario
     {
         using NetworkPair network = new();
         network.AssertPing();
-        File.WriteAllText(_rules, "table inet t { chain c { type filter hook input priority 0; policy drop; } }\n");
+        File.WriteAllText(_rules, Rules("drop"));
         Reserve();
         Start(network, "Guard", "--rules", _rules);
         AssertLogIn(network, "sos>");
         Assert.NotEqual(0, network.AtClient($"ping -c 1 -W 1 {NetworkPair.HostAddress}").ExitCode);
-        File.WriteAllText(_rules, "table inet t { chain c { type filter hook input priority 0; policy accept; } }\n");
+        File.WriteAllText(_rules, Rules("accept"));
         Command.SosctlJson(network.Host, "firewall", "apply", $"{Cpu}", _rules).Succeeded();
         network.AssertPing();
         AssertLogIn(network, "sos>");
@@ -63,6 +63,15 @@ public sealed class ConsoleTests : IsolatedScenario
         File.Delete(_password);
         File.Delete(_rules);
     }
+
+    private static string Rules(string policy) => $$"""
+        table inet t {
+          chain c {
+            type filter hook input priority 0; policy {{policy}};
+          }
+        }
+
+        """;
 
     private void Start(NetworkPair network, string image, params string[] options)
     {
