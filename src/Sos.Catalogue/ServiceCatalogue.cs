@@ -4,6 +4,7 @@ using Sos.Cores.Companions;
 using Sos.Firewall.Control;
 using Sos.Noise.Control;
 using Sos.Noise.Report;
+using Sos.Router.Control;
 using Sos.Timer.Broker;
 using Sos.Timer.Control;
 using Sos.Verbs;
@@ -19,6 +20,7 @@ public static class ServiceCatalogue
         new(new FirewallCompanion(), FirewallVerbs.Create),
         new(new TimerCompanion(), TimerVerbs.Create),
         new(new NoiseCompanion(), NoiseVerbs.Create),
+        new(new RouterCompanion(), RouterVerbs.Create),
     ];
 
     /// <summary>Their companions.</summary>
