@@ -21,11 +21,10 @@ public sealed class RouterTests : IsolatedScenario
         using RouterChain network = new();
         Reserve();
         Start(network);
-        using (Daemon first = new())
+        using (Daemon.Start())
         {
             AwaitForwarding(network);
             Follows(network);
-            first.Kill();
         }
 
         // Nobody follows: the core goes on with what it has.
@@ -34,7 +33,7 @@ public sealed class RouterTests : IsolatedScenario
         Assert.True(Counter("router.forwarded") > before);
         network.AtMiddle($"ip route add blackhole {Behind}").Succeeded();
         network.AssertPing(Behind);
-        using Daemon second = new();
+        using Daemon second = Daemon.Start();
         Command.Await(() => !network.Pings(Behind), "who comes after does not find what changed meanwhile");
         network.AtMiddle($"ip route del blackhole {Behind}").Succeeded();
         AwaitForwarding(network);
@@ -47,7 +46,7 @@ public sealed class RouterTests : IsolatedScenario
         using RouterChain network = new();
         Reserve();
         Start(network);
-        using Daemon daemon = new();
+        using Daemon daemon = Daemon.Start();
         AwaitForwarding(network);
         network.AtMiddle("nft 'add table inet f; add chain inet f fwd { type filter hook forward priority 0; policy drop; }'").Succeeded();
         Command.Await(() => !network.Pings(Behind), "packets go past a ruleset that drops them");
@@ -61,7 +60,7 @@ public sealed class RouterTests : IsolatedScenario
         using RouterChain network = new();
         Reserve();
         Start(network);
-        using Daemon daemon = new();
+        using Daemon daemon = Daemon.Start();
         AwaitForwarding(network);
         network.AtMiddle($"ip rule add to {Behind} prohibit priority 10").Succeeded();
         Command.Await(() => !network.Pings(Behind), "packets go past a rule");
@@ -76,9 +75,9 @@ public sealed class RouterTests : IsolatedScenario
     {
         using RouterChain network = new();
         Reserve();
-        Assert.Equal(3, Command.Sosctl("router", "follow", $"{Cpu}").ExitCode);
+        Assert.NotEqual(0, Command.Sosctl("router", "follow", $"{Cpu}").ExitCode);
         Start(network);
-        using Daemon daemon = new();
+        using Daemon daemon = Daemon.Start();
         AwaitForwarding(network);
         Result second = Command.Sosctl("router", "follow", $"{Cpu}");
         Assert.NotEqual(0, second.ExitCode);
