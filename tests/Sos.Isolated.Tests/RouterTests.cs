@@ -112,8 +112,8 @@ public sealed class RouterTests : IsolatedScenario
         network.AtMiddle("ip link set eth1 mtu 1500").Succeeded();
         for (int i = 0; i < 20; i++)
         {
-            network.AtMiddle($"ip route replace 10.77.9.0/24 via 10.77.5.2 metric {i % 2}; ip route add 10.77.{i}.0/30 nexthop via 10.77.5.2 nexthop via 10.77.4.1 weight 3")
-                .Succeeded();
+            network.AtMiddle($"ip route replace 10.77.9.0/24 via 10.77.5.2 metric {i % 2}").Succeeded();
+            network.AtMiddle($"ip route add 10.76.{i}.0/30 nexthop via 10.77.5.2 nexthop via 10.77.4.1 weight 3").Succeeded();
         }
 
         Verify(network);

@@ -245,7 +245,9 @@ public sealed unsafe class RouterServiceTests : IDisposable
     [InlineData(3, 13, 1, 1, "prohibited")]
     public void AnErrorComesFromTheAddressOnTheWayBack(byte type4, byte code4, byte type6, byte code6, string what)
     {
-        (uint destination4, UInt128 destination6, byte ttl) = what == "expired" ? (0x0a020002u, Net6B.Value + 2, (byte)1) : (0x0b000001u, (UInt128)3 << 124, (byte)9);
+        (uint destination4, UInt128 destination6, byte ttl) = what == "expired"
+            ? (0x0a020002u, Net6B.Value + 2, (byte)1)
+            : (0x0b000001u, (UInt128)3 << 124, (byte)9);
         if (what is "unreachable" or "prohibited")
         {
             HopSpecification hop = new(what == "unreachable" ? NextHopKind.Unreachable : NextHopKind.Prohibited);

@@ -119,7 +119,8 @@ public sealed unsafe class TableTests
         Thread reader = new(() =>
         {
             uint[] addresses4 = [.. Enumerable.Range(0, 64).Select(index => 0x0a010200u + (uint)(index * 5))];
-            Ipv6Address[] addresses6 = [.. Enumerable.Range(0, 64).Select(index => new Ipv6Address(0x2001_0db8_0000_0000UL + (ulong)index, (ulong)index << 60))];
+            Ipv6Address[] addresses6 = [.. Enumerable.Range(0, 64).Select(
+                index => new Ipv6Address(0x2001_0db8_0000_0000UL + (ulong)index, (ulong)index << 60))];
             uint[] found = new uint[64];
             uint[] scratch = new uint[64];
             while (!Volatile.Read(ref ends))
@@ -271,7 +272,10 @@ public sealed unsafe class TableTests
     {
         HopSpecification Simple() => new(NextHopKind.Connected) { Port = random.Next(8), Mtu = (uint)random.Next(1280, 1284) };
         return random.Next(8) == 0
-            ? new HopSpecification(NextHopKind.Group) { Members = [.. Enumerable.Range(0, random.Next(2, 6)).Select(_ => new HopMember(Simple(), random.Next(1, 9)))] }
+            ? new HopSpecification(NextHopKind.Group)
+            {
+                Members = [.. Enumerable.Range(0, random.Next(2, 6)).Select(_ => new HopMember(Simple(), random.Next(1, 9)))],
+            }
             : random.Next(8) == 0 ? new HopSpecification(NextHopKind.Blackhole) : Simple();
     }
 

@@ -39,7 +39,11 @@ public sealed unsafe class RouterCompanion : ICompanion
 
     /// <inheritdoc/>
     public IReadOnlyList<StartOption> Options { get; } =
-        [new(NetfilterOption, "\"linux\": packets for which Linux has a ruleset are its own (the router's default); \"bypass\": forward past it", IsFile: false)];
+    [
+        new(
+            NetfilterOption, "\"linux\": packets for which Linux has a ruleset are its own (the router's default); \"bypass\": forward past it",
+            IsFile: false),
+    ];
 
     /// <inheritdoc/>
     public ServiceConfiguration Configure(ServiceConfiguration configuration, ServicePlan plan)

@@ -20,7 +20,8 @@ public static class RouterVerbs
 
     private static RouterDocuments? _documents;
 
-    private static RouterDocuments Documents => _documents ??= Terminal.Readable(RouterDocuments.Default.Options, options => new RouterDocuments(options));
+    private static RouterDocuments Documents
+        => _documents ??= Terminal.Readable(RouterDocuments.Default.Options, options => new RouterDocuments(options));
 
     /// <summary>Makes the command.</summary>
     /// <param name="terminal">Where results go.</param>
@@ -32,7 +33,10 @@ public static class RouterVerbs
         follow.SetAction(result => Follow(terminal, result.GetValue(followCpu)));
 
         Argument<int> verifyCpu = CoreArguments.Cpu();
-        Command verify = new("verify", "Compare the core's table with the kernel's answers, at both ends of every prefix and at random addresses") { verifyCpu };
+        Command verify = new("verify", "Compare the core's table with the kernel's answers, at both ends of every prefix and at random addresses")
+        {
+            verifyCpu,
+        };
         verify.SetAction(result => Verify(terminal, result.GetValue(verifyCpu)));
 
         Argument<int> lookupCpu = CoreArguments.Cpu();
@@ -81,7 +85,8 @@ public static class RouterVerbs
 
     private static int Lookup(Terminal terminal, int cpu, string text)
     {
-        RouteAddress address = RouteBits.Parse(text) ?? throw new SosException(SosError.Usage, $"\"{text}\" is no address: give one as in 192.0.2.1 or 2001:db8::1");
+        RouteAddress address = RouteBits.Parse(text) ?? throw new SosException(
+            SosError.Usage, $"\"{text}\" is no address: give one as in 192.0.2.1 or 2001:db8::1");
         LookupDocument document = RouterCore.Look(cpu, router =>
         {
             LiveHop hop = new TableReader(router.Table).Lookup(address);
@@ -128,7 +133,8 @@ public static class RouterVerbs
                     RouteBits.Text(neighbour.Address), neighbour.Port < ports.Count ? ports[neighbour.Port] : "?", HopText.MacText(neighbour.Mac)))]);
         });
         terminal.Write(document, Documents.NeighboursDocument, output => Terminal.WriteTable(
-            output, ["ADDRESS", "PORT", "MAC"], document.Neighbours.Select(neighbour => (IReadOnlyList<string>)[neighbour.Address, neighbour.Port, neighbour.Mac])));
+            output, ["ADDRESS", "PORT", "MAC"],
+            document.Neighbours.Select(neighbour => (IReadOnlyList<string>)[neighbour.Address, neighbour.Port, neighbour.Mac])));
         return 0;
     }
 }

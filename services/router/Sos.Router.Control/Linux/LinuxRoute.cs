@@ -115,7 +115,11 @@ internal sealed record LinuxRoute
             IsWrapped = attributes.ContainsKey(22),
             Hops = attributes.TryGetValue(9, out ReadOnlyMemory<byte> several)
                 ? ReadHops(several)
-                : [ReadHop(attributes, (int)(attributes.TryGetValue(4, out ReadOnlyMemory<byte> device) ? ReadWord(device) : 0), 1, BinaryPrimitives.ReadUInt32LittleEndian(header[8..]) & 0xff)],
+                : [ReadHop(
+                    attributes,
+                    (int)(attributes.TryGetValue(4, out ReadOnlyMemory<byte> device) ? ReadWord(device) : 0),
+                    1,
+                    BinaryPrimitives.ReadUInt32LittleEndian(header[8..]) & 0xff)],
         };
     }
 

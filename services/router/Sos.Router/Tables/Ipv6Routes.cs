@@ -8,8 +8,9 @@ using Sos.Sdk.Wire;
 namespace Sos.Router.Tables;
 
 /// <summary>
-/// Longest prefix of IPv6. The first 22 bits choose a bucket, or name the next hop at once. A bucket has the prefixes of the next 30 bits as sorted ranges:
-/// 16 range starts to a line, compared at once, under lines of 16 that say which line is next. A range leads to a next hop, or to a bucket for the next 30 bits.
+/// Longest prefix of IPv6. The first 22 bits choose a bucket, or name the next hop at once. A bucket has the prefixes of the next 30 bits as sorted
+/// ranges: 16 range starts to a line, compared at once, under lines of 16 that say which line is next. A range leads to a next hop, or to a bucket for
+/// the next 30 bits.
 /// </summary>
 public static unsafe class Ipv6Routes
 {
