@@ -333,6 +333,40 @@ public sealed unsafe class RouterServiceTests : IDisposable
     }
 
     [Fact]
+    public void ATableThatMakesNoSenseIsNotFollowedAstray()
+    {
+        for (uint hop = 1; hop < _table.NextHopCount; hop++)
+        {
+            _table.NextHops[hop].Mtu = hop % 3 == 0 ? 0 : hop % 3 == 1 ? 21 : uint.MaxValue;
+        }
+
+        Send("wan", Frames.Udp4(Wan, Client, 0x0a010002, 0x0a020002, payload: 900));
+        for (int bit = 0; bit < 64; bit++)
+        {
+            for (uint hop = 0; hop < 8; hop++)
+            {
+                _table.NextHops[hop].Action ^= 1UL << bit;
+            }
+
+            for (uint slot = 0; slot < _table.NeighbourCount; slot++)
+            {
+                _table.Neighbours[slot].Action ^= _table.Neighbours[slot].Action == 0 ? 0 : 1UL << bit;
+            }
+
+            _table.Ipv4Root[0x0a0200] = (ushort)(0x8000 | (bit * 509));
+            _table.Ipv6Root[(uint)(Net6B.Value >> 106)] = 1u << 31 | ((uint)bit << 25) | (uint)(bit * 131);
+            Send("wan", Frames.Udp4(Wan, Client, 0x0a010002, 0x0a020002));
+            Send("wan", Frames.Udp4(Wan, Client, 0x0a010002, 0x0a020002, 1));
+            Send("wan", Frames.Udp6(Wan, Client, Net6A.Value + 2, Net6B.Value + 2));
+            foreach (string port in new[] { "wan", "lan" })
+            {
+                _harness.Nic(port).ReceiveAll();
+                _harness.Host(port).ReceiveAll();
+            }
+        }
+    }
+
+    [Fact]
     public void AFlowStaysOnOneMemberAndMembersHaveTheirShares()
     {
         HopSpecification a = new(NextHopKind.Forward) { Port = 1, Gateway = new(0x0a020002, false), Mtu = 1500 };

@@ -36,6 +36,7 @@ internal sealed class RouteFollower : IDisposable
     private readonly Dictionary<RoutePrefix, HopSpecification> _written = [];
     private readonly HashSet<RoutePrefix> _changed = [];
     private readonly Dictionary<RoutePrefix, long> _leaving = [];
+    private readonly HashSet<RoutePrefix> _missing = [];
     private readonly HashSet<string> _told = [];
     private IReadOnlyList<LinuxAddress> _addresses = [];
     private LinuxRoutes _routes = new();
@@ -43,6 +44,7 @@ internal sealed class RouteFollower : IDisposable
     private bool _askLinks;
     private bool _askRoutes;
     private bool _askSettings;
+    private bool _ipv6IsFull;
     private long _tellAt;
     private long _auditAt;
 
@@ -228,6 +230,8 @@ internal sealed class RouteFollower : IDisposable
             AskLinks();
         }
 
+        // What did not fit may fit now.
+        _changed.UnionWith(_missing);
         if (routes)
         {
             LinuxRoutes former = _routes;
@@ -241,7 +245,7 @@ internal sealed class RouteFollower : IDisposable
         }
 
         WriteChanged();
-        if (links || settings)
+        if (links || settings || _askSettings)
         {
             AskSettings();
         }
@@ -330,14 +334,19 @@ internal sealed class RouteFollower : IDisposable
         }
 
         _changed.Clear();
+        bool wasFull = _ipv6IsFull;
         try
         {
             _writer.Commit();
+            _ipv6IsFull = false;
         }
         catch (TableFullException e)
         {
+            _ipv6IsFull = true;
             Tell(e.Message);
         }
+
+        _askSettings |= wasFull != _ipv6IsFull;
     }
 
     private void Write(RoutePrefix prefix, long now)
@@ -345,6 +354,7 @@ internal sealed class RouteFollower : IDisposable
         HopSpecification? hop = _compiler.Compile(_routes.Of(prefix));
         if (hop is null)
         {
+            SetMissing(prefix, false);
             if (!_written.ContainsKey(prefix))
             {
                 _leaving.Remove(prefix);
@@ -377,12 +387,18 @@ internal sealed class RouteFollower : IDisposable
         {
             _writer.SetRoute(prefix.Address, prefix.Length, hop);
             _written[prefix] = hop;
+            SetMissing(prefix, false);
         }
         catch (TableFullException e)
         {
+            SetMissing(prefix, true);
             Tell(e.Message);
         }
     }
+
+    // Without it a shorter prefix would take its packets: its whole family is Linux's until it fits.
+    private void SetMissing(RoutePrefix prefix, bool isMissing)
+        => _askSettings |= isMissing ? _missing.Add(prefix) : _missing.Remove(prefix);
 
     /// <summary>Asks for all that decides which traffic the core may forward at all.</summary>
     private void AskSettings()
@@ -413,6 +429,7 @@ internal sealed class RouteFollower : IDisposable
             }
         }
 
+        _askSettings = false;
         RouterState state = StateOf(false) | StateOf(true);
         _writer.SetState(state);
     }
@@ -423,6 +440,7 @@ internal sealed class RouteFollower : IDisposable
         string? why = !_network.HasOnlyUsualRules(isIpv6) ? "it has policy rules or VRFs ('ip rule')"
             : _routes.Prefixes.Any(prefix => prefix.Address.IsIpv6 == isIpv6 && _routes.Of(prefix).Any(route => route.Table == LinuxRoute.TableDefault))
                 ? "its table 'default' has routes"
+            : (isIpv6 && _ipv6IsFull) || _missing.Any(prefix => prefix.Address.IsIpv6 == isIpv6) ? "its routes do not fit the core's table"
             : !_pastNetfilter && _network.HasFilter(isIpv6)
                 ? "it has a ruleset for forwarded packets ('nft list ruleset'); start the service with --netfilter bypass to forward past it"
             : null;

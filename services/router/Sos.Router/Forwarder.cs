@@ -17,6 +17,9 @@ public unsafe struct Forwarder
 {
     private const int Ethernet = EthernetHeader.UntaggedSize;
 
+    private const uint Ipv4MtuMin = 68; // RFC 791, 3.2
+    private const uint Ipv4MtuMax = 65535;
+
     // Above every next hop's number.
     private const uint ToLinux = 1u << 30;
     private const uint DropReversePath = 1u << 31;
@@ -248,7 +251,7 @@ public unsafe struct Forwarder
             return;
         }
 
-        int mtu = (int)_table.NextHops[hop].Mtu;
+        int mtu = (int)Math.Clamp(_table.NextHops[hop].Mtu, Ipv4MtuMin, Ipv4MtuMax);
         bool mustNotCut = (packet[6] & 0x40) != 0;
         if (packet.Length > mtu && mustNotCut)
         {
@@ -305,7 +308,9 @@ public unsafe struct Forwarder
     }
 
     // What would leave where it came in may need a redirect: that is Linux's, as is what has no way out.
-    private readonly bool CanLeave(int port) => port != _port && (_upPorts >> port & 1) != 0;
+    private readonly bool CanLeave(int port) => port != _port && IsUp(port);
+
+    private readonly bool IsUp(int port) => port < RouterHeader.PortsMax && (_upPorts >> port & 1) != 0;
 
     private readonly void CountUse(ref RouterPorts ports, int port, uint hop)
     {
@@ -399,7 +404,7 @@ public unsafe struct Forwarder
         uint hop = Ipv4Routes.Lookup(in _table, sender);
         ulong action = FindWayBack(hop, new Ipv6Address(0, sender), false);
         uint source = hop < _table.NextHopCount ? _table.NextHops[hop].Source4 : 0;
-        if (NextHop.KindOf(action) != NextHopKind.Forward || (_upPorts >> NextHop.PortOf(action) & 1) == 0 || source == 0)
+        if (NextHop.KindOf(action) != NextHopKind.Forward || !IsUp(NextHop.PortOf(action)) || source == 0)
         {
             ports.GiveToLinux(_port, buffer);
             return;
@@ -432,7 +437,7 @@ public unsafe struct Forwarder
         uint hop = Ipv6Routes.Lookup(in _table, sender);
         ulong action = FindWayBack(hop, sender, true);
         Ipv6Address source = hop < _table.NextHopCount ? new Ipv6Address(_table.NextHops[hop].Source6High, _table.NextHops[hop].Source6Low) : default;
-        if (NextHop.KindOf(action) != NextHopKind.Forward || (_upPorts >> NextHop.PortOf(action) & 1) == 0 || source == default)
+        if (NextHop.KindOf(action) != NextHopKind.Forward || !IsUp(NextHop.PortOf(action)) || source == default)
         {
             ports.GiveToLinux(_port, buffer);
             return;
