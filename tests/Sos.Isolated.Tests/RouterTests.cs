@@ -48,7 +48,7 @@ public sealed class RouterTests : IsolatedScenario
         Start(network);
         using Daemon daemon = Daemon.Start();
         AwaitForwarding(network);
-        network.AtMiddle("nft 'add table inet f; add chain inet f fwd { type filter hook forward priority 0; policy drop; }'").Succeeded();
+        network.AtMiddle("nft 'add table inet f; add chain inet f passing { type filter hook forward priority 0; policy drop; }'").Succeeded();
         Command.Await(() => !network.Pings(Behind), "packets go past a ruleset that drops them");
         network.AtMiddle("nft delete table inet f").Succeeded();
         AwaitForwarding(network);
