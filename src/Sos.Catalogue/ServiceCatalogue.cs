@@ -6,6 +6,7 @@ using Sos.Guard.Control;
 using Sos.Noise.Control;
 using Sos.Noise.Report;
 using Sos.RemoteConsole.Control;
+using Sos.Router.Control;
 using Sos.Timer.Broker;
 using Sos.Timer.Control;
 using Sos.Verbs;
@@ -23,6 +24,7 @@ public static class ServiceCatalogue
         new(new GuardCompanion(), null),
         new(new TimerCompanion(), TimerVerbs.Create),
         new(new NoiseCompanion(), NoiseVerbs.Create),
+        new(new RouterCompanion(), RouterVerbs.Create),
     ];
 
     /// <summary>Their companions.</summary>

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Threading;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 
@@ -30,6 +31,12 @@ public interface ICompanion
     /// <returns>Null when the service starts without a table.</returns>
     /// <exception cref="SosException">The table cannot be built; the message says why.</exception>
     ServiceTable? BuildTable(TableRequest request) => null;
+
+    /// <summary>Gives the work that goes on beside a running service, such as following what its table is made of. sosd does it, on a thread of its own.</summary>
+    /// <param name="cpu">The core.</param>
+    /// <param name="log">Takes what a person should know, a line each.</param>
+    /// <returns>The work, which comes to its end with the service, or when it is told to; null when there is none.</returns>
+    Action<CancellationToken>? Follow(int cpu, Action<string> log) => null;
 }
 
 /// <summary>An option of <c>sosctl service start</c> that one service has.</summary>
