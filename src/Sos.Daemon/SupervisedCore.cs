@@ -24,6 +24,9 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
     /// <summary>A restart that is under way: null in the end when it worked, else why it did not; null without one.</summary>
     public Task<string?>? Work { get; set; }
 
+    /// <summary>Keeps the service's table up to date; null where nothing has to.</summary>
+    public TableFollower? Follower { get; set; }
+
     /// <summary>Its restarts so far.</summary>
     public RestartSchedule Schedule { get; } = new();
 
@@ -91,5 +94,9 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Core.Dispose();
+    public void Dispose()
+    {
+        Follower?.Dispose();
+        Core.Dispose();
+    }
 }
