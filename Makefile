@@ -95,7 +95,7 @@ install: guest ## installs sosctl, the driver (DKMS, or for RELEASE=...) and the
 	@eng/install.sh
 
 .PHONY: deb
-deb: setup ## the driver as a Debian package for dkms: artifacts/deb/sos-dkms_VERSION_all.deb
+deb: guest ## Debian packages: artifacts/deb/sos-dkms_VERSION_all.deb (driver), sos_VERSION_amd64.deb (all else; needs no .NET)
 	@eng/deb.sh
 
 .PHONY: packages

@@ -1,7 +1,7 @@
 #!/bin/bash
 # usage: chroot.sh ROOT [PATH...] -- COMMAND [ARGUMENT...]
 #
-# Runs a command, as root, in the Debian under ROOT, which sees each PATH of this machine where it is, and its own /proc and /dev. The
+# Runs a command, as root, in the Debian under ROOT, which sees each PATH of this machine where it is, and its own /proc, /sys and /dev. The
 # mounts end with the command.
 set -euo pipefail
 
@@ -17,7 +17,8 @@ while [[ $1 != -- ]]; do
     shift
 done
 shift
-mkdir -p "$root/proc" "$root/dev"
+mkdir -p "$root/proc" "$root/sys" "$root/dev"
 mount -t proc proc "$root/proc"
+mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
 exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C "$@"

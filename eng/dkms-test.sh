@@ -9,37 +9,21 @@ cd "$(dirname "$0")/.."
 
 series=${1:?usage: dkms-test.sh SERIES}
 if [[ ${SOS_DKMS_MOUNTS:-} != private ]]; then
-    debian=$(eng/dkms-root.sh)
+    debian=$(eng/debian-root.sh)
     kernel=$(eng/kernel.sh "$series")
-    package=$(eng/deb.sh)
+    package=$(eng/deb.sh dkms)
     SOS_DKMS_MOUNTS=private exec unshare --mount "$0" "$series" "$debian" "$kernel" "$package"
 fi
 debian=$2 kernel=$3 package=$4
 release=$(<"$kernel/release")
 results=$PWD/artifacts/dkms/$series
-rm -rf "$results"
-mkdir -p "$results"
-
-# Everything that the test writes goes with these mounts.
-work=$(mktemp -d)
-trap 'umount -R "$work" 2>/dev/null; rmdir "$work"' EXIT
-mount -t tmpfs tmpfs "$work"
-mkdir "$work/root" "$work/upper" "$work/overlay"
-mount -t overlay overlay -o "lowerdir=$debian,upperdir=$work/upper,workdir=$work/overlay" "$work/root"
-root=$work/root
-mkdir -p "$root/lib/modules/$release" "$root/packages"
+# shellcheck source=eng/debian-overlay.sh
+. eng/debian-overlay.sh
+mkdir -p "$root/lib/modules/$release"
 cp "$kernel/root/lib/modules/$release"/modules.* "$root/lib/modules/$release/"
 ln -s "$(realpath "$kernel/build")" "$root/lib/modules/$release/build"
 cp "$package" "$root/packages/"
 
-inside() {
-    eng/chroot.sh "$root" "$kernel" -- "$@"
-}
-# What there is, without what dpkg, dkms and depmod note of every package and run.
-listing() {
-    (cd "$root" && find usr etc var lib/modules -path "var/log/*" -prune -o -path "var/cache/*" -prune -o \
-        -path "var/lib/dpkg/*" -prune -o -path "var/lib/apt/*" -prune -o -path "var/lib/dkms/mok.*" -prune -o -print | sort)
-}
 fail() {
     echo "dkms-test: $*" >&2
     tail -n 20 "$root"/var/lib/dkms/sos/*/build/make.log >&2 2>/dev/null || true
@@ -62,8 +46,5 @@ echo "dkms-test: $module"
 inside dpkg -r sos-dkms >"$results/remove.log" 2>&1 || fail "dpkg -r failed: $(tail -n 5 "$results/remove.log")"
 inside dpkg -P sos-dkms >>"$results/remove.log" 2>&1 || fail "dpkg -P failed: $(tail -n 5 "$results/remove.log")"
 listing >"$work/after"
-left=$(comm -13 "$work/before" "$work/after")
-[[ -z $left ]] || fail "left behind: $left"
-lost=$(comm -23 "$work/before" "$work/after")
-[[ -z $lost ]] || fail "taken away: $lost"
+check_without_trace
 echo "dkms-test: well"

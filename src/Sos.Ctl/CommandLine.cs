@@ -31,6 +31,7 @@ internal static class CommandLine
             TopCommand.Create(terminal),
             DoctorCommand.Create(terminal),
             CompletionCommand.Create(terminal),
+            ManualCommand.Create(terminal),
             VersionCommand.Create(terminal),
         };
         foreach (KnownService service in ServiceCatalogue.All.Where(service => service.Verbs is not null))

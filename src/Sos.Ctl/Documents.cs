@@ -52,9 +52,21 @@ internal sealed record TopDocument(IReadOnlyList<TopEntry> Cores);
 internal sealed record TopEntry(
     int Cpu, string State, string? Service, double PollsPerSecond, double InterruptsPerSecond, IReadOnlyDictionary<string, double> CountersPerSecond);
 
+internal sealed record ManualDocument(string Page);
+
 internal sealed record CompletionDocument(string Shell, string Script);
 
-internal sealed record ServiceListDocument(IReadOnlyList<ServiceEntry> Services);
+internal sealed record ServiceListDocument(IReadOnlyList<ServiceEntry> Services, IReadOnlyList<EnabledServiceEntry> Enabled);
+
+internal sealed record EnabledServiceEntry(string Name, int? Core, string? BackEnd, int? Order, string? SinceBoot, string? Remark);
+
+internal sealed record ServiceEnabledDocument(string Name, string File, IReadOnlyList<string> Notes);
+
+internal sealed record ServiceDisabledDocument(string Name, string File);
+
+internal sealed record ServiceCheckDocument(IReadOnlyList<CheckedServiceEntry> Services);
+
+internal sealed record CheckedServiceEntry(string Name, string? Error, IReadOnlyList<string> Notes);
 
 internal sealed record ServiceEntry(
     int Cpu, string State, string? Service, string? Version, DateTimeOffset? Started, string? Card, string? HostPort, string BackEnd,
@@ -118,8 +130,12 @@ internal sealed record FindingEntry(string Topic, string Kind, string Text, stri
 [JsonSerializable(typeof(ImageMapDocument))]
 [JsonSerializable(typeof(TopDocument))]
 [JsonSerializable(typeof(CompletionDocument))]
+[JsonSerializable(typeof(ManualDocument))]
 [JsonSerializable(typeof(ServiceListDocument))]
 [JsonSerializable(typeof(ServiceStartedDocument))]
+[JsonSerializable(typeof(ServiceEnabledDocument))]
+[JsonSerializable(typeof(ServiceDisabledDocument))]
+[JsonSerializable(typeof(ServiceCheckDocument))]
 [JsonSerializable(typeof(ServiceStoppedDocument))]
 [JsonSerializable(typeof(ServiceStatusDocument))]
 [JsonSerializable(typeof(LogDocument))]

@@ -9,7 +9,7 @@ using Sos.Daemon;
 // when it cannot run.
 if (args.Length != 0)
 {
-    Console.Error.WriteLine("usage: sosd (it takes no arguments; 'sosctl service start --restart' says what it is to do)");
+    Console.Error.WriteLine("usage: sosd (it takes no arguments; 'sosctl service start --restart' and 'sosctl service enable' say what it is to do)");
     return (int)SosError.Usage;
 }
 

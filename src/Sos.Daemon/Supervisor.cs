@@ -7,6 +7,7 @@ using System.Threading.Tasks;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
+using Sos.Cores.Enabled;
 using Sos.Cores.Isolation;
 using Sos.Cores.Operations;
 using Sos.Cores.Running;
@@ -15,7 +16,7 @@ namespace Sos.Daemon;
 
 /// <summary>
 /// The supervisor: watches the cores that have a record, restarts services by their policy, and gives back to Linux what a service had whose
-/// core went back by itself. It calls the operations that sosctl calls, under the same locks.
+/// core went back by itself. After a boot it starts the services that are enabled. It calls the operations that sosctl calls, under the same locks.
 /// </summary>
 /// <param name="backEnds">The back ends.</param>
 /// <param name="companions">What the control plane knows of services.</param>
@@ -33,6 +34,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
 
     private readonly CoreOperations _coreOperations = new(backEnds);
     private readonly ServiceOperations _serviceOperations = new(backEnds, companions);
+    private readonly EnabledOperations _enabledOperations = new(backEnds, companions);
     private readonly SortedDictionary<int, SupervisedCore> _cores = [];
     private readonly Dictionary<int, DateTime> _nextLeftovers = [];
     private DateTime _nextLeases = DateTime.MinValue;
@@ -41,8 +43,18 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
     public void Run(CancellationToken end)
     {
         Log("started");
+        EnabledStarter starter = new(new EnabledServices(), service => _enabledOperations.Start(service).Notes, Log, EnabledState.DefaultFolder);
+        starter.Begin(DateTime.UtcNow);
+        bool isReady = false;
         while (!end.IsCancellationRequested)
         {
+            starter.Look(DateTime.UtcNow);
+            if (!isReady && starter.NetworkMayCome(DateTime.UtcNow))
+            {
+                isReady = true;
+                Readiness.Tell(Environment.GetEnvironmentVariable("NOTIFY_SOCKET"));
+            }
+
             FollowRecords();
             EndLeases();
             foreach (SupervisedCore core in _cores.Values.ToList())
@@ -53,6 +65,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
             CoreBackEnds.WaitAny([.. _cores.Values.Select(core => core.Core)], Round);
         }
 
+        starter.Finish(DateTime.UtcNow);
         foreach (SupervisedCore core in _cores.Values)
         {
             // A restart that is cut short would leave a core without a service.

@@ -25,7 +25,8 @@ public abstract class FirewallScenarios(LabFixture lab) : Scenario(lab)
 
     private static readonly string Address = LabNetwork.MachineIPv4();
 
-    protected override string CleanUp => "sosctl service stop 3; sosctl core release 3";
+    protected override string CleanUp
+        => "kill $(cat /tmp/sosd.pid); rm -f /tmp/sosd.pid; sosctl service disable edge; sosctl service stop 3; sosctl core release 3";
 
     public override async Task InitializeAsync()
     {
@@ -37,6 +38,7 @@ public abstract class FirewallScenarios(LabFixture lab) : Scenario(lab)
     [Fact]
     public async Task GoodTrafficPassesBadIsDroppedAndEverythingComesBack()
     {
+        Assert.Equal("1", await WaitForAsync("ip -6 -o addr show dev eth0 scope link | grep -c fe80 || true", "1"));
         string before = await Machine.CheckAsync(Addresses);
         await StartAsync();
         Assert.Equal("0-2", await Machine.CheckAsync("cat /sys/devices/system/cpu/online"));
@@ -66,6 +68,28 @@ public abstract class FirewallScenarios(LabFixture lab) : Scenario(lab)
         await Machine.CheckAsync("sosctl service stop 3");
         await Machine.CheckAsync("sosctl core release 3");
         Assert.Equal(before, await WaitForAsync(Addresses, before));
+        await PingAsync(Attacker, succeeds: true);
+    }
+
+    /// <summary>As at a boot: nobody has configured the card, sosd starts what is enabled, and the network is configured after that.</summary>
+    [Fact]
+    public async Task AnEnabledServiceFiltersAfterABoot()
+    {
+        const string Progress = "sosctl service list --json | grep -o '\"since_boot\":\"[A-Za-z]*' | cut -d '\"' -f 4";
+        await Machine.CheckAsync("ip addr flush dev eth0; ip link set eth0 down; rm -rf /run/sos/enabled");
+        await Machine.CheckAsync($"sosctl service enable edge {Image} --core 3 --device eth0 --rules {Rules} --restart on-fault --before-network");
+        Assert.Contains("edge: can be started", await Machine.CheckAsync("sosctl service check"), StringComparison.Ordinal);
+        await Machine.CheckAsync("sosd > /tmp/sosd.log 2>&1 & echo $! > /tmp/sosd.pid");
+        Assert.Equal("Started", await WaitForAsync(Progress, "Started"));
+        await Machine.ConfigureAsync("eth0");
+        Assert.Equal("up", await WaitForAsync("cat /sys/class/net/eth0/operstate", "up"));
+        await PingAsync(Client, succeeds: true);
+        await PingAsync(Attacker, succeeds: false);
+
+        // Another sosd does not start again what somebody stopped.
+        await Machine.CheckAsync("sosctl service stop 3; kill $(cat /tmp/sosd.pid); wait; sosd > /tmp/sosd.log 2>&1 & echo $! > /tmp/sosd.pid");
+        Assert.Equal("started", await WaitForAsync("grep -o started /tmp/sosd.log | head -n 1", "started"));
+        Assert.Equal("Reserved", (await StatusAsync()).GetProperty("state").GetString());
         await PingAsync(Attacker, succeeds: true);
     }
 

@@ -104,7 +104,8 @@ public abstract class IsolatedScenarios(LabFixture lab) : Scenario(lab)
         }
         finally
         {
-            await Machine.CheckAsync("sosctl core release 3 || true; ip link del bridge0");
+            // Down: its link-local address was flushed, and Linux gives it one as it comes up.
+            await Machine.CheckAsync("sosctl core release 3 || true; ip link del bridge0; ip link set eth0 down");
         }
     }
 

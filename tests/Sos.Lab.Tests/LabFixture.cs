@@ -39,7 +39,8 @@ public abstract class LabFixture(string kernel) : IAsyncLifetime
     /// <summary>Boots the machine, anew if a scenario has brought it down.</summary>
     public async Task EnsureUpAsync()
     {
-        if (Machine is { IsRunning: true } && !_spoilt)
+        // A scenario that failed before its end did not look whether the kernel had complained.
+        if (Machine is { IsRunning: true, Console.Problems.Count: 0 } && !_spoilt)
         {
             return;
         }

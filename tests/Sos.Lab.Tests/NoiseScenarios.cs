@@ -8,17 +8,14 @@ namespace Sos.Lab.Tests;
 /// <summary>The proof of quiet, in a machine under load: Linux counts nothing on a service core, and does on the same cpu when it is its own.</summary>
 public abstract class NoiseScenarios(LabFixture lab) : Scenario(lab)
 {
+    protected override string CleanUp
+        => "kill -9 -$(awk '{print $5}' /proc/$(cat /tmp/busy)/stat); sosctl service stop 3; sosctl core release 3";
+
     public override async Task InitializeAsync()
     {
         await base.InitializeAsync();
         await Machine.CheckAsync(
             "for i in 1 2 3 4; do (while :; do :; done) & done > /dev/null 2>&1; (while :; do ls -R /proc > /dev/null 2>&1; done) & echo $! > /tmp/busy");
-    }
-
-    public override async Task DisposeAsync()
-    {
-        _ = await Machine.RunAsync("kill -9 -$(awk '{print $5}' /proc/$(cat /tmp/busy)/stat); sosctl service stop 3; sosctl core release 3");
-        await base.DisposeAsync();
     }
 
     [Fact]

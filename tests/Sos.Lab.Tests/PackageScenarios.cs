@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Sos.Lab.Tests;
 
-/// <summary>The package sos-dkms: built by dkms in a Debian of its own, and the module that this gives in the machine.</summary>
+/// <summary>The packages sos-dkms, built by dkms in a Debian of its own, and the module that this gives in the machine; and sos.</summary>
 [Collection("6.1")]
 public sealed class PackageScenarios(Linux61 lab) : Scenario(lab)
 {
@@ -24,5 +24,14 @@ public sealed class PackageScenarios(Linux61 lab) : Scenario(lab)
         await Machine.CheckAsync("rmmod sos && insmod /tmp/sos.ko && rm /tmp/sos.ko");
         await Machine.CheckAsync("sosctl core reserve 3 && sosctl core release 3");
         await Machine.CheckAsync("rmmod sos && modprobe sos");
+    }
+
+    /// <summary>eng/deb-test.sh: installed without .NET, upgraded, removed, purged, and nothing to complain of for lintian.</summary>
+    [Fact]
+    public async Task TheToolsPackageIsCleanAndGoesWithoutTrace()
+    {
+        string script = Path.Combine(LabPaths.Repository, "eng", "deb-test.sh");
+        CommandResult result = (await HostProcess.RunAsync([script], PackageLimit)).EnsureSuccess();
+        Assert.EndsWith("deb-test: well", result.Text, StringComparison.Ordinal);
     }
 }

@@ -147,18 +147,13 @@ public sealed class LabMachine : IAsyncDisposable
         return command.OutputBytes;
     }
 
-    /// <summary>
-    /// Gives the network device of a card, while Linux has it or as SOS's host port, the machine's addresses. Where it has a carrier, Linux
-    /// has given it its link-local address, too, when this returns.
-    /// </summary>
+    /// <summary>Gives the network device of a card, while Linux has it or as SOS's host port, the machine's addresses.</summary>
     /// <param name="device">The device's name in the guest, "eth0" for the first card.</param>
     /// <param name="segment">The segment that the card faces.</param>
     public Task<string> ConfigureAsync(string device, int segment = 0) => CheckAsync(
         $"echo 0 > /proc/sys/net/ipv6/conf/{device}/accept_dad; ip link set {device} up && "
         + $"ip addr replace {LabNetwork.MachineIPv4(segment)}/24 dev {device} && "
-        + $"ip -6 addr replace {LabNetwork.MachineIPv6(segment)}/64 dev {device} nodad && "
-        + $"{{ [ \"$(cat /sys/class/net/{device}/carrier)\" = 0 ] "
-        + $"|| for i in $(seq 100); do ip -6 -o addr show dev {device} scope link | grep -q fe80 && break; sleep 0.1; done; }}");
+        + $"ip -6 addr replace {LabNetwork.MachineIPv6(segment)}/64 dev {device} nodad");
 
     /// <summary>Gives a command to QEMU's monitor (its human one), such as "mce" or "info pci".</summary>
     /// <param name="command">The command, one line.</param>

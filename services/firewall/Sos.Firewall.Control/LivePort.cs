@@ -39,7 +39,7 @@ internal static class LivePort
             HasOtherTranslation = HasLines("/proc/net/ip_tables_names") || HasLines("/proc/net/ip6_tables_names"),
             ForwardsExceptIpv4 = Forwards("ipv4", names) ? isLocalFirst ? Own(AddressFamily.InterNetwork) : [] : null,
             ForwardsExceptIpv6 = Forwards("ipv6", names) ? isLocalFirst ? Own(AddressFamily.InterNetworkV6) : [] : null,
-            Obstacle = FindObstacle(names, backEnd),
+            Obstacle = FindObstacle(names, backEnd, isRunning: activeGeneration != 0),
         };
     }
 
@@ -69,9 +69,9 @@ internal static class LivePort
         : new Address128(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes.AsSpan(8)));
 
     // What Linux puts on a device sees its frames before any rule does, or in the device's place.
-    private static string? FindObstacle(IReadOnlyList<string> names, BackEndKind backEnd)
+    private static string? FindObstacle(IReadOnlyList<string> names, BackEndKind backEnd, bool isRunning)
     {
-        if (!names.Any(name => Directory.Exists(Path.Combine(Devices, name))))
+        if (isRunning && !names.Any(name => Directory.Exists(Path.Combine(Devices, name))))
         {
             return $"there is no network device {string.Join(" or ", names)} here";
         }

@@ -53,6 +53,26 @@ public sealed class CoreBackEnds
         throw obstacle!;
     }
 
+    /// <summary>Chooses a back end and says how its core is to run.</summary>
+    /// <param name="kind">Which one; null for the best that can be used.</param>
+    /// <param name="options">How a core that leaves Linux is to run.</param>
+    /// <exception cref="SosException">None can be used, or the core would stay Linux's, whose the options are to fulfil.</exception>
+    public BackEndChoice Choose(BackEndKind? kind, CoreOptions options)
+    {
+        BackEndChoice choice = kind is { } wanted ? new BackEndChoice(this[wanted], "") : Choose();
+        if (choice.BackEnd is OfflineBackEnd offline)
+        {
+            offline.Options = options;
+        }
+        else if (options != new CoreOptions())
+        {
+            throw new SosException(
+                SosError.Usage, "--share-core and --performance are for cores that leave Linux: of an isolated one set the cpu's governor ('cpupower')");
+        }
+
+        return choice;
+    }
+
     /// <summary>All cores that SOS holds, by cpu.</summary>
     /// <remarks>A back end that cannot be used holds none.</remarks>
     public IReadOnlyDictionary<int, ICoreBackEnd> ListCores()

@@ -66,6 +66,31 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
         });
     }
 
+    /// <summary>Checks all of a plan that needs neither a core nor its devices: image, ports, parameters, options, table.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="backEnd">What will keep its core; null when that is not known.</param>
+    /// <returns>What a person should know though it works.</returns>
+    /// <exception cref="SosException">The plan would be refused.</exception>
+    public IReadOnlyList<string> Check(ServicePlan plan, BackEndKind? backEnd)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        List<string> notes = [];
+        return SosException.Noting(notes, () =>
+        {
+            ServiceImage image = VerifiedImage.Read(plan.Image);
+            plan = ServicePreparation.FitPorts(plan, image);
+            if (backEnd is { } kind)
+            {
+                ServicePreparation.CheckBackEnd(plan, kind);
+            }
+
+            IReadOnlyList<KnownPort> ports = [.. plan.Ports.Select(port => new KnownPort(
+                port.Name, [.. new[] { port.Device, port.HostPort }.OfType<string>().Distinct()]))];
+            ServicePreparation.Prepare(companions, plan, image, ports, backEnd ?? BackEndKind.Isolated, notes);
+            return notes;
+        });
+    }
+
     /// <summary>Starts a service again as it was started before, with the table that it had last. Its cards never go back to Linux meanwhile.</summary>
     /// <param name="cpu">The core, in any state.</param>
     /// <param name="parameters">Parameters that replace those of before, by name; null for none.</param>

@@ -41,7 +41,7 @@ internal static class CoreCommands
         Command reserve = new("reserve", "Take a cpu from Linux") { reserveCpu, force, isolated, auto, lease, shareCore, performance };
         reserve.SetAction(result => Reserve(
             terminal, result.GetValue(reserveCpu), result.GetValue(force),
-            Wish(Choose(result.GetValue(isolated), result.GetValue(auto)), new CoreOptions(result.GetValue(shareCore), result.GetValue(performance))),
+            Choose(result.GetValue(isolated), result.GetValue(auto), new CoreOptions(result.GetValue(shareCore), result.GetValue(performance))),
             ParseLease(result.GetValue(lease))));
 
         Argument<int> renewCpu = CoreArguments.Cpu();
@@ -133,33 +133,9 @@ internal static class CoreCommands
         { Performance: { } wish } => $"{wish.ToString().ToLowerInvariant()} ({status.Mechanism.ToString().ToUpperInvariant()})",
     };
 
-    private static BackEndChoice Choose(bool isolated, bool auto)
-    {
-        if (isolated && auto)
-        {
-            throw new SosException(SosError.Usage, "--isolated and --auto exclude each other: --auto chooses by itself");
-        }
-
-        CoreBackEnds backEnds = new();
-        return auto ? backEnds.Choose() : new BackEndChoice(backEnds[isolated ? BackEndKind.Isolated : BackEndKind.Offline], "");
-    }
-
-    /// <summary>Passes wishes on to the driver.</summary>
-    /// <exception cref="SosException">The core is Linux's still, so that they are Linux's to fulfil.</exception>
-    private static BackEndChoice Wish(BackEndChoice choice, CoreOptions options)
-    {
-        if (choice.BackEnd is OfflineBackEnd offline)
-        {
-            offline.Options = options;
-        }
-        else if (options != new CoreOptions())
-        {
-            throw new SosException(
-                SosError.Usage, "--share-core and --performance are for cores that leave Linux: of an isolated one set the cpu's governor ('cpupower')");
-        }
-
-        return choice;
-    }
+    private static BackEndChoice Choose(bool isolated, bool auto, CoreOptions options) => isolated && auto
+        ? throw new SosException(SosError.Usage, "--isolated and --auto exclude each other: --auto chooses by itself")
+        : new CoreBackEnds().Choose(auto ? null : isolated ? BackEndKind.Isolated : BackEndKind.Offline, options);
 
     private static int Reserve(Terminal terminal, int cpu, bool force, BackEndChoice choice, TimeSpan? lease)
     {

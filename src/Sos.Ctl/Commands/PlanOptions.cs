@@ -64,8 +64,21 @@ internal sealed class PlanOptions
     private readonly RestartOptions _restart = new();
     private readonly List<(StartOption Known, Option Given)> _ofServices;
 
-    public PlanOptions(CompanionCatalogue companions)
+    private IEnumerable<Option> All =>
+    [
+        _device, _port, _hostPort, .. _ofServices.Select(option => option.Given), _parameter, _force, _forceUnconfined, _busyPoll, _onFailure,
+        _captureInput, _captureOutput, _scheduling, _arena, _packetMemory, _tableSize, _watchdog, _restart.Mode, _restart.Limit,
+    ];
+
+    /// <param name="companions">What the control plane knows of services.</param>
+    /// <param name="imageIsOptional">Whether the image may be left out; <see cref="HasImage"/> says whether it was.</param>
+    public PlanOptions(CompanionCatalogue companions, bool imageIsOptional = false)
     {
+        if (imageIsOptional)
+        {
+            _image.Arity = ArgumentArity.ZeroOrOne;
+        }
+
         _ofServices = [.. companions.Options.Select(known => (known, OptionOf(known)))];
         _onFailure.AcceptOnlyFromAmong("closed", "open");
         _watchdog.Validators.Add(result =>
@@ -81,12 +94,20 @@ internal sealed class PlanOptions
     public void AddTo(Command command)
     {
         command.Arguments.Add(_image);
-        List<Option> options =
-        [
-            _device, _port, _hostPort, .. _ofServices.Select(option => option.Given), _parameter, _force, _forceUnconfined, _busyPoll, _onFailure,
-            _captureInput, _captureOutput, _scheduling, _arena, _packetMemory, _tableSize, _watchdog, _restart.Mode, _restart.Limit,
-        ];
-        options.ForEach(command.Options.Add);
+        foreach (Option option in All)
+        {
+            command.Options.Add(option);
+        }
+    }
+
+    /// <summary>Returns whether an image was named.</summary>
+    /// <exception cref="SosException">None was, and an option is given that is of no use then.</exception>
+    public bool HasImage(ParseResult result)
+    {
+        bool hasImage = result.GetValue(_image) is not null;
+        Option? idle = hasImage ? null : All.FirstOrDefault(option => result.GetResult(option) is { Implicit: false });
+        return idle is null ? hasImage : throw new SosException(
+            SosError.Usage, $"{idle.Name} is for an image: name one, or leave this away to keep the service that runs as it runs");
     }
 
     /// <summary>Reads the plan.</summary>

@@ -44,6 +44,8 @@ internal static class ServiceCommands
         return new Command("service", "Start and stop services, and show what they do")
         {
             list, ServiceStartCommand.CreateStart(terminal, companions), stop, ServiceStartCommand.CreateRestart(terminal, companions), status, log,
+            ServiceEnableCommands.CreateEnable(terminal, companions), ServiceEnableCommands.CreateDisable(terminal),
+            ServiceEnableCommands.CreateCheck(terminal, companions),
         };
     }
 
@@ -55,13 +57,18 @@ internal static class ServiceCommands
                 view.Cpu, view.Status.State.ToString(), view.Record?.Service, view.Record?.Version, view.Record?.Started,
                 view.Record?.Cards.FirstOrDefault()?.Address, view.Record?.Cards.FirstOrDefault()?.HostPort, view.BackEnd.ToString(),
                 PortEntry.Of(view.Record)))];
-        terminal.Write(new ServiceListDocument(services), Documents.Current.ServiceListDocument, output => Terminal.WriteTable(
-            output, ["CPU", "STATE", "SERVICE", "VERSION", "CARD", "HOST PORT", "BACK END"],
-            services.Select(service => (IReadOnlyList<string>)
-            [
-                service.Cpu.ToString(CultureInfo.InvariantCulture), service.State, service.Service ?? "?", service.Version ?? "?",
-                Join(service.Ports.Select(port => port.Device)), Join(service.Ports.Select(port => port.HostPort ?? "-")), service.BackEnd,
-            ])));
+        List<EnabledServiceEntry> enabled = ServiceEnableCommands.List();
+        terminal.Write(new ServiceListDocument(services, enabled), Documents.Current.ServiceListDocument, output =>
+        {
+            Terminal.WriteTable(
+                output, ["CPU", "STATE", "SERVICE", "VERSION", "CARD", "HOST PORT", "BACK END"],
+                services.Select(service => (IReadOnlyList<string>)
+                [
+                    service.Cpu.ToString(CultureInfo.InvariantCulture), service.State, service.Service ?? "?", service.Version ?? "?",
+                    Join(service.Ports.Select(port => port.Device)), Join(service.Ports.Select(port => port.HostPort ?? "-")), service.BackEnd,
+                ]));
+            ServiceEnableCommands.WriteList(output, enabled);
+        });
         return 0;
     }
 

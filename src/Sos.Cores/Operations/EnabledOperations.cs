@@ -1,0 +1,93 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using Sos.Cores.BackEnds;
+using Sos.Cores.Companions;
+using Sos.Cores.Devices;
+using Sos.Cores.Enabled;
+using Sos.Cores.Running;
+
+namespace Sos.Cores.Operations;
+
+/// <summary>What can be done with services that start after each boot.</summary>
+/// <param name="backEnds">The back ends.</param>
+/// <param name="companions">What the control plane knows of services.</param>
+public sealed class EnabledOperations(CoreBackEnds backEnds, CompanionCatalogue companions)
+{
+    /// <summary>Makes an enabled service of the one that a core has now.</summary>
+    /// <param name="name">Its name from now on.</param>
+    /// <param name="cpu">The core.</param>
+    /// <exception cref="SosException">The core has none.</exception>
+    public EnabledService Of(string name, int cpu)
+    {
+        using IServiceCore core = backEnds.Open(cpu);
+        CoreRecord record = CoreRecord.Read(cpu) ?? throw new SosException(
+            SosError.NotFound, $"core {cpu} has no service to keep: name an image, as in 'sosctl service enable {name} IMAGE --core {cpu}'");
+        return new EnabledService { Name = name, Core = cpu, BackEnd = core.BackEnd, Plan = record.Plan };
+    }
+
+    /// <summary>Checks all of an enabled service that can be checked while its core is Linux's and its devices may be missing.</summary>
+    /// <param name="service">The service.</param>
+    /// <returns>What a person should know though it works.</returns>
+    /// <exception cref="SosException">It could not be started.</exception>
+    public IReadOnlyList<string> Check(EnabledService service)
+    {
+        ArgumentNullException.ThrowIfNull(service);
+        if (service.Plan.Ports.Any(port => port.Captures is not null))
+        {
+            throw new SosException(SosError.Usage, "a service that replays a capture ends with that: it cannot be enabled");
+        }
+
+        List<string> notes = [.. new ServiceOperations(backEnds, companions).Check(service.Plan, service.BackEnd)];
+        if (new CpuTopology().List().All(cpu => cpu.Id != service.Core))
+        {
+            throw new SosException(SosError.NotFound, $"this machine has no cpu {service.Core}: 'sosctl core list' shows those that it has");
+        }
+
+        if (service.BackEnd is { } kind && backEnds[kind].Obstacle is { } obstacle)
+        {
+            notes.Add($"at this moment it could not be started: {obstacle.Message}");
+        }
+
+        notes.AddRange(MissingDevices(service).Select(device => $"{device} is not there now: sosd waits for it"));
+        return notes;
+    }
+
+    /// <summary>Lists the devices of a service that the machine does not have, or not yet.</summary>
+    public static IReadOnlyList<string> MissingDevices(EnabledService service)
+    {
+        ArgumentNullException.ThrowIfNull(service);
+        return [.. service.Plan.Ports.Select(port => port.Device).OfType<string>().Where(device => !IsThere(device))];
+    }
+
+    /// <summary>Reserves an enabled service's core and starts the service. A core that was reserved for it goes back when it does not start.</summary>
+    /// <param name="service">The service.</param>
+    /// <exception cref="SosException">It could not be started; everything is as before.</exception>
+    public StartResult Start(EnabledService service)
+    {
+        ArgumentNullException.ThrowIfNull(service);
+        CoreOperations cores = new(backEnds);
+        List<string> notes = [];
+        bool isOurs = !backEnds.ListCores().ContainsKey(service.Core);
+        if (isOurs)
+        {
+            notes.AddRange(cores.Reserve(service.Core, backEnds.Choose(service.BackEnd, service.CoreOptions), service.ForceCore, null).Notes);
+        }
+
+        try
+        {
+            StartResult started = new ServiceOperations(backEnds, companions).Start(service.Core, service.Plan);
+            return started with { Notes = [.. notes, .. started.Notes] };
+        }
+        catch (Exception) when (isOurs)
+        {
+            cores.Release(service.Core);
+            throw;
+        }
+    }
+
+    private static bool IsThere(string device) => PciAddress.TryParse(device, out PciAddress address)
+        ? Directory.Exists($"/sys/bus/pci/devices/{address}")
+        : Directory.Exists($"/sys/class/net/{device}");
+}
