@@ -72,7 +72,7 @@ public unsafe struct BenchService : IService
         }
 
         _replay->BurstSize = 0;
-        _firewall.Poll();
+        _firewall.Poll(now);
         if (_control->TableActive != _table)
         {
             _table = _control->TableActive;
@@ -118,8 +118,7 @@ public unsafe struct BenchService : IService
     {
         for (ulong packets = 0; packets < _mailbox->Packets; packets += (uint)_replay->BurstSize)
         {
-            _ = Tsc.Read();
-            _firewall.Poll();
+            _firewall.Poll(Tsc.Read());
         }
     }
 

@@ -134,6 +134,20 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
         }
 
         core.Record = record;
+        FollowTable(core);
+    }
+
+    // Each start of a service, and each other source of its table, has a follower of its own.
+    private void FollowTable(SupervisedCore core)
+    {
+        if (core.Follower?.IsFor(core.Record) == true)
+        {
+            return;
+        }
+
+        core.Follower?.Dispose();
+        core.Follower = TableFollower.TryStart(
+            core.Record, companions, new CoreTables(backEnds, _serviceOperations), line => Log($"core {core.Core.Cpu}: {line}"));
     }
 
     private void Look(SupervisedCore core, DateTime now)

@@ -18,7 +18,7 @@ internal sealed class KernelNamespace : IDisposable
 {
     public const string Device = "tapnic0";
     private const string Observer = "sos_observer";
-    private const int OpenReadWrite = 2;
+    private const int OpenReadWrite = 2 | 0x800; // O_RDWR | O_NONBLOCK
     private const ulong SetInterface = 0x400454ca; // TUNSETIFF
     private const short TapWithoutHeader = 0x1002; // IFF_TAP | IFF_NO_PI
 
@@ -92,6 +92,23 @@ internal sealed class KernelNamespace : IDisposable
         if (write(_tap, frame, (nuint)frame.Length) != frame.Length)
         {
             throw new InvalidOperationException($"the tap device refuses a frame: errno {Marshal.GetLastPInvokeError()}");
+        }
+    }
+
+    /// <summary>Takes the frames that Linux has sent so far.</summary>
+    public List<byte[]> TakeSent()
+    {
+        List<byte[]> frames = [];
+        byte[] buffer = new byte[65536];
+        while (true)
+        {
+            nint length = read(_tap, buffer, (nuint)buffer.Length);
+            if (length <= 0)
+            {
+                return frames;
+            }
+
+            frames.Add(buffer[..(int)length]);
         }
     }
 
@@ -199,6 +216,9 @@ internal sealed class KernelNamespace : IDisposable
 
     [DllImport("libc", SetLastError = true)]
     private static extern nint write(int descriptor, byte[] bytes, nuint count);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern nint read(int descriptor, byte[] bytes, nuint count);
 
     [DllImport("libc", SetLastError = true)]
     private static extern int close(int descriptor);

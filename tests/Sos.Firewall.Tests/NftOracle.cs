@@ -122,7 +122,8 @@ internal sealed class NftOracle
         return Outcome.Next;
     }
 
-    private bool Matches(string family, string table, JsonElement match, View view)
+    /// <summary>Whether a match holds; an expression that is not known throws.</summary>
+    internal bool Matches(string family, string table, JsonElement match, View view)
     {
         string op = match.GetProperty("op").GetString()!;
         JsonElement left = match.GetProperty("left");
@@ -265,7 +266,7 @@ internal sealed class NftOracle
         => IPAddress.Parse(text).GetAddressBytes().Aggregate(UInt128.Zero, (sum, part) => (sum << 8) | part);
 
     /// <summary>What the kernel knows of a packet as it enters netfilter.</summary>
-    private sealed class View
+    internal sealed class View
     {
         private readonly byte[] _packet;
         private readonly int _transport;

@@ -26,10 +26,18 @@ internal sealed class Daemon : IDisposable
     }
 
     /// <summary>Starts it, and returns when it says so. It finds the sosctl that was built beside it.</summary>
-    public static Daemon Start()
+    /// <param name="place">The network namespace that it runs in; null for the tests' own.</param>
+    public static Daemon Start(string? place = null)
     {
         // The tests' own folder, which is ours now, has what looks like a sosctl.
-        ProcessStartInfo start = new(Command.Metadata("Daemon")) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" };
+        string[] entering = place is null ? [] : ["ip", "netns", "exec", place];
+        string[] line = [.. entering, Command.Metadata("Daemon")];
+        ProcessStartInfo start = new(line[0], line[1..])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = "/",
+        };
         start.Environment["SOS_RUNNER"] = Command.Metadata("Runner");
         start.Environment["PATH"] = $"{Path.GetDirectoryName(Command.Metadata("Ctl"))}:{Environment.GetEnvironmentVariable("PATH")}";
         Daemon daemon = new(Process.Start(start)!);

@@ -5,7 +5,11 @@ using System.Linq;
 using System.Text;
 using Sos.Cores;
 using Sos.Cores.Companions;
+using Sos.Cores.Network;
+using Sos.Cores.Plan;
+using Sos.Cores.Running;
 using Sos.Firewall.Rules;
+using Sos.Firewall.Rules.Prefilter;
 
 namespace Sos.Firewall.Control;
 
@@ -23,8 +27,14 @@ public sealed class FirewallCompanion : ICompanion
     /// <summary>The service's name.</summary>
     public const string ServiceName = "firewall";
 
-    /// <summary>The start option that names the rules.</summary>
+    /// <summary>The start option that names the rules by which the core decides alone.</summary>
     public const string RulesOption = "rules";
+
+    /// <summary>The start option that says that the core is to decide alone.</summary>
+    public const string AuthoritativeOption = "authoritative";
+
+    // What the core recorded of connections is then replaced by what is still alive of them.
+    private static readonly TimeSpan Refresh = TimeSpan.FromMinutes(1);
 
     /// <inheritdoc/>
     public string Service => ServiceName;
@@ -41,18 +51,73 @@ public sealed class FirewallCompanion : ICompanion
     ];
 
     /// <inheritdoc/>
-    public IReadOnlyList<StartOption> Options { get; } = [new(RulesOption, "nftables rules to start with (the firewall)", IsFile: true)];
+    public IReadOnlyList<StartOption> Options { get; } =
+    [
+        new(RulesOption, "nftables rules by which the core decides alone; without, it drops what Linux's own rules would drop (the firewall)", IsFile: true),
+        new(AuthoritativeOption, "The core decides alone, by --rules (the firewall)", IsFile: false, IsFlag: true),
+    ];
 
     /// <inheritdoc/>
     public ServiceTable? BuildTable(TableRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        if (!request.Plan.Options.TryGetValue(RulesOption, out string? path))
+        IReadOnlyList<string> interfaces = [.. request.Ports.SelectMany(port => port.Interfaces).Distinct()];
+        return RulesOf(request.Plan) is { } path ? BuildFromFile(path, interfaces, request) : BuildFromLinux(interfaces, request);
+    }
+
+    /// <inheritdoc/>
+    public ITableWatch? Watch(ServicePlan plan) => RulesOf(plan) is null && plan.Ports.Any(port => port.Device is not null) ? new NetworkWatch(Refresh) : null;
+
+    private static string? RulesOf(ServicePlan plan)
+    {
+        string? path = plan.Options.GetValueOrDefault(RulesOption);
+        return path is not null || !plan.Options.ContainsKey(AuthoritativeOption)
+            ? path
+            : throw new SosException(
+                SosError.Usage, "--authoritative needs the rules by which the core is to decide: name them with --rules FILE, or leave it away");
+    }
+
+    private static FirewallRules? BuildFromLinux(IReadOnlyList<string> interfaces, TableRequest request)
+    {
+        if (request.Plan.Ports.All(port => port.Device is null))
         {
-            return null;
+            return null; // Linux's rules are about its own devices.
         }
 
-        CompileResult result = Compile(path, [.. request.Ports.SelectMany(port => port.Interfaces).Distinct()]);
+        try
+        {
+            RulesetListing listing = RulesetLister.ListLive();
+            PrefilterOptions options = listing.AddTo(LivePort.Read(interfaces, request.BackEnd, request.ActiveGeneration));
+            if (request.Ports.Any(port => !port.IsHere))
+            {
+                options = options with { Obstacle = "its device is in another network namespace than this program: start sosd there ('ip netns exec')" };
+            }
+
+            PrefilterResult result = PrefilterCompiler.Compile(listing.Json, options);
+            result.Notes.ToList().ForEach(request.Note);
+            if (request.ActiveGeneration == 0 && !DaemonPresence.IsThere())
+            {
+                request.Note("sosd does not run, and nothing else tells the core when Linux's rules change: until you start it with 'systemctl start sosd' "
+                    + "the core passes everything");
+            }
+
+            return Describe(result.Table);
+        }
+        catch (RulesetLoadException e)
+        {
+            request.Note($"the core passes everything to Linux, since its rules cannot be read: {e.Message}");
+            return Describe(PrefilterCompiler.PassAll(e.Message).Table);
+        }
+    }
+
+    private static FirewallRules Describe(CompiledTable table) => new(
+        table.Bytes.ToArray(),
+        [.. table.Counters.Select(counter => counter.RuleText is null ? counter.Place : $"{counter.Place}: {counter.RuleText}")],
+        table.RuleCount, table.ElementCount);
+
+    private static FirewallRules BuildFromFile(string path, IReadOnlyList<string> interfaces, TableRequest request)
+    {
+        CompileResult result = Compile(path, interfaces);
         if (result.Table is not { } table)
         {
             throw new SosException(
@@ -65,10 +130,7 @@ public sealed class FirewallCompanion : ICompanion
             request.Note(note.ToString());
         }
 
-        return new FirewallRules(
-            table.Bytes.ToArray(),
-            [.. table.Counters.Select(counter => counter.RuleText is null ? counter.Place : $"{counter.Place}: {counter.RuleText}")],
-            table.RuleCount, table.ElementCount);
+        return Describe(table);
     }
 
     /// <summary>Compiles a rules file.</summary>

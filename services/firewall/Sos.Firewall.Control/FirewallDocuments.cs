@@ -8,6 +8,12 @@ namespace Sos.Firewall.Control;
 internal sealed record RulesCheckedDocument(
     string File, bool Accepted, int? Rules, int? Elements, int? TableBytes, IReadOnlyList<RuleEntry> Diagnostics);
 
+internal sealed record PrefilterCheckedDocument(
+    string File, bool Accepted, int Rules, int Elements, int TableBytes, IReadOnlyList<RuleEntry> Diagnostics, int Drops, int Taken, int TakenInPart,
+    int Elsewhere, IReadOnlyList<DropEntry> Left, IReadOnlyList<string> Notes);
+
+internal sealed record DropEntry(string Place, string? Rule, string Share, string Reason);
+
 internal sealed record RuleEntry(string Severity, string Id, string Message, string Place, string? Rule);
 
 internal sealed record RulesAppliedDocument(int Cpu, string File, ulong Generation, int Rules, int Elements, int TableBytes);
@@ -20,6 +26,7 @@ internal sealed record RuleCounterEntry(string Rule, ulong Packets, ulong Bytes)
 /// <summary>How the documents are written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(RulesCheckedDocument))]
+[JsonSerializable(typeof(PrefilterCheckedDocument))]
 [JsonSerializable(typeof(RulesAppliedDocument))]
 [JsonSerializable(typeof(FirewallDocument))]
 internal sealed partial class FirewallDocuments : JsonSerializerContext;

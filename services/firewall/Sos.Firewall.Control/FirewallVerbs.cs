@@ -29,12 +29,15 @@ public static class FirewallVerbs
     {
         Argument<string> checkFile = FileArgument();
         Option<string[]> port = new("--port") { Description = "A name that iifname may have in the rules; may be repeated" };
-        Command check = new("check", "Compile nftables rules and show what the firewall cannot honour") { checkFile, port };
-        check.SetAction(result => Check(terminal, result.GetValue(checkFile)!, result.GetValue(port) ?? []));
+        Option<bool> authoritative = new("--authoritative") { Description = "Show what the core cannot honour where it decides alone" };
+        Command check = new("check", "Show which drops of nftables rules the core can take, and why not the rest") { checkFile, port, authoritative };
+        check.SetAction(result => result.GetValue(authoritative)
+            ? Check(terminal, result.GetValue(checkFile)!, result.GetValue(port) ?? [])
+            : PrefilterCheck.Run(terminal, Documents, result.GetValue(checkFile)!, result.GetValue(port) ?? []));
 
         Argument<int> applyCpu = CoreArguments.Cpu();
         Argument<string> applyFile = FileArgument();
-        Command apply = new("apply", "Give a running firewall other rules, without losing a packet") { applyCpu, applyFile };
+        Command apply = new("apply", "Let a running firewall decide alone by other rules, without losing a packet") { applyCpu, applyFile };
         apply.SetAction(result => Apply(
             terminal, new ServiceOperations(new CoreBackEnds(), companions), result.GetValue(applyCpu), result.GetValue(applyFile)!));
 
@@ -99,7 +102,7 @@ public static class FirewallVerbs
         FirewallDocument document = Describe(view, record);
         terminal.Write(document, Documents.FirewallDocument, output =>
         {
-            output.WriteLine($"core {cpu}: {document.Rules ?? "no rules"}, generation {document.Generation}");
+            output.WriteLine($"core {cpu}: {document.Rules ?? "Linux's own rules"}, generation {document.Generation}");
             Terminal.WriteTable(output, ["PACKETS", "BYTES", "RULE"], document.Counters.Select(counter => (IReadOnlyList<string>)
                 [Text(counter.Packets), Text(counter.Bytes), counter.Rule]));
             Terminal.WriteTable(output, ["COUNTER", "VALUE"], document.Statistics.Select(pair => (IReadOnlyList<string>)[pair.Key, Text(pair.Value)]));

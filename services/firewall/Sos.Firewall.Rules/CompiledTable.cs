@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
+using Sos.Firewall.Tables;
 using Sos.Sdk.Control;
 
 namespace Sos.Firewall.Rules;
@@ -48,6 +49,22 @@ public sealed class CompiledTable
 
     /// <summary>Elements of all sets, after neighbours were merged.</summary>
     public int ElementCount { get; }
+
+    /// <summary>Gives the table a lease, which is over until somebody renews it.</summary>
+    internal void SetLease() => MemoryMarshal.Cast<byte, TableHeader>(_bytes.AsSpan(0, TableHeader.HeaderSize))[0].LeaseEnd = 1;
+
+    /// <summary>Opens the table as the service does.</summary>
+    /// <exception cref="InvalidOperationException">The service would refuse it, which is a defect of the compiler.</exception>
+    internal unsafe void EnsureValid()
+    {
+        fixed (byte* start = _bytes)
+        {
+            if (!FirewallTable.TryOpen(start, (ulong)_length, out _))
+            {
+                throw new InvalidOperationException("the compiler made a table that the firewall would refuse: a defect, please report it");
+            }
+        }
+    }
 
     /// <summary>Writes the generation, which must be the one that is requested of the service.</summary>
     public void SetGeneration(ulong generation)

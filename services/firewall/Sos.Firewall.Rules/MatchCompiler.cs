@@ -32,12 +32,18 @@ internal sealed class MatchCompiler
     /// <exception cref="RuleException">It cannot be honoured.</exception>
     public void Compile(JsonElement match)
     {
-        string operation = NftRuleset.Text(match, "op");
         if (!match.TryGetProperty("left", out JsonElement left) || !match.TryGetProperty("right", out JsonElement right))
         {
             throw new RuleException(RuleDiagnosticIds.Expression, $"{NftRuleset.Shorten(match)} is no match");
         }
 
+        Compile(NftRuleset.Text(match, "op"), left, right);
+    }
+
+    /// <summary>Compiles a match by its parts.</summary>
+    /// <inheritdoc cref="Compile(JsonElement)"/>
+    public void Compile(string operation, JsonElement left, JsonElement right)
+    {
         (string kind, JsonElement value) = NftRuleset.SingleProperty(left);
         if (kind == "meta" && NftRuleset.Text(value, "key") == "iifname")
         {
@@ -85,7 +91,7 @@ internal sealed class MatchCompiler
 
     private void AddDependencies(FieldReference field)
     {
-        if (field.Family != 0 && _chain.Family == "inet")
+        if (field.Family != 0 && _chain.Family is "inet" or "netdev")
         {
             AddDependency(Field.NetworkFamily, field.Family);
         }

@@ -12,6 +12,9 @@ public sealed class NftRuleset
     /// <summary>Sets by "family table name".</summary>
     public Dictionary<string, JsonElement> Sets { get; } = [];
 
+    /// <summary>Maps by "family table name".</summary>
+    public Dictionary<string, JsonElement> Maps { get; } = [];
+
     /// <summary>Named counters by "family table name".</summary>
     public Dictionary<string, JsonElement> Counters { get; } = [];
 
@@ -121,13 +124,15 @@ public sealed class NftRuleset
                 Counters[Key(value, "name")] = value;
                 break;
             case "map":
-                break; // reached only through statements, which are refused there
+                Maps[Key(value, "name")] = value;
+                break;
             default:
                 Unknown.Add((kind, Shorten(value)));
                 break;
         }
     }
 
+    /// <summary>An object's key among those of its kind.</summary>
     private static string Key(JsonElement value, string nameProperty)
         => $"{Text(value, "family")} {Text(value, "table")} {Text(value, nameProperty)}";
 
@@ -196,6 +201,15 @@ public sealed class NftChain
 
     /// <summary>Its place for messages.</summary>
     public string Place => $"table {Family} {Table}, chain {Name}";
+
+    /// <summary>A chain of its table by another name, without rules and with a policy of its own.</summary>
+    internal NftChain Named(string name, bool policyDrop) => new(Family, Table, name)
+    {
+        Type = Type,
+        Hook = Hook,
+        Priority = Priority,
+        PolicyDrop = policyDrop,
+    };
 
     /// <summary>Reads a chain.</summary>
     public static NftChain Read(JsonElement value)

@@ -14,6 +14,8 @@ internal static class RuleListing
     // Sets without a name are numbered as they come, and what they hold stands in the listing anyway.
     private static readonly Regex AnonymousSetName = new(@"(__(?:set|map))\d+");
 
+    private static readonly Regex DeviceList = new("""\bdevices?\s*(?:=\s*)?(\{[^}]*\}|"[^"]+")""");
+
     /// <summary>The text of each rule of <c>nft -a list ruleset</c>, by <see cref="NftRuleset.RuleKey"/>.</summary>
     public static Dictionary<string, string> ReadTexts(IEnumerable<string> lines)
     {
@@ -81,6 +83,62 @@ internal static class RuleListing
         }
 
         return diagnostics;
+    }
+
+    /// <summary>The rules whose programs are the same as loaded and as they were read from the listing.</summary>
+    /// <param name="loaded">The kernel's programs.</param>
+    /// <param name="listed">Those of the listing, for the rules of <paramref name="kept"/>.</param>
+    /// <param name="kept">The keys of the rules that were read from the listing, in order.</param>
+    public static HashSet<string> FindSame(IEnumerable<string> loaded, IEnumerable<string> listed, IReadOnlyList<string> kept)
+    {
+        Dictionary<string, string> written = [];
+        foreach ((string title, string program) in ReadPrograms(loaded))
+        {
+            if (KeyOf(title) is { } key)
+            {
+                written[key] = program;
+            }
+        }
+
+        List<string> read = [.. ReadPrograms(listed).Where(program => KeyOf(program.Title) is not null).Select(program => program.Program)];
+        return read.Count == kept.Count
+            ? [.. kept.Where((key, index) => written.GetValueOrDefault(key) == read[index])]
+            : [];
+    }
+
+    /// <summary>The devices of base chains, by "family table chain", of <c>nft list ruleset</c>: the JSON of old versions leaves them out.</summary>
+    public static Dictionary<string, IReadOnlyList<string>> ReadDevices(IEnumerable<string> lines)
+    {
+        Dictionary<string, IReadOnlyList<string>> devices = [];
+        string table = string.Empty;
+        string chain = string.Empty;
+        foreach (string line in lines)
+        {
+            string[] words = line.Trim().Split(' ');
+            if (words is ["table", _, _, ..] && line.StartsWith("table ", StringComparison.Ordinal))
+            {
+                table = $"{words[1]} {words[2]}";
+            }
+            else if (words is ["chain", _, ..])
+            {
+                chain = words[1];
+            }
+            else if (words is ["type", _, "hook", ..] && DeviceList.Match(line) is { Success: true } match)
+            {
+                IEnumerable<string> names = match.Groups[1].Value.Split(',').Select(name => name.Trim(' ', '"', '{', '}'));
+                devices[$"{table} {chain}"] = [.. names.Where(name => name.Length > 0)];
+            }
+        }
+
+        return devices;
+    }
+
+    private static string? KeyOf(string title)
+    {
+        string[] words = title.Split(' ');
+        return words.Length >= 4 && long.TryParse(words[3], CultureInfo.InvariantCulture, out long handle)
+            ? NftRuleset.RuleKey(words[0], words[1], handle)
+            : null;
     }
 
     /// <summary>The programs: a line "family table chain handle [previous]", then one line in brackets for each step.</summary>

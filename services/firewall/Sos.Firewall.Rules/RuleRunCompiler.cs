@@ -95,7 +95,7 @@ internal sealed class RuleRunCompiler(TableParts parts)
 
         rest.AddRange(Enumerable.Range(at, end - at));
         bool ends = end > start
-            && code.Instructions[end - 1].Operation is Operation.Accept or Operation.Drop or Operation.Return or Operation.Goto
+            && code.Instructions[end - 1].Operation is Operation.Accept or Operation.Drop or Operation.Return or Operation.Goto or Operation.Pass
             && !rest.Exists(index => IsMatch(code.Instructions[index].Operation));
         return new Rule(start, end, flows, rest, ends);
     }
@@ -137,7 +137,7 @@ internal sealed class RuleRunCompiler(TableParts parts)
         return all;
     }
 
-    private static bool IsMatch(Operation operation) => operation >= Operation.EqualsMasked;
+    private static bool IsMatch(Operation operation) => operation is >= Operation.EqualsMasked and <= Operation.InRange128;
 
     private void AddRun(
         ChainCode code, List<Rule> rules, ClassifierTree tree, List<Instruction> instructions, Dictionary<int, string> targets)

@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Text.Json;
-using Sos.Firewall.Tables;
 
 namespace Sos.Firewall.Rules;
 
@@ -57,8 +56,9 @@ public static class RulesetCompiler
         }
 
         (byte[] bytes, int length) = parts.Complete(new ProgramLinker(compiled).Link(baseChains));
-        EnsureValid(bytes, length);
-        return new CompiledTable(bytes, length, parts.Counters, compiler.RuleCount, parts.ElementCount);
+        CompiledTable table = new(bytes, length, parts.Counters, compiler.RuleCount, parts.ElementCount);
+        table.EnsureValid();
+        return table;
     }
 
     private static Dictionary<string, ChainCode> CompileReachable(
@@ -151,18 +151,6 @@ public static class RulesetCompiler
         }
 
         return true;
-    }
-
-    private static unsafe void EnsureValid(byte[] bytes, int length)
-    {
-        fixed (byte* start = bytes)
-        {
-            if (!FirewallTable.TryOpen(start, (ulong)length, out _))
-            {
-                throw new InvalidOperationException("the compiler made a table that the firewall would refuse: a defect, "
-                    + "please report it");
-            }
-        }
     }
 
     private static RuleDiagnostic Error(string id, string message, string place = "")

@@ -96,7 +96,7 @@ public static class RulesetLoader
         }
     }
 
-    private static string Explain(string errors)
+    internal static string Explain(string errors)
     {
         if (errors.Contains("nft: not found", StringComparison.Ordinal))
         {

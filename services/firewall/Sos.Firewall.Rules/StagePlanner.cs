@@ -87,6 +87,9 @@ internal sealed class StagePlanner(
                 case Operation.Drop:
                     position = Outcome.DropByRule;
                     break;
+                case Operation.Pass:
+                    position = Outcome.Pass;
+                    break;
                 case Operation.Count when counter == Outcome.NoCounter:
                     counter = instruction.A;
                     position = Outcome.At(chain, at + 1);

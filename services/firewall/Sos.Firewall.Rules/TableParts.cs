@@ -37,6 +37,9 @@ internal sealed class TableParts
     /// <summary>Instructions that the classifications so far count for.</summary>
     public int ClassificationSteps { get; set; }
 
+    /// <summary>Who decides with this table.</summary>
+    public TableMode Mode { get; init; }
+
     /// <summary>Rules that classifiers so far have beyond those of the ruleset, for elements of small sets.</summary>
     public int AddedFlows { get; set; }
 
@@ -123,6 +126,16 @@ internal sealed class TableParts
         return (uint)(_sets.Count - 1);
     }
 
+    /// <summary>Adds what Linux knew of connections; nothing may be added behind.</summary>
+    public void AddConnections(ulong[] filter, ulong seenWith)
+        => _sets.Add(new SetDescriptor
+        {
+            Kind = SetKind.Connections,
+            Count = (uint)filter.Length,
+            SecondCount = (uint)seenWith,
+            Offset = Append<ulong>(filter),
+        });
+
     /// <summary>The operation that looks a value up in a set.</summary>
     public Operation OperationOf(uint set) => _sets[(int)set].Kind switch
     {
@@ -151,7 +164,8 @@ internal sealed class TableParts
             SetOffset = Append<SetDescriptor>(CollectionsMarshal.AsSpan(_sets)),
             Range128Count = (uint)_ranges.Count,
             Range128Offset = Append<Range128>(CollectionsMarshal.AsSpan(_ranges)),
-            CounterCount = (uint)_counters.Count,
+            CounterCount = (ushort)_counters.Count,
+            Mode = Mode,
             Start = program.Plan.Start,
             StageCount = (uint)program.Plan.Stages.Length,
             StageOffset = Append<Stage>(program.Plan.Stages),

@@ -154,6 +154,9 @@ internal static class ValueReader
         return value <= Maximum(type) ? value : throw Bad(element);
     }
 
+    /// <summary>An address as Linux writes it.</summary>
+    public static UInt128 ReadAddress(string text) => ReadBigEndian(IPAddress.Parse(text));
+
     private static UInt128 ReadText(string text, ValueType type, JsonElement element)
     {
         switch (type)

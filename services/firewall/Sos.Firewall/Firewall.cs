@@ -1,6 +1,8 @@
 using System;
 using System.Runtime.CompilerServices;
+using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
+using Sos.Sdk.Control;
 using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
 using Sos.Sdk.Services;
@@ -36,6 +38,8 @@ public struct Firewall<TNic, THost>
     private Burst _passed;
     private BurstScratch _scratch;
     private PacketKey _key;
+    private ConnectionRecord _connections;
+    private ulong _now;
 
     private enum Decision : byte
     {
@@ -59,11 +63,17 @@ public struct Firewall<TNic, THost>
         _counters = new FirewallCounters(setup.Statistics);
         _ruleCounters = new RuleCounters(setup.Statistics);
         _tables = new TableSwap<FirewallTable>(setup.Tables);
+        if (!_connections.TryMake(setup.Arena))
+        {
+            setup.Log.Write(LogSeverity.Warning, "the arena is too small to record connections: packets of none cannot be told from others"u8);
+        }
     }
 
     /// <summary>Moves one burst in each direction.</summary>
-    public void Poll()
+    /// <param name="now">The TSC.</param>
+    public void Poll(ulong now)
     {
+        _now = now;
         PollTables();
         if (_nic.Receive(ref _received) > 0)
         {
@@ -73,6 +83,11 @@ public struct Firewall<TNic, THost>
         if (_host.Receive(ref _received) > 0)
         {
             int count = _received.Count;
+            foreach (PacketBuffer buffer in _received.Buffers)
+            {
+                _connections.AddSent(buffer.Frame);
+            }
+
             int sent = _nic.Transmit(ref _received);
             _counters.Sent.Add(sent);
             _counters.SendDropped.Add(count - sent);
@@ -81,8 +96,10 @@ public struct Firewall<TNic, THost>
 
     private void PollTables()
     {
+        _connections.Poll();
         if (_tables.Poll())
         {
+            _connections.Begin(_tables.Generation);
             _ruleCounters.Reset();
             _counters.TableGeneration.Set(_tables.Generation);
         }
@@ -106,6 +123,15 @@ public struct Firewall<TNic, THost>
         }
 
         ref readonly FirewallTable table = ref _tables.Current;
+        if (table.IsLapsed(_now))
+        {
+            _counters.Lapsed.Add(buffers.Length);
+            _passed.Add(buffers);
+            _received.Clear();
+            PassOn();
+            return;
+        }
+
         int plainCount = ReadKeys(buffers);
         Span<uint> positions = _scratch.Positions;
         BurstEvaluator.Run(in table, plainCount, in _ruleCounters, ref _scratch);
@@ -220,7 +246,9 @@ public struct Firewall<TNic, THost>
     private Decision Judge(in FirewallTable table, ReadOnlySpan<byte> frame, uint position)
     {
         _key.Clear();
-        Decision decision = Classify(frame, ref _key, out ParsedFrame parsed);
+        Decision decision = table.Mode == TableMode.Prefilter
+            ? ClassifyForLinux(in table, frame, ref _key, out ParsedFrame parsed)
+            : Classify(frame, ref _key, out parsed);
         if (decision != Decision.Evaluate)
         {
             return decision;
@@ -299,6 +327,40 @@ public struct Firewall<TNic, THost>
 
         PacketKeyReader.Read(frame, in parsed, ref key);
         return Decision.Evaluate;
+    }
+
+    /// <summary>
+    /// The same where Linux judges after the core. What Linux may see otherwise than it arrives here passes: put together, untagged, or routed
+    /// by its options. So does what this parser refuses, unless a parameter has it dropped.
+    /// </summary>
+    private readonly Decision ClassifyForLinux(in FirewallTable table, ReadOnlySpan<byte> frame, ref PacketKey key, out ParsedFrame parsed)
+    {
+        if (FrameParser.Parse(frame, out parsed) != MalformedReason.None)
+        {
+            _counters.Unjudged.Increment();
+            return Decision.Pass;
+        }
+
+        bool isDropped = (parsed.VlanTagCount != 0 && _settings.Vlan == FramePolicy.Drop)
+            || (parsed.Fragment.IsFragment && _settings.Fragments == FramePolicy.Drop);
+        if (parsed.IpVersion == 0 || isDropped)
+        {
+            return Classify(frame, ref key, out parsed);
+        }
+
+        PacketKeyReader.Read(frame, in parsed, ref key);
+        if (parsed.VlanTagCount == 0 && !parsed.Fragment.IsFragment && PacketKeyReader.IsPlain(frame, in parsed, in key))
+        {
+            if (PacketKeyReader.TryReadConnection(frame, in parsed, in key, out ulong connection) && _connections.IsStranger(in table, connection))
+            {
+                key.Set(Field.Connection, 0);
+            }
+
+            return Decision.Evaluate;
+        }
+
+        _counters.Unjudged.Increment();
+        return Decision.Pass;
     }
 
     private static Decision Apply(FramePolicy policy, Sos.Sdk.Statistics.Counter dropped)

@@ -32,6 +32,8 @@ public struct FirewallCounters
         TableGeneration = statistics.Add("firewall.table_generation"u8);
         TablesRefused = statistics.Add("firewall.tables_refused"u8);
         DhcpPassed = statistics.Add("firewall.dhcp_passed"u8);
+        Unjudged = statistics.Add("firewall.unjudged"u8);
+        Lapsed = statistics.Add("firewall.lapsed"u8);
         for (int i = 1; i < ReasonCount; i++)
         {
             _malformed[i] = statistics.Add(NameOf((MalformedReason)i));
@@ -88,6 +90,12 @@ public struct FirewallCounters
 
     /// <summary>Replies to a DHCP client that a rule or policy would have dropped; among the passed, too.</summary>
     public Counter DhcpPassed { get; }
+
+    /// <summary>Passed unjudged, as a prefilter does with what Linux may see otherwise than it arrived; among the passed, too.</summary>
+    public Counter Unjudged { get; }
+
+    /// <summary>Passed unjudged since the table's lease was over; among the passed, too.</summary>
+    public Counter Lapsed { get; }
 
     /// <summary>Counts a malformed frame.</summary>
     public readonly void CountMalformed(MalformedReason reason)

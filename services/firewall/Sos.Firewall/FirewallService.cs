@@ -58,5 +58,5 @@ public struct FirewallService : IService
     }
 
     /// <inheritdoc/>
-    public void Poll(ulong now) => _firewall.Poll();
+    public void Poll(ulong now) => _firewall.Poll(now);
 }

@@ -6,8 +6,8 @@ namespace Sos.Firewall;
 /// <summary>All that rules can look at in one packet, read once.</summary>
 public struct PacketKey
 {
-    /// <summary>Fields of up to 32 bits.</summary>
-    public const int WordCount = (int)Field.Ipv6Source;
+    /// <summary>Numbers of fields; those of 128 bits have no word of their own.</summary>
+    public const int WordCount = (int)Field.TcpData + 1;
 
     private Words _words;
     private uint _present;

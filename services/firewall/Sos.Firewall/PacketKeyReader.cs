@@ -1,5 +1,6 @@
 using System;
 using System.Buffers.Binary;
+using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Wire;
 
@@ -25,6 +26,8 @@ public static class PacketKeyReader
         ReadOnlySpan<byte> packet = frame[parsed.NetworkOffset..parsed.PacketEnd];
         key.Length = (uint)packet.Length;
         key.Set(Field.EtherType, (uint)parsed.EtherType);
+        key.Set(Field.Connection, 1);
+        key.Set(Field.TcpData, 0);
         if (parsed.IpVersion == 4)
         {
             ReadIpv4(packet, in parsed, ref key);
@@ -34,6 +37,62 @@ public static class PacketKeyReader
             ReadIpv6(packet, in parsed, ref key);
         }
     }
+
+    /// <summary>Whether a packet has neither IPv4 options nor IPv6 extension headers, by which Linux may treat it before or between its hooks.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="parsed">What <see cref="FrameParser"/> made of it.</param>
+    /// <param name="key">Its key.</param>
+    public static bool IsPlain(ReadOnlySpan<byte> frame, in ParsedFrame parsed, in PacketKey key)
+        => parsed.IpVersion == 4
+            ? (frame[parsed.NetworkOffset] & 15) * 4 == Ipv4Header.SizeMin
+            : key.Has(Field.TransportProtocol)
+                && key.Value(Field.TransportProtocol) == key.Value(Field.Ipv6NextHeader)
+                && !IsExtension((IpProtocol)key.Value(Field.TransportProtocol));
+
+    /// <summary>Reads the connection of a packet that <see cref="IsPlain"/> and whole.</summary>
+    /// <returns>False where a packet may belong to any: an error or a message of ICMP's own.</returns>
+    /// <inheritdoc cref="IsPlain"/>
+    /// <param name="connection">Its <see cref="ConnectionKey"/>.</param>
+    public static bool TryReadConnection(ReadOnlySpan<byte> frame, in ParsedFrame parsed, in PacketKey key, out ulong connection)
+    {
+        connection = 0;
+        if (!key.Has(Field.TransportProtocol))
+        {
+            return false;
+        }
+
+        byte protocol = (byte)key.Value(Field.TransportProtocol);
+        ushort first = 0;
+        ushort second = 0;
+        if (ConnectionKey.HasPorts(protocol))
+        {
+            if (!key.Has(Field.DestinationPort))
+            {
+                return false;
+            }
+
+            (first, second) = ((ushort)key.Value(Field.SourcePort), (ushort)key.Value(Field.DestinationPort));
+        }
+        else if ((IpProtocol)protocol is IpProtocol.Icmp or IpProtocol.Icmpv6)
+        {
+            ReadOnlySpan<byte> message = frame[parsed.TransportOffset..parsed.PacketEnd];
+            if (message.Length < 6 || !ConnectionKey.IsEcho(protocol, message[0]))
+            {
+                return false;
+            }
+
+            first = second = BinaryPrimitives.ReadUInt16BigEndian(message[4..]);
+        }
+
+        connection = ConnectionKey.Of(
+            protocol, new Address128(parsed.Source.High, parsed.Source.Low), first,
+            new Address128(parsed.Destination.High, parsed.Destination.Low), second);
+        return true;
+    }
+
+    // The registry of IANA, "IPv6 Extension Header Types": those that are skipped, AH, Mobility, HIP, Shim6.
+    private static bool IsExtension(IpProtocol protocol)
+        => IsSkipped(protocol) || protocol == IpProtocol.Authentication || (int)protocol is 135 or 139 or 140;
 
     // nft_set_pktinfo_ipv4: the protocol is that of the header, also for fragments and AH.
     private static void ReadIpv4(ReadOnlySpan<byte> packet, in ParsedFrame parsed, ref PacketKey key)
@@ -110,7 +169,9 @@ public static class PacketKeyReader
 
         if (transport.Length > TcpFlagsOffset)
         {
+            int header = (transport[TcpFlagsOffset - 1] >> 4) * 4;
             key.Set(Field.TcpFlags, transport[TcpFlagsOffset]);
+            key.Set(Field.TcpData, transport.Length > header ? 1u : 0);
         }
     }
 }

@@ -45,6 +45,11 @@ public static class RuleEvaluator
                 return Verdict.DropByRule;
             }
 
+            if (end == Operation.Pass)
+            {
+                return Verdict.Pass;
+            }
+
             if (end == Operation.Return && chain.PolicyDrop != 0)
             {
                 return Verdict.DropByPolicy;
@@ -55,7 +60,8 @@ public static class RuleEvaluator
     }
 
     /// <summary>
-    /// Walks one base chain to its end: <see cref="Operation.Accept"/>, <see cref="Operation.Drop"/>, or a return from it.
+    /// Walks one base chain to its end: <see cref="Operation.Accept"/>, <see cref="Operation.Drop"/>, <see cref="Operation.Pass"/>, or a
+    /// return from it.
     /// </summary>
     private static Operation Walk(
         in FirewallTable table, uint entry, in PacketKey key, in RuleCounters counters, Span<uint> returns)
@@ -78,6 +84,7 @@ public static class RuleEvaluator
                     break;
                 case Operation.Accept:
                 case Operation.Drop:
+                case Operation.Pass:
                     return instruction.Operation;
                 case Operation.Jump:
                     returns[depth++] = instruction.Next;

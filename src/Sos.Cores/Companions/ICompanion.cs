@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Threading;
+using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 
@@ -37,24 +38,53 @@ public interface ICompanion
     /// <param name="log">Takes what a person should know, a line each.</param>
     /// <returns>The work, which comes to its end with the service, or when it is told to; null when there is none.</returns>
     Action<CancellationToken>? Follow(int cpu, Action<string> log) => null;
+
+    /// <summary>Watches what a plan's table is built of, where that changes without a command. sosd then builds the table anew and renews its lease.</summary>
+    /// <returns>Null when the table stands until somebody gives another.</returns>
+    ITableWatch? Watch(ServicePlan plan) => null;
+}
+
+/// <summary>Waits for changes of what a table is built of.</summary>
+public interface ITableWatch : IDisposable
+{
+    /// <summary>Waits for a change since the last call.</summary>
+    /// <param name="timeout">How long at most.</param>
+    /// <returns>Whether there was one, or there may have been.</returns>
+    bool Wait(TimeSpan timeout);
 }
 
 /// <summary>An option of <c>sosctl service start</c> that one service has.</summary>
 /// <param name="Name">Its name, without the dashes.</param>
 /// <param name="Description">What it does, for the help.</param>
 /// <param name="IsFile">Whether its value is a path, which is kept as a full one.</param>
-public sealed record StartOption(string Name, string Description, bool IsFile);
+/// <param name="IsFlag">Whether it has no value.</param>
+public sealed record StartOption(string Name, string Description, bool IsFile, bool IsFlag = false)
+{
+    /// <summary>The value of a flag that is given.</summary>
+    public const string IsSet = "true";
+}
 
 /// <summary>What a table is built of.</summary>
 /// <param name="Plan">The plan; its options name the source.</param>
 /// <param name="Ports">The ports with the names by which Linux knows them.</param>
 /// <param name="Note">Takes what a person should know though it works.</param>
-public sealed record TableRequest(ServicePlan Plan, IReadOnlyList<KnownPort> Ports, Action<string> Note);
+public sealed record TableRequest(ServicePlan Plan, IReadOnlyList<KnownPort> Ports, Action<string> Note)
+{
+    /// <summary>What keeps the core.</summary>
+    public required BackEndKind BackEnd { get; init; }
+
+    /// <summary>Generation of the table that the running service uses as the request is made; 0 when it does not run yet.</summary>
+    public ulong ActiveGeneration { get; init; }
+}
 
 /// <summary>A port, and the names that rules or routes may know it by.</summary>
 /// <param name="Port">The port's name in the service.</param>
 /// <param name="Interfaces">Names of its network devices in Linux, the device's own first.</param>
-public sealed record KnownPort(string Port, IReadOnlyList<string> Interfaces);
+public sealed record KnownPort(string Port, IReadOnlyList<string> Interfaces)
+{
+    /// <summary>Whether its network device is in this program's network namespace, as far as is known.</summary>
+    public bool IsHere { get; init; } = true;
+}
 
 /// <summary>A table ready for a slot.</summary>
 /// <param name="Bytes">Its bytes; the generation is filled in as it is written.</param>

@@ -10,6 +10,7 @@ internal static class Errno
     public const int Interrupted = 4; // EINTR
     public const int InputOutput = 5; // EIO
     public const int NoDeviceOrAddress = 6; // ENXIO
+    public const int TryAgain = 11; // EAGAIN
     public const int NoMemory = 12; // ENOMEM
     public const int AccessDenied = 13; // EACCES
     public const int Busy = 16; // EBUSY

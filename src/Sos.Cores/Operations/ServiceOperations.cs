@@ -55,7 +55,10 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
             ServiceStart.CheckIsEmpty(core);
             List<PortDevice> devices = [.. plan.Ports.Where(port => port.Device is not null).Select(port => new PortDevice(
                 port, core.FindDevice(port.Device!, new DeviceOptions(port.Force, port.HostPort, port.BusyPoll, port.Open))))];
-            StartRequest request = ServicePreparation.Prepare(companions, plan, image, KnownPorts(plan, devices), notes) with { Devices = devices };
+            StartRequest request = ServicePreparation.Prepare(companions, plan, image, KnownPorts(plan, devices), core.BackEnd, notes) with
+            {
+                Devices = devices,
+            };
             using CoreLock exclusive = CoreLock.Take(core.Cpu);
             CoreRecord record = ServiceStart.Start(core, request, notes, exclusive);
             NoteMissingDaemon(plan, notes);
@@ -83,7 +86,7 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
 
             IReadOnlyList<KnownPort> ports = [.. plan.Ports.Select(port => new KnownPort(
                 port.Name, [.. new[] { port.Device, port.HostPort }.OfType<string>().Distinct()]))];
-            ServicePreparation.Prepare(companions, plan, image, ports, notes);
+            ServicePreparation.Prepare(companions, plan, image, ports, backEnd ?? BackEndKind.Isolated, notes);
             return notes;
         });
     }
@@ -103,7 +106,7 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
             CoreRecord former = SteadyReading.Read([cpu], () => CoreRecord.Read(cpu)) ?? throw new SosException(
                 SosError.NotFound, $"core {cpu} has no service that could be started again: 'sosctl service start {cpu} IMAGE' starts one");
             ServicePlan plan = former.Plan with { Parameters = Merge(former.Plan.Parameters, parameters) };
-            StartRequest request = ServicePreparation.Prepare(companions, plan, VerifiedImage.Read(plan.Image), former.KnownPorts, notes);
+            StartRequest request = ServicePreparation.Prepare(companions, plan, VerifiedImage.Read(plan.Image), former.KnownPorts, core.BackEnd, notes);
             using CoreLock exclusive = CoreLock.Take(cpu);
             CoreRecord now = CheckUnchanged(former, $"'sosctl service restart {cpu}' starts again what there is now");
             if (!HasSameTable(now, former))
@@ -166,7 +169,12 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
             using IServiceCore core = backEnds.Open(cpu);
             CoreRecord former = SteadyReading.Read([cpu], () => CheckRuns(core));
             ServicePlan plan = former.Plan with { Options = Merge(former.Plan.Options, options) };
-            ServiceTable table = companions.Find(former.Service)?.BuildTable(new TableRequest(plan, former.KnownPorts, notes.Add)) ?? throw new SosException(
+            TableRequest request = new(plan, former.KnownPorts, notes.Add)
+            {
+                BackEnd = core.BackEnd,
+                ActiveGeneration = ActiveGeneration(core, former),
+            };
+            ServiceTable table = companions.Find(former.Service)?.BuildTable(request) ?? throw new SosException(
                 SosError.Refused, $"{former.Service} on core {cpu} takes no table");
             using CoreLock exclusive = CoreLock.Take(cpu);
             CoreRecord now = CheckUnchanged(former, "nothing was changed; give the command again");
@@ -182,6 +190,12 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
             (now with { Plan = now.Plan with { Options = Merge(now.Plan.Options, options) }, TableLabels = table.Labels }).Write();
             return new SwapResult(generation, table, notes);
         });
+    }
+
+    private static ulong ActiveGeneration(IServiceCore core, CoreRecord record)
+    {
+        using RunningService running = RunningService.Attach(core, record);
+        return running.TableGeneration;
     }
 
     private static CoreRecord CheckRuns(IServiceCore core)

@@ -83,10 +83,11 @@ internal static class ServicePreparation
     /// <param name="plan">The plan.</param>
     /// <param name="image">Its image, verified.</param>
     /// <param name="ports">The ports with the names by which Linux knows them.</param>
+    /// <param name="backEnd">What keeps the core.</param>
     /// <param name="notes">Takes what a person should know though it works.</param>
     /// <exception cref="SosException">Something of it is refused.</exception>
     public static StartRequest Prepare(
-        CompanionCatalogue companions, ServicePlan plan, ServiceImage image, IReadOnlyList<KnownPort> ports, List<string> notes)
+        CompanionCatalogue companions, ServicePlan plan, ServiceImage image, IReadOnlyList<KnownPort> ports, BackEndKind backEnd, List<string> notes)
     {
         string service = image.Descriptor.Name;
         companions.Check(service, plan);
@@ -108,7 +109,7 @@ internal static class ServicePreparation
             Image = image,
             Configuration = companion?.Configure(configuration, plan) ?? configuration,
             Watchdog = plan.Watchdog is { } bound ? (bound == TimeSpan.Zero ? null : bound) : Watchdog.ForImage(image),
-            Table = companion?.BuildTable(new TableRequest(plan, ports, notes.Add)),
+            Table = companion?.BuildTable(new TableRequest(plan, ports, notes.Add) { BackEnd = backEnd }),
         };
         ServiceStart.CheckTable(request);
         return request;

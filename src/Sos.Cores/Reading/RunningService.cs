@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Threading;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
 using Sos.Sdk.Control;
@@ -138,6 +139,28 @@ public sealed unsafe class RunningService : IDisposable
         return generation;
     }
 
+    /// <summary>Renews the lease of the table that the service uses.</summary>
+    /// <param name="length">From now.</param>
+    /// <returns>Whether that table has a lease.</returns>
+    public bool RenewLease(TimeSpan length)
+    {
+        ulong answer = MemoryOrdering.LoadAcquire(ref Control->TableActive);
+        if (_tables.Count != 2 || answer == 0 || (answer & ServiceControl.TableRefused) != 0)
+        {
+            return false;
+        }
+
+        using MappedMemory memory = _mapTable((int)(answer & 1));
+        ref ulong end = ref ((TableHeader*)memory.Address)->LeaseEnd;
+        if (end == 0)
+        {
+            return false;
+        }
+
+        MemoryOrdering.StoreRelease(ref end, TimeStampCounter.Read() + (TscKhz * (ulong)length.TotalMilliseconds));
+        return true;
+    }
+
     /// <summary>Waits until the service has switched to the table that was requested last.</summary>
     /// <exception cref="SosException">It refused it, or does not answer.</exception>
     public void AwaitTable(TimeSpan timeout)
@@ -176,7 +199,7 @@ public sealed unsafe class RunningService : IDisposable
         for (int i = 0; i < Math.Min(Control->ResourceCount, ServiceControl.ResourcesMax); i++)
         {
             Resource resource = Control->Resources[i];
-            ulong offset = resource.Address - Loading.AddressSpace.Control;
+            ulong offset = resource.Address - AddressSpace.Control;
 
             // The service can write here: what it says is checked as any input.
             if (resource.Kind == kind && offset < _memory.Size && resource.ByteCount <= _memory.Size - offset)

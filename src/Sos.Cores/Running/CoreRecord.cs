@@ -91,7 +91,10 @@ public sealed record CoreRecord
     {
         CardRecord? card = Cards.FirstOrDefault(candidate => candidate.Port == port.Name);
         string?[] names = [card?.Network?.Name ?? card?.Netdev?.Name, card?.HostPort ?? port.HostPort];
-        return new Companions.KnownPort(port.Name, [.. names.OfType<string>().Distinct()]);
+        return new Companions.KnownPort(port.Name, [.. names.OfType<string>().Distinct()])
+        {
+            IsHere = card?.Netdev is not { } device || device.Namespace == NetworkNamespace.Current,
+        };
     })];
 
     /// <summary>Reads a core's record.</summary>

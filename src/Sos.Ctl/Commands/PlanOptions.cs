@@ -62,7 +62,7 @@ internal sealed class PlanOptions
     };
 
     private readonly RestartOptions _restart = new();
-    private readonly List<(StartOption Known, Option<string?> Given)> _ofServices;
+    private readonly List<(StartOption Known, Option Given)> _ofServices;
 
     private IEnumerable<Option> All =>
     [
@@ -79,7 +79,7 @@ internal sealed class PlanOptions
             _image.Arity = ArgumentArity.ZeroOrOne;
         }
 
-        _ofServices = [.. companions.Options.Select(known => (known, new Option<string?>($"--{known.Name}") { Description = known.Description }))];
+        _ofServices = [.. companions.Options.Select(known => (known, OptionOf(known)))];
         _onFailure.AcceptOnlyFromAmong("closed", "open");
         _watchdog.Validators.Add(result =>
         {
@@ -116,9 +116,16 @@ internal sealed class PlanOptions
     {
         string image = FullPath(result.GetValue(_image))!;
         Dictionary<string, string> options = [];
-        foreach ((StartOption known, Option<string?> given) in _ofServices)
+        foreach ((StartOption known, Option given) in _ofServices)
         {
-            if (result.GetValue(given) is { } value)
+            if (given is Option<bool> flag)
+            {
+                if (result.GetValue(flag))
+                {
+                    options[known.Name] = StartOption.IsSet;
+                }
+            }
+            else if (result.GetValue((Option<string?>)given) is { } value)
             {
                 options[known.Name] = known.IsFile ? FullPath(value)! : value;
             }
@@ -141,6 +148,10 @@ internal sealed class PlanOptions
         };
         return plan with { Ports = ReadPorts(result, options.Count > 0) };
     }
+
+    private static Option OptionOf(StartOption known) => known.IsFlag
+        ? new Option<bool>($"--{known.Name}") { Description = known.Description }
+        : new Option<string?>($"--{known.Name}") { Description = known.Description };
 
     /// <summary>Reads "NAME=VALUE".</summary>
     internal static (string Name, string Value)? SplitName(string text)

@@ -34,4 +34,10 @@ public struct TableHeader
     /// Checksum for tools, 0 for none. The service does not compute it: a pass over a large table would stall the core.
     /// </summary>
     [FieldOffset(32)] public ulong Checksum;
+
+    /// <summary>
+    /// The TSC at which the table's lease ends, for services that have such: what it was made of may have changed since, and nobody said
+    /// otherwise. The control plane writes it while the table is in use. 0 for a table without a lease.
+    /// </summary>
+    [FieldOffset(40)] public ulong LeaseEnd;
 }

@@ -52,4 +52,13 @@ public enum Field : byte
 
     /// <summary>IPv6 destination address, 128 bits: as <see cref="Ipv6Source"/>.</summary>
     Ipv6Destination = 14,
+
+    /// <summary>0 if the packet certainly belongs to no connection that Linux answered or began, else 1. Every packet has it.</summary>
+    Connection = 15,
+
+    /// <summary>
+    /// 1 for a TCP segment with data, else 0: Linux may join it with its neighbours before rules see it (GRO), which changes FIN and PSH.
+    /// Every packet has it.
+    /// </summary>
+    TcpData = 16,
 }

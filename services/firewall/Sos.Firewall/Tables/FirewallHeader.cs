@@ -89,7 +89,10 @@ public struct FirewallHeader
     public uint Range128Offset;
 
     /// <summary>Counters, numbered from 0.</summary>
-    public uint CounterCount;
+    public ushort CounterCount;
+
+    /// <summary>Who decides: the core alone, or Linux after it.</summary>
+    public TableMode Mode;
 
     /// <summary>Where plain IPv4 packets start: see <see cref="Outcome.Position"/>.</summary>
     public uint Start;

@@ -1,4 +1,5 @@
 using System;
+using Sos.Firewall.Connections;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Tables;
@@ -36,6 +37,17 @@ public unsafe struct FirewallTable : ITable<FirewallTable>
     /// <summary>Counters that the program counts in.</summary>
     public readonly int CounterCount => (int)_header.CounterCount;
 
+    /// <summary>Who decides: the core alone, or Linux after it.</summary>
+    public readonly TableMode Mode => _header.Mode;
+
+    /// <summary>Whether the table's lease is over: then what it says may no longer be so.</summary>
+    /// <param name="now">The TSC.</param>
+    public readonly bool IsLapsed(ulong now)
+    {
+        ulong end = MemoryOrdering.LoadAcquire(ref ((TableHeader*)_bytes)->LeaseEnd);
+        return end != 0 && now >= end;
+    }
+
     /// <summary>Where plain IPv4 packets start.</summary>
     public readonly uint Start => _header.Start;
 
@@ -60,6 +72,25 @@ public unsafe struct FirewallTable : ITable<FirewallTable>
         table._bytes = bytes;
         table._header = *(FirewallHeader*)(bytes + TableHeader.HeaderSize);
         return TableValidator.AreBoundsValid(in table._header, size) && TableValidator.IsValid(in table, size);
+    }
+
+    /// <summary>The connections that Linux knew, if the table brings them.</summary>
+    /// <param name="words">A <see cref="ConnectionFilter"/>.</param>
+    /// <param name="seenWith">Generation of the table that was in use when they were read.</param>
+    public readonly bool TryGetConnections(out MemoryBlock<ulong> words, out ulong seenWith)
+    {
+        MemoryBlock<SetDescriptor> sets = Sets;
+        if (sets.Length == 0 || sets[sets.Length - 1].Kind != SetKind.Connections)
+        {
+            words = default;
+            seenWith = 0;
+            return false;
+        }
+
+        ref readonly SetDescriptor set = ref sets[sets.Length - 1];
+        words = new MemoryBlock<ulong>((ulong*)(_bytes + set.Offset), (int)set.Count);
+        seenWith = set.SecondCount;
+        return true;
     }
 
     /// <summary>A bitmap set's words.</summary>

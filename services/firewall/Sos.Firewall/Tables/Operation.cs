@@ -44,4 +44,7 @@ public enum Operation : byte
     /// <see cref="Instruction.B"/> on; if there is none, at <see cref="Instruction.Next"/>.
     /// </summary>
     Classify = 12,
+
+    /// <summary>Lets the packet pass for good: no base chain that follows judges it.</summary>
+    Pass = 13,
 }

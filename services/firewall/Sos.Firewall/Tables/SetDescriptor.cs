@@ -14,7 +14,8 @@ public struct SetDescriptor
 
     /// <summary>
     /// <see cref="SetKind.Bitmap"/>: bits, a multiple of 64. <see cref="SetKind.Ipv4"/>: nodes.
-    /// <see cref="SetKind.Interval"/>: boundaries. <see cref="SetKind.Classifier"/>: nodes.
+    /// <see cref="SetKind.Interval"/>: boundaries. <see cref="SetKind.Classifier"/>: nodes. <see cref="SetKind.Connections"/>: words, a
+    /// power of two.
     /// </summary>
     public uint Count;
 
@@ -57,4 +58,10 @@ public enum SetKind : uint
 
     /// <summary>See <see cref="Tables.Classifier"/>: no set of values, but rules.</summary>
     Classifier = 4,
+
+    /// <summary>
+    /// See <see cref="Connections.ConnectionFilter"/>: the connections that Linux knew while the table of generation
+    /// <see cref="SetDescriptor.SecondCount"/> was in use. It stands last, and no instruction refers to it.
+    /// </summary>
+    Connections = 5,
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Numerics;
 using Sos.Sdk.Memory;
 
 namespace Sos.Firewall.Tables;
@@ -16,6 +17,7 @@ public static class TableValidator
         && header.SetCount <= FirewallHeader.SetsMax
         && header.Range128Count <= FirewallHeader.Ranges128Max
         && header.CounterCount <= FirewallHeader.CountersMax
+        && header.Mode <= TableMode.Prefilter
         && header.StageCount <= FirewallHeader.StagesMax
         && header.OutcomeCount <= FirewallHeader.OutcomesMax
         && IsWithin(header.InstructionOffset, header.InstructionCount, Instruction.Size, size)
@@ -101,6 +103,8 @@ public static class TableValidator
                     && IsWithin(set.Offset, set.Count, ClassifierNode.Size, size)
                     && IsWithin(set.SecondOffset, set.SecondCount, ClassifierBlock.Size, size)
                     && IsWithin(set.ThirdOffset, set.ThirdCount, sizeof(uint), size);
+            case SetKind.Connections:
+                return BitOperations.IsPow2(set.Count) && IsWithin(set.Offset, set.Count, sizeof(ulong), size);
             default:
                 return false;
         }
@@ -167,13 +171,14 @@ public static class TableValidator
     private static bool IsInstructionValid(in FirewallTable table, in Instruction instruction, uint at, uint end)
     {
         bool leavesForward = instruction.Next > at && instruction.Next < end && instruction.Negate <= 1;
-        bool isWord = instruction.Field < Field.Ipv6Source;
         bool isAddress128 = instruction.Field is Field.Ipv6Source or Field.Ipv6Destination;
+        bool isWord = instruction.Field < (Field)PacketKey.WordCount && !isAddress128;
         switch (instruction.Operation)
         {
             case Operation.Return:
             case Operation.Accept:
             case Operation.Drop:
+            case Operation.Pass:
             case Operation.Goto:
                 return true;
             case Operation.Jump:

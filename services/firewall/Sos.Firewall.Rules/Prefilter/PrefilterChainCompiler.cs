@@ -1,0 +1,253 @@
+using System.Collections.Generic;
+using System.Linq;
+using Sos.Firewall.Tables;
+
+namespace Sos.Firewall.Rules.Prefilter;
+
+/// <summary>
+/// Compiles chains for the core by the rules of docs/internals/prefilter.md. A chain has up to two forms: the hard one, for walks that Linux
+/// certainly takes, and the soft one, for walks that it may take: there a drop only ends the walk, and what follows it decides.
+/// </summary>
+internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts, DropLedger ledger, IReadOnlySet<string> tablesWithEffects)
+{
+    private const string SoftMark = " (soft)";
+
+    /// <summary>The key of a chain's form.</summary>
+    public static string Key(string family, string table, string name, bool soft) => $"{family} {table} {name}{(soft ? SoftMark : string.Empty)}";
+
+    /// <summary>Compiles a chain that others jump to.</summary>
+    public ChainCode Compile(NftChain chain, bool soft) => Finish(Begin(chain, soft, policyDrop: false), chain, soft, isBase: false);
+
+    /// <summary>Compiles a base chain.</summary>
+    /// <param name="chain">The chain.</param>
+    /// <param name="soft">Whether Linux may not evaluate it.</param>
+    /// <param name="conditions">What must hold for the core to judge packets by it, and why.</param>
+    public ChainCode CompileBase(NftChain chain, bool soft, IReadOnlyList<PassCondition> conditions)
+    {
+        Walk walk = Begin(chain, soft, chain.PolicyDrop && !soft);
+        foreach (PassCondition condition in conditions)
+        {
+            Emit(walk, condition.Matches, [new Instruction { Operation = Operation.Pass }], condition.Reason);
+        }
+
+        ChainCode code = Finish(walk, chain, soft, isBase: true);
+        if (chain.PolicyDrop && !walk.IsDead)
+        {
+            bool isTaken = !soft && walk.Blocked is null;
+            ledger.Note(chain, null, isTaken ? DropShare.All : DropShare.None, soft ? "Linux may not evaluate this chain" : walk.Blocked ?? string.Empty);
+        }
+
+        return code;
+    }
+
+    private static Walk Begin(NftChain chain, bool soft, bool policyDrop)
+        => new(new ChainCode(chain.Named(soft ? chain.Name + SoftMark : chain.Name, policyDrop)), soft);
+
+    private ChainCode Finish(Walk walk, NftChain chain, bool soft, bool isBase)
+    {
+        walk.IsBase = isBase;
+        for (int i = 0; i < chain.Rules.Count; i++)
+        {
+            NftRule rule = chain.Rules[i];
+            if (walk.Blocked is not null)
+            {
+                NoteUnreached(walk, chain, rule);
+                continue;
+            }
+
+            walk.IsLast = i == chain.Rules.Count - 1;
+            List<Branch> branches = reader.Read(chain, rule);
+            foreach (Branch branch in branches.Where(branch => !branch.NeverMatches))
+            {
+                AddBranch(walk, chain, rule, branch);
+            }
+
+            if (RuleReader.Drops(rule))
+            {
+                NoteDrop(walk, chain, rule, branches);
+            }
+        }
+
+        walk.Code.Instructions.Add(new Instruction { Operation = Operation.Return });
+        new RuleRunCompiler(parts).Compile(walk.Code);
+        return walk.Code;
+    }
+
+    private void AddBranch(Walk walk, NftChain chain, NftRule rule, Branch branch)
+    {
+        string place = DropLedger.PlaceOf(chain, rule);
+        if (branch.Doubt is not null)
+        {
+            Emit(walk, branch.Known, Maybe(walk, chain, branch), $"{place} may match: {branch.Doubt}");
+            return;
+        }
+
+        foreach (Field guard in branch.Guards)
+        {
+            Emit(walk, [.. branch.Known, Nonzero(guard)], Maybe(walk, chain, branch), place);
+        }
+
+        if (!branch.FailsWhenGuarded)
+        {
+            IEnumerable<Instruction> guards = branch.Guards.Select(Zero);
+            List<Instruction>? end = branch.Ending == Ending.Drop && !walk.IsSoft
+                ? [.. ledger.Counter(chain, rule, parts), new Instruction { Operation = Operation.Drop }]
+                : Hard(walk, chain, branch);
+            Emit(walk, [.. branch.Known, .. guards, .. branch.Guarded], end, $"{place} ends its chain");
+            walk.IsDead |= walk.Blocked is not null && branch.Ending != Ending.Effect;
+        }
+    }
+
+    /// <summary>What a branch does that certainly matches.</summary>
+    private List<Instruction>? Hard(Walk walk, NftChain chain, Branch branch)
+    {
+        Operation? operation = branch.Ending switch
+        {
+            Ending.Accept => walk.IsSoft ? Alive(chain) : Operation.Accept,
+            Ending.Drop or Ending.Return => Operation.Return,
+            Ending.Effect => Operation.Pass,
+            _ => null,
+        };
+        return operation is { } one
+            ? [new Instruction { Operation = one }]
+            : branch.Ending is Ending.Jump or Ending.Goto
+                ? Call(walk, chain, branch, branch.Ending == Ending.Jump ? Operation.Jump : Operation.Goto, walk.IsSoft)
+                : null;
+    }
+
+    /// <summary>What a branch does that may match: both ways must end in a drop.</summary>
+    private List<Instruction>? Maybe(Walk walk, NftChain chain, Branch branch)
+    {
+        switch (branch.Ending)
+        {
+            case Ending.Accept:
+                return [new Instruction { Operation = Alive(chain) }];
+            case Ending.Effect:
+                return [new Instruction { Operation = Operation.Pass }];
+            case Ending.Jump:
+                return Call(walk, chain, branch, Operation.Jump, soft: true);
+            case Ending.Goto when (walk.IsBase && walk.PolicyDrop) || walk.IsLast:
+                // Whether it comes back or not, the same follows: the chain's policy, or its caller.
+                return Call(walk, chain, branch, Operation.Jump, soft: true);
+            case Ending.Goto:
+                return [new Instruction { Operation = Alive(chain) }];
+            case Ending.Return when walk.IsBase:
+                return walk.PolicyDrop ? null : [new Instruction { Operation = Alive(chain) }];
+            case Ending.Return:
+                // From here on the caller's rules follow either way, so that a drop is no longer sure.
+                walk.TurnSoft(branch.Doubt ?? "connections");
+                return null;
+            default:
+                return null;
+        }
+    }
+
+    // A packet that one evaluation accepts may have met an effect in another: then the chains behind must not drop it.
+    private Operation Alive(NftChain chain) => tablesWithEffects.Contains($"{chain.Family} {chain.Table}") ? Operation.Pass : Operation.Accept;
+
+    private static List<Instruction> Call(Walk walk, NftChain chain, Branch branch, Operation operation, bool soft)
+    {
+        walk.NextTarget = Key(chain.Family, chain.Table, branch.Target!, soft);
+        return [new Instruction { Operation = operation }];
+    }
+
+    private static Instruction Nonzero(Field field) => new() { Operation = Operation.EqualsMasked, Field = field, A = uint.MaxValue, Negate = 1 };
+
+    private static Instruction Zero(Field field) => new() { Operation = Operation.EqualsMasked, Field = field, A = uint.MaxValue };
+
+    private static void Emit(Walk walk, IReadOnlyCollection<Instruction> matches, List<Instruction>? end, string reason)
+    {
+        string? target = walk.NextTarget;
+        walk.NextTarget = null;
+        if (end is null || walk.Blocked is not null)
+        {
+            return;
+        }
+
+        ChainCode code = walk.Code;
+        int start = code.Instructions.Count;
+        code.Instructions.AddRange(matches);
+        if (target is not null)
+        {
+            code.Targets.Add(code.Instructions.Count, target);
+        }
+
+        code.Instructions.AddRange(end);
+        for (int i = start; i < code.Instructions.Count; i++)
+        {
+            code.Instructions[i] = code.Instructions[i] with { Next = (uint)code.Instructions.Count };
+        }
+
+        code.Rules.Add((start, code.Instructions.Count));
+        if (matches.Count == 0 && end[^1].Operation is not (Operation.Jump or Operation.Count))
+        {
+            walk.Blocked = reason;
+        }
+    }
+
+    // What stands behind a rule that always ends the chain drops nothing in Linux either.
+    private void NoteUnreached(Walk walk, NftChain chain, NftRule rule)
+    {
+        if (!walk.IsDead && RuleReader.Drops(rule))
+        {
+            ledger.Note(chain, rule, DropShare.None, walk.Blocked!);
+        }
+    }
+
+    private void NoteDrop(Walk walk, NftChain chain, NftRule rule, List<Branch> branches)
+    {
+        List<Branch> drops = [.. branches.Where(branch => !branch.NeverMatches && branch.Ending is Ending.Drop or Ending.Effect)];
+        Branch? sure = drops.FirstOrDefault(branch => branch is { Doubt: null, Ending: Ending.Drop, FailsWhenGuarded: false });
+        if (drops.Count == 0)
+        {
+            ledger.NoteElsewhere(chain, rule); // for other devices than the port's
+        }
+        else if (sure is null || walk.IsSoft)
+        {
+            string why = drops[0].Effect ?? drops[0].Doubt
+                ?? (walk.IsSoft ? walk.SoftReason ?? "the way to it is not sure" : "it needs a connection");
+            ledger.Note(chain, rule, DropShare.None, why);
+        }
+        else
+        {
+            bool isPart = drops.Exists(branch => branch.Doubt is not null || branch.Ending != Ending.Drop || branch.Guards.Count > 0);
+            ledger.Note(chain, rule, isPart ? DropShare.Part : DropShare.All, isPart ? "some of its packets are not sure" : string.Empty);
+        }
+    }
+
+    /// <summary>How far the compilation of one chain has come.</summary>
+    private sealed class Walk(ChainCode code, bool soft)
+    {
+        public ChainCode Code => code;
+
+        public bool IsSoft { get; private set; } = soft;
+
+        public string? SoftReason { get; private set; }
+
+        public bool IsBase { get; set; }
+
+        public bool PolicyDrop => code.Chain.PolicyDrop;
+
+        public bool IsLast { get; set; }
+
+        /// <summary>Why no packet comes further.</summary>
+        public string? Blocked { get; set; }
+
+        /// <summary>Whether none comes further in Linux either.</summary>
+        public bool IsDead { get; set; }
+
+        /// <summary>The chain that the next instruction leads to.</summary>
+        public string? NextTarget { get; set; }
+
+        public void TurnSoft(string reason)
+        {
+            IsSoft = true;
+            SoftReason ??= $"a return before it may be taken ({reason})";
+        }
+    }
+}
+
+/// <summary>Packets that pass before a base chain judges them.</summary>
+/// <param name="Matches">Which.</param>
+/// <param name="Reason">Why.</param>
+internal sealed record PassCondition(IReadOnlyList<Instruction> Matches, string Reason);

@@ -1,0 +1,43 @@
+using System.Collections.Generic;
+
+namespace Sos.Firewall.Rules.Prefilter;
+
+/// <summary>What decides how much a prefilter can prove, beside the rules. The defaults prove least.</summary>
+public sealed record PrefilterOptions
+{
+    /// <summary>The names under which Linux knows the port.</summary>
+    public IReadOnlyList<string> PortNames { get; init; } = [];
+
+    /// <summary>nft's text of each rule by <see cref="NftRuleset.RuleKey"/>, for reports.</summary>
+    public IReadOnlyDictionary<string, string> RuleTexts { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Rules, by the same key, of which the listing says all that the kernel does; of others it may say less.</summary>
+    public IReadOnlySet<string> Sure { get; init; } = new HashSet<string>();
+
+    /// <summary>Tables that are switched off, as "family name".</summary>
+    public IReadOnlySet<string> Dormant { get; init; } = new HashSet<string>();
+
+    /// <summary>The devices of chains that name some, by "family table chain".</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> ChainDevices { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
+
+    /// <summary>Whether the core records which connections Linux answered or began.</summary>
+    public bool RecordsConnections { get; init; }
+
+    /// <summary>What Linux knows of connections, for a core that records them; null: then no packet is certainly a stranger's so far.</summary>
+    public KnownConnections? Connections { get; init; }
+
+    /// <summary>Whether something other than nftables rewrites addresses.</summary>
+    public bool HasOtherTranslation { get; init; }
+
+    /// <summary>The machine's own IPv4 addresses if it forwards packets, else null: then all that is not for it is lost anyway.</summary>
+    public IReadOnlyList<string>? ForwardsExceptIpv4 { get; init; } = [];
+
+    /// <summary>The same for IPv6.</summary>
+    public IReadOnlyList<string>? ForwardsExceptIpv6 { get; init; } = [];
+
+    /// <summary>Whether the table is of use only as long as its lease is renewed: for rules that change.</summary>
+    public bool IsLeased { get; init; }
+
+    /// <summary>Why nothing can be proven here at all, or null.</summary>
+    public string? Obstacle { get; init; }
+}

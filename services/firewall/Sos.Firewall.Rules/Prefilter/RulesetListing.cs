@@ -1,0 +1,261 @@
+using System;
+using System.Collections.Generic;
+using System.ComponentModel;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace Sos.Firewall.Rules.Prefilter;
+
+/// <summary>A ruleset as nft lists it for a prefilter.</summary>
+/// <param name="Json">What <c>nft -j -n list ruleset</c> prints.</param>
+/// <param name="RuleTexts">nft's text of each rule.</param>
+/// <param name="Sure">Rules of which the listing says all that the kernel does.</param>
+/// <param name="Dormant">Tables that are switched off.</param>
+/// <param name="ChainDevices">The devices of chains that name some.</param>
+public sealed record RulesetListing(
+    ReadOnlyMemory<byte> Json, IReadOnlyDictionary<string, string> RuleTexts, IReadOnlySet<string> Sure, IReadOnlySet<string> Dormant,
+    IReadOnlyDictionary<string, IReadOnlyList<string>> ChainDevices)
+{
+    private static readonly Regex Arrival = new(@"\biif(?:name)? (?:\{ )?""([^""]+)""");
+
+    /// <summary>Fills in what the listing says.</summary>
+    public PrefilterOptions AddTo(PrefilterOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return options with { RuleTexts = RuleTexts, Sure = Sure, Dormant = Dormant, ChainDevices = ChainDevices };
+    }
+
+    /// <summary>A name that the rules give to what packets arrive by, other than the loopback.</summary>
+    public string? FindPortName()
+        => ChainDevices.Values.SelectMany(names => names)
+            .Concat(RuleTexts.Values.SelectMany(text => Arrival.Matches(text).Select(match => match.Groups[1].Value)))
+            .Select(name => name.Replace('*', '0')).FirstOrDefault(name => name != "lo");
+}
+
+/// <summary>
+/// Lists a ruleset by nft, and finds the rules that nft lists with fewer conditions than the kernel has: the listing is loaded into an empty
+/// namespace, and the kernel's programs of both are compared.
+/// </summary>
+public static class RulesetLister
+{
+    private const string List = """
+        nft -j -n list ruleset >"$1/ruleset.json" && nft -j -t list ruleset >"$1/terse.json" \
+            && nft -a -n -t list ruleset >"$1/ruleset.txt" && nft --debug=netlink -t list ruleset >"$1/loaded.txt"
+        """;
+
+    // $1 the directory, $2 the rules, then names that rules give interfaces by.
+    private const string LoadAndList = """
+        directory=$1 rules=$2; shift 2
+        ip link set lo up
+        for name; do (ip link add "$name" type dummy || ip link add "$name" type veth || ip tuntap add dev "$name" mode tap) 2>/dev/null; done
+        nft -f "$rules" || exit 1
+        set -- "$directory"
+        """ + "\n" + List;
+
+    private const string Reload = """
+        directory=$1; shift
+        ip link set lo up
+        for name; do (ip link add "$name" type dummy || ip link add "$name" type veth || ip tuntap add dev "$name" mode tap) 2>/dev/null; done
+        nft -j -f "$directory/reload.json" && nft --debug=netlink -t list ruleset >"$directory/listed.txt"
+        """;
+
+    // nft names the place of what it does not find: FILE:LINE:FROM-TO: Error: Interface does not exist
+    private static readonly Regex Missing = new(@":(\d+):(\d+)-(\d+): Error: Interface does not exist");
+    private static readonly Regex Devices = new("""\bdevices?\s*(?:=\s*)?(?:\{([^}]*)\}|("[^"]+"|[\w.@-]+))""");
+    private const int MissingMax = 64;
+
+    /// <summary>Lists the ruleset of this process's network namespace.</summary>
+    /// <exception cref="RulesetLoadException">nft cannot be run.</exception>
+    public static RulesetListing ListLive() => InDirectory(directory =>
+    {
+        Run("sh", ["-c", List, "sh", directory]);
+        return Read(directory);
+    });
+
+    /// <summary>Loads a file into a namespace of its own and lists it there. Interfaces that it names need not exist.</summary>
+    /// <param name="path">Rules as <c>nft -f</c> takes them.</param>
+    /// <exception cref="RulesetLoadException">nft refuses the file.</exception>
+    public static RulesetListing ListFile(string path) => InDirectory(directory =>
+    {
+        if (!File.Exists(path))
+        {
+            throw new RulesetLoadException($"{path}: there is no such file");
+        }
+
+        string[] lines = File.ReadAllLines(path);
+        HashSet<string> names = [.. DeviceNames(lines)];
+        while (true)
+        {
+            try
+            {
+                Run("unshare", [.. Unshare, "sh", "-c", LoadAndList, "sh", directory, Path.GetFullPath(path), .. names]);
+                return Read(directory);
+            }
+            catch (RulesetLoadException refusal)
+            {
+                int before = names.Count;
+                names.UnionWith(Missing.Matches(refusal.Message).Select(match => Named(lines, match)).OfType<string>());
+                if (names.Count == before || names.Count > MissingMax)
+                {
+                    throw;
+                }
+            }
+        }
+    });
+
+    private static string[] Unshare => Environment.IsPrivilegedProcess ? ["--net", "--"] : ["--map-root-user", "--net", "--"];
+
+    private static RulesetListing InDirectory(Func<string, RulesetListing> work)
+    {
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("sos-rules-");
+        try
+        {
+            return work(directory.FullName);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    private static string? Named(string[] lines, Match place)
+    {
+        int line = int.Parse(place.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture) - 1;
+        int from = int.Parse(place.Groups[2].ValueSpan, System.Globalization.CultureInfo.InvariantCulture) - 1;
+        int to = int.Parse(place.Groups[3].ValueSpan, System.Globalization.CultureInfo.InvariantCulture);
+        return line < lines.Length && from < to && to <= lines[line].Length ? lines[line][from..to].Trim('"') : null;
+    }
+
+    private static IEnumerable<string> DeviceNames(IEnumerable<string> lines)
+        => lines.SelectMany(line => Devices.Matches(line)).SelectMany(match => (match.Groups[1].Value + match.Groups[2].Value).Split(','))
+            .Select(name => name.Trim().Trim('"')).Where(name => name.Length > 0 && !name.Contains('$', StringComparison.Ordinal));
+
+    private static RulesetListing Read(string directory)
+    {
+        string At(string name) => Path.Combine(directory, name);
+        string[] text = File.ReadAllLines(At("ruleset.txt"));
+        Dictionary<string, IReadOnlyList<string>> devices = RuleListing.ReadDevices(text);
+        List<string> kept = WriteReload(At("terse.json"), At("reload.json"), devices, out HashSet<string> interfaces);
+        HashSet<string> sure = [];
+        try
+        {
+            Run("unshare", [.. Unshare, "sh", "-c", Reload, "sh", directory, .. interfaces]);
+            sure = RuleListing.FindSame(File.ReadLines(At("loaded.txt")), File.ReadLines(At("listed.txt")), kept);
+        }
+        catch (RulesetLoadException)
+        {
+            // nft does not read its own listing: then no rule is sure, and nothing is dropped.
+        }
+
+        return new RulesetListing(
+            File.ReadAllBytes(At("ruleset.json")), RuleListing.ReadTexts(text), sure,
+            RuleListing.FindDormantTables(text).Select(item => string.Join(' ', item.Place.Split(' ').Skip(1))).ToHashSet(), devices);
+    }
+
+    /// <summary>Writes what nft can be asked to read again: tables, chains, sets, and the rules of statements that it lists as it reads them.</summary>
+    /// <returns>The keys of the rules that were kept, in order.</returns>
+    private static List<string> WriteReload(
+        string terse, string reload, Dictionary<string, IReadOnlyList<string>> devices, out HashSet<string> interfaces)
+    {
+        JsonObject root = JsonNode.Parse(File.ReadAllBytes(terse))!.AsObject();
+        JsonArray objects = root["nftables"]!.AsArray();
+        List<string> kept = [];
+        interfaces = [.. devices.Values.SelectMany(names => names)];
+        foreach (JsonNode node in objects.OfType<JsonNode>().ToList())
+        {
+            if (node["rule"] is JsonObject rule)
+            {
+                if (rule["expr"]!.AsArray().All(IsReadAgain))
+                {
+                    kept.Add(NftRuleset.RuleKey((string)rule["family"]!, (string)rule["table"]!, (long)rule["handle"]!));
+                    AddInterfaces(rule["expr"]!, interfaces);
+                }
+                else
+                {
+                    objects.Remove(node);
+                }
+            }
+            else if (node["chain"] is JsonObject { } chain
+                && devices.TryGetValue($"{chain["family"]} {chain["table"]} {chain["name"]}", out IReadOnlyList<string>? names))
+            {
+                chain["dev"] = names.Count == 1 ? names[0] : new JsonArray([.. names.Select(name => (JsonNode)name)]);
+            }
+            else if (node["flowtable"] is not null || node["ct helper"] is not null || node["ct expectation"] is not null || node["synproxy"] is not null)
+            {
+                objects.Remove(node);
+            }
+        }
+
+        File.WriteAllText(reload, root.ToJsonString());
+        return kept;
+    }
+
+    private static bool IsReadAgain(JsonNode? statement)
+        => statement is JsonObject { Count: 1 } one
+            && one.First().Key is "match" or "vmap" or "accept" or "drop" or "return" or "continue" or "jump" or "goto" or "counter" or "notrack"
+                or "log" or "limit";
+
+    private static void AddInterfaces(JsonNode statements, HashSet<string> interfaces)
+    {
+        foreach (JsonNode? statement in statements.AsArray())
+        {
+            JsonNode? match = statement!["match"];
+            JsonNode? map = statement["vmap"];
+            string text = $"{match?["left"]?.ToJsonString()}{map?["key"]?.ToJsonString()}";
+            if (text.Contains("\"iif\"", StringComparison.Ordinal) || text.Contains("\"oif\"", StringComparison.Ordinal))
+            {
+                AddNames(match?["right"] ?? map?["data"], interfaces);
+            }
+        }
+    }
+
+    private static void AddNames(JsonNode? node, HashSet<string> names)
+    {
+        switch (node)
+        {
+            case JsonValue value when value.GetValueKind() == JsonValueKind.String:
+                names.Add((string)value!);
+                break;
+            case JsonArray array:
+                foreach (JsonNode? item in array)
+                {
+                    AddNames(item, names);
+                }
+
+                break;
+            case JsonObject item:
+                foreach ((string key, JsonNode? inner) in item)
+                {
+                    if (key is "set" or "concat" or "elem" or "val")
+                    {
+                        AddNames(inner, names);
+                    }
+                }
+
+                break;
+        }
+    }
+
+    private static void Run(string program, IReadOnlyList<string> arguments)
+    {
+        ProcessStartInfo start = new(program, arguments) { RedirectStandardError = true };
+        try
+        {
+            using Process process = Process.Start(start)!;
+            string errors = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            if (process.ExitCode != 0)
+            {
+                throw new RulesetLoadException(RulesetLoader.Explain(errors));
+            }
+        }
+        catch (Win32Exception missing)
+        {
+            throw new RulesetLoadException($"cannot run \"{program}\": install the packages util-linux and nftables", missing);
+        }
+    }
+}

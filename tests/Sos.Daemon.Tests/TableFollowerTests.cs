@@ -1,0 +1,115 @@
+using System;
+using System.Collections.Generic;
+using Sos.Cores;
+using Sos.Cores.Companions;
+using Sos.Cores.Plan;
+using Sos.Cores.Running;
+using Xunit;
+
+namespace Sos.Daemon.Tests;
+
+public class TableFollowerTests
+{
+    private readonly FakeWatch _watch = new();
+    private readonly FakeTables _tables = new();
+    private readonly List<string> _log = [];
+
+    [Fact]
+    public void ATableIsBuiltFirstAndThenItsLeaseIsRenewed()
+    {
+        using TableFollower follower = Make();
+        follower.Turn();
+        follower.Turn();
+        Assert.Equal(["build", "renew", "renew"], _tables.Calls);
+    }
+
+    [Fact]
+    public void AfterAChangeTheLeaseIsRenewedOnlyWithTheNewTable()
+    {
+        using TableFollower follower = Make();
+        follower.Turn();
+        _tables.Calls.Clear();
+        _watch.HasChanged = true;
+        _tables.Refusal = "no memory";
+        follower.Turn();
+        _watch.HasChanged = false;
+        follower.Turn();
+        Assert.Equal(["build", "build"], _tables.Calls);
+        Assert.Equal("its table cannot be kept up to date, so that it passes everything: no memory", Assert.Single(_log));
+
+        _tables.Refusal = null;
+        follower.Turn();
+        Assert.Equal(["build", "build", "build", "renew"], _tables.Calls);
+    }
+
+    [Fact]
+    public void AChangeWhileATableIsBuiltMakesAnother()
+    {
+        using TableFollower follower = Make();
+        _tables.OnBuild = () => _watch.HasChanged = true;
+        follower.Turn();
+        _tables.OnBuild = () => { };
+        follower.Turn();
+        Assert.Equal(["build", "renew", "build", "renew"], _tables.Calls);
+    }
+
+    [Fact]
+    public void ALeaseOutlivesTwoLateRenewalsAndNoMoreThanASecond()
+        => Assert.InRange(TableFollower.Lease, 3 * TableFollower.Round, TimeSpan.FromSeconds(1));
+
+    [Fact]
+    public void ItIsForOneStartAndOneSource()
+    {
+        CoreRecord record = Record();
+        using TableFollower follower = new(record, _watch, _tables, _log.Add);
+        Assert.True(follower.IsFor(record));
+        Assert.False(follower.IsFor(record with { Started = record.Started.AddSeconds(1) }));
+        Assert.False(follower.IsFor(record with { Plan = record.Plan with { Options = new Dictionary<string, string> { ["rules"] = "/x.nft" } } }));
+    }
+
+    private TableFollower Make() => new(Record(), _watch, _tables, _log.Add);
+
+    private static CoreRecord Record() => new()
+    {
+        Cpu = 3,
+        Plan = new ServicePlan { Image = "/firewall.sosimg" },
+        Service = "firewall",
+        Version = "1.0.0",
+        BuildId = "00",
+        Started = new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero),
+    };
+
+    private sealed class FakeWatch : ITableWatch
+    {
+        public bool HasChanged { get; set; }
+
+        public bool Wait(TimeSpan timeout)
+        {
+            bool changed = HasChanged;
+            HasChanged = false;
+            return changed;
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+
+    private sealed class FakeTables : IServiceTables
+    {
+        public List<string> Calls { get; } = [];
+
+        public string? Refusal { get; set; }
+
+        public Action OnBuild { get; set; } = () => { };
+
+        public IReadOnlyList<string> Build(int cpu)
+        {
+            Calls.Add("build");
+            OnBuild();
+            return Refusal is null ? [] : throw new SosException(SosError.Failed, Refusal);
+        }
+
+        public void RenewLease(int cpu, TimeSpan length) => Calls.Add("renew");
+    }
+}

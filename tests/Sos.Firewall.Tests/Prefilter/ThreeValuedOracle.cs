@@ -1,0 +1,187 @@
+using System;
+using System.Buffers.Binary;
+using System.Collections.Generic;
+using System.Linq;
+using System.Text.Json;
+
+namespace Sos.Firewall.Tests.Prefilter;
+
+/// <summary>
+/// A plain three-valued interpreter of nft's JSON: it follows every evaluation that the rules allow when whatever <see cref="NftOracle"/> does
+/// not know may match or not. Slow, simple, and made of nothing that the compiler is made of.
+/// </summary>
+internal sealed class ThreeValuedOracle(JsonElement root, string portName)
+{
+    // The only match on states that is sure: one of all five.
+    private const string EveryState = """{"op": "in", "left": {"ct": {"key": "state"}}, "right": [1, 2, 4, 8, 64]}""";
+
+    private static readonly string[] Hooks = ["prerouting", "input"];
+
+    private readonly NftOracle _known = new(root, portName);
+    private readonly List<JsonElement> _objects = [.. root.GetProperty("nftables").EnumerateArray()];
+
+    /// <summary>What may come of a rule or chain.</summary>
+    [Flags]
+    private enum Ends
+    {
+        None = 0,
+        Next = 1,
+        Return = 2,
+        Accept = 4,
+        Drop = 8,
+        Effect = 16,
+    }
+
+    /// <summary>Whether every evaluation drops the frame, and none does anything else that lasts.</summary>
+    public bool MustDrop(byte[] frame)
+    {
+        bool isIpv4 = BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(12)) == 0x0800;
+        NftOracle.View view = (isIpv4 ? NftOracle.View.Ipv4(frame[14..]) : NftOracle.View.Ipv6(frame[14..]))
+            ?? throw new ArgumentException("the frame is malformed", nameof(frame));
+        IEnumerable<IGrouping<(int, int), JsonElement>> places = _objects
+            .Where(item => item.TryGetProperty("chain", out JsonElement chain) && chain.TryGetProperty("hook", out _))
+            .Select(item => item.GetProperty("chain"))
+            .Where(chain => chain.GetProperty("family").GetString() != (isIpv4 ? "ip6" : "ip"))
+            .GroupBy(chain => (Array.IndexOf(Hooks, chain.GetProperty("hook").GetString()), chain.GetProperty("prio").GetInt32()))
+            .OrderBy(group => group.Key);
+        foreach (IGrouping<(int, int), JsonElement> place in places)
+        {
+            List<Ends> ends = [.. place.Select(chain => EndsOf(chain, view))];
+            if (ends.Exists(end => end.HasFlag(Ends.Effect)))
+            {
+                return false; // Whatever comes first on this priority.
+            }
+
+            if (ends.Exists(end => end == Ends.Drop))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private Ends EndsOf(JsonElement chain, NftOracle.View view)
+    {
+        Ends ends = Walk(Text(chain, "family"), Text(chain, "table"), Text(chain, "name"), view);
+        return ends.HasFlag(Ends.Return)
+            ? (ends & ~Ends.Return) | (Text(chain, "policy") == "drop" ? Ends.Drop : Ends.Accept)
+            : ends;
+    }
+
+    /// <summary>All that may come of a chain; its end is a return.</summary>
+    private Ends Walk(string family, string table, string chain, NftOracle.View view)
+    {
+        Ends all = Ends.None;
+        foreach (JsonElement item in _objects)
+        {
+            if (!item.TryGetProperty("rule", out JsonElement rule)
+                || Text(rule, "family") != family || Text(rule, "table") != table || Text(rule, "chain") != chain)
+            {
+                continue;
+            }
+
+            Ends ends = Run(family, table, rule.GetProperty("expr"), view);
+            all |= ends & ~Ends.Next;
+            if (!ends.HasFlag(Ends.Next))
+            {
+                return all;
+            }
+        }
+
+        return all | Ends.Return;
+    }
+
+    private Ends Run(string family, string table, JsonElement statements, NftOracle.View view)
+    {
+        Ends all = Ends.None;
+        foreach (JsonElement statement in statements.EnumerateArray())
+        {
+            JsonProperty property = statement.EnumerateObject().First();
+            switch (property.Name)
+            {
+                case "match":
+                    bool? matches = Matches(family, table, property.Value, view);
+                    if (matches == false)
+                    {
+                        return all | Ends.Next;
+                    }
+
+                    all |= matches is null ? Ends.Next : Ends.None;
+                    break;
+                case "accept":
+                    return all | Ends.Accept;
+                case "drop":
+                    return all | Ends.Drop;
+                case "return":
+                    return all | Ends.Return;
+                case "goto":
+                    return all | Walk(family, table, Text(property.Value, "target"), view);
+                case "jump":
+                    Ends inner = Walk(family, table, Text(property.Value, "target"), view);
+                    return all | (inner & ~Ends.Return) | (inner.HasFlag(Ends.Return) ? Ends.Next : Ends.None);
+                case "counter" or "continue" or "notrack" or "mangle": // of those that are generated, "mangle" sets the mark
+                    break;
+                case "vmap":
+                    return all | LookUp(family, table, property.Value, view);
+                default:
+                    return all | Ends.Effect;
+            }
+        }
+
+        return all | Ends.Next;
+    }
+
+    /// <summary>All that may come of a verdict map: of each element that may match, and of none.</summary>
+    private Ends LookUp(string family, string table, JsonElement map, NftOracle.View view)
+    {
+        Ends all = Ends.None;
+        foreach (JsonElement element in map.GetProperty("data").GetProperty("set").EnumerateArray())
+        {
+            bool? matches = IsKey(family, table, map.GetProperty("key"), element[0], view);
+            if (matches == false)
+            {
+                continue;
+            }
+
+            all |= Run(family, table, JsonSerializer.SerializeToElement(new[] { element[1] }), view);
+            if (matches == true)
+            {
+                return all;
+            }
+        }
+
+        return all | Ends.Next;
+    }
+
+    private bool? IsKey(string family, string table, JsonElement key, JsonElement value, NftOracle.View view)
+    {
+        if (!key.TryGetProperty("concat", out JsonElement keys))
+        {
+            return Matches(family, table, JsonSerializer.SerializeToElement(new { op = "==", left = key, right = value }), view);
+        }
+
+        List<bool?> parts = [.. keys.EnumerateArray().Zip(value.GetProperty("concat").EnumerateArray())
+            .Select(pair => IsKey(family, table, pair.First, pair.Second, view))];
+        return parts.Contains(false) ? false : parts.Contains(null) ? null : true;
+    }
+
+    private bool? Matches(string family, string table, JsonElement match, NftOracle.View view)
+    {
+        if (match.GetRawText().Contains(EveryState, StringComparison.Ordinal))
+        {
+            return true;
+        }
+
+        try
+        {
+            return _known.Matches(family, table, match, view);
+        }
+        catch (Exception unknown) when (unknown is NotSupportedException or KeyNotFoundException or FormatException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static string Text(JsonElement element, string name) => element.GetProperty(name).GetString()!;
+}
