@@ -49,7 +49,8 @@ internal static class EnabledServiceWriter
         {
             text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"[ports.{Key(port.Name)}]");
             WriteIf(text, port.Device is not null, "device", port.Device ?? "");
-            WriteIf(text, port.HostPort is not null || !port.HasHostPort, "host-port", port.HasHostPort ? port.HostPort ?? "" : EnabledServiceReader.NoHostPort);
+            string? hostPort = port.HasHostPort ? port.HostPort : EnabledServiceReader.NoHostPort;
+            WriteIf(text, hostPort is not null, "host-port", hostPort ?? "");
             WriteIf(text, port.Force, "force", true);
             WriteIf(text, port.BusyPoll, "busy-poll", true);
             WriteIf(text, port.Open, "on-failure", "open");

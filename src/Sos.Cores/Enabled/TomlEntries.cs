@@ -90,7 +90,8 @@ internal sealed class TomlEntries
         }
 
         string last = rest.Path[^1];
-        IEnumerable<string> siblings = _known.Where(name => name.Count(c => c == '.') == rest.Path.Count - 1).Select(name => name[(name.LastIndexOf('.') + 1)..]);
+        IEnumerable<string> siblings = _known.Where(name => name.Count(character => character == '.') == rest.Path.Count - 1)
+            .Select(name => name[(name.LastIndexOf('.') + 1)..]);
         string hint = NearestName.Find(last, siblings) is { } near ? $"; did you mean {near}?" : ": docs/enabled.md has the keys that there are";
         throw Error(rest.Span, $"there is no key {rest.Name}{hint}");
     }

@@ -22,7 +22,11 @@ internal static class ServiceEnableCommands
     public static Command CreateEnable(Terminal terminal, CompanionCatalogue companions)
     {
         Argument<string> name = NameArgument();
-        Option<int> core = new("--core") { Description = "The cpu that becomes its core; without an image: the core whose service is kept as it runs", Required = true };
+        Option<int> core = new("--core")
+        {
+            Description = "The cpu that becomes its core; without an image: the core whose service is kept as it runs",
+            Required = true,
+        };
         Option<string?> backEnd = new("--back-end") { Description = "offline (default), isolated, or auto for the best there is" };
         backEnd.AcceptOnlyFromAmong(BackEndNames);
         Option<bool> beforeNetwork = new("--before-network") { Description = "Hold the network's configuration back until it has its cards" };
