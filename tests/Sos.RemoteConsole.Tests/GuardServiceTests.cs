@@ -19,7 +19,7 @@ public sealed class GuardServiceTests
     {
         using ServiceHarness<GuardService> harness = new(new HarnessOptions
         {
-            ArenaSize = 8 << 20,
+            ArenaSize = 12 << 20,
             Ports = ["nic"],
             HostPorts = ["nic"],
             Parameters = "address=00000000000000000000ffff0a4d0909/128\nseed=000102030405060708090a0b0c0d0e0f\n",

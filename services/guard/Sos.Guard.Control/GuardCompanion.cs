@@ -27,4 +27,7 @@ public sealed class GuardCompanion : ICompanion
 
     /// <inheritdoc/>
     public ServiceTable? BuildTable(TableRequest request) => _firewall.BuildTable(request);
+
+    /// <inheritdoc/>
+    public ITableWatch? Watch(ServicePlan plan) => _firewall.Watch(plan);
 }

@@ -59,5 +59,5 @@ public struct GuardService : IService
     }
 
     /// <inheritdoc/>
-    public void Poll(ulong now) => _firewall.Poll();
+    public void Poll(ulong now) => _firewall.Poll(now);
 }
