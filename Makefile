@@ -82,6 +82,13 @@ try: setup ## the firewall without the driver, on this machine: a fenced CPU, a 
 	@dotnet build src/Sos.Ctl -c $(CONFIGURATION) -v q
 	@eng/try.sh
 
+.PHONY: try-router
+try-router: setup ## the router without the driver: a fenced CPU between two cables, by Linux's routes, and all back (CPU=N)
+	@dotnet build services/router/Sos.Router -c $(CONFIGURATION) -v q
+	@dotnet build src/Sos.Runner -c $(CONFIGURATION) -v q
+	@dotnet build src/Sos.Ctl -c $(CONFIGURATION) -v q
+	@eng/try-router.sh
+
 .PHONY: bench-timer
 bench-timer: guest driver ## timers and noise of a service core beside Linux's, in the virtual machine and natively (KERNEL=6.1|6.12)
 	@dotnet bench/Sos.TimerBench/bin/Release/net10.0/Sos.TimerBench.dll $(ONLY)

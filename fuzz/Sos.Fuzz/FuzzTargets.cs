@@ -18,6 +18,11 @@ public static class FuzzTargets
         new("tcp", "TcpHeader", HeaderTargets.Tcp, 128),
         new("udp", "UdpHeader, whole and first fragment", HeaderTargets.Udp, 128),
         new("icmp", "IcmpHeader and Icmpv6Header", HeaderTargets.Icmp, 64),
+        new("tcp-options", "TcpOptions: what is read is written and read again the same", NetTargets.TcpOption, 64),
+        new("tcp-segment", "TcpSegment: header, options, checksum and data", NetTargets.Segment, 256),
+        new("neighbor", "NeighborMessage, likewise", NetTargets.Neighbor, 128),
+        new("router-advertisement", "RouterAdvertisement", NetTargets.Router, 256),
+        new("prefix-list", "SourceList: the hosts that an endpoint answers", NetTargets.Prefixes, 512),
         new("image", "ServiceImage.Read, and ImageVerifier on what it accepts", ImageTargets.Image, 64 << 10),
         new("image-mutant", "ImageVerifier on changed images; what it accepts is decoded again by objdump", ImageTargets.Mutant, 16),
         new("debug-file", "DebugFile.Read and Resolve", ImageTargets.Debug, 8 << 10),
@@ -28,5 +33,8 @@ public static class FuzzTargets
         new("parameters", "Parameters: a service's settings", SharedMemoryTargets.Settings, 512),
         new("log", "LogReader: a log that a service broke", SharedMemoryTargets.ReadLog, 2048),
         new("statistics", "StatisticsReader: counters that a service broke", SharedMemoryTargets.ReadStatistics, 16 << 10),
+        new("ssh", "an SSH session whose client sends what it likes, before and after log-in", SshTargets.Session),
+        new("authorized-keys", "AuthorizedKeysFile.Parse", SshTargets.AuthorizedKeys),
+        new("host-key", "HostKey.TryDecode", SshTargets.PrivateKey, 1024),
     ];
 }

@@ -2,8 +2,11 @@ using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores.Companions;
 using Sos.Firewall.Control;
+using Sos.Guard.Control;
 using Sos.Noise.Control;
 using Sos.Noise.Report;
+using Sos.RemoteConsole.Control;
+using Sos.Router.Control;
 using Sos.Timer.Broker;
 using Sos.Timer.Control;
 using Sos.Verbs;
@@ -17,8 +20,11 @@ public static class ServiceCatalogue
     public static IReadOnlyList<KnownService> All { get; } =
     [
         new(new FirewallCompanion(), FirewallVerbs.Create),
+        new(new ConsoleCompanion(), ConsoleVerbs.Create),
+        new(new GuardCompanion(), null),
         new(new TimerCompanion(), TimerVerbs.Create),
         new(new NoiseCompanion(), NoiseVerbs.Create),
+        new(new RouterCompanion(), RouterVerbs.Create),
     ];
 
     /// <summary>Their companions.</summary>

@@ -24,6 +24,9 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
     /// <summary>A restart that is under way: null in the end when it worked, else why it did not; null without one.</summary>
     public Task<string?>? Work { get; set; }
 
+    /// <summary>What goes on beside its service; null without such work, or while the service does not run.</summary>
+    public FollowingWork? Following { get; set; }
+
     /// <summary>Keeps the service's table up to date; null where nothing has to.</summary>
     public TableFollower? Follower { get; set; }
 
@@ -96,6 +99,7 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
     /// <inheritdoc/>
     public void Dispose()
     {
+        Following?.Dispose();
         Follower?.Dispose();
         Core.Dispose();
     }

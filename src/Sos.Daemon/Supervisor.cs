@@ -165,6 +165,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
                 return; // Somebody works on the core: its state does not last, and he may be restarting it.
             }
 
+            Accompany(core, state, now);
             if (core.Note(state, now) is { } news)
             {
                 Log($"core {core.Core.Cpu}: {news}");
@@ -180,6 +181,25 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
             // Released: the next round finds the record without a core, or neither.
             Forget(core.Core.Cpu);
         }
+    }
+
+    // What goes on beside a service goes on as long as it runs; each start of a service is another one.
+    private void Accompany(SupervisedCore core, CoreState state, DateTime now)
+    {
+        if (core.Following is { } work && (state != CoreState.Running || work.Started != core.Record.Started))
+        {
+            work.Dispose();
+            core.Following = null;
+        }
+
+        int cpu = core.Core.Cpu;
+        if (state == CoreState.Running && core.Following is null
+            && companions.Find(core.Record.Service)?.Follow(cpu, line => Log($"core {cpu}: {line}")) is { } follow)
+        {
+            core.Following = new FollowingWork(core.Record.Started, follow, line => Log($"core {cpu}: {line}"));
+        }
+
+        core.Following?.Look(now);
     }
 
     // Building a table may take minutes: other cores are watched meanwhile.
@@ -281,6 +301,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
         }
     }
 
+    // Also from the threads of what goes on beside services.
     private void Log(string line)
     {
         lock (log)

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Threading;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
@@ -31,6 +32,12 @@ public interface ICompanion
     /// <returns>Null when the service starts without a table.</returns>
     /// <exception cref="SosException">The table cannot be built; the message says why.</exception>
     ServiceTable? BuildTable(TableRequest request) => null;
+
+    /// <summary>Gives the work that goes on beside a running service, such as following what its table is made of. sosd does it, on a thread of its own.</summary>
+    /// <param name="cpu">The core.</param>
+    /// <param name="log">Takes what a person should know, a line each.</param>
+    /// <returns>The work, which comes to its end with the service, or when it is told to; null when there is none.</returns>
+    Action<CancellationToken>? Follow(int cpu, Action<string> log) => null;
 
     /// <summary>Watches what a plan's table is built of, where that changes without a command. sosd then builds the table anew and renews its lease.</summary>
     /// <returns>Null when the table stands until somebody gives another.</returns>

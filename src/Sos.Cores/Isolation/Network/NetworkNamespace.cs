@@ -12,7 +12,7 @@ namespace Sos.Cores.Isolation.Network;
 /// The network namespace of a network device (network_namespaces(7)): whoever gives it back, a lease's keeper for instance, may live in another, where
 /// the same name is another device. Ours is that of one thread, which enters the other and comes back.
 /// </summary>
-internal sealed class NetworkNamespace : IDisposable
+public sealed class NetworkNamespace : IDisposable
 {
     private const string Own = "/proc/thread-self/ns/net";
 

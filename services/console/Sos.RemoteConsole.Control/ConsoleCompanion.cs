@@ -1,0 +1,85 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Sos.Cores;
+using Sos.Cores.Companions;
+using Sos.Cores.Loading;
+using Sos.Cores.Plan;
+
+namespace Sos.RemoteConsole.Control;
+
+/// <summary>The console's companion: its addresses, and who may log in how.</summary>
+public sealed class ConsoleCompanion : ICompanion
+{
+    /// <summary>The service's name.</summary>
+    public const string ServiceName = "console";
+
+    /// <summary>The start option that turns telnet on.</summary>
+    public const string TelnetOption = "telnet";
+
+    private const string Address = "address";
+    private const string Address6 = "address6";
+    private const string Automatic = "autoconf";
+    private const string Sources = "allow";
+    private const string Mac = "mac";
+    private const string TelnetPort = "telnet-port";
+    private const int SeedSize = 16;
+
+    /// <inheritdoc/>
+    public string Service => ServiceName;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ServiceParameter> Parameters { get; } =
+    [
+        new(Address, "an IPv4 address of its own", value => AddressParameter.Host(value, AddressFamily.InterNetwork) is not null),
+        new(Address6, "an IPv6 address of its own", value => AddressParameter.Host(value, AddressFamily.InterNetworkV6) is not null),
+        ServiceParameter.OneOf(Automatic, "true", "false"),
+        new(Sources, "up to 16 prefixes of those who are answered, as in \"10.0.0.0/8,2001:db8::/32\"", value => AddressParameter.Prefixes(value) is not null),
+        new(Mac, "a link-layer address of its own, as in 02:00:00:00:00:09", value => AddressParameter.Mac(value) is not null),
+        ServiceParameter.Number(TelnetPort, 1, ushort.MaxValue),
+    ];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<StartOption> Options { get; } =
+        [new(TelnetOption, "Telnet, unencrypted, with the password whose hash is in this file (the console)", IsFile: true)];
+
+    /// <inheritdoc/>
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, ServicePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(plan);
+        Dictionary<string, string> parameters = configuration.Parameters.ToDictionary();
+        if (!parameters.ContainsKey(Address) && !parameters.ContainsKey(Address6) && parameters.GetValueOrDefault(Automatic) != "true")
+        {
+            throw new SosException(SosError.Usage, "the console has no address: give it one with -p address=IPV4, -p address6=IPV6 or -p autoconf=true");
+        }
+
+        Replace(parameters, Address, value => AddressParameter.Host(value, AddressFamily.InterNetwork));
+        Replace(parameters, Address6, value => AddressParameter.Host(value, AddressFamily.InterNetworkV6));
+        Replace(parameters, Sources, AddressParameter.Prefixes);
+        Replace(parameters, Mac, AddressParameter.Mac);
+        if (plan.Options.TryGetValue(TelnetOption, out string? path))
+        {
+            parameters["telnet-password"] = PasswordFile.Read(path);
+        }
+        else if (parameters.ContainsKey(TelnetPort))
+        {
+            throw new SosException(
+                SosError.Usage, $"{TelnetPort} is given, and telnet is off: --{TelnetOption} FILE turns it on, with a password's hash in FILE");
+        }
+
+        // Another one for each start, and none that is kept.
+        parameters["seed"] = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(SeedSize));
+        return configuration with { Parameters = parameters };
+    }
+
+    private static void Replace(Dictionary<string, string> parameters, string name, Func<string, string?> write)
+    {
+        if (parameters.TryGetValue(name, out string? value))
+        {
+            parameters[name] = write(value) ?? throw new SosException(SosError.Usage, $"{name} cannot be \"{value}\"");
+        }
+    }
+}

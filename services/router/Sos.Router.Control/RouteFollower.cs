@@ -1,0 +1,480 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Linq;
+using Sos.Router.Control.Linux;
+using Sos.Router.Control.Netlink;
+using Sos.Router.Routes;
+using Sos.Router.Tables;
+
+namespace Sos.Router.Control;
+
+/// <summary>
+/// Follows Linux's network and writes it into the router's table. News are taken as they come; what Linux does not tell (routes that go with a link, an
+/// address or a nexthop object) is asked for when one of those changes, all is asked for when news were lost, and once a minute to be sure.
+/// </summary>
+internal sealed class RouteFollower : IDisposable
+{
+    /// <summary>How long an IPv6 route that was removed stays: some daemons replace a route by removing and adding it.</summary>
+    private static readonly TimeSpan Bridging = TimeSpan.FromMilliseconds(20);
+
+    private static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AuditEvery = TimeSpan.FromMinutes(1);
+    private static readonly int[] Groups = [1, 3, 5, 7, 8, 9, 11, 19, 24, 25, 32]; // RTNLGRP_LINK … RTNLGRP_NEXTHOP
+
+    private readonly RouterTableWriter _writer;
+    private readonly RouterTable _table;
+    private readonly IReadOnlyList<IReadOnlyList<string>> _portNames;
+    private readonly bool _pastNetfilter;
+    private readonly Action<string> _log;
+    private readonly LinuxNetwork _network = new();
+    private readonly NetlinkSocket _news = new(NetlinkSocket.Route, Groups);
+    private readonly NetlinkSocket? _filterNews;
+    private readonly Dictionary<int, int> _ports = [];
+    private readonly Dictionary<int, LinuxLink> _links = [];
+    private readonly Dictionary<(int Port, RouteAddress Address), ulong> _neighbours = [];
+    private readonly Dictionary<RoutePrefix, HopSpecification> _written = [];
+    private readonly HashSet<RoutePrefix> _changed = [];
+    private readonly Dictionary<RoutePrefix, long> _leaving = [];
+    private readonly HashSet<RoutePrefix> _missing = [];
+    private readonly HashSet<string> _told = [];
+    private IReadOnlyList<LinuxAddress> _addresses = [];
+    private LinuxRoutes _routes = new();
+    private RouteCompiler _compiler;
+    private bool _askLinks;
+    private bool _askRoutes;
+    private bool _askSettings;
+    private bool _ipv6IsFull;
+    private long _tellAt;
+    private long _auditAt;
+
+    /// <summary>Asks for all and gives it to the core.</summary>
+    /// <param name="table">The router's memory.</param>
+    /// <param name="portNames">For each port the names that its network device may have.</param>
+    /// <param name="pastNetfilter">Whether packets are forwarded on the core though Linux has a ruleset for them.</param>
+    /// <param name="log">Takes what a person should know.</param>
+    public RouteFollower(in RouterTable table, IReadOnlyList<IReadOnlyList<string>> portNames, bool pastNetfilter, Action<string> log)
+    {
+        _table = table;
+        _portNames = portNames;
+        _pastNetfilter = pastNetfilter;
+        _log = log;
+        _writer = new RouterTableWriter(in table);
+        _compiler = new RouteCompiler(_ports, _links, _addresses);
+        _filterNews = TryFollowFilter();
+        AskAll();
+        _writer.Publish();
+        AskSettings();
+        _auditAt = After(AuditEvery);
+        _tellAt = After(TellEvery);
+    }
+
+    /// <summary>Prefixes in the table.</summary>
+    public int RouteCount => _writer.RouteCount;
+
+    /// <summary>Takes the news of a while.</summary>
+    /// <param name="timeout">How long to wait for some.</param>
+    public void Turn(TimeSpan timeout)
+    {
+        TimeSpan wait = _leaving.Count > 0 && Bridging < timeout ? Bridging : timeout;
+        NetlinkSocket.Wait(wait, _filterNews is null ? [_news] : [_news, _filterNews]);
+        if (!_news.TakeNews(Take))
+        {
+            _log("news of Linux's network were lost: all is asked for anew");
+            _askLinks = _askRoutes = _askSettings = true;
+        }
+
+        if (_filterNews is not null)
+        {
+            bool any = false;
+            bool complete = _filterNews.TakeNews(_ => any = true);
+            _askSettings |= any || !complete;
+        }
+
+        if (IsDue(ref _auditAt, AuditEvery))
+        {
+            _askLinks = _askRoutes = _askSettings = true;
+        }
+
+        Apply();
+        if (IsDue(ref _tellAt, TellEvery))
+        {
+            TellUsed();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _network.Dispose();
+        _news.Dispose();
+        _filterNews?.Dispose();
+        _writer.Dispose();
+    }
+
+    private static NetlinkSocket? TryFollowFilter()
+    {
+        const int tables = 7; // NFNLGRP_NFTABLES
+        try
+        {
+            return new NetlinkSocket(NetlinkSocket.Netfilter, tables);
+        }
+        catch (Cores.SosException)
+        {
+            return null;
+        }
+    }
+
+    private static long After(TimeSpan time) => Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency);
+
+    private static bool IsDue(ref long due, TimeSpan every)
+    {
+        if (Stopwatch.GetTimestamp() < due)
+        {
+            return false;
+        }
+
+        due = After(every);
+        return true;
+    }
+
+    private void Take(NetlinkMessage message)
+    {
+        switch (message.Type)
+        {
+            case LinuxNetwork.NewRoute or LinuxNetwork.DeleteRoute:
+                TakeRoute(message);
+                break;
+            case LinuxNetwork.NewNeighbour or LinuxNetwork.DeleteNeighbour:
+                if (LinuxNeighbour.Read(message.Body) is { } neighbour)
+                {
+                    TakeNeighbour(message.Type == LinuxNetwork.NewNeighbour ? neighbour : neighbour with { Mac = null });
+                }
+
+                break;
+            case LinuxNetwork.NewLink or LinuxNetwork.DeleteLink:
+                if (LinuxLink.Read(message.Body) is { } link && (message.Type == LinuxNetwork.DeleteLink || _links.GetValueOrDefault(link.Index) != link))
+                {
+                    _askLinks = _askRoutes = _askSettings = true;
+                }
+
+                break;
+            case LinuxNetwork.NewAddress or LinuxNetwork.DeleteAddress:
+                _askLinks = true;
+                _askRoutes |= message.Type == LinuxNetwork.DeleteAddress;
+                break;
+            case LinuxNetwork.NewNextHop or LinuxNetwork.DeleteNextHop:
+                _askRoutes = true;
+                break;
+            case LinuxNetwork.NewRule or LinuxNetwork.DeleteRule or LinuxNetwork.NewConfiguration or LinuxNetwork.DeleteConfiguration:
+                _askSettings = true;
+                break;
+        }
+    }
+
+    private void TakeRoute(NetlinkMessage message)
+    {
+        if (LinuxRoute.Read(message.Body) is not { } route || !LinuxRoutes.Looks(route))
+        {
+            return;
+        }
+
+        if (message.Type == LinuxNetwork.NewRoute)
+        {
+            _routes.Add(route, message.Flags);
+        }
+        else
+        {
+            _routes.Remove(route);
+        }
+
+        _changed.Add(route.Prefix);
+    }
+
+    private void TakeNeighbour(LinuxNeighbour neighbour)
+    {
+        if (!_ports.TryGetValue(neighbour.Interface, out int port))
+        {
+            return;
+        }
+
+        (int Port, RouteAddress Address) key = (port, neighbour.Address);
+        try
+        {
+            _writer.SetNeighbour(port, neighbour.Address, neighbour.Mac);
+        }
+        catch (TableFullException e)
+        {
+            Tell(e.Message);
+            return;
+        }
+
+        if (neighbour.Mac is { } mac)
+        {
+            _neighbours[key] = mac;
+        }
+        else
+        {
+            _neighbours.Remove(key);
+        }
+    }
+
+    private void Apply()
+    {
+        bool links = _askLinks;
+        bool routes = _askRoutes;
+        bool settings = _askSettings;
+        _askLinks = _askRoutes = _askSettings = false;
+        if (links)
+        {
+            AskLinks();
+        }
+
+        // What did not fit may fit now.
+        _changed.UnionWith(_missing);
+        if (routes)
+        {
+            LinuxRoutes former = _routes;
+            _routes = _network.Routes();
+            _changed.UnionWith(former.Prefixes);
+            _changed.UnionWith(_routes.Prefixes);
+        }
+        else if (links)
+        {
+            _changed.UnionWith(_routes.Prefixes);
+        }
+
+        WriteChanged();
+        if (links || settings || _askSettings)
+        {
+            AskSettings();
+        }
+    }
+
+    private void AskAll()
+    {
+        AskLinks();
+        _routes = _network.Routes();
+        _changed.UnionWith(_routes.Prefixes);
+        WriteChanged();
+    }
+
+    private void AskLinks()
+    {
+        _links.Clear();
+        _ports.Clear();
+        foreach (LinuxLink link in _network.Links())
+        {
+            _links[link.Index] = link;
+        }
+
+        for (int port = 0; port < _portNames.Count; port++)
+        {
+            if (_portNames[port].Select(name => _links.Values.FirstOrDefault(link => link.Name == name)).FirstOrDefault(link => link is not null) is { } link)
+            {
+                _ports[link.Index] = port;
+            }
+            else
+            {
+                Tell($"there is no network device {string.Join(" or ", _portNames[port])}: what its port receives goes to Linux");
+            }
+        }
+
+        _addresses = _network.Addresses();
+        _compiler = new RouteCompiler(_ports, _links, _addresses);
+        HashSet<(int Port, RouteAddress Address)> gone = [.. _neighbours.Keys];
+        foreach (LinuxNeighbour neighbour in _network.Neighbours())
+        {
+            TakeNeighbour(neighbour);
+            if (_ports.TryGetValue(neighbour.Interface, out int port))
+            {
+                gone.Remove((port, neighbour.Address));
+            }
+        }
+
+        foreach ((int port, RouteAddress address) in gone)
+        {
+            _writer.SetNeighbour(port, address, null);
+            _neighbours.Remove((port, address));
+        }
+
+        WriteOwnAddresses();
+    }
+
+    private unsafe void WriteOwnAddresses()
+    {
+        Span<ulong> bits = stackalloc ulong[8];
+        bits.Clear();
+        foreach (LinuxAddress address in _addresses.Where(address => !address.Address.IsIpv6))
+        {
+            int bit = RouterHeader.OwnBit((uint)address.Address.Value);
+            bits[bit >> 6] |= 1UL << (bit & 63);
+        }
+
+        for (int i = 0; i < bits.Length; i++)
+        {
+            _table.Header->Own4[i] = bits[i];
+        }
+    }
+
+    private void WriteChanged()
+    {
+        long now = Stopwatch.GetTimestamp();
+        foreach ((RoutePrefix prefix, long due) in _leaving.ToArray())
+        {
+            if (now >= due)
+            {
+                _changed.Add(prefix);
+            }
+        }
+
+        foreach (RoutePrefix prefix in _changed)
+        {
+            Write(prefix, now);
+        }
+
+        _changed.Clear();
+        bool wasFull = _ipv6IsFull;
+        try
+        {
+            _writer.Commit();
+            _ipv6IsFull = false;
+        }
+        catch (TableFullException e)
+        {
+            _ipv6IsFull = true;
+            Tell(e.Message);
+        }
+
+        _askSettings |= wasFull != _ipv6IsFull;
+    }
+
+    private void Write(RoutePrefix prefix, long now)
+    {
+        HopSpecification? hop = _compiler.Compile(_routes.Of(prefix));
+        if (hop is null)
+        {
+            SetMissing(prefix, false);
+            if (!_written.ContainsKey(prefix))
+            {
+                _leaving.Remove(prefix);
+                return;
+            }
+
+            if (prefix.Address.IsIpv6 && !_leaving.TryGetValue(prefix, out long due))
+            {
+                _leaving.Add(prefix, After(Bridging));
+                return;
+            }
+
+            if (!prefix.Address.IsIpv6 || now >= _leaving[prefix])
+            {
+                _leaving.Remove(prefix);
+                _written.Remove(prefix);
+                _writer.RemoveRoute(prefix.Address, prefix.Length);
+            }
+
+            return;
+        }
+
+        _leaving.Remove(prefix);
+        if (_written.TryGetValue(prefix, out HopSpecification? former) && former.Equals(hop))
+        {
+            return;
+        }
+
+        try
+        {
+            _writer.SetRoute(prefix.Address, prefix.Length, hop);
+            _written[prefix] = hop;
+            SetMissing(prefix, false);
+        }
+        catch (TableFullException e)
+        {
+            SetMissing(prefix, true);
+            Tell(e.Message);
+        }
+    }
+
+    // Without it a shorter prefix would take its packets: its whole family is Linux's until it fits.
+    private void SetMissing(RoutePrefix prefix, bool isMissing)
+        => _askSettings |= isMissing ? _missing.Add(prefix) : _missing.Remove(prefix);
+
+    /// <summary>Asks for all that decides which traffic the core may forward at all.</summary>
+    private void AskSettings()
+    {
+        IReadOnlyDictionary<(int Device, bool IsIpv6), LinuxConfiguration> configurations = _network.Configurations();
+        int all = configurations.GetValueOrDefault((LinuxNetwork.AllDevices, false)).ReversePath;
+        foreach ((int device, int port) in _ports)
+        {
+            LinuxLink link = _links[device];
+            LinuxConfiguration ipv4 = configurations.GetValueOrDefault((device, false));
+            PortFlags reversePath = Math.Max(all, ipv4.ReversePath) switch
+            {
+                0 => PortFlags.None,
+                1 => PortFlags.ReversePathStrict,
+                _ => PortFlags.ReversePathLoose,
+            };
+            bool forwards6 = configurations.GetValueOrDefault((device, true)).Forwards;
+            PortFlags flags = (link.IsUp ? PortFlags.Up : 0) | reversePath
+                | (ipv4.Forwards && !link.IsEnslaved ? PortFlags.Forwards4 : 0) | (forwards6 && !link.IsEnslaved ? PortFlags.Forwards6 : 0);
+            _writer.SetPort(port, new PortSettings { Mac = link.Mac, Mtu = link.Mtu, Flags = flags });
+        }
+
+        for (int port = 0; port < _portNames.Count; port++)
+        {
+            if (!_ports.ContainsValue(port))
+            {
+                _writer.SetPort(port, default);
+            }
+        }
+
+        _askSettings = false;
+        RouterState state = StateOf(false) | StateOf(true);
+        _writer.SetState(state);
+    }
+
+    private RouterState StateOf(bool isIpv6)
+    {
+        string family = isIpv6 ? "IPv6" : "IPv4";
+        string? why = !_network.HasOnlyUsualRules(isIpv6) ? "it has policy rules or VRFs ('ip rule')"
+            : _routes.Prefixes.Any(prefix => prefix.Address.IsIpv6 == isIpv6 && _routes.Of(prefix).Any(route => route.Table == LinuxRoute.TableDefault))
+                ? "its table 'default' has routes"
+            : (isIpv6 && _ipv6IsFull) || _missing.Any(prefix => prefix.Address.IsIpv6 == isIpv6) ? "its routes do not fit the core's table"
+            : !_pastNetfilter && _network.HasFilter(isIpv6)
+                ? "it has a ruleset for forwarded packets ('nft list ruleset'); start the service with --netfilter bypass to forward past it"
+            : null;
+        if (why is not null)
+        {
+            Tell($"{family} is left to Linux: {why}");
+            return RouterState.None;
+        }
+
+        _told.RemoveWhere(text => text.StartsWith(family, StringComparison.Ordinal));
+        bool hashesPorts = LinuxNetwork.HashesPorts(isIpv6);
+        return isIpv6
+            ? RouterState.Ipv6 | (hashesPorts ? RouterState.HashPorts6 : 0)
+            : RouterState.Ipv4 | (hashesPorts ? RouterState.HashPorts4 : 0);
+    }
+
+    private void TellUsed()
+    {
+        foreach ((int port, RouteAddress address) in _writer.TakeUsedNeighbours())
+        {
+            int device = _ports.FirstOrDefault(pair => pair.Value == port).Key;
+            if (device != 0)
+            {
+                _network.Use(device, address);
+            }
+        }
+    }
+
+    // Once, until it is over.
+    private void Tell(string text)
+    {
+        if (_told.Add(text))
+        {
+            _log(text);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using Sos.Router.Control.Linux;
+using Sos.Router.Routes;
+using Sos.Router.Tables;
+
+namespace Sos.Router.Control;
+
+/// <summary>An address that the core sends elsewhere than Linux would.</summary>
+/// <param name="Address">The address.</param>
+/// <param name="Wanted">The way that Linux has for it.</param>
+/// <param name="Found">The way that the core has.</param>
+internal sealed record RouteDifference(RouteAddress Address, string Wanted, string Found);
+
+/// <summary>Compares the core's table with the kernel's own answers, at both ends of every prefix and at random addresses.</summary>
+internal sealed class RouteVerifier : IDisposable
+{
+    private const int Unreachable = 113; // EHOSTUNREACH
+    private const int Forbidden = 13; // EACCES
+    private const int Invalid = 22; // EINVAL
+
+    private readonly LinuxNetwork _network = new();
+    private readonly TableReader _reader;
+    private readonly IReadOnlyList<IReadOnlyList<string>> _portNames;
+    private readonly Dictionary<(int Port, RouteAddress Address), ulong?> _neighbours = [];
+    private RouteCompiler _compiler;
+
+    /// <summary>Asks for what routes are compiled with.</summary>
+    /// <param name="reader">The core's table.</param>
+    /// <param name="portNames">For each port the names that its network device may have.</param>
+    public RouteVerifier(TableReader reader, IReadOnlyList<IReadOnlyList<string>> portNames)
+    {
+        _reader = reader;
+        _portNames = portNames;
+        _compiler = Look();
+    }
+
+    /// <summary>Addresses that were compared.</summary>
+    public int Compared { get; private set; }
+
+    /// <summary>Compares both ends of every prefix, and random addresses.</summary>
+    /// <param name="randomCount">Random addresses of each family.</param>
+    /// <param name="random">Where they come from.</param>
+    public List<RouteDifference> Verify(int randomCount, Random random)
+    {
+        List<RouteDifference> differences = [];
+        foreach (RoutePrefix prefix in _network.Routes().Prefixes)
+        {
+            Compare(prefix.Address, differences);
+            Compare(RouteBits.Last(prefix), differences);
+        }
+
+        byte[] bytes = new byte[16];
+        for (int i = 0; i < randomCount; i++)
+        {
+            random.NextBytes(bytes);
+            Compare(LinuxRoute.ReadAddress(bytes.AsSpan(0, 4)), differences);
+            bytes[0] = (byte)(0x20 | (bytes[0] & 0x1f)); // 2000::/3, where addresses are given
+            Compare(LinuxRoute.ReadAddress(bytes), differences);
+        }
+
+        return differences;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _network.Dispose();
+
+    /// <summary>Compares an address; what changes while it is looked at is looked at again.</summary>
+    private void Compare(RouteAddress address, List<RouteDifference> differences)
+    {
+        // What the core never looks up: multicast, and addresses that no packet can have.
+        if (!IsForwardable(address))
+        {
+            return;
+        }
+
+        Compared++;
+        string wanted = "";
+        string found = "";
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            HopSpecification? hop = Ask(address);
+            wanted = Describe(hop);
+            found = Describe(_reader.Lookup(address));
+            if (wanted == found)
+            {
+                return;
+            }
+
+            System.Threading.Thread.Sleep(attempt == 0 ? 100 : 1000);
+            _compiler = Look();
+        }
+
+        differences.Add(new RouteDifference(address, wanted, found));
+    }
+
+    private static bool IsForwardable(RouteAddress address)
+    {
+        if (address.IsIpv6)
+        {
+            uint first = (uint)(address.Value >> 112);
+            return first >> 8 != 0xff && first >> 6 != 0x3fa && address.Value > 1;
+        }
+
+        uint top = (uint)address.Value >> 24;
+        return top is not (0 or 127) && top < 224;
+    }
+
+    private RouteCompiler Look()
+    {
+        Dictionary<int, LinuxLink> links = _network.Links().ToDictionary(link => link.Index);
+        Dictionary<int, int> ports = [];
+        for (int port = 0; port < _portNames.Count; port++)
+        {
+            if (_portNames[port].Select(name => links.Values.FirstOrDefault(link => link.Name == name)).FirstOrDefault(link => link is not null) is { } link)
+            {
+                ports[link.Index] = port;
+            }
+        }
+
+        _neighbours.Clear();
+        foreach (LinuxNeighbour neighbour in _network.Neighbours())
+        {
+            if (ports.TryGetValue(neighbour.Interface, out int port))
+            {
+                _neighbours[(port, neighbour.Address)] = neighbour.Mac;
+            }
+        }
+
+        return new RouteCompiler(ports, links, _network.Addresses());
+    }
+
+    private HopSpecification? Ask(RouteAddress address) => _network.Match(address, out int errno) is { } route && errno == 0
+        ? _compiler.Compile([route])
+        : errno switch
+        {
+            Unreachable => new HopSpecification(NextHopKind.Unreachable),
+            Forbidden => new HopSpecification(NextHopKind.Prohibited),
+            Invalid => new HopSpecification(NextHopKind.Blackhole),
+            _ => null,
+        };
+
+    private string Describe(HopSpecification? hop)
+    {
+        switch (hop?.Kind)
+        {
+            case null:
+                return Describe(new LiveHop(0, NextHopKind.NoRoute, 0, 0, 0, 0));
+            case NextHopKind.Group:
+                return string.Join(" or ", hop.Members.Select(member => Describe(member.Hop)));
+            case NextHopKind.Forward:
+                return Describe(_neighbours.GetValueOrDefault((hop.Port, hop.Gateway)) is { } mac
+                    ? new LiveHop(0, NextHopKind.Forward, hop.Port, mac, hop.Mtu, 0)
+                    : new LiveHop(0, NextHopKind.Linux, 0, 0, 0, 0));
+            default:
+                return Describe(new LiveHop(0, hop.Kind, hop.Port, 0, hop.Mtu, 0));
+        }
+    }
+
+    private string Describe(LiveHop hop) => HopText.Describe(hop, [.. _portNames.Select(names => names[0])]);
+}
+
+/// <summary>Ways in words.</summary>
+internal static class HopText
+{
+    /// <summary>Says what becomes of a way's packets.</summary>
+    /// <param name="hop">The way.</param>
+    /// <param name="ports">Names of the ports.</param>
+    public static string Describe(LiveHop hop, IReadOnlyList<string> ports)
+    {
+        string port = hop.Port < ports.Count ? ports[hop.Port] : $"port {hop.Port}";
+        return hop.Kind switch
+        {
+            NextHopKind.Forward => $"{port} to {MacText(hop.Mac)} mtu {hop.Mtu}",
+            NextHopKind.Connected => $"{port} to the destination itself mtu {hop.Mtu}",
+            NextHopKind.Group => string.Join(" or ", hop.Members.Select(member => Describe(member, ports))),
+            NextHopKind.Linux => "Linux",
+            NextHopKind.Blackhole => "dropped (blackhole)",
+            NextHopKind.Unreachable => "answered: unreachable",
+            NextHopKind.Prohibited => "answered: prohibited",
+            _ => "no route",
+        };
+    }
+
+    /// <summary>An address on a link as people write it.</summary>
+    public static string MacText(ulong mac) => string.Join(':', Enumerable.Range(0, 6).Select(index => $"{(byte)(mac >> (40 - (8 * index))):x2}"));
+}

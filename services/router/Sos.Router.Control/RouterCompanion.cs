@@ -1,0 +1,80 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Text;
+using System.Threading;
+using Sos.Cores;
+using Sos.Cores.Companions;
+using Sos.Cores.Loading;
+using Sos.Cores.Plan;
+using Sos.Router.Tables;
+using Sos.Sdk.Services;
+
+namespace Sos.Router.Control;
+
+/// <summary>The router's companion: its memory, and the follower of Linux's routes.</summary>
+public sealed unsafe class RouterCompanion : ICompanion
+{
+    /// <summary>The service's name.</summary>
+    public const string ServiceName = "router";
+
+    /// <summary>The start option that says what a ruleset of Linux means.</summary>
+    public const string NetfilterOption = "netfilter";
+
+    /// <summary>Its value for forwarding past a ruleset.</summary>
+    public const string Bypass = "bypass";
+
+    /// <inheritdoc/>
+    public string Service => ServiceName;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<ServiceParameter> Parameters { get; } =
+    [
+        PowerOfTwo("ipv4-groups", 2, 1 << 15),
+        PowerOfTwo("ipv6-lines", 16, 1 << 24),
+        ServiceParameter.Number("next-hops", 16, RouterCapacity.NextHopsMax),
+        PowerOfTwo("hop-members", 64, 1 << 20),
+        PowerOfTwo("neighbours", 64, 1 << 20),
+    ];
+
+    /// <inheritdoc/>
+    public IReadOnlyList<StartOption> Options { get; } =
+    [
+        new(
+            NetfilterOption, "\"linux\": packets for which Linux has a ruleset are its own (the router's default); \"bypass\": forward past it",
+            IsFile: false),
+    ];
+
+    /// <inheritdoc/>
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, ServicePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        ArgumentNullException.ThrowIfNull(plan);
+        if (plan.Options.TryGetValue(NetfilterOption, out string? value) && value is not ("linux" or Bypass))
+        {
+            throw new SosException(SosError.Usage, $"--{NetfilterOption} cannot be \"{value}\": it takes linux or {Bypass}");
+        }
+
+        StringBuilder text = new();
+        foreach ((string name, string setting) in plan.Parameters)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{name}={setting}\n");
+        }
+
+        byte[] bytes = Encoding.UTF8.GetBytes(text.ToString());
+        fixed (byte* start = bytes)
+        {
+            return RouterParameters.TryRead(new Parameters(start, bytes.Length), out RouterCapacity capacity)
+                ? configuration with { TableSlotSize = 0, SharedMemory = [RouterTable.SizeFor(in capacity)] }
+                : throw new SosException(SosError.Usage, "the router's table cannot be laid out with these parameters: docs/router.md has their limits");
+        }
+    }
+
+    /// <inheritdoc/>
+    public Action<CancellationToken>? Follow(int cpu, Action<string> log) => end => RouterCore.Follow(cpu, log, end);
+
+    private static ServiceParameter PowerOfTwo(string name, uint least, uint most) => new(
+        name, string.Create(CultureInfo.InvariantCulture, $"a power of two from {least} to {most}"),
+        value => uint.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
+            && number >= least && number <= most && uint.IsPow2(number));
+}

@@ -1,0 +1,28 @@
+using System.Collections.Generic;
+using System.Text.Json.Serialization;
+
+namespace Sos.Router.Control;
+
+// The JSON documents of 'sosctl router', as docs/sosctl.md describes them. Keys are added, never renamed.
+
+internal sealed record VerifiedDocument(int Cpu, int Compared, IReadOnlyList<DifferenceEntry> Differences);
+
+internal sealed record DifferenceEntry(string Address, string Linux, string Core);
+
+internal sealed record LookupDocument(int Cpu, string Address, string Way, ulong Packets);
+
+internal sealed record RoutesDocument(int Cpu, bool Ipv4, bool Ipv6, IReadOnlyList<RouteEntry> Routes);
+
+internal sealed record RouteEntry(string Prefix, string Way, ulong Packets);
+
+internal sealed record NeighboursDocument(int Cpu, IReadOnlyList<NeighbourEntry> Neighbours);
+
+internal sealed record NeighbourEntry(string Address, string Port, string Mac);
+
+/// <summary>How the documents are written.</summary>
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+[JsonSerializable(typeof(VerifiedDocument))]
+[JsonSerializable(typeof(LookupDocument))]
+[JsonSerializable(typeof(RoutesDocument))]
+[JsonSerializable(typeof(NeighboursDocument))]
+internal sealed partial class RouterDocuments : JsonSerializerContext;

@@ -1,0 +1,243 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Runtime.InteropServices;
+using System.Threading;
+using Sos.Router.Tables;
+using Sos.Sdk.Memory;
+
+namespace Sos.Router.Routes;
+
+/// <summary>
+/// The control side's hand on the router's memory. It begins beside what the core uses, which one before may have written: nothing changes for the core until
+/// <see cref="Publish"/>, which moves each address from its old next hop to its new one. From then on each change goes into the table that the core reads.
+/// </summary>
+public sealed unsafe class RouterTableWriter : IDisposable
+{
+    /// <summary>A pass takes microseconds; a core that makes none for so long is stopped, or held.</summary>
+    private static readonly TimeSpan LettingGo = TimeSpan.FromMilliseconds(100);
+
+    private readonly RouterTable _table;
+    private readonly Retirement _retirement;
+    private readonly Ipv4RouteWriter _ipv4;
+    private readonly Ipv6RouteWriter _ipv6;
+    private readonly NextHopWriter _nextHops;
+    private readonly NeighbourWriter _neighbours;
+    private readonly Dictionary<(UInt128 Prefix, int Length, bool IsIpv6), ushort> _routes = [];
+    private readonly List<ushort> _left = [];
+    private byte* _beside;
+
+    /// <summary>Begins with no routes, beside what is there.</summary>
+    /// <param name="table">The table; its memory must outlive this.</param>
+    public RouterTableWriter(in RouterTable table)
+    {
+        _table = table;
+        _retirement = new Retirement(table.Header);
+        _neighbours = new NeighbourWriter(in table, _retirement);
+        _nextHops = new NextHopWriter(in table, _neighbours, _retirement);
+        _beside = (byte*)NativeMemory.AllocZeroed(Root4Bytes + Root6Bytes + Short6Bytes);
+        _ipv4 = new Ipv4RouteWriter(in table, (ushort*)_beside, _retirement);
+        _ipv6 = new Ipv6RouteWriter(in table, (uint*)(_beside + Root4Bytes), (ushort*)(_beside + Root4Bytes + Root6Bytes), _retirement);
+    }
+
+    /// <summary>Prefixes.</summary>
+    public int RouteCount => _routes.Count;
+
+    /// <summary>Ways that prefixes lead to.</summary>
+    public int NextHopCount => _nextHops.Count;
+
+    /// <summary>Neighbours whose address on the link is known.</summary>
+    public int NeighbourCount => _neighbours.Count;
+
+    /// <summary>Things that are free once the core has let them go.</summary>
+    public int RetiredCount => _retirement.Count;
+
+    /// <summary>Whether the core uses what is written here.</summary>
+    public bool IsPublished { get; private set; }
+
+    private static nuint Root4Bytes => sizeof(ushort) << RouterTable.Ipv4RootBits;
+
+    private static nuint Root6Bytes => sizeof(uint) << RouterTable.Ipv6RootBits;
+
+    private static nuint Short6Bytes => sizeof(ushort) << RouterTable.Ipv6RootBits;
+
+    /// <summary>Adds a route, or gives it another way: from its old to its new one without a moment between.</summary>
+    /// <param name="prefix">The prefix; bits behind its length are 0.</param>
+    /// <param name="length">Its length.</param>
+    /// <param name="hop">The way.</param>
+    /// <exception cref="TableFullException">It does not fit; nothing was changed.</exception>
+    public void SetRoute(RouteAddress prefix, int length, HopSpecification hop) => WithRoom(() => SetRouteOnce(prefix, length, hop));
+
+    /// <summary>Removes a route: its addresses go the way of the next shorter prefix.</summary>
+    /// <returns>Whether it was there.</returns>
+    public bool RemoveRoute(RouteAddress prefix, int length)
+    {
+        if (!_routes.Remove((prefix.Value, length, prefix.IsIpv6), out ushort nextHop))
+        {
+            return false;
+        }
+
+        _ = prefix.IsIpv6 ? _ipv6.Remove(prefix.Value, length) : _ipv4.Remove((uint)prefix.Value, length);
+        _left.Add(nextHop);
+        return true;
+    }
+
+    /// <summary>Sets a neighbour's address on its link.</summary>
+    /// <param name="port">The port.</param>
+    /// <param name="address">The neighbour.</param>
+    /// <param name="mac">Its address on the link; null when it is not known any more, so that its packets go to Linux.</param>
+    /// <exception cref="TableFullException">It does not fit: its packets go to Linux.</exception>
+    public void SetNeighbour(int port, RouteAddress address, ulong? mac)
+    {
+        if (mac is { } known ? _neighbours.Set(port, address, known) : _neighbours.Remove(port, address))
+        {
+            _nextHops.Update(port, address);
+        }
+    }
+
+    /// <summary>Sets what Linux has set for a port.</summary>
+    public void SetPort(int port, PortSettings settings) => _table.Header->Ports[port] = settings;
+
+    /// <summary>Sets which traffic the core forwards.</summary>
+    public void SetState(RouterState state) => MemoryOrdering.StoreRelease(ref *(uint*)&_table.Header->State, (uint)state);
+
+    /// <summary>Ends a row of changes: IPv6 is built, and what the core has let go since is free.</summary>
+    /// <exception cref="TableFullException">Some IPv6 prefixes do not fit: those around them are as they were.</exception>
+    public void Commit()
+    {
+        WithRoom(_ipv6.Commit);
+        _left.ForEach(_nextHops.Release);
+        _left.Clear();
+        if (IsPublished)
+        {
+            _retirement.Turn();
+        }
+    }
+
+    /// <summary>Gives the core what was written so far, entry by entry; what one before had written goes.</summary>
+    public void Publish()
+    {
+        Commit();
+        Replace(new Span<ushort>(_beside, 1 << RouterTable.Ipv4RootBits), new(_table.Ipv4Root, 1 << RouterTable.Ipv4RootBits));
+
+        // Where there is a bucket, short prefixes are seen through it: first they, then the buckets.
+        Replace(new Span<ushort>(_beside + Root4Bytes + Root6Bytes, 1 << RouterTable.Ipv6RootBits), new(_table.Ipv6Short, 1 << RouterTable.Ipv6RootBits));
+        Replace(new Span<uint>(_beside + Root4Bytes, 1 << RouterTable.Ipv6RootBits), new(_table.Ipv6Root, 1 << RouterTable.Ipv6RootBits));
+        _ipv4.MoveTo(_table.Ipv4Root);
+        _ipv6.MoveTo(_table.Ipv6Root, _table.Ipv6Short);
+        NativeMemory.Free(_beside);
+        _beside = null;
+        IsPublished = true;
+        RetireFormer();
+        _retirement.Turn();
+    }
+
+    /// <summary>Neighbours that packets went to since this was asked last: Linux is to go on asking whether they are there.</summary>
+    public IReadOnlyList<(int Port, RouteAddress Address)> TakeUsedNeighbours() => [.. _nextHops.TakeUsed().Concat(_neighbours.TakeUsed()).Distinct()];
+
+    /// <summary>The way that an address of the table goes now.</summary>
+    /// <returns>Null when there is none.</returns>
+    public HopSpecification? Lookup(RouteAddress address)
+    {
+        uint number = address.IsIpv6
+            ? Ipv6Routes.Lookup(in _table, new((ulong)(address.Value >> 64), (ulong)address.Value))
+            : Ipv4Routes.Lookup(in _table, (uint)address.Value);
+        return _nextHops.Find((ushort)number);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        NativeMemory.Free(_beside);
+        _beside = null;
+    }
+
+    private void SetRouteOnce(RouteAddress prefix, int length, HopSpecification hop)
+    {
+        ushort nextHop = _nextHops.Take(hop);
+        try
+        {
+            if (prefix.IsIpv6)
+            {
+                _ipv6.Set(prefix.Value, length, nextHop);
+            }
+            else
+            {
+                _ipv4.Set((uint)prefix.Value, length, nextHop);
+            }
+        }
+        catch (TableFullException)
+        {
+            _nextHops.Release(nextHop);
+            throw;
+        }
+
+        ref ushort known = ref CollectionsMarshal.GetValueRefOrAddDefault(_routes, (prefix.Value, length, prefix.IsIpv6), out bool existed);
+        if (existed)
+        {
+            _left.Add(known);
+        }
+
+        known = nextHop;
+    }
+
+    // What was taken out lately may be the room that is missing: the core lets it go with its next pass.
+    private void WithRoom(Action change)
+    {
+        while (true)
+        {
+            try
+            {
+                change();
+                return;
+            }
+            catch (TableFullException) when (IsPublished && AwaitRoom())
+            {
+                // Something came free: once more.
+            }
+        }
+    }
+
+    private bool AwaitRoom()
+    {
+        int waiting = _retirement.Count;
+        return waiting > 0 && SpinWait.SpinUntil(
+            () =>
+            {
+                _retirement.Turn();
+                return _retirement.Count < waiting;
+            },
+            LettingGo);
+    }
+
+    private static void Replace<T>(Span<T> wanted, Span<T> live)
+        where T : unmanaged, IEquatable<T>
+    {
+        for (int i = 0; i < wanted.Length;)
+        {
+            int same = wanted[i..].CommonPrefixLength(live[i..]);
+            i += same;
+            if (i < wanted.Length)
+            {
+                live[i] = wanted[i];
+                i++;
+            }
+        }
+    }
+
+    private void RetireFormer()
+    {
+        _neighbours.RemoveFormer();
+        uint[] groups = [.. _ipv4.FormerGroups];
+        uint[] blocks = [.. _ipv6.FormerBlocks];
+        uint[] numbers = [.. _nextHops.FormerNumbers];
+        uint[] members = [.. _nextHops.FormerMembers];
+        _retirement.Add(() =>
+        {
+            Array.ForEach(groups, _ipv4.FreeGroup);
+            Array.ForEach(blocks, _ipv6.FreeBlock);
+            Array.ForEach(numbers, _nextHops.FreeNumber);
+            Array.ForEach(members, _nextHops.FreeMembers);
+        });
+    }
+}

@@ -1,0 +1,499 @@
+using System;
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using Sos.Router.Tables;
+using Sos.Sdk.Memory;
+using Sos.Sdk.Packets;
+using Sos.Sdk.Services;
+using Sos.Sdk.Statistics;
+using Sos.Sdk.Time;
+using Sos.Sdk.Wire;
+
+namespace Sos.Router;
+
+/// <summary>Decides on each packet of a burst, step by step for all of them, so that their memory reads overlap.</summary>
+public unsafe struct Forwarder
+{
+    private const int Ethernet = EthernetHeader.UntaggedSize;
+
+    private const uint Ipv4MtuMin = 68; // RFC 791, 3.2
+    private const uint Ipv4MtuMax = 65535;
+
+    // Above every next hop's number.
+    private const uint ToLinux = 1u << 30;
+    private const uint DropReversePath = 1u << 31;
+
+    private readonly RouterTable _table;
+    private readonly PacketPool _pool;
+    private readonly RouterCounters _counters;
+    private ErrorLimit _limit;
+    private ForwarderScratch _scratch;
+    private RouterState _state;
+    private PortSettings _settings;
+    private int _port;
+    private uint _upPorts;
+    private ulong _now;
+    private ushort _identification;
+
+    /// <summary>Begins with no packet.</summary>
+    public Forwarder(ref ServiceSetup setup, in RouterTable table, PacketPool pool, RouterCounters counters)
+    {
+        _table = table;
+        _pool = pool;
+        _counters = counters;
+        _now = Tsc.Read();
+        _identification = (ushort)_now;
+        _limit = new ErrorLimit(setup.Clock.TicksFromNanoseconds(1_000_000_000), _now);
+    }
+
+    /// <summary>Looks at what holds for all packets of a pass.</summary>
+    public void BeginPass(in RouterPorts ports, ulong now)
+    {
+        _now = now;
+        _state = (RouterState)MemoryOrdering.LoadAcquire(ref *(uint*)&_table.Header->State);
+        _upPorts = 0;
+        for (int i = 0; i < ports.Count; i++)
+        {
+            _upPorts |= ports.IsUp(i) && (_table.Header->Ports[i].Flags & PortFlags.Up) != 0 ? 1u << i : 0;
+        }
+    }
+
+    /// <summary>Forwards a burst, drops, or gives to Linux. All its buffers are passed on or freed.</summary>
+    /// <param name="ports">The ports.</param>
+    /// <param name="port">The one that it came by.</param>
+    /// <param name="received">The burst.</param>
+    public void Process(ref RouterPorts ports, int port, ref Burst received)
+    {
+        _port = port;
+        _settings = _table.Header->Ports[port];
+        int count4 = 0;
+        int count6 = 0;
+        foreach (PacketBuffer buffer in received.Buffers)
+        {
+            switch (PacketSorter.Sort(buffer.Frame, in _settings, _state, out int length))
+            {
+                case PacketClass.Ipv4:
+                    buffer.Trim(Ethernet + length); // what follows is padding
+                    _scratch.Destinations4[count4] = BinaryPrimitives.ReadUInt32BigEndian(buffer.Frame[(Ethernet + 16)..]);
+                    _scratch.Sources4[count4] = BinaryPrimitives.ReadUInt32BigEndian(buffer.Frame[(Ethernet + 12)..]);
+                    _scratch.Packets4[count4++] = buffer;
+                    break;
+                case PacketClass.Ipv6:
+                    buffer.Trim(Ethernet + length);
+                    _scratch.Destinations6[count6] = Ipv6Address.Read(buffer.Frame[(Ethernet + 24)..]);
+                    _scratch.Packets6[count6++] = buffer;
+                    break;
+                case PacketClass.Malformed:
+                    Drop(buffer, _counters.Malformed);
+                    break;
+                case PacketClass.Martian:
+                    Drop(buffer, _counters.Martian);
+                    break;
+                default:
+                    ports.GiveToLinux(port, buffer);
+                    break;
+            }
+        }
+
+        if (count4 > 0)
+        {
+            Process4(ref ports, count4);
+        }
+
+        if (count6 > 0)
+        {
+            Process6(ref ports, count6);
+        }
+    }
+
+    private void Process4(ref RouterPorts ports, int count)
+    {
+        Span<uint> hops = _scratch.Hops[..count];
+        Ipv4Routes.Lookup(in _table, _scratch.Destinations4[..count], hops);
+        PrefetchHops(hops);
+        if ((_settings.Flags & (PortFlags.ReversePathStrict | PortFlags.ReversePathLoose)) != 0)
+        {
+            Ipv4Routes.Lookup(in _table, _scratch.Sources4[..count], _scratch.SourceHops);
+            for (int i = 0; i < hops.Length; i++)
+            {
+                bool passes = PassesReversePath(_scratch.SourceHops[i], out bool byLinux);
+                hops[i] = passes ? hops[i] : byLinux ? ToLinux : DropReversePath;
+            }
+        }
+
+        for (int i = 0; i < hops.Length; i++)
+        {
+            PacketBuffer buffer = _scratch.Packets4[i];
+            uint hop = hops[i];
+            if (hop == DropReversePath)
+            {
+                Drop(buffer, _counters.ReversePath);
+                continue;
+            }
+
+            if (hop == ToLinux || IsPerhapsOwn(_scratch.Sources4[i]))
+            {
+                ports.GiveToLinux(_port, buffer);
+                continue;
+            }
+
+            ulong action = NextHopResolver.ReadAction(in _table, hop);
+            if (NextHop.KindOf(action) == NextHopKind.Group)
+            {
+                uint hash = FlowHash.Ipv4(buffer.Frame, (_state & RouterState.HashPorts4) != 0);
+                action = NextHopResolver.Choose(in _table, action, hash, _upPorts, out hop);
+            }
+
+            if (NextHop.KindOf(action) == NextHopKind.Connected)
+            {
+                action = NextHopResolver.FindNeighbour(in _table, new Ipv6Address(0, _scratch.Destinations4[i]), false, NextHop.PortOf(action));
+            }
+
+            if (NextHop.KindOf(action) == NextHopKind.Forward)
+            {
+                Forward4(ref ports, buffer, action, hop);
+            }
+            else
+            {
+                Refuse(ref ports, buffer, NextHop.KindOf(action));
+            }
+        }
+    }
+
+    private void Process6(ref RouterPorts ports, int count)
+    {
+        Span<uint> hops = _scratch.Hops[..count];
+        Ipv6Routes.Lookup(in _table, _scratch.Destinations6[..count], hops, _scratch.Spare);
+        PrefetchHops(hops);
+        for (int i = 0; i < hops.Length; i++)
+        {
+            PacketBuffer buffer = _scratch.Packets6[i];
+            uint hop = hops[i];
+            ulong action = NextHopResolver.ReadAction(in _table, hop);
+            if (NextHop.KindOf(action) == NextHopKind.Group)
+            {
+                uint hash = FlowHash.Ipv6(buffer.Frame, (_state & RouterState.HashPorts6) != 0);
+                action = NextHopResolver.Choose(in _table, action, hash, _upPorts, out hop);
+            }
+
+            if (NextHop.KindOf(action) == NextHopKind.Connected)
+            {
+                action = NextHopResolver.FindNeighbour(in _table, _scratch.Destinations6[i], true, NextHop.PortOf(action));
+            }
+
+            if (NextHop.KindOf(action) == NextHopKind.Forward)
+            {
+                Forward6(ref ports, buffer, action, hop);
+            }
+            else
+            {
+                Refuse(ref ports, buffer, NextHop.KindOf(action));
+            }
+        }
+    }
+
+    /// <summary>RFC 3704: strict, the answer would leave where this came in; loose, there is a way at all.</summary>
+    private readonly bool PassesReversePath(uint sourceHop, out bool byLinux)
+    {
+        ulong action = NextHopResolver.ReadAction(in _table, sourceHop);
+        byLinux = NextHop.KindOf(action) == NextHopKind.Linux;
+        bool strict = (_settings.Flags & PortFlags.ReversePathStrict) != 0;
+        switch (NextHop.KindOf(action))
+        {
+            case NextHopKind.Forward or NextHopKind.Connected:
+                return !strict || NextHop.PortOf(action) == _port;
+            case NextHopKind.Group:
+                return !strict || HasMemberAt(action, _port);
+            default:
+                return false;
+        }
+    }
+
+    private readonly bool HasMemberAt(ulong group, int port)
+    {
+        uint first = NextHop.FirstMemberOf(group);
+        uint count = Math.Min(NextHop.MemberCountOf(group), _table.MemberCount - Math.Min(first, _table.MemberCount));
+        for (uint i = 0; i < count; i++)
+        {
+            ulong action = NextHopResolver.ReadAction(in _table, _table.Members[first + i].NextHop);
+            if (NextHop.PortOf(action) == port)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    // Who sends from an address of our own is Linux's to judge.
+    private readonly bool IsPerhapsOwn(uint source)
+    {
+        int bit = RouterHeader.OwnBit(source);
+        return (_table.Header->Own4[bit >> 6] >> (bit & 63) & 1) != 0
+            && NextHop.KindOf(NextHopResolver.ReadAction(in _table, Ipv4Routes.Lookup(in _table, source))) == NextHopKind.Linux;
+    }
+
+    private void Forward4(ref RouterPorts ports, PacketBuffer buffer, ulong action, uint hop)
+    {
+        int port = NextHop.PortOf(action);
+        Span<byte> packet = buffer.Frame[Ethernet..];
+        if (!CanLeave(port))
+        {
+            ports.GiveToLinux(_port, buffer);
+            return;
+        }
+
+        if (packet[8] <= 1)
+        {
+            _counters.Expired.Increment();
+            Answer4(ref ports, buffer, RouterError.Expired, 0);
+            return;
+        }
+
+        int mtu = (int)Math.Clamp(_table.NextHops[hop].Mtu, Ipv4MtuMin, Ipv4MtuMax);
+        bool mustNotCut = (packet[6] & 0x40) != 0;
+        if (packet.Length > mtu && mustNotCut)
+        {
+            _counters.TooBig.Increment();
+            Answer4(ref ports, buffer, RouterError.TooBig, (uint)mtu);
+            return;
+        }
+
+        // RFC 1624: the TTL is the high byte of its word. 0xffff is never written, as Linux does not.
+        packet[8]--;
+        uint checksum = BinaryPrimitives.ReadUInt16BigEndian(packet[10..]) + 0x100u;
+        BinaryPrimitives.WriteUInt16BigEndian(packet[10..], (ushort)(checksum + (checksum >= 0xffff ? 1u : 0)));
+        WriteEthernet(buffer.Frame, action, port);
+        CountUse(ref ports, port, hop);
+        if (packet.Length > mtu)
+        {
+            Cut(ref ports, buffer, port, mtu);
+        }
+        else
+        {
+            ports.Send(port, buffer);
+        }
+    }
+
+    private void Forward6(ref RouterPorts ports, PacketBuffer buffer, ulong action, uint hop)
+    {
+        int port = NextHop.PortOf(action);
+        Span<byte> packet = buffer.Frame[Ethernet..];
+        if (!CanLeave(port))
+        {
+            ports.GiveToLinux(_port, buffer);
+            return;
+        }
+
+        if (packet[7] <= 1)
+        {
+            _counters.Expired.Increment();
+            Answer6(ref ports, buffer, RouterError.Expired, 0);
+            return;
+        }
+
+        uint mtu = _table.NextHops[hop].Mtu;
+        if (packet.Length > mtu)
+        {
+            _counters.TooBig.Increment();
+            Answer6(ref ports, buffer, RouterError.TooBig, mtu);
+            return;
+        }
+
+        packet[7]--;
+        WriteEthernet(buffer.Frame, action, port);
+        CountUse(ref ports, port, hop);
+        ports.Send(port, buffer);
+    }
+
+    // What would leave where it came in may need a redirect: that is Linux's, as is what has no way out.
+    private readonly bool CanLeave(int port) => port != _port && IsUp(port);
+
+    private readonly bool IsUp(int port) => port < RouterHeader.PortsMax && (_upPorts >> port & 1) != 0;
+
+    private readonly void CountUse(ref RouterPorts ports, int port, uint hop)
+    {
+        _table.NextHopsUsed[hop] = 1;
+        _table.NextHopPackets[hop]++;
+        ports.CountForwarded(_port, port);
+    }
+
+    private readonly void WriteEthernet(Span<byte> frame, ulong action, int port)
+    {
+        new MacAddress(NextHop.MacOf(action)).Write(frame);
+        new MacAddress(_table.Header->Ports[port].Mac).Write(frame[6..]);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private readonly void Cut(ref RouterPorts ports, PacketBuffer buffer, int port, int mtu)
+    {
+        ReadOnlySpan<byte> frame = buffer.Frame;
+        int count = Fragmenter.CountFor(frame.Length - Ethernet, mtu);
+        if (_pool.FreeCount < count)
+        {
+            Drop(buffer, _counters.NoBuffer);
+            return;
+        }
+
+        _counters.Fragmented.Increment();
+        for (int i = 0; i < count; i++)
+        {
+            if (_pool.TryAllocate(out PacketBuffer fragment))
+            {
+                Fragmenter.Write(frame, fragment, i, mtu);
+                _counters.Fragments.Increment();
+                ports.Send(port, fragment);
+            }
+        }
+
+        _pool.Free(buffer);
+    }
+
+    /// <summary>What is not to be forwarded: by route, or since Linux must see it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Refuse(ref RouterPorts ports, PacketBuffer buffer, NextHopKind kind)
+    {
+        switch (kind)
+        {
+            case NextHopKind.NoRoute:
+                _counters.NoRoute.Increment();
+                Answer(ref ports, buffer, RouterError.NoRoute);
+                break;
+            case NextHopKind.Unreachable:
+                _counters.Unreachable.Increment();
+                Answer(ref ports, buffer, RouterError.Unreachable);
+                break;
+            case NextHopKind.Prohibited:
+                _counters.Prohibited.Increment();
+                Answer(ref ports, buffer, RouterError.Prohibited);
+                break;
+            case NextHopKind.Blackhole:
+                Drop(buffer, _counters.Blackhole);
+                break;
+            default:
+                ports.GiveToLinux(_port, buffer);
+                break;
+        }
+    }
+
+    private void Answer(ref RouterPorts ports, PacketBuffer buffer, RouterError error)
+    {
+        if (buffer.Frame[Ethernet] >> 4 == 4)
+        {
+            Answer4(ref ports, buffer, error, 0);
+        }
+        else
+        {
+            Answer6(ref ports, buffer, error, 0);
+        }
+    }
+
+    /// <summary>Answers with an error, from the address that Linux would use on the way back; where that way is not plain, Linux answers.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Answer4(ref RouterPorts ports, PacketBuffer buffer, RouterError error, uint mtu)
+    {
+        Span<byte> packet = buffer.Frame[Ethernet..];
+        uint sender = BinaryPrimitives.ReadUInt32BigEndian(packet[12..]);
+        if (!IcmpError.MayAnswer4(packet))
+        {
+            _pool.Free(buffer);
+            return;
+        }
+
+        uint hop = Ipv4Routes.Lookup(in _table, sender);
+        ulong action = FindWayBack(hop, new Ipv6Address(0, sender), false);
+        uint source = hop < _table.NextHopCount ? _table.NextHops[hop].Source4 : 0;
+        if (NextHop.KindOf(action) != NextHopKind.Forward || !IsUp(NextHop.PortOf(action)) || source == 0)
+        {
+            ports.GiveToLinux(_port, buffer);
+            return;
+        }
+
+        if (IsHeldBack(error, sender) || !IcmpError.TryMake4(buffer, error, source, mtu, _identification++))
+        {
+            _pool.Free(buffer);
+            return;
+        }
+
+        SendAnswer(ref ports, buffer, action, EtherType.Ipv4);
+    }
+
+    /// <inheritdoc cref="Answer4"/>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Answer6(ref RouterPorts ports, PacketBuffer buffer, RouterError error, uint mtu)
+    {
+        Span<byte> packet = buffer.Frame[Ethernet..];
+        Ipv6Address sender = Ipv6Address.Read(packet[8..]);
+        MalformedReason reason = Ipv6ExtensionChain.Parse(packet[Ipv6Header.Size..], (IpProtocol)packet[6], out Ipv6ExtensionChain chain);
+        bool mayAnswer = reason == MalformedReason.None && !chain.Fragment.IsLater
+            && IcmpError.MayAnswer6(packet, chain.Protocol, Ipv6Header.Size + chain.Length);
+        if (!mayAnswer)
+        {
+            _pool.Free(buffer);
+            return;
+        }
+
+        uint hop = Ipv6Routes.Lookup(in _table, sender);
+        ulong action = FindWayBack(hop, sender, true);
+        Ipv6Address source = hop < _table.NextHopCount ? new Ipv6Address(_table.NextHops[hop].Source6High, _table.NextHops[hop].Source6Low) : default;
+        if (NextHop.KindOf(action) != NextHopKind.Forward || !IsUp(NextHop.PortOf(action)) || source == default)
+        {
+            ports.GiveToLinux(_port, buffer);
+            return;
+        }
+
+        if (IsHeldBack(error, sender.High ^ sender.Low) || !IcmpError.TryMake6(buffer, error, source, mtu))
+        {
+            _pool.Free(buffer);
+            return;
+        }
+
+        SendAnswer(ref ports, buffer, action, EtherType.Ipv6);
+    }
+
+    private readonly ulong FindWayBack(uint hop, Ipv6Address sender, bool isIpv6)
+    {
+        ulong action = NextHopResolver.ReadAction(in _table, hop);
+        return NextHop.KindOf(action) == NextHopKind.Connected
+            ? NextHopResolver.FindNeighbour(in _table, sender, isIpv6, NextHop.PortOf(action))
+            : action;
+    }
+
+    private bool IsHeldBack(RouterError error, ulong destination)
+    {
+        bool isHeldBack = error.IsLimited && !_limit.TryTake(destination, _now);
+        if (isHeldBack)
+        {
+            _counters.ErrorsLimited.Increment();
+        }
+
+        return isHeldBack;
+    }
+
+    private readonly void SendAnswer(ref RouterPorts ports, PacketBuffer buffer, ulong action, EtherType type)
+    {
+        int port = NextHop.PortOf(action);
+        WriteEthernet(buffer.Frame, action, port);
+        BinaryPrimitives.WriteUInt16BigEndian(buffer.Frame[12..], (ushort)type);
+        _counters.ErrorsSent.Increment();
+        ports.Send(port, buffer);
+    }
+
+    private readonly void PrefetchHops(ReadOnlySpan<uint> hops)
+    {
+        if (Sse.IsSupported)
+        {
+            foreach (uint hop in hops)
+            {
+                Sse.Prefetch0(_table.NextHops + (hop & (RouterCapacity.NextHopsMax - 1)));
+            }
+        }
+    }
+
+    private readonly void Drop(PacketBuffer buffer, Counter reason)
+    {
+        reason.Increment();
+        _pool.Free(buffer);
+    }
+}

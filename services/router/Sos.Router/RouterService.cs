@@ -1,0 +1,44 @@
+using Sos.Router.Tables;
+using Sos.Sdk.Control;
+using Sos.Sdk.Packets;
+using Sos.Sdk.Services;
+
+namespace Sos.Router;
+
+/// <summary>The router service: two to eight ports, each with its host port, and the memory that its control side writes routes into.</summary>
+public unsafe struct RouterService : IService
+{
+    /// <summary>Exit code: a port does not start; the log says which and why.</summary>
+    public const long PortFailed = 1;
+
+    /// <summary>Exit code: there is no packet memory.</summary>
+    public const long NoPacketMemory = 2;
+
+    /// <summary>Exit code: a parameter cannot be honoured, or there is no memory for the routes.</summary>
+    public const long NoTable = 3;
+
+    private Router _router;
+
+    /// <inheritdoc/>
+    public long Initialize(ref ServiceSetup setup)
+    {
+        if (!RouterParameters.TryRead(setup.Parameters, out RouterCapacity capacity)
+            || !setup.TryFindResource(ResourceKind.Shared, 0, out Resource memory)
+            || !RouterTable.TryFormat((void*)memory.Address, memory.ByteCount, in capacity, setup.Ports.Count, out RouterTable table))
+        {
+            setup.Log.Write(LogSeverity.Error, "there is no memory for the routes, or a parameter of its size cannot be honoured"u8);
+            return NoTable;
+        }
+
+        if (!setup.TryCreatePacketPool(out PacketPool pool))
+        {
+            setup.Log.Write(LogSeverity.Error, "there is no packet memory"u8);
+            return NoPacketMemory;
+        }
+
+        return _router.TryInitialize(ref setup, in table, pool) ? ExitCode.Stopped : PortFailed;
+    }
+
+    /// <inheritdoc/>
+    public void Poll(ulong now) => _router.Poll(now);
+}

@@ -1,0 +1,99 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Sos.Router.Tables;
+
+/// <summary>
+/// The first page of the router's memory, which the service shares with the control side. The service formats it once; then the control side alone writes,
+/// but for <see cref="Seen"/> and the marks of what is used. All places are offsets from this page.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+public struct RouterHeader
+{
+    /// <summary>"SOSROUT1".</summary>
+    public const ulong MagicValue = 0x3154554f52534f53;
+
+    /// <summary>Bytes of the page.</summary>
+    public const int Size = 4096;
+
+    /// <summary>Ports at most.</summary>
+    public const int PortsMax = 8;
+
+    /// <summary><see cref="MagicValue"/>; written last by the service.</summary>
+    public ulong Magic;
+
+    /// <summary>Bytes of the whole.</summary>
+    public ulong TotalSize;
+
+    /// <summary>The capacities that the layout was made for.</summary>
+    public RouterCapacity Capacity;
+
+    /// <summary>Ports of the service, in its order.</summary>
+    public uint PortCount;
+
+    /// <summary>Which traffic the core forwards. Written by the control side.</summary>
+    public RouterState State;
+
+    /// <summary>Counts what was taken out of the table. Written by the control side.</summary>
+    public ulong Epoch;
+
+    /// <summary>What Linux has set for each port. Written by the control side.</summary>
+    public PortArray Ports;
+
+    /// <summary>
+    /// A bit for each hash of an IPv4 address of this machine's own: who sends from one of them is looked at. Written by the control side.
+    /// </summary>
+    public OwnArray Own4;
+
+    /// <summary>
+    /// The epoch of the pass before: the service, which stores it at the start of a pass, uses nothing any more that was taken out before it. On a cache
+    /// line of its own.
+    /// </summary>
+    public SeenLine Seen;
+
+    /// <summary>Where in <see cref="Own4"/> an address has its bit.</summary>
+    public static int OwnBit(uint address) => (int)((address * 0x9e37_79b1u) >> 23);
+
+    /// <summary>512 bits.</summary>
+    [InlineArray(8)]
+    public struct OwnArray
+    {
+        private ulong _first;
+    }
+
+    /// <summary>Settings of all ports.</summary>
+    [InlineArray(PortsMax)]
+    public struct PortArray
+    {
+        private PortSettings _first;
+    }
+
+    /// <summary>The epoch that the service has seen, away from all that others write.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 192)]
+    public struct SeenLine
+    {
+        /// <summary>The epoch.</summary>
+        [FieldOffset(64)] public ulong Epoch;
+    }
+}
+
+/// <summary>Which traffic the core forwards by itself. All other goes to Linux.</summary>
+[Flags]
+public enum RouterState : uint
+{
+    /// <summary>None: no table was written yet.</summary>
+    None = 0,
+
+    /// <summary>IPv4.</summary>
+    Ipv4 = 1,
+
+    /// <summary>IPv6.</summary>
+    Ipv6 = 2,
+
+    /// <summary>Of several ways, ports choose too (fib_multipath_hash_policy = 1), for IPv4.</summary>
+    HashPorts4 = 4,
+
+    /// <summary>The same for IPv6.</summary>
+    HashPorts6 = 8,
+}

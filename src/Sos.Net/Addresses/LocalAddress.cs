@@ -1,0 +1,36 @@
+namespace Sos.Net;
+
+/// <summary>How an address of the endpoint stands.</summary>
+public enum AddressState : byte
+{
+    /// <summary>There is none.</summary>
+    None = 0,
+
+    /// <summary>The link is asked for it: somebody else may have it.</summary>
+    Tentative,
+
+    /// <summary>The endpoint uses it.</summary>
+    Ready,
+
+    /// <summary>Another host has it: it is not used.</summary>
+    Conflict,
+}
+
+/// <summary>An address of the endpoint.</summary>
+internal struct LocalAddress
+{
+    public IpAddress Address;
+    public AddressState State;
+
+    /// <summary>Probes or announcements sent.</summary>
+    public int Sent;
+
+    /// <summary>When the next is due; 0: none is.</summary>
+    public ulong NextAt;
+
+    /// <summary>Until when it is valid; 0: for ever.</summary>
+    public ulong ValidUntil;
+
+    /// <summary>When it was last defended against another host.</summary>
+    public ulong DefendedAt;
+}
