@@ -69,7 +69,7 @@ internal sealed class TableFollower : IDisposable
     public void Dispose()
     {
         _end.Cancel();
-        if (_thread.ThreadState != ThreadState.Unstarted)
+        if ((_thread.ThreadState & ThreadState.Unstarted) == 0)
         {
             _thread.Join();
         }
