@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;

@@ -2,14 +2,15 @@ using System;
 using System.Threading;
 using System.Threading.Tasks;
 using Sos.Cores;
+using Sos.Cores.Running;
 
 namespace Sos.Daemon;
 
 /// <summary>Work that goes on beside a running service, on a thread of its own. What fails is begun again, after a while.</summary>
-/// <param name="started">When the service was started.</param>
+/// <param name="record">The service that it is for.</param>
 /// <param name="work">The work.</param>
 /// <param name="log">Takes a line for each failure that is not the one before.</param>
-internal sealed class FollowingWork(DateTimeOffset started, Action<CancellationToken> work, Action<string> log) : IDisposable
+internal sealed class FollowingWork(CoreRecord record, Action<CancellationToken> work, Action<string> log) : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
@@ -18,8 +19,8 @@ internal sealed class FollowingWork(DateTimeOffset started, Action<CancellationT
     private DateTime _next = DateTime.MinValue;
     private string? _told;
 
-    /// <summary>When the service was started that it is for.</summary>
-    public DateTimeOffset Started => started;
+    /// <summary>Returns whether it is for a service as a record tells of it: each start, and each other source of its table, is another one.</summary>
+    public bool IsFor(CoreRecord now) => now.Started == record.Started && now.Plan.HasSameOptions(record.Plan);
 
     /// <summary>Begins the work, or begins it again.</summary>
     public void Look(DateTime now)

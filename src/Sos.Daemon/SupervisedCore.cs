@@ -27,9 +27,6 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
     /// <summary>What goes on beside its service; null without such work, or while the service does not run.</summary>
     public FollowingWork? Following { get; set; }
 
-    /// <summary>Keeps the service's table up to date; null where nothing has to.</summary>
-    public TableFollower? Follower { get; set; }
-
     /// <summary>Its restarts so far.</summary>
     public RestartSchedule Schedule { get; } = new();
 
@@ -100,7 +97,6 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
     public void Dispose()
     {
         Following?.Dispose();
-        Follower?.Dispose();
         Core.Dispose();
     }
 }

@@ -35,6 +35,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
     private readonly CoreOperations _coreOperations = new(backEnds);
     private readonly ServiceOperations _serviceOperations = new(backEnds, companions);
     private readonly EnabledOperations _enabledOperations = new(backEnds, companions);
+    private readonly CoreTables _tables = new(backEnds, new ServiceOperations(backEnds, companions));
     private readonly SortedDictionary<int, SupervisedCore> _cores = [];
     private readonly Dictionary<int, DateTime> _nextLeftovers = [];
     private DateTime _nextLeases = DateTime.MinValue;
@@ -134,20 +135,6 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
         }
 
         core.Record = record;
-        FollowTable(core);
-    }
-
-    // Each start of a service, and each other source of its table, has a follower of its own.
-    private void FollowTable(SupervisedCore core)
-    {
-        if (core.Follower?.IsFor(core.Record) == true)
-        {
-            return;
-        }
-
-        core.Follower?.Dispose();
-        core.Follower = TableFollower.TryStart(
-            core.Record, companions, new CoreTables(backEnds, _serviceOperations), line => Log($"core {core.Core.Cpu}: {line}"));
     }
 
     private void Look(SupervisedCore core, DateTime now)
@@ -183,20 +170,19 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
         }
     }
 
-    // What goes on beside a service goes on as long as it runs; each start of a service is another one.
+    // What goes on beside a service goes on as long as it runs, with the same source of its table.
     private void Accompany(SupervisedCore core, CoreState state, DateTime now)
     {
-        if (core.Following is { } work && (state != CoreState.Running || work.Started != core.Record.Started))
+        if (core.Following is { } work && (state != CoreState.Running || !work.IsFor(core.Record)))
         {
             work.Dispose();
             core.Following = null;
         }
 
-        int cpu = core.Core.Cpu;
-        if (state == CoreState.Running && core.Following is null
-            && companions.Find(core.Record.Service)?.Follow(cpu, line => Log($"core {cpu}: {line}")) is { } follow)
+        FollowContext context = new(core.Record, _tables, line => Log($"core {core.Core.Cpu}: {line}"));
+        if (state == CoreState.Running && core.Following is null && companions.Find(core.Record.Service)?.Follow(context) is { } follow)
         {
-            core.Following = new FollowingWork(core.Record.Started, follow, line => Log($"core {cpu}: {line}"));
+            core.Following = new FollowingWork(core.Record, follow, context.Log);
         }
 
         core.Following?.Look(now);

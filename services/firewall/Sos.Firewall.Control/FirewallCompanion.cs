@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text;
+using System.Threading;
 using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Network;
@@ -66,7 +67,16 @@ public sealed class FirewallCompanion : ICompanion
     }
 
     /// <inheritdoc/>
-    public ITableWatch? Watch(ServicePlan plan) => RulesOf(plan) is null && plan.Ports.Any(port => port.Device is not null) ? new NetworkWatch(Refresh) : null;
+    public Action<CancellationToken>? Follow(FollowContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ServicePlan plan = context.Record.Plan;
+        return RulesOf(plan) is not null || plan.Ports.All(port => port.Device is null) ? null : end =>
+        {
+            using NetworkWatch watch = new(Refresh);
+            new TableFollower(context, watch).Run(end);
+        };
+    }
 
     private static string? RulesOf(ServicePlan plan)
     {

@@ -1,4 +1,6 @@
+using System;
 using System.Collections.Generic;
+using System.Threading;
 using Sos.Cores.Companions;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
@@ -29,5 +31,5 @@ public sealed class GuardCompanion : ICompanion
     public ServiceTable? BuildTable(TableRequest request) => _firewall.BuildTable(request);
 
     /// <inheritdoc/>
-    public ITableWatch? Watch(ServicePlan plan) => _firewall.Watch(plan);
+    public Action<CancellationToken>? Follow(FollowContext context) => _firewall.Follow(context);
 }

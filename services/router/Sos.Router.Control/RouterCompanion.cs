@@ -71,7 +71,7 @@ public sealed unsafe class RouterCompanion : ICompanion
     }
 
     /// <inheritdoc/>
-    public Action<CancellationToken>? Follow(int cpu, Action<string> log) => end => RouterCore.Follow(cpu, log, end);
+    public Action<CancellationToken>? Follow(FollowContext context) => end => RouterCore.Follow(context.Record.Cpu, context.Log, end);
 
     private static ServiceParameter PowerOfTwo(string name, uint least, uint most) => new(
         name, string.Create(CultureInfo.InvariantCulture, $"a power of two from {least} to {most}"),

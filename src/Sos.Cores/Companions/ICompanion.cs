@@ -33,24 +33,10 @@ public interface ICompanion
     /// <exception cref="SosException">The table cannot be built; the message says why.</exception>
     ServiceTable? BuildTable(TableRequest request) => null;
 
-    /// <summary>Gives the work that goes on beside a running service, such as following what its table is made of. sosd does it, on a thread of its own.</summary>
-    /// <param name="cpu">The core.</param>
-    /// <param name="log">Takes what a person should know, a line each.</param>
+    /// <summary>Gives the work that goes on beside a running service: following what its table is made of. sosd does it, on a thread of its own.</summary>
+    /// <param name="context">The service, and what can be done with its table.</param>
     /// <returns>The work, which comes to its end with the service, or when it is told to; null when there is none.</returns>
-    Action<CancellationToken>? Follow(int cpu, Action<string> log) => null;
-
-    /// <summary>Watches what a plan's table is built of, where that changes without a command. sosd then builds the table anew and renews its lease.</summary>
-    /// <returns>Null when the table stands until somebody gives another.</returns>
-    ITableWatch? Watch(ServicePlan plan) => null;
-}
-
-/// <summary>Waits for changes of what a table is built of.</summary>
-public interface ITableWatch : IDisposable
-{
-    /// <summary>Waits for a change since the last call.</summary>
-    /// <param name="timeout">How long at most.</param>
-    /// <returns>Whether there was one, or there may have been.</returns>
-    bool Wait(TimeSpan timeout);
+    Action<CancellationToken>? Follow(FollowContext context) => null;
 }
 
 /// <summary>An option of <c>sosctl service start</c> that one service has.</summary>

@@ -214,8 +214,7 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
             : throw new SosException(SosError.Refused, $"somebody stopped or started core {former.Cpu}'s service while this was prepared: {advice}");
 
     private static bool HasSameTable(CoreRecord one, CoreRecord other)
-        => one.TableLabels.SequenceEqual(other.TableLabels)
-            && one.Plan.Options.OrderBy(option => option.Key).SequenceEqual(other.Plan.Options.OrderBy(option => option.Key));
+        => one.TableLabels.SequenceEqual(other.TableLabels) && one.Plan.HasSameOptions(other.Plan);
 
     private static IReadOnlyDictionary<string, string> Merge(
         IReadOnlyDictionary<string, string> former, IReadOnlyDictionary<string, string>? changes)

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Sos.Cores.Isolation;
 
 namespace Sos.Cores.Plan;
@@ -36,6 +37,13 @@ public sealed record ServicePlan
 
     /// <summary>How long it may go without a poll before it is ended; null for its image's bound, zero for no watchdog.</summary>
     public TimeSpan? Watchdog { get; init; }
+
+    /// <summary>Returns whether another plan has the same options of its companion.</summary>
+    public bool HasSameOptions(ServicePlan other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return Options.Count == other.Options.Count && Options.All(option => other.Options.TryGetValue(option.Key, out string? value) && value == option.Value);
+    }
 
     /// <summary>What sosd does when it ends.</summary>
     public RestartPolicy Restart { get; init; } = RestartPolicy.None;

@@ -1,12 +1,11 @@
 using System;
 using System.Collections.Generic;
-using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Xunit;
 
-namespace Sos.Daemon.Tests;
+namespace Sos.Cores.Tests.Companions;
 
 public class TableFollowerTests
 {
@@ -17,7 +16,7 @@ public class TableFollowerTests
     [Fact]
     public void ATableIsBuiltFirstAndThenItsLeaseIsRenewed()
     {
-        using TableFollower follower = Make();
+        TableFollower follower = Make();
         follower.Turn();
         follower.Turn();
         Assert.Equal(["build", "renew", "renew"], _tables.Calls);
@@ -26,7 +25,7 @@ public class TableFollowerTests
     [Fact]
     public void AfterAChangeTheLeaseIsRenewedOnlyWithTheNewTable()
     {
-        using TableFollower follower = Make();
+        TableFollower follower = Make();
         follower.Turn();
         _tables.Calls.Clear();
         _watch.HasChanged = true;
@@ -45,7 +44,7 @@ public class TableFollowerTests
     [Fact]
     public void AChangeWhileATableIsBuiltMakesAnother()
     {
-        using TableFollower follower = Make();
+        TableFollower follower = Make();
         _tables.OnBuild = () => _watch.HasChanged = true;
         follower.Turn();
         _tables.OnBuild = () => { };
@@ -57,17 +56,7 @@ public class TableFollowerTests
     public void ALeaseOutlivesTwoLateRenewalsAndNoMoreThanASecond()
         => Assert.InRange(TableFollower.Lease, 3 * TableFollower.Round, TimeSpan.FromSeconds(1));
 
-    [Fact]
-    public void ItIsForOneStartAndOneSource()
-    {
-        CoreRecord record = Record();
-        using TableFollower follower = new(record, _watch, _tables, _log.Add);
-        Assert.True(follower.IsFor(record));
-        Assert.False(follower.IsFor(record with { Started = record.Started.AddSeconds(1) }));
-        Assert.False(follower.IsFor(record with { Plan = record.Plan with { Options = new Dictionary<string, string> { ["rules"] = "/x.nft" } } }));
-    }
-
-    private TableFollower Make() => new(Record(), _watch, _tables, _log.Add);
+    private TableFollower Make() => new(new FollowContext(Record(), _tables, _log.Add), _watch);
 
     private static CoreRecord Record() => new()
     {
