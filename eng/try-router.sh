@@ -114,8 +114,9 @@ at "$middle" "$sosctl" service start "$cpu" "$image" --port wan=wan --port lan=l
 at "$middle" "$sosctl" router follow "$cpu" 2>"$scratch/follow" &
 children+=($!)
 counter() { "$sosctl" service status "$cpu" --json | grep -oE "\"$1\": ?[0-9]+" | grep -oE '[0-9]+$' || echo 0; }
-forwards() { [[ $(counter router.forwarded) -gt ${1:-0} ]]; }
-pings_forwarded() { at "$left" ping -c 1 -W 1 10.78.2.2 && forwards; }
+# Whether more than so many packets were forwarded.
+forwards() { [[ $(counter router.forwarded) -gt $1 ]]; }
+pings_forwarded() { at "$left" ping -c 1 -W 1 10.78.2.2 && forwards 0; }
 await pings_forwarded || { cat "$scratch/follow" >&2; echo "try-router: the core forwards nothing" >&2; failed=1; }
 
 echo "== the left machine tries"

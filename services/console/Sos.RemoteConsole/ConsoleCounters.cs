@@ -1,5 +1,5 @@
-using Sos.RemoteConsole.Telnet;
 using Sos.Net;
+using Sos.RemoteConsole.Telnet;
 using Sos.Sdk.Statistics;
 
 namespace Sos.RemoteConsole;

@@ -1,5 +1,5 @@
-using Sos.RemoteConsole.Telnet;
 using Sos.Net;
+using Sos.RemoteConsole.Telnet;
 using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
 using Sos.Sdk.Services;

@@ -1,6 +1,6 @@
 using System;
-using Sos.RemoteConsole.Shell;
 using Sos.Net;
+using Sos.RemoteConsole.Shell;
 using Sos.Sdk.Control;
 
 namespace Sos.RemoteConsole.Telnet;
