@@ -87,7 +87,7 @@ public abstract class FirewallScenarios(LabFixture lab) : Scenario(lab)
         await PingAsync(Attacker, succeeds: false);
 
         // Another sosd does not start again what somebody stopped.
-        await Machine.CheckAsync("sosctl service stop 3; kill $(cat /tmp/sosd.pid); wait; sosd > /tmp/sosd.log 2>&1 & echo $! > /tmp/sosd.pid");
+        await Machine.CheckAsync("sosctl service stop 3; kill $(cat /tmp/sosd.pid); rm /tmp/sosd.log; sosd > /tmp/sosd.log 2>&1 & echo $! > /tmp/sosd.pid");
         Assert.Equal("started", await WaitForAsync("grep -o started /tmp/sosd.log | head -n 1", "started"));
         Assert.Equal("Reserved", (await StatusAsync()).GetProperty("state").GetString());
         await PingAsync(Attacker, succeeds: true);

@@ -1,15 +1,11 @@
 using System.IO;
-using System.Net.Sockets;
 
 namespace Sos.Timer.Broker;
 
 /// <summary>Who has an area.</summary>
-internal sealed class AreaLease(Socket socket, int process)
+internal sealed class AreaLease(int process)
 {
     private int _former;
-
-    /// <summary>The connection that holds it.</summary>
-    public Socket Socket { get; } = socket;
 
     /// <summary>The client's process id, 0 when it has given the area back.</summary>
     public int Process { get; private set; } = process;

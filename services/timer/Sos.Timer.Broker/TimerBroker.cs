@@ -176,7 +176,7 @@ public sealed class TimerBroker : IDisposable
                 PeerCredentials peer = PeerCredentials.Of(socket);
                 status = status == BrokerStatus.Granted && !IsAllowed(peer.User) ? BrokerStatus.NotAllowed : status;
                 status = status == BrokerStatus.Granted && !_host.IsRunning ? BrokerStatus.NoService : status;
-                int client = status == BrokerStatus.Granted ? Take(socket, peer.Process) : -1;
+                int client = status == BrokerStatus.Granted ? Take(peer.Process) : -1;
                 status = status == BrokerStatus.Granted && client < 0 ? BrokerStatus.Full : status;
                 if (client < 0)
                 {
@@ -216,7 +216,7 @@ public sealed class TimerBroker : IDisposable
     }
 
     // An area whose memory cannot be taken from its former client is free when that process has ended.
-    private int Take(Socket socket, int process)
+    private int Take(int process)
     {
         lock (_lock)
         {
@@ -224,7 +224,7 @@ public sealed class TimerBroker : IDisposable
             {
                 if (_leases[client] is null || (_leases[client]!.Process == 0 && _leases[client]!.FormerProcessEnded))
                 {
-                    _leases[client] = new AreaLease(socket, process);
+                    _leases[client] = new AreaLease(process);
                     return client;
                 }
             }

@@ -10,6 +10,9 @@ public sealed partial record EnabledService
     /// <summary>The place in the order of starts where none is given.</summary>
     public const int DefaultOrder = 50;
 
+    /// <summary>The last place in the order: room enough, and few enough digits to compare by eye.</summary>
+    public const int OrderMax = 1000;
+
     /// <summary>The name by which an administrator knows it, and that of its file.</summary>
     public required string Name { get; init; }
 

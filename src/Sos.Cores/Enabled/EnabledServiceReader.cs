@@ -34,7 +34,7 @@ internal static class EnabledServiceReader
             ForceCore = entries.Flag("force-core"),
             CoreOptions = new CoreOptions(entries.Flag("share-core"), OneOf<CorePerformance>(entries, "performance")),
             BeforeNetwork = entries.Flag("before-network"),
-            Order = (int)(entries.Number(1000, "order") ?? EnabledService.DefaultOrder),
+            Order = (int)(entries.Number(EnabledService.OrderMax, "order") ?? EnabledService.DefaultOrder),
             Plan = ReadPlan(entries),
         };
         entries.RefuseRest();

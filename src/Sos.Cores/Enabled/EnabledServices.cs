@@ -44,6 +44,10 @@ public sealed class EnabledServices(string folder)
             .OrderBy(entry => entry.Service?.Order ?? int.MaxValue).ThenBy(entry => entry.Name, StringComparer.Ordinal)];
     }
 
+    /// <summary>Finds a service, whether its file can be read or not.</summary>
+    /// <exception cref="SosException">It is not there.</exception>
+    public EnabledEntry Find(string name) => File.Exists(PathOf(name)) ? TryRead(name) : throw NotEnabled(name);
+
     /// <summary>Reads a service.</summary>
     /// <exception cref="SosException">It is not there, or its file is wrong; the message names the line.</exception>
     public EnabledService Read(string name)
@@ -51,17 +55,20 @@ public sealed class EnabledServices(string folder)
         string path = PathOf(name);
         return File.Exists(path)
             ? EnabledServiceReader.Read(name, path, File.ReadAllText(path))
-            : throw new SosException(SosError.NotFound, $"no service is enabled as {name}: 'sosctl service list' shows those that are");
+            : throw NotEnabled(name);
     }
 
     /// <summary>Writes a service's file, at once or not at all.</summary>
     /// <returns>The file's path.</returns>
+    /// <exception cref="SosException">Something of it could not be read again; the message says what a file takes.</exception>
     public string Write(EnabledService service)
     {
         ArgumentNullException.ThrowIfNull(service);
         string path = PathOf(service.Name);
+        string text = EnabledServiceWriter.Write(service);
+        _ = EnabledServiceReader.Read(service.Name, path, text);
         Directory.CreateDirectory(folder);
-        WholeFile.Write(path, EnabledServiceWriter.Write(service));
+        WholeFile.Write(path, text);
         return path;
     }
 
@@ -73,12 +80,15 @@ public sealed class EnabledServices(string folder)
         string path = PathOf(name);
         if (!File.Exists(path))
         {
-            throw new SosException(SosError.NotFound, $"no service is enabled as {name}: 'sosctl service list' shows those that are");
+            throw NotEnabled(name);
         }
 
         File.Delete(path);
         return path;
     }
+
+    private static SosException NotEnabled(string name)
+        => new(SosError.NotFound, $"no service is enabled as {name}: 'sosctl service list' shows those that are");
 
     private EnabledEntry TryRead(string name)
     {

@@ -45,9 +45,13 @@ public sealed class EnabledOperations(CoreBackEnds backEnds, CompanionCatalogue 
             throw new SosException(SosError.NotFound, $"this machine has no cpu {service.Core}: 'sosctl core list' shows those that it has");
         }
 
-        if (service.BackEnd is { } kind && backEnds[kind].Obstacle is { } obstacle)
+        if (service.BackEnd is { } kind)
         {
-            notes.Add($"at this moment it could not be started: {obstacle.Message}");
+            _ = backEnds.Choose(kind, service.CoreOptions); // Refuses options that this back end has not.
+            if (backEnds[kind].Obstacle is { } obstacle)
+            {
+                notes.Add($"at this moment it could not be started: {obstacle.Message}");
+            }
         }
 
         notes.AddRange(MissingDevices(service).Select(device => $"{device} is not there now: sosd waits for it"));

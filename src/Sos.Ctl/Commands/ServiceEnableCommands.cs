@@ -139,7 +139,7 @@ internal static class ServiceEnableCommands
     private static int Check(Terminal terminal, EnabledOperations operations, string? name)
     {
         EnabledServices services = new();
-        IReadOnlyList<EnabledEntry> entries = name is null ? services.List() : [new EnabledEntry(name, services.Read(name), null)];
+        IReadOnlyList<EnabledEntry> entries = name is null ? services.List() : [services.Find(name)];
         List<CheckedServiceEntry> results = [.. entries.Select(entry => Check(operations, entry))];
         terminal.Write(new ServiceCheckDocument(results), Documents.Current.ServiceCheckDocument, output =>
         {

@@ -74,6 +74,23 @@ public sealed class EnabledServicesTests : IDisposable
     }
 
     [Theory]
+    [InlineData(-1)]
+    [InlineData(EnabledService.OrderMax + 1)]
+    public void NothingIsWrittenThatCouldNotBeRead(int order)
+    {
+        Assert.Contains("order wants", Assert.Throws<SosException>(() => _services.Write(Whole with { Order = order })).Message, StringComparison.Ordinal);
+        Assert.Empty(_services.List());
+    }
+
+    [Fact]
+    public void AFileWithAMistakeIsFoundAndOneThatIsNotThereIsNot()
+    {
+        File.WriteAllText(Path.Combine(_folder, "x.toml"), "core = ");
+        Assert.NotNull(_services.Find("x").Error);
+        Assert.Equal(SosError.NotFound, Assert.Throws<SosException>(() => _services.Find("y")).Error);
+    }
+
+    [Theory]
     [InlineData("core = 1\nimage = \"/a\"\nordr = 2\n", ":3: there is no key ordr; did you mean order?")]
     [InlineData("core = 1\nimage = \"/a\"\n[ports.wan]\ndevise = \"eth0\"\n", ":4: there is no key ports.wan.devise; did you mean device?")]
     [InlineData("core = 1\nimage = \"/a\"\n[restart]\nmode = \"sometimes\"\n", ":4: restart.mode wants \"never\" or \"on-fault\" or \"always\"")]
