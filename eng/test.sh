@@ -1,9 +1,9 @@
 #!/bin/bash
 # usage: test.sh [NAME]
 #
-# Runs the tests of tests/*.Tests, already built; with NAME only those whose full name contains it. What failed is told again at
-# the end; the last line is "N passed, N failed", the sum over all projects. A test host that crashes, hangs or runs nothing at
-# all counts as a failure.
+# Runs the tests of tests/*.Tests, services/*/*.Tests and samples/*/*.Tests, already built; with NAME only those whose full name
+# contains it. What failed is told again at the end; the last line is "N passed, N failed", the sum over all projects. A test
+# host that crashes, hangs or runs nothing at all counts as a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,7 +46,8 @@ tell_failures() {
         }' "$1" | sed -e 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#x[0-9A-F]*;/ /g; s/&amp;/\&/g'
 }
 
-for project in tests/*.Tests/*.csproj; do
+shopt -s nullglob
+for project in {tests,services/*,samples/*}/*.Tests/*.csproj; do
     name=$(basename "$project" .csproj)
     filter=()
     if [[ -n $only ]]; then

@@ -1,5 +1,6 @@
 using System.Collections.Generic;
 using System.Linq;
+using Limiter.Control;
 using Sos.Cores.Companions;
 using Sos.Firewall.Control;
 using Sos.Guard.Control;
@@ -25,6 +26,7 @@ public static class ServiceCatalogue
         new(new TimerCompanion(), TimerVerbs.Create),
         new(new NoiseCompanion(), NoiseVerbs.Create),
         new(new RouterCompanion(), RouterVerbs.Create),
+        new(new LimiterCompanion(), LimiterVerbs.Create),
     ];
 
     /// <summary>Their companions.</summary>

@@ -123,6 +123,21 @@ public sealed partial class HouseRules
             .SelectMany(path => Lines(path).Where(line => project.IsMatch(line.Text)).Select(line => $"{path}:{line.Number}: {line.Text.Trim()}")));
     }
 
+    // The sample with a control side shows what a service touches: its folder, Sos.slnx and lines of the catalogue. Documents may speak of it.
+    [Fact]
+    public void AServiceWithAControlSideTouchesNothingButTheCatalogue()
+    {
+        List<string> samples = [.. SourceTree.Files.Where(path => path.EndsWith(".Control.csproj", StringComparison.Ordinal))
+            .Where(path => path.StartsWith("samples/", StringComparison.Ordinal)).Select(path => path.Split('/')[1]).Distinct()];
+        Assert.NotEmpty(samples);
+        AssertNone(samples.SelectMany(sample => SourceTree.Text
+            .Where(path => !path.StartsWith($"samples/{sample}/", StringComparison.Ordinal) && !path.EndsWith(".md", StringComparison.Ordinal))
+            .Where(path => !path.StartsWith("tests/", StringComparison.Ordinal) && !path.StartsWith("templates/", StringComparison.Ordinal))
+            .Where(path => path is not ("Sos.slnx" or "src/Sos.Catalogue/ServiceCatalogue.cs"))
+            .SelectMany(path => Lines(path).Where(line => Regex.IsMatch(line.Text, $@"\b{sample}\b", RegexOptions.IgnoreCase))
+                .Select(line => $"{path}:{line.Number}: names the sample {sample}: {line.Text.Trim()}"))));
+    }
+
     private static string Capitalize(string name) => char.ToUpperInvariant(name[0]) + name[1..];
 
     // Compiled ahead of time, these are constants: false for all that the compiler was not told of, on every machine.
