@@ -45,6 +45,32 @@ public class LimitFileTests
     }
 
     [Fact]
+    public void AnyTextIsATableOrRefusedByItsLine()
+    {
+        const string signs = "0123456789.. \t\n\n#-x";
+        int accepted = 0;
+        for (int seed = 0; seed < 2000; seed++)
+        {
+            Random random = new(seed);
+            string text = new([.. Enumerable.Range(0, random.Next(12)).Select(_ => signs[random.Next(signs.Length)])]);
+            using TemporaryFile file = new(seed % 2 == 0 ? text : $"10.0.0.1 {text}");
+            try
+            {
+                ServiceTable table = LimitFile.Read(file.Path);
+                Assert.Equal(LimitTable.EntriesOffset + (table.Labels.Count * LimitEntry.Size), table.Bytes.Length);
+                accepted++;
+            }
+            catch (SosException e)
+            {
+                Assert.Equal(SosError.BadTable, e.Error);
+                Assert.StartsWith($"{file.Path}:", e.Message, StringComparison.Ordinal);
+            }
+        }
+
+        Assert.InRange(accepted, 1, 1999);
+    }
+
+    [Fact]
     public void AMissingFileIsNotFound()
         => Assert.Equal(SosError.NotFound, Assert.Throws<SosException>(() => LimitFile.Read("/nonexistent/limits")).Error);
 }
