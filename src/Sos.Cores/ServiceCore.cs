@@ -71,6 +71,13 @@ public sealed unsafe class ServiceCore : IServiceCore
     public INetworkDevice FindDevice(string name, DeviceOptions options) => CardDevice.Find(name, options);
 
     /// <inheritdoc/>
+    public INetworkDevice FindAgain(CardRecord card, DeviceOptions options) => CardDevice.FindAgain(card, options.HostPort);
+
+    /// <inheritdoc/>
+    /// <remarks>A card is the machine's, and found from everywhere.</remarks>
+    public IDisposable? Enter(IReadOnlyList<CardRecord> cards) => null;
+
+    /// <inheritdoc/>
     public bool GiveBack(CardRecord card, List<string> notes) => CardDevice.GiveBack(card, notes);
 
     /// <inheritdoc/>

@@ -21,7 +21,7 @@ internal sealed class CoreTables(CoreBackEnds backEnds, ServiceOperations operat
     /// <inheritdoc/>
     public void RenewLease(int cpu, TimeSpan length)
     {
-        using IServiceCore core = backEnds.Open(cpu);
+        using ICoreReading core = backEnds.Open(cpu);
         using RunningService running = RunningService.Attach(core, CoreRecord.Read(cpu));
         running.RenewLease(length);
     }

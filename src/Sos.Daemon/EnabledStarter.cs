@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Threading.Tasks;
+using Sos.Cores;
 using Sos.Cores.Enabled;
 using Sos.Cores.Operations;
 using Sos.Cores.Plan;
@@ -113,8 +114,11 @@ internal sealed class EnabledStarter(
             return;
         }
 
-        Failed(pending, work.Exception!.GetBaseException().Message.ReplaceLineEndings("; "), now);
+        Failed(pending, Explain(work.Exception!.GetBaseException()), now);
     }
+
+    private static string Explain(Exception e)
+        => string.Join("; ", [e.Message, .. e is SosException refused ? refused.Notes : []]).ReplaceLineEndings("; ");
 
     private void Failed(Pending pending, string why, DateTime now)
     {

@@ -8,12 +8,12 @@ using Sos.Cores.Running;
 namespace Sos.Daemon;
 
 /// <summary>A core whose service has a record: its descriptor, and what is to be done about it.</summary>
-internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDisposable
+internal sealed class SupervisedCore(ICoreReading core, CoreRecord record) : IDisposable
 {
     private CoreState _handled;
 
     /// <summary>The core.</summary>
-    public IServiceCore Core { get; private set; } = core;
+    public ICoreReading Core { get; private set; } = core;
 
     /// <summary>The record of its service.</summary>
     public CoreRecord Record { get; set; } = record;
@@ -32,7 +32,7 @@ internal sealed class SupervisedCore(IServiceCore core, CoreRecord record) : IDi
 
     /// <summary>Follows the same cpu anew: it may have been given back and reserved again since.</summary>
     /// <param name="core">The core as it is now.</param>
-    public void Reopen(IServiceCore core)
+    public void Reopen(ICoreReading core)
     {
         Core.Dispose();
         Core = core;

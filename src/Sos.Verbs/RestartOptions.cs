@@ -9,7 +9,7 @@ public sealed class RestartOptions
     /// <summary>Makes them.</summary>
     public RestartOptions()
     {
-        Mode.AcceptOnlyFromAmong("never", "on-fault", "always");
+        Mode.AcceptOnlyFromAmong([.. RestartModeWords.All]);
         Limit.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() < 0)
@@ -23,7 +23,7 @@ public sealed class RestartOptions
     public Option<string> Mode { get; } = new("--restart")
     {
         Description = "When sosd starts it again: never, on-fault, or always (also when it ends by itself)",
-        DefaultValueFactory = _ => "never",
+        DefaultValueFactory = _ => RestartModeWords.Of(RestartMode.Never),
     };
 
     /// <summary>How often.</summary>
@@ -37,12 +37,6 @@ public sealed class RestartOptions
     public RestartPolicy Read(ParseResult result)
     {
         System.ArgumentNullException.ThrowIfNull(result);
-        RestartMode mode = result.GetValue(Mode) switch
-        {
-            "on-fault" => RestartMode.OnFault,
-            "always" => RestartMode.Always,
-            _ => RestartMode.Never,
-        };
-        return new RestartPolicy(mode, result.GetValue(Limit));
+        return new RestartPolicy(RestartModeWords.Parse(result.GetValue(Mode)), result.GetValue(Limit));
     }
 }

@@ -5,13 +5,18 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using Sos.Cores.Isolation;
 using Sos.Cores.Native;
+using Sos.Cores.Running;
 
 namespace Sos.Cores.BackEnds;
 
 /// <summary>A back end, and why it was chosen.</summary>
 /// <param name="BackEnd">The back end.</param>
 /// <param name="Reason">In one sentence.</param>
-public sealed record BackEndChoice(ICoreBackEnd BackEnd, string Reason);
+public sealed record BackEndChoice(ICoreBackEnd BackEnd, string Reason)
+{
+    /// <summary>How a core that leaves Linux is to run.</summary>
+    public CoreOptions Options { get; init; } = new();
+}
 
 /// <summary>The back ends of this machine, and which core belongs to which.</summary>
 public sealed class CoreBackEnds
@@ -22,10 +27,21 @@ public sealed class CoreBackEnds
     {
     }
 
-    internal CoreBackEnds(IReadOnlyList<ICoreBackEnd> all) => All = all;
+    /// <summary>Uses these.</summary>
+    /// <param name="all">The back ends, the best first; one of each kind.</param>
+    /// <param name="folder">Where the cores' records and locks are.</param>
+    /// <param name="topology">The machine's cpus; null for those of this machine.</param>
+    internal CoreBackEnds(IReadOnlyList<ICoreBackEnd> all, string folder = CoreRecord.DefaultFolder, CpuTopology? topology = null)
+        => (All, Folder, Topology) = (all, folder, topology ?? new CpuTopology());
 
     /// <summary>All of them, the best first.</summary>
     public IReadOnlyList<ICoreBackEnd> All { get; }
+
+    /// <summary>Where the cores' records and locks are.</summary>
+    public string Folder { get; }
+
+    /// <summary>The machine's cpus.</summary>
+    public CpuTopology Topology { get; }
 
     /// <summary>Why a cpu that SOS holds cannot be reserved, and what to do.</summary>
     public static SosException AlreadyReserved(int cpu) => new(
@@ -60,17 +76,13 @@ public sealed class CoreBackEnds
     public BackEndChoice Choose(BackEndKind? kind, CoreOptions options)
     {
         BackEndChoice choice = kind is { } wanted ? new BackEndChoice(this[wanted], "") : Choose();
-        if (choice.BackEnd is OfflineBackEnd offline)
-        {
-            offline.Options = options;
-        }
-        else if (options != new CoreOptions())
+        if (choice.BackEnd.Kind != BackEndKind.Offline && options != new CoreOptions())
         {
             throw new SosException(
                 SosError.Usage, "--share-core and --performance are for cores that leave Linux: of an isolated one set the cpu's governor ('cpupower')");
         }
 
-        return choice;
+        return choice with { Options = options };
     }
 
     /// <summary>All cores that SOS holds, by cpu.</summary>
@@ -114,6 +126,11 @@ public sealed class CoreBackEnds
         throw this[BackEndKind.Offline].Obstacle is { Error: SosError.NotPermitted } refused ? refused : SosDevice.NotReserved(cpu);
     }
 
+    /// <summary>Gives back a device whose core is with Linux already.</summary>
+    /// <inheritdoc cref="ICoreBackEnd.GiveBack"/>
+    public bool GiveBack(int cpu, CardRecord card, List<string> notes)
+        => All.First(backEnd => backEnd.HadDevice(card)).GiveBack(cpu, card, notes);
+
     /// <summary>Refuses when none can be used, so that a command that lists nothing says why.</summary>
     public void CheckUsable()
     {
@@ -127,7 +144,7 @@ public sealed class CoreBackEnds
     /// <param name="cores">The cores; with none, or none that tells of changes, it only waits.</param>
     /// <param name="timeout">How long to wait.</param>
     /// <returns>Whether one did in time.</returns>
-    public static unsafe bool WaitAny(ReadOnlySpan<IServiceCore> cores, TimeSpan timeout)
+    public static unsafe bool WaitAny(ReadOnlySpan<ICoreReading> cores, TimeSpan timeout)
     {
         Span<Libc.PollDescriptor> descriptors = new Libc.PollDescriptor[cores.Length];
         for (int i = 0; i < cores.Length; i++)

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Sos.Cores.Running;
 
 namespace Sos.Cores.BackEnds;
 
@@ -23,11 +24,23 @@ public interface ICoreBackEnd
 
     /// <summary>Takes a cpu from Linux.</summary>
     /// <param name="cpu">Its logical id.</param>
+    /// <param name="options">How a core that leaves Linux is to run.</param>
     /// <param name="lease">After which it goes back by itself; null for never.</param>
     /// <exception cref="SosException">Linux refused, or nobody would keep the lease; everything is as before.</exception>
-    Reservation Reserve(int cpu, TimeSpan? lease);
+    Reservation Reserve(int cpu, CoreOptions options, TimeSpan? lease);
 
     /// <summary>Opens a core that it holds.</summary>
     /// <exception cref="SosException">It does not.</exception>
     IServiceCore Open(int cpu);
+
+    /// <summary>Returns whether a device was given to a service on a core of this back end.</summary>
+    /// <param name="card">What was recorded of it.</param>
+    bool HadDevice(CardRecord card);
+
+    /// <summary>Gives back a device whose core is with Linux already.</summary>
+    /// <param name="cpu">The core that its service had.</param>
+    /// <param name="card">What was recorded of it.</param>
+    /// <param name="notes">Takes what did not work.</param>
+    /// <returns>Whether Linux has it again; if not, it may be repeated.</returns>
+    bool GiveBack(int cpu, CardRecord card, List<string> notes);
 }

@@ -1,6 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Sos.Cores.Devices;
+using Sos.Cores.Running;
 
 namespace Sos.Cores.BackEnds;
 
@@ -11,9 +13,6 @@ public sealed class OfflineBackEnd : ICoreBackEnd
 
     /// <summary>Uses the driver at <paramref name="path"/>.</summary>
     public OfflineBackEnd(string path = SosDevice.DefaultPath) => _path = path;
-
-    /// <summary>How the cores that it reserves are to run.</summary>
-    public CoreOptions Options { get; set; } = new();
 
     /// <inheritdoc/>
     public BackEndKind Kind => BackEndKind.Offline;
@@ -43,10 +42,10 @@ public sealed class OfflineBackEnd : ICoreBackEnd
     }
 
     /// <inheritdoc/>
-    public Reservation Reserve(int cpu, TimeSpan? lease)
+    public Reservation Reserve(int cpu, CoreOptions options, TimeSpan? lease)
     {
         using SosDevice device = SosDevice.Open(_path);
-        using ServiceCore core = device.Reserve(cpu, persist: true, lease, Options, out CoreArrival arrival);
+        using ServiceCore core = device.Reserve(cpu, persist: true, lease, options, out CoreArrival arrival);
         string method = arrival.Siblings == 0 ? "unplugged from Linux" : "unplugged from Linux with the other threads of its physical core";
         return new Reservation(arrival.DurationNs, method, []);
     }
@@ -57,4 +56,10 @@ public sealed class OfflineBackEnd : ICoreBackEnd
         using SosDevice device = SosDevice.Open(_path);
         return device.OpenCore(cpu);
     }
+
+    /// <inheritdoc/>
+    public bool HadDevice(CardRecord card) => card.Netdev is null;
+
+    /// <inheritdoc/>
+    public bool GiveBack(int cpu, CardRecord card, List<string> notes) => CardDevice.GiveBack(card, notes);
 }

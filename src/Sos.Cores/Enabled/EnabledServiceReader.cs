@@ -74,12 +74,7 @@ internal static class EnabledServiceReader
 
     private static RestartPolicy ReadRestart(TomlEntries entries)
     {
-        RestartMode mode = entries.Word(["never", "on-fault", "always"], "restart", "mode") switch
-        {
-            "on-fault" => RestartMode.OnFault,
-            "always" => RestartMode.Always,
-            _ => RestartMode.Never,
-        };
+        RestartMode mode = RestartModeWords.Parse(entries.Word(RestartModeWords.All, "restart", "mode"));
         return new RestartPolicy(mode, (int)(entries.Number(int.MaxValue, "restart", "limit") ?? RestartPolicy.DefaultLimit));
     }
 

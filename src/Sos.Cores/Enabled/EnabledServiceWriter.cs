@@ -43,7 +43,7 @@ internal static class EnabledServiceWriter
         WriteIf(text, plan.Scheduling != SchedulingWish.Auto, "scheduling", plan.Scheduling);
         WriteIf(text, plan.Watchdog is not null, "watchdog-ms", (ulong)(plan.Watchdog?.TotalMilliseconds ?? 0));
         text.AppendLine().AppendLine("[restart]");
-        WriteIf(text, true, "mode", plan.Restart.Mode == RestartMode.OnFault ? "on-fault" : Lower(plan.Restart.Mode));
+        WriteIf(text, true, "mode", RestartModeWords.Of(plan.Restart.Mode));
         WriteIf(text, plan.Restart.Limit != RestartPolicy.DefaultLimit, "limit", plan.Restart.Limit);
         foreach (PortPlan port in plan.Ports)
         {

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Isolation.Network;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
 
@@ -23,7 +24,7 @@ public sealed class IsolatedBackEnd : ICoreBackEnd
     public IReadOnlyList<int> ListCores() => FenceRecord.List();
 
     /// <inheritdoc/>
-    public Reservation Reserve(int cpu, TimeSpan? lease)
+    public Reservation Reserve(int cpu, CoreOptions options, TimeSpan? lease)
     {
         long start = Stopwatch.GetTimestamp();
         using FileStream fences = Lock();
@@ -65,6 +66,12 @@ public sealed class IsolatedBackEnd : ICoreBackEnd
     /// <inheritdoc/>
     public IServiceCore Open(int cpu)
         => FenceRecord.Read(cpu) is { } record ? new IsolatedCore(record) : throw SosDevice.NotReserved(cpu);
+
+    /// <inheritdoc/>
+    public bool HadDevice(CardRecord card) => card.Netdev is not null;
+
+    /// <inheritdoc/>
+    public bool GiveBack(int cpu, CardRecord card, List<string> notes) => NetdevDevice.GiveBack(cpu, card, notes);
 
     /// <summary>One fence is built or taken down at a time, since each looks at all others.</summary>
     internal static FileStream Lock()

@@ -79,6 +79,18 @@ public sealed unsafe class IsolatedCore : IServiceCore
     public INetworkDevice FindDevice(string name, DeviceOptions options) => NetdevDevice.Find(name, Cpu, options);
 
     /// <inheritdoc/>
+    public INetworkDevice FindAgain(CardRecord card, DeviceOptions options) => NetdevDevice.FindAgain(
+        Cpu,
+        card.Netdev ?? throw new SosException(
+            SosError.NotFound, $"{card.Address} was no network device of Linux: 'sosctl service stop {Cpu}' ends its service"),
+        options);
+
+    /// <inheritdoc/>
+    public IDisposable? Enter(IReadOnlyList<CardRecord> cards)
+        => NetworkNamespace.TryEnter(cards.Select(card => card.Netdev?.Namespace).FirstOrDefault(found => found is not null)) ?? throw new SosException(
+            SosError.NotFound, $"the network namespace of {cards[0].Address} is gone: 'sosctl service stop {Cpu}' ends its service");
+
+    /// <inheritdoc/>
     public bool GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(Cpu, card, notes);
 
     /// <inheritdoc/>

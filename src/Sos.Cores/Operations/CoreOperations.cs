@@ -43,8 +43,8 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
     public IReadOnlyList<CoreView> List() => SteadyReading.Read([.. backEnds.ListCores().Keys], () =>
     {
         IReadOnlyDictionary<int, ICoreBackEnd> held = backEnds.ListCores();
-        return (IReadOnlyList<CoreView>)[.. new CpuTopology().List().Select(cpu => Describe(cpu, held.GetValueOrDefault(cpu.Id)))];
-    });
+        return (IReadOnlyList<CoreView>)[.. backEnds.Topology.List().Select(cpu => Describe(cpu, held.GetValueOrDefault(cpu.Id)))];
+    }, backEnds.Folder);
 
     /// <summary>Takes a cpu from Linux.</summary>
     /// <param name="cpu">The cpu.</param>
@@ -60,7 +60,7 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
             throw obstacle;
         }
 
-        CpuTopology topology = new();
+        CpuTopology topology = backEnds.Topology;
         IReadOnlyDictionary<int, ICoreBackEnd> held = backEnds.ListCores();
         if (held.ContainsKey(cpu))
         {
@@ -69,19 +69,19 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
 
         topology.CheckReservable(cpu, force, held.Keys);
         IReadOnlyList<int> siblings = topology.List().First(info => info.Id == cpu).Siblings;
-        using CoreLock exclusive = CoreLock.Take(cpu);
-        if (CoreRecord.Read(cpu) is not null && backEnds.Holds(cpu))
+        using CoreLock exclusive = CoreLock.Take(cpu, backEnds.Folder);
+        if (CoreRecord.Read(cpu, backEnds.Folder) is not null && backEnds.Holds(cpu))
         {
             throw CoreBackEnds.AlreadyReserved(cpu); // Somebody was faster.
         }
 
         List<string> notes = [];
-        if (!ServiceStop.GiveBackLeftovers(cpu, notes, exclusive))
+        if (!ServiceStop.GiveBackLeftovers(backEnds, cpu, notes, exclusive))
         {
             throw new SosException(SosError.Failed, string.Join("; ", notes));
         }
 
-        Reservation reservation = choice.BackEnd.Reserve(cpu, lease);
+        Reservation reservation = choice.BackEnd.Reserve(cpu, choice.Options, lease);
         notes.AddRange(reservation.Notes);
         return new ReserveResult(
             cpu, choice.BackEnd.Kind, reservation.DurationNs, reservation.Method, choice.Reason.Length == 0 ? null : choice.Reason, siblings, notes);
@@ -104,7 +104,7 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
     /// <param name="cpu">The core; or one whose service left something behind when it went back by itself.</param>
     public ReleaseResult Release(int cpu)
     {
-        using CoreLock exclusive = CoreLock.Take(cpu);
+        using CoreLock exclusive = CoreLock.Take(cpu, backEnds.Folder);
         return Release(cpu, exclusive);
     }
 
@@ -113,7 +113,7 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
     /// <returns>Null when there was nothing to do.</returns>
     public ReleaseResult? EndLease(int cpu)
     {
-        using CoreLock exclusive = CoreLock.Take(cpu);
+        using CoreLock exclusive = CoreLock.Take(cpu, backEnds.Folder);
         return LeaseRecord.Read(cpu) is { IsOver: true } ? Release(cpu, exclusive) : null;
     }
 
@@ -122,38 +122,38 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
     /// <returns>Null when there was nothing to do.</returns>
     public ReleaseResult? ReleaseLeftovers(int cpu)
     {
-        using CoreLock exclusive = CoreLock.Take(cpu);
-        return CoreRecord.Read(cpu) is null || backEnds.Holds(cpu) ? null : GiveBackLeftovers(cpu, exclusive);
+        using CoreLock exclusive = CoreLock.Take(cpu, backEnds.Folder);
+        return CoreRecord.Read(cpu, backEnds.Folder) is null || backEnds.Holds(cpu) ? null : GiveBackLeftovers(cpu, exclusive);
     }
 
-    private static ReleaseResult GiveBackLeftovers(int cpu, CoreLock exclusive)
+    private ReleaseResult GiveBackLeftovers(int cpu, CoreLock exclusive)
     {
         List<string> notes = [];
-        bool returned = ServiceStop.GiveBackLeftovers(cpu, notes, exclusive);
+        bool returned = ServiceStop.GiveBackLeftovers(backEnds, cpu, notes, exclusive);
         return new ReleaseResult(cpu, null, returned, notes);
     }
 
     private ReleaseResult Release(int cpu, CoreLock exclusive)
     {
-        if (CoreRecord.Read(cpu) is not null && !backEnds.Holds(cpu))
+        if (CoreRecord.Read(cpu, backEnds.Folder) is not null && !backEnds.Holds(cpu))
         {
             return GiveBackLeftovers(cpu, exclusive);
         }
 
         using IServiceCore core = backEnds.Open(cpu);
         List<string> notes = [];
-        if (CoreRecord.Read(cpu) is not null)
+        if (CoreRecord.Read(cpu, backEnds.Folder) is not null)
         {
             TryStop(core, notes, exclusive);
         }
 
         ulong durationNs = core.Release();
         bool returned = true;
-        if (CoreRecord.Read(cpu) is not null)
+        if (CoreRecord.Read(cpu, backEnds.Folder) is not null)
         {
             // What stood in the way may be gone with the core.
             notes.Clear();
-            returned = ServiceStop.GiveBackLeftovers(cpu, notes, exclusive);
+            returned = ServiceStop.GiveBackLeftovers(backEnds, cpu, notes, exclusive);
         }
 
         return new ReleaseResult(cpu, durationNs, returned, notes);
@@ -173,7 +173,7 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
         }
     }
 
-    private static CoreView Describe(CpuInfo cpu, ICoreBackEnd? holder)
+    private CoreView Describe(CpuInfo cpu, ICoreBackEnd? holder)
     {
         if (holder is null)
         {
@@ -181,6 +181,6 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
         }
 
         using IServiceCore core = holder.Open(cpu.Id);
-        return new CoreView(cpu, holder.Kind, core.GetStatus(), CoreRecord.Read(cpu.Id)?.Service, false);
+        return new CoreView(cpu, holder.Kind, core.GetStatus(), CoreRecord.Read(cpu.Id, backEnds.Folder)?.Service, false);
     }
 }

@@ -21,8 +21,8 @@ public sealed class EnabledOperations(CoreBackEnds backEnds, CompanionCatalogue 
     /// <exception cref="SosException">The core has none.</exception>
     public EnabledService Of(string name, int cpu)
     {
-        using IServiceCore core = backEnds.Open(cpu);
-        CoreRecord record = CoreRecord.Read(cpu) ?? throw new SosException(
+        using ICoreReading core = backEnds.Open(cpu);
+        CoreRecord record = CoreRecord.Read(cpu, backEnds.Folder) ?? throw new SosException(
             SosError.NotFound, $"core {cpu} has no service to keep: name an image, as in 'sosctl service enable {name} IMAGE --core {cpu}'");
         return new EnabledService { Name = name, Core = cpu, BackEnd = core.BackEnd, Plan = record.Plan };
     }
@@ -40,7 +40,7 @@ public sealed class EnabledOperations(CoreBackEnds backEnds, CompanionCatalogue 
         }
 
         List<string> notes = [.. new ServiceOperations(backEnds, companions).Check(service.Plan, service.BackEnd)];
-        if (new CpuTopology().List().All(cpu => cpu.Id != service.Core))
+        if (backEnds.Topology.List().All(cpu => cpu.Id != service.Core))
         {
             throw new SosException(SosError.NotFound, $"this machine has no cpu {service.Core}: 'sosctl core list' shows those that it has");
         }
@@ -79,15 +79,32 @@ public sealed class EnabledOperations(CoreBackEnds backEnds, CompanionCatalogue 
             notes.AddRange(cores.Reserve(service.Core, backEnds.Choose(service.BackEnd, service.CoreOptions), service.ForceCore, null).Notes);
         }
 
+        return SosException.Noting(notes, () =>
+        {
+            try
+            {
+                StartResult started = new ServiceOperations(backEnds, companions).Start(service.Core, service.Plan);
+                return started with { Notes = [.. notes, .. started.Notes] };
+            }
+            catch (Exception) when (isOurs)
+            {
+                notes.AddRange(GiveBack(cores, service.Core));
+                throw;
+            }
+        });
+    }
+
+    // Why the service could not be started is what the user must see: what else failed is noted beside it.
+    private static IReadOnlyList<string> GiveBack(CoreOperations cores, int cpu)
+    {
         try
         {
-            StartResult started = new ServiceOperations(backEnds, companions).Start(service.Core, service.Plan);
-            return started with { Notes = [.. notes, .. started.Notes] };
+            ReleaseResult released = cores.Release(cpu);
+            return released.IsComplete ? [] : released.Notes;
         }
-        catch (Exception) when (isOurs)
+        catch (Exception e) when (e is SosException or IOException or UnauthorizedAccessException)
         {
-            cores.Release(service.Core);
-            throw;
+            return [$"core {cpu} could not be given back to Linux ({e.Message}): 'sosctl core release {cpu}' tries again"];
         }
     }
 

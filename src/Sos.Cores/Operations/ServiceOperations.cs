@@ -52,14 +52,14 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
         {
             plan = ServicePreparation.FitPorts(plan, image);
             ServicePreparation.CheckBackEnd(plan, core.BackEnd);
-            ServiceStart.CheckIsEmpty(core);
+            ServiceStart.CheckIsEmpty(core, backEnds.Folder);
             List<PortDevice> devices = [.. plan.Ports.Where(port => port.Device is not null).Select(port => new PortDevice(
                 port, core.FindDevice(port.Device!, new DeviceOptions(port.Force, port.HostPort, port.BusyPoll, port.Open))))];
             StartRequest request = ServicePreparation.Prepare(companions, plan, image, KnownPorts(plan, devices), core.BackEnd, notes) with
             {
                 Devices = devices,
             };
-            using CoreLock exclusive = CoreLock.Take(core.Cpu);
+            using CoreLock exclusive = CoreLock.Take(core.Cpu, backEnds.Folder);
             CoreRecord record = ServiceStart.Start(core, request, notes, exclusive);
             NoteMissingDaemon(plan, notes);
             return new StartResult(record, core.BackEnd, notes);
@@ -103,11 +103,11 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
         return SosException.Noting(notes, () =>
         {
             using IServiceCore core = backEnds.Open(cpu);
-            CoreRecord former = SteadyReading.Read([cpu], () => CoreRecord.Read(cpu)) ?? throw new SosException(
+            CoreRecord former = SteadyReading.Read([cpu], () => CoreRecord.Read(cpu, backEnds.Folder), backEnds.Folder) ?? throw new SosException(
                 SosError.NotFound, $"core {cpu} has no service that could be started again: 'sosctl service start {cpu} IMAGE' starts one");
             ServicePlan plan = former.Plan with { Parameters = Merge(former.Plan.Parameters, parameters) };
             StartRequest request = ServicePreparation.Prepare(companions, plan, VerifiedImage.Read(plan.Image), former.KnownPorts, core.BackEnd, notes);
-            using CoreLock exclusive = CoreLock.Take(cpu);
+            using CoreLock exclusive = CoreLock.Take(cpu, backEnds.Folder);
             CoreRecord now = CheckUnchanged(former, $"'sosctl service restart {cpu}' starts again what there is now");
             if (!HasSameTable(now, former))
             {
@@ -128,8 +128,8 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
     public StopResult Stop(int cpu, TimeSpan timeout)
     {
         using IServiceCore core = backEnds.Open(cpu);
-        using CoreLock exclusive = CoreLock.Take(cpu);
-        if (core.GetStatus().State == CoreState.Reserved && CoreRecord.Read(cpu) is null)
+        using CoreLock exclusive = CoreLock.Take(cpu, backEnds.Folder);
+        if (core.GetStatus().State == CoreState.Reserved && CoreRecord.Read(cpu, backEnds.Folder) is null)
         {
             throw new SosException(SosError.NotFound, $"core {cpu} has no service: 'sosctl service start {cpu} IMAGE' starts one");
         }
@@ -147,9 +147,9 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
     {
         ArgumentNullException.ThrowIfNull(core);
         ArgumentNullException.ThrowIfNull(record);
-        using CoreLock exclusive = CoreLock.Take(core.Cpu);
+        using CoreLock exclusive = CoreLock.Take(core.Cpu, backEnds.Folder);
         List<string> notes = [];
-        if (CoreRecord.Read(core.Cpu)?.Started == record.Started)
+        if (CoreRecord.Read(core.Cpu, backEnds.Folder)?.Started == record.Started)
         {
             ServiceStop.Stop(core, timeout, notes, exclusive);
         }
@@ -167,7 +167,7 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
         return SosException.Noting(notes, () =>
         {
             using IServiceCore core = backEnds.Open(cpu);
-            CoreRecord former = SteadyReading.Read([cpu], () => CheckRuns(core));
+            CoreRecord former = SteadyReading.Read([cpu], () => CheckRuns(core), backEnds.Folder);
             ServicePlan plan = former.Plan with { Options = Merge(former.Plan.Options, options) };
             TableRequest request = new(plan, former.KnownPorts, notes.Add)
             {
@@ -176,7 +176,7 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
             };
             ServiceTable table = companions.Find(former.Service)?.BuildTable(request) ?? throw new SosException(
                 SosError.Refused, $"{former.Service} on core {cpu} takes no table");
-            using CoreLock exclusive = CoreLock.Take(cpu);
+            using CoreLock exclusive = CoreLock.Take(cpu, backEnds.Folder);
             CoreRecord now = CheckUnchanged(former, "nothing was changed; give the command again");
             CheckRuns(core);
             if (!HasSameTable(now, former))
@@ -187,20 +187,20 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
             using RunningService running = RunningService.Attach(core, now);
             ulong generation = running.RequestTable(table.Bytes.Span);
             running.AwaitTable(SwitchTimeout);
-            (now with { Plan = now.Plan with { Options = Merge(now.Plan.Options, options) }, TableLabels = table.Labels }).Write();
+            (now with { Plan = now.Plan with { Options = Merge(now.Plan.Options, options) }, TableLabels = table.Labels }).Write(backEnds.Folder);
             return new SwapResult(generation, table, notes);
         });
     }
 
-    private static ulong ActiveGeneration(IServiceCore core, CoreRecord record)
+    private static ulong ActiveGeneration(ICoreReading core, CoreRecord record)
     {
         using RunningService running = RunningService.Attach(core, record);
         return running.TableGeneration;
     }
 
-    private static CoreRecord CheckRuns(IServiceCore core)
+    private CoreRecord CheckRuns(ICoreReading core)
     {
-        CoreRecord record = CoreRecord.Read(core.Cpu) ?? throw new SosException(
+        CoreRecord record = CoreRecord.Read(core.Cpu, backEnds.Folder) ?? throw new SosException(
             SosError.NotFound, $"core {core.Cpu} has no service: start one with 'sosctl service start {core.Cpu} IMAGE'");
         return core.GetStatus().State == CoreState.Running
             ? record
@@ -208,8 +208,8 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
     }
 
     // Under the lock: what was worked out before it was taken stands on this record.
-    private static CoreRecord CheckUnchanged(CoreRecord former, string advice)
-        => CoreRecord.Read(former.Cpu) is { } now && now.Started == former.Started
+    private CoreRecord CheckUnchanged(CoreRecord former, string advice)
+        => CoreRecord.Read(former.Cpu, backEnds.Folder) is { } now && now.Started == former.Started
             ? now
             : throw new SosException(SosError.Refused, $"somebody stopped or started core {former.Cpu}'s service while this was prepared: {advice}");
 
@@ -233,9 +233,9 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
             port.Name,
             [.. new[] { devices.FirstOrDefault(device => device.Port == port)?.Device.Interface, port.HostPort }.OfType<string>().Distinct()]))];
 
-    private static void NoteMissingDaemon(ServicePlan plan, List<string> notes)
+    private void NoteMissingDaemon(ServicePlan plan, List<string> notes)
     {
-        if (plan.Restart.Mode != RestartMode.Never && !DaemonPresence.IsThere())
+        if (plan.Restart.Mode != RestartMode.Never && !DaemonPresence.IsThere(backEnds.Folder))
         {
             notes.Add("sosd does not run, and nothing else restarts the service: start it with 'systemctl start sosd', or as 'sosd &'");
         }

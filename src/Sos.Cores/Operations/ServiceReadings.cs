@@ -32,9 +32,9 @@ public sealed class ServiceReadings(CoreBackEnds backEnds)
     /// <exception cref="SosException">SOS does not hold it.</exception>
     public ServiceView Read(int cpu) => SteadyReading.Read([cpu], () =>
     {
-        using IServiceCore core = backEnds.Open(cpu);
+        using ICoreReading core = backEnds.Open(cpu);
         return Read(core);
-    });
+    }, backEnds.Folder);
 
     /// <summary>Reads all cores that SOS holds, the empty ones too, by cpu.</summary>
     /// <exception cref="SosException">No back end can be used.</exception>
@@ -48,7 +48,7 @@ public sealed class ServiceReadings(CoreBackEnds backEnds)
             {
                 try
                 {
-                    using IServiceCore core = backEnd.Open(cpu);
+                    using ICoreReading core = backEnd.Open(cpu);
                     views.Add(Read(core));
                 }
                 catch (SosException e) when (e.Error == SosError.NotFound)
@@ -58,7 +58,7 @@ public sealed class ServiceReadings(CoreBackEnds backEnds)
             }
 
             return views;
-        });
+        }, backEnds.Folder);
     }
 
     /// <summary>Finds a core that runs a service of a name.</summary>
@@ -70,7 +70,7 @@ public sealed class ServiceReadings(CoreBackEnds backEnds)
         backEnds.CheckUsable();
         foreach ((int candidate, ICoreBackEnd backEnd) in backEnds.ListCores().Where(core => cpu is null || core.Key == cpu))
         {
-            if (CoreRecord.Read(candidate) is { } record && record.Service == service)
+            if (CoreRecord.Read(candidate, backEnds.Folder) is { } record && record.Service == service)
             {
                 return (backEnd.Open(candidate), record);
             }
@@ -79,10 +79,10 @@ public sealed class ServiceReadings(CoreBackEnds backEnds)
         return null;
     }
 
-    private static ServiceView Read(IServiceCore core)
+    private ServiceView Read(ICoreReading core)
     {
         CoreStatus status = core.GetStatus();
-        CoreRecord? record = CoreRecord.Read(core.Cpu);
+        CoreRecord? record = CoreRecord.Read(core.Cpu, backEnds.Folder);
         IReadOnlyList<string> remarks = IsPending(core, status, record) ? [.. status.Remarks, PendingRemark(core.Cpu)] : status.Remarks;
         if (record?.Control is null || status.State == CoreState.Reserved)
         {
@@ -95,8 +95,8 @@ public sealed class ServiceReadings(CoreBackEnds backEnds)
             remarks);
     }
 
-    private static bool IsPending(IServiceCore core, CoreStatus status, CoreRecord? record)
-        => record is { RestartPending: true } && status.State == CoreState.Reserved && !CoreLock.IsTaken(core.Cpu);
+    private bool IsPending(ICoreReading core, CoreStatus status, CoreRecord? record)
+        => record is { RestartPending: true } && status.State == CoreState.Reserved && !CoreLock.IsTaken(core.Cpu, backEnds.Folder);
 
     private static string PendingRemark(int cpu)
         => $"it could not be restarted, and what it had waits for it: 'sosctl service restart {cpu}' tries again, 'sosctl service stop {cpu}' gives it back";

@@ -53,7 +53,7 @@ public sealed unsafe class RunningService : IDisposable
 
     /// <summary>Maps what a core's service shares.</summary>
     /// <exception cref="SosException">Nothing is loaded, or not by this program.</exception>
-    public static RunningService Attach(IServiceCore core, CoreRecord? record)
+    public static RunningService Attach(ICoreReading core, CoreRecord? record)
     {
         if (record?.Control is not { } control)
         {

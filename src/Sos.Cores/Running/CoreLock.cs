@@ -12,7 +12,10 @@ public sealed class CoreLock : IDisposable
 
     private readonly FileStream _file;
 
-    private CoreLock(FileStream file) => _file = file;
+    private CoreLock(FileStream file, string folder) => (_file, Folder) = (file, folder);
+
+    /// <summary>Where the core's record is, which its holder may change.</summary>
+    public string Folder { get; }
 
     /// <summary>Takes a core's lock; waits while another program works on the core.</summary>
     /// <param name="cpu">The core.</param>
@@ -26,7 +29,7 @@ public sealed class CoreLock : IDisposable
         {
             if (TryLock(path) is { } file)
             {
-                return new CoreLock(file);
+                return new CoreLock(file, folder);
             }
 
             if (DateTime.UtcNow > end)
@@ -43,7 +46,7 @@ public sealed class CoreLock : IDisposable
     /// <param name="folder">Where the locks are.</param>
     /// <returns>Null when one does.</returns>
     public static CoreLock? TryTake(int cpu, string folder = CoreRecord.DefaultFolder)
-        => TryLock(PathOf(cpu, folder)) is { } file ? new CoreLock(file) : null;
+        => TryLock(PathOf(cpu, folder)) is { } file ? new CoreLock(file, folder) : null;
 
     /// <summary>Whether a program works on a core now.</summary>
     /// <param name="cpu">The core.</param>

@@ -2,8 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores.BackEnds;
-using Sos.Cores.Devices;
-using Sos.Cores.Isolation.Network;
 using Sos.Cores.Plan;
 
 namespace Sos.Cores.Running;
@@ -27,15 +25,7 @@ public static class ServiceRestart
     public static CoreRecord Restart(IServiceCore core, CoreRecord former, StartRequest request, List<string> notes, CoreLock exclusive)
     {
         // sosd is in another namespace than the one in which a network device of a container was given to a service.
-        using NetworkNamespace? place = NetworkNamespace.TryEnter(
-            former.Cards.Select(card => card.Netdev?.Namespace).FirstOrDefault(found => found is not null));
-        if (place is null)
-        {
-            throw new SosException(
-                SosError.NotFound,
-                $"the network namespace of {former.Cards[0].Address} is gone: 'sosctl service stop {core.Cpu}' ends its service");
-        }
-
+        using IDisposable? place = core.Enter(former.Cards);
         List<PortDevice> devices = [.. request.Plan.Ports.Where(port => port.Device is not null).Select(port => FindDevice(core, former, port))];
         request = request with
         {
@@ -46,19 +36,14 @@ public static class ServiceRestart
         };
         ServiceStart.CheckTable(request);
         ServiceStop.Unload(core, StopTimeout);
-        (former with { RestartPending = true, Control = null, Tables = [], SharedMemory = [], Cards = request.FormerCards }).Write();
+        (former with { RestartPending = true, Control = null, Tables = [], SharedMemory = [], Cards = request.FormerCards }).Write(exclusive.Folder);
         return ServiceStart.Start(core, request, notes, exclusive);
     }
 
-    private static PortDevice FindDevice(IServiceCore core, CoreRecord former, PortPlan port)
+    private static PortDevice FindDevice(ICoreDevices core, CoreRecord former, PortPlan port)
     {
         DeviceOptions options = new(Force: true, port.HostPort, port.BusyPoll, port.Open);
-        INetworkDevice device = former.Cards.FirstOrDefault(card => card.Port == port.Name) switch
-        {
-            null => core.FindDevice(port.Device!, options),
-            { Netdev: null } card => CardDevice.FindAgain(card, port.HostPort),
-            { Netdev: { } netdev } => NetdevDevice.FindAgain(core.Cpu, netdev, options),
-        };
-        return new PortDevice(port, device);
+        CardRecord? card = former.Cards.FirstOrDefault(candidate => candidate.Port == port.Name);
+        return new PortDevice(port, card is null ? core.FindDevice(port.Device!, options) : core.FindAgain(card, options));
     }
 }

@@ -65,13 +65,13 @@ public static class ServiceStart
     public static CoreRecord Start(IServiceCore core, StartRequest request, List<string> notes, CoreLock exclusive)
     {
         ArgumentNullException.ThrowIfNull(exclusive);
-        CheckIsEmpty(core, request.IsRestart);
+        CheckIsEmpty(core, exclusive.Folder, request.IsRestart);
         CheckTable(request);
         CoreRecord record = MakeRecord(core.Cpu, request);
-        record.Write();
+        record.Write(exclusive.Folder);
         try
         {
-            (record, LoadedService loaded) = Load(core, request, record);
+            (record, LoadedService loaded) = Load(core, request, record, exclusive);
             core.Start(loaded.Entry, loaded.StackTop, loaded.ControlAddress, request.Watchdog);
             AwaitInitialisation(core, record, notes);
             foreach (PortDevice port in request.Devices)
@@ -79,11 +79,11 @@ public static class ServiceStart
                 CardRecord card = record.Cards.First(candidate => candidate.Port == port.Port.Name);
                 notes.AddRange(port.Device.MoveNetwork(card));
                 record = record with { Cards = [.. record.Cards.Select(other => other == card ? card with { Moved = true } : other)] };
-                record.Write();
+                record.Write(exclusive.Folder);
             }
 
             record = record with { RestartPending = false };
-            record.Write();
+            record.Write(exclusive.Folder);
             return record;
         }
         catch
@@ -97,9 +97,10 @@ public static class ServiceStart
     /// Refuses a core that has a service, or whose former service's cards are still with SOS: its record is all that knows how to give them back.
     /// </summary>
     /// <param name="core">The core.</param>
+    /// <param name="folder">Where its record is.</param>
     /// <param name="isRestart">Whether the cards of before are taken over.</param>
     /// <exception cref="SosException">It is not empty.</exception>
-    internal static void CheckIsEmpty(IServiceCore core, bool isRestart = false)
+    internal static void CheckIsEmpty(ICoreReading core, string folder, bool isRestart = false)
     {
         int cpu = core.Cpu;
         CoreState state = core.GetStatus().State;
@@ -108,7 +109,7 @@ public static class ServiceStart
             throw new SosException(SosError.Refused, $"core {cpu} has a service already ({state}): 'sosctl service stop {cpu}' ends and unloads it");
         }
 
-        if (!isRestart && CoreRecord.Read(cpu) is { Cards.Count: > 0 } record)
+        if (!isRestart && CoreRecord.Read(cpu, folder) is { Cards.Count: > 0 } record)
         {
             throw new SosException(
                 SosError.Refused,
@@ -130,7 +131,7 @@ public static class ServiceStart
         }
     }
 
-    private static (CoreRecord Record, LoadedService Loaded) Load(IServiceCore core, StartRequest request, CoreRecord record)
+    private static (CoreRecord Record, LoadedService Loaded) Load(ICoreLifeCycle core, StartRequest request, CoreRecord record, CoreLock exclusive)
     {
         ServiceConfiguration configuration = request.Configuration;
         foreach (PortDevice port in request.Devices)
@@ -151,7 +152,7 @@ public static class ServiceStart
                 Confined = loaded.Confined.TryGetValue(card.Port, out bool confined) ? confined : null,
             })],
         };
-        record.Write();
+        record.Write(exclusive.Folder);
         if (request.Table is { } table)
         {
             using RunningService running = RunningService.Attach(core, record);
@@ -177,7 +178,7 @@ public static class ServiceStart
             kept.AddRange(record.Cards
                 .Where(taken => !request.FormerCards.Any(former => former.Port == taken.Port) && !core.GiveBack(taken, notes))
                 .Select(taken => taken with { HostPort = null }));
-            (record with { Control = null, Tables = [], SharedMemory = [], Cards = kept }).Write();
+            (record with { Control = null, Tables = [], SharedMemory = [], Cards = kept }).Write(exclusive.Folder);
         }
         catch (Exception e) when (e is SosException or IOException)
         {
@@ -200,7 +201,7 @@ public static class ServiceStart
             RestartPending = request.IsRestart,
         };
 
-    private static void AwaitInitialisation(IServiceCore core, CoreRecord record, List<string> notes)
+    private static void AwaitInitialisation(ICoreReading core, CoreRecord record, List<string> notes)
     {
         using RunningService running = RunningService.Attach(core, record);
         DateTime end = DateTime.UtcNow + InitialiseTimeout;

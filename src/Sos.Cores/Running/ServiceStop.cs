@@ -2,8 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores.BackEnds;
-using Sos.Cores.Devices;
-using Sos.Cores.Isolation.Network;
 
 namespace Sos.Cores.Running;
 
@@ -29,7 +27,7 @@ public static class ServiceStop
     public static StopResult Stop(IServiceCore core, TimeSpan timeout, List<string> notes, CoreLock exclusive)
     {
         ArgumentNullException.ThrowIfNull(exclusive);
-        CoreRecord? record = CoreRecord.Read(core.Cpu);
+        CoreRecord? record = CoreRecord.Read(core.Cpu, exclusive.Folder);
         List<CardRecord> cards = [.. (record?.Cards ?? []).Select(card => HostPortReading.TryReread(card, notes))];
         CoreStatus status = core.GetStatus();
         bool unloaded = true;
@@ -51,11 +49,11 @@ public static class ServiceStop
         // The host ports are gone, and what was read of them must not be lost.
         CoreRecord left = record with { RestartPending = false, Cards = [.. cards.Select(Quiet)] };
         left = unloaded ? left with { Control = null, Tables = [], SharedMemory = [] } : left;
-        TryWrite(left, notes);
-        IReadOnlyList<CardRecord> kept = GiveBack(left, cards, core.GiveBack, notes);
+        TryWrite(left, exclusive, notes);
+        IReadOnlyList<CardRecord> kept = GiveBack(left, cards, core.GiveBack, exclusive, notes);
         if (unloaded && kept.Count == 0)
         {
-            CoreRecord.Delete(core.Cpu);
+            CoreRecord.Delete(core.Cpu, exclusive.Folder);
         }
         else
         {
@@ -70,7 +68,7 @@ public static class ServiceStop
     /// <param name="core">The core, in any state.</param>
     /// <param name="timeout">How long the service may take to obey.</param>
     /// <returns>Its status before it was unloaded.</returns>
-    public static CoreStatus Unload(IServiceCore core, TimeSpan timeout)
+    public static CoreStatus Unload(ICoreLifeCycle core, TimeSpan timeout)
     {
         CoreStatus status = core.GetStatus();
         if (status.State is CoreState.Running or CoreState.Stopping)
@@ -88,23 +86,24 @@ public static class ServiceStop
     }
 
     /// <summary>Gives back what a service had whose core is with Linux already: its lease was over, or giving it back failed before.</summary>
+    /// <param name="backEnds">The back ends, one of which had the core.</param>
     /// <param name="cpu">The cpu; not ours.</param>
     /// <param name="notes">What was done, and what did not work.</param>
     /// <param name="exclusive">The core's lock.</param>
     /// <returns>Whether nothing is left; if not, the record is kept, and it may be repeated.</returns>
-    public static bool GiveBackLeftovers(int cpu, List<string> notes, CoreLock exclusive)
+    public static bool GiveBackLeftovers(CoreBackEnds backEnds, int cpu, List<string> notes, CoreLock exclusive)
     {
+        ArgumentNullException.ThrowIfNull(backEnds);
         ArgumentNullException.ThrowIfNull(exclusive);
-        if (CoreRecord.Read(cpu) is not { } record)
+        if (CoreRecord.Read(cpu, exclusive.Folder) is not { } record)
         {
             return true;
         }
 
         List<CardRecord> cards = [.. record.Cards.Select(card => HostPortReading.TryReread(card, notes))];
         CoreRecord left = record with { Control = null, Cards = [.. cards.Select(Quiet)] };
-        TryWrite(left, notes);
-        IReadOnlyList<CardRecord> kept = GiveBack(
-            left, cards, (card, found) => card.Netdev is null ? CardDevice.GiveBack(card, found) : NetdevDevice.GiveBack(cpu, card, found), notes);
+        TryWrite(left, exclusive, notes);
+        IReadOnlyList<CardRecord> kept = GiveBack(left, cards, (card, found) => backEnds.GiveBack(cpu, card, found), exclusive, notes);
         if (kept.Count > 0)
         {
             notes.Add($"{record.Service} had ended with its core, but {string.Join(" and ", kept.Select(card => card.Address))} "
@@ -112,14 +111,14 @@ public static class ServiceStop
             return false;
         }
 
-        CoreRecord.Delete(cpu);
+        CoreRecord.Delete(cpu, exclusive.Folder);
         notes.Add($"{record.Service} had ended with its core: what it had is back with Linux");
         return true;
     }
 
     /// <summary>Gives cards back, all that can be; the record names after each what is left.</summary>
     private static List<CardRecord> GiveBack(
-        CoreRecord record, IReadOnlyList<CardRecord> cards, Func<CardRecord, List<string>, bool> giveBack, List<string> notes)
+        CoreRecord record, IReadOnlyList<CardRecord> cards, Func<CardRecord, List<string>, bool> giveBack, CoreLock exclusive, List<string> notes)
     {
         List<CardRecord> kept = [];
         foreach (CardRecord card in cards)
@@ -131,7 +130,7 @@ public static class ServiceStop
             }
 
             record = record with { Cards = [.. record.Cards.Where(other => other.Port != card.Port)] };
-            TryWrite(record, notes);
+            TryWrite(record, exclusive, notes);
         }
 
         return kept;
@@ -141,21 +140,21 @@ public static class ServiceStop
     private static CardRecord Quiet(CardRecord card) => card with { HostPort = null, Moved = false };
 
     /// <summary>Writes what is left to do, where there is room: giving back goes on without, from the record that is there.</summary>
-    private static void TryWrite(CoreRecord record, List<string> notes)
+    private static void TryWrite(CoreRecord record, CoreLock exclusive, List<string> notes)
     {
         try
         {
-            record.Write();
+            record.Write(exclusive.Folder);
         }
         catch (Exception e) when (e is System.IO.IOException or UnauthorizedAccessException)
         {
             notes.Add($"the core's record could not be written ({e.Message}): what changed on the host port since the start is not remembered, "
-                + $"should giving it back fail; make room in {CoreRecord.DefaultFolder}");
+                + $"should giving it back fail; make room in {exclusive.Folder}");
         }
     }
 
     // A core that is no longer ours runs nothing: its lease was over.
-    private static bool StillRuns(IServiceCore core)
+    private static bool StillRuns(ICoreReading core)
     {
         try
         {

@@ -184,7 +184,7 @@ internal static class ServiceCommands
 
     private static int Log(Terminal terminal, int cpu, bool follow)
     {
-        using IServiceCore core = new CoreBackEnds().Open(cpu);
+        using ICoreReading core = new CoreBackEnds().Open(cpu);
         CoreRecord? record = null;
         using RunningService running = SteadyReading.Read([cpu], () => RunningService.Attach(core, record = CoreRecord.Read(cpu)));
         WriteLog(terminal, running);
@@ -208,7 +208,7 @@ internal static class ServiceCommands
         return 0;
     }
 
-    private static bool IsStillLoaded(IServiceCore core, CoreRecord record)
+    private static bool IsStillLoaded(ICoreReading core, CoreRecord record)
     {
         try
         {
