@@ -1,7 +1,6 @@
 using System;
 using System.Threading;
 using System.Threading.Tasks;
-using Sos.Cores;
 using Sos.Cores.Running;
 
 namespace Sos.Daemon;
@@ -58,8 +57,9 @@ internal sealed class FollowingWork(CoreRecord record, Action<CancellationToken>
             work(_end.Token);
             return null;
         }
-        catch (SosException e)
+        catch (Exception e)
         {
+            // Whatever becomes of one service's work: the others are watched all the same.
             return e.Message.ReplaceLineEndings("; ");
         }
     }

@@ -2,11 +2,20 @@ using System;
 using Sos.Catalogue;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Isolation;
+using Sos.Cores.Operations;
 using Sos.Cores.Running;
 using Sos.Daemon;
 
 // usage: sosd. Logs to the standard output, one line for each thing it does; ends with 0 on SIGTERM or SIGINT, with an exit code of sosctl
 // when it cannot run.
+CoreBackEnds backEnds = new();
+KeeperProgram.Current = KeeperProgram.Own();
+if (Keepers.TryKeep(backEnds, args))
+{
+    return 0; // Started by sosd itself, see KeeperProgram.
+}
+
 if (args.Length != 0)
 {
     Console.Error.WriteLine("usage: sosd (it takes no arguments; 'sosctl service start --restart' and 'sosctl service enable' say what it is to do)");
@@ -24,7 +33,6 @@ try
     }
 
     // Only to say at once what is wrong.
-    CoreBackEnds backEnds = new();
     backEnds.CheckUsable();
     using EndSignals end = new();
     new Supervisor(backEnds, ServiceCatalogue.Companions, Console.Out).Run(end.Token);

@@ -8,7 +8,6 @@ using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Enabled;
-using Sos.Cores.Isolation;
 using Sos.Cores.Operations;
 using Sos.Cores.Running;
 
@@ -227,7 +226,6 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
         return false;
     }
 
-    // An isolated core's lease has a keeper of its own; when that was killed, another does what is left to do.
     private void EndLeases()
     {
         if (DateTime.UtcNow < _nextLeases)
@@ -235,22 +233,22 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
             return;
         }
 
-        foreach (int cpu in FenceRecord.List())
+        foreach ((int cpu, ICoreBackEnd backEnd) in backEnds.ListCores())
         {
-            if (!LeaseKeeper.IsThere(cpu) && LeaseIsOver(cpu))
+            if (IsOverdue(backEnd, cpu))
             {
                 Forget(cpu);
-                _ = GiveBack(cpu, () => LeaseKeeper.TryEnd(cpu) ? _coreOperations.EndLease(cpu) : null);
+                _ = GiveBack(cpu, () => _coreOperations.EndLease(cpu));
                 _nextLeases = DateTime.UtcNow + LeaseRound;
             }
         }
     }
 
-    private bool LeaseIsOver(int cpu)
+    private bool IsOverdue(ICoreBackEnd backEnd, int cpu)
     {
         try
         {
-            return LeaseRecord.Read(cpu) is { } lease && (lease.IsOver || lease.Left == TimeSpan.Zero);
+            return backEnd.IsOverdue(cpu);
         }
         catch (SosException e)
         {

@@ -101,6 +101,42 @@ public sealed class TimerTests : IsolatedScenario
         }
     }
 
+    [Fact]
+    public void TimersOutliveTheShellThatStartedThemWhereSosdServesThem()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("sos-timer");
+        string socket = Path.Combine(folder.FullName, "timer.sock");
+        string client = Path.Combine(folder.FullName, "client");
+        File.WriteAllText($"{client}.c", Program);
+        Command.Shell($"gcc -O1 -I {Command.Metadata("TimerHeaders")} -o {client} {client}.c").Succeeded();
+        try
+        {
+            Reserve();
+            string[] serve = ["timer", "serve", $"{Cpu}", "--image", Command.Metadata("Timer"), "--socket", socket, "--background"];
+            Assert.Equal(5, Command.SosctlJson(null, serve).ExitCode); // No sosd runs.
+            Assert.Equal("Reserved", State());
+            using (Daemon.Start())
+            {
+                Command.SosctlJson(null, serve).Succeeded();
+                Assert.True(Works(client, socket));
+                Command.SosctlJson(null, "service", "restart", $"{Cpu}").Succeeded();
+                Command.Await(() => Works(client, socket), "the service that was started again serves nobody");
+            }
+
+            // Another sosd, after one that was killed, finds the service and serves it.
+            using (Daemon.Start())
+            {
+                Command.Await(() => Works(client, socket), "another sosd does not serve");
+                Command.SosctlJson(null, "service", "stop", $"{Cpu}").Succeeded();
+                Command.Await(() => !File.Exists(socket), "sosd serves a service that is stopped");
+            }
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
     private static bool Works(string client, string socket)
     {
         // One that comes while the former service is still served waits in vain, as its memory is nobody's any more: the next try has the new one's.

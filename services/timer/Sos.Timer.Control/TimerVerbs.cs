@@ -27,7 +27,7 @@ public static class TimerVerbs
 
     private static TimerDocuments? _documents;
 
-    private static TimerDocuments Documents
+    internal static TimerDocuments Documents
         => _documents ??= Terminal.Readable(TimerDocuments.Default.Options, options => new TimerDocuments(options));
 
     /// <summary>Makes the command.</summary>
@@ -41,19 +41,26 @@ public static class TimerVerbs
         Option<uint[]> allow = new("--allow") { Description = "User id that may have timers, beside root; may be repeated" };
         Option<string[]> parameter = CoreArguments.Parameter();
         RestartOptions restart = new();
+        Option<bool> background = new("--background") { Description = "Leave the clients to sosd and return: timers then outlive this shell" };
         Command serve = new("serve", "Start the timer service on a reserved core and serve clients until interrupted")
         {
-            cpu, image, socket, allow, parameter, restart.Mode, restart.Limit,
+            cpu, image, socket, allow, parameter, restart.Mode, restart.Limit, background,
         };
-        serve.SetAction(result => Serve(
-            terminal, new ServiceOperations(new CoreBackEnds(), companions), result.GetValue(cpu),
-            new ServicePlan
+        serve.SetAction(result =>
+        {
+            ServiceOperations services = new(new CoreBackEnds(), companions);
+            ServicePlan plan = new()
             {
                 Image = Path.GetFullPath(result.GetValue(image)!),
                 Parameters = CoreArguments.ParseParameters(result.GetValue(parameter)),
                 Restart = restart.Read(result),
-            },
-            result.GetValue(socket)!, [.. result.GetValue(allow) ?? []]));
+            };
+            string path = Path.GetFullPath(result.GetValue(socket)!);
+            HashSet<uint> allowed = [.. result.GetValue(allow) ?? []];
+            return result.GetValue(background)
+                ? TimerBackground.Serve(terminal, services, result.GetValue(cpu), plan, path, allowed)
+                : Serve(terminal, services, result.GetValue(cpu), plan, path, allowed);
+        });
 
         Argument<int?> statCpu = OptionalCpu();
         Command stat = new("stat", "Show what the timer service counted") { statCpu };

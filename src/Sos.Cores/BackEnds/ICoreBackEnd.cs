@@ -33,6 +33,14 @@ public interface ICoreBackEnd
     /// <exception cref="SosException">It does not.</exception>
     IServiceCore Open(int cpu);
 
+    /// <summary>Returns whether a core's lease is over and nobody gives the core back.</summary>
+    /// <exception cref="SosException">Its lease cannot be read.</exception>
+    bool IsOverdue(int cpu);
+
+    /// <summary>Ends a core's lease that is over: from then on it cannot be renewed.</summary>
+    /// <returns>False when it is not over, or there is none, or the core goes back by itself.</returns>
+    bool TryEndLease(int cpu);
+
     /// <summary>Returns whether a device was given to a service on a core of this back end.</summary>
     /// <param name="card">What was recorded of it.</param>
     bool HadDevice(CardRecord card);

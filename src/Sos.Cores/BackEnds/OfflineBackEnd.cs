@@ -58,6 +58,13 @@ public sealed class OfflineBackEnd : ICoreBackEnd
     }
 
     /// <inheritdoc/>
+    /// <remarks>The driver gives cores back.</remarks>
+    public bool IsOverdue(int cpu) => false;
+
+    /// <inheritdoc/>
+    public bool TryEndLease(int cpu) => false;
+
+    /// <inheritdoc/>
     public bool HadDevice(CardRecord card) => card.Netdev is null;
 
     /// <inheritdoc/>

@@ -2,18 +2,17 @@ using System;
 using System.IO;
 using System.Threading;
 using Sos.Cores.Isolation.Network;
-using Sos.Cores.Loading;
 using Sos.Cores.Running;
 
 namespace Sos.Cores.Isolation;
 
 /// <summary>
-/// Looks at all fences each second, and mends them: a process of its own (<c>sosctl core keep-fences</c>), which starts with the first fence and ends with
+/// Looks at all fences each second, and mends them: a process of its own (<see cref="KeeperProgram"/>), which starts with the first fence and ends with
 /// the last. It holds a lock as long as it lives. Should it be killed, the next service or reservation starts another.
 /// </summary>
 public static class FenceKeeper
 {
-    /// <summary>The command that is one, behind "core".</summary>
+    /// <summary>The command of the keeper program that is one.</summary>
     public const string CommandName = "keep-fences";
 
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(1);
@@ -31,7 +30,7 @@ public static class FenceKeeper
         {
             // Whoever starts it may be in a namespace that is to go before it does.
             using NetworkNamespace? place = NetworkNamespace.TryEnterFirst();
-            _ = RunnerProcess.Spawn(LeaseKeeper.FindSosctl(), "core", CommandName);
+            KeeperProgram.Start(CommandName);
         }
     }
 

@@ -68,6 +68,14 @@ public sealed class IsolatedBackEnd : ICoreBackEnd
         => FenceRecord.Read(cpu) is { } record ? new IsolatedCore(record) : throw SosDevice.NotReserved(cpu);
 
     /// <inheritdoc/>
+    /// <remarks>An isolated core's lease has a keeper of its own; when that was killed, others do what is left to do.</remarks>
+    public bool IsOverdue(int cpu)
+        => !LeaseKeeper.IsThere(cpu) && LeaseRecord.Read(cpu) is { } lease && (lease.IsOver || lease.Left == TimeSpan.Zero);
+
+    /// <inheritdoc/>
+    public bool TryEndLease(int cpu) => LeaseKeeper.TryEnd(cpu);
+
+    /// <inheritdoc/>
     public bool HadDevice(CardRecord card) => card.Netdev is not null;
 
     /// <inheritdoc/>

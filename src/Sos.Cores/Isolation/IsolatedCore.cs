@@ -370,7 +370,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
 
     private IEnumerable<string> LeaseRemarks(LeaseRecord? lease)
     {
-        if (lease is not null && !LeaseKeeper.IsThere(Cpu))
+        if (lease is not null && !LeaseKeeper.IsThere(Cpu) && !DaemonPresence.IsThere())
         {
             yield return $"nobody keeps its lease: 'sosctl core renew {Cpu}' starts a keeper, or 'sosctl core release {Cpu}' gives the core back";
         }

@@ -1,20 +1,18 @@
 using System;
 using System.Globalization;
 using System.IO;
-using System.Linq;
 using System.Threading;
-using Sos.Cores.Loading;
 using Sos.Cores.Running;
 
 namespace Sos.Cores.Isolation;
 
 /// <summary>
-/// Gives an isolated core back when its lease is over: a process of its own (<c>sosctl core keep-lease</c>), for nobody else lives as long. It
+/// Gives an isolated core back when its lease is over: a process of its own (<see cref="KeeperProgram"/>), for nobody else lives as long. It
 /// holds a lock as long as it does. Should it be killed, the next renewal starts another, sosd another once it is over, and <c>core release</c> needs neither.
 /// </summary>
 public static class LeaseKeeper
 {
-    /// <summary>The command that is one, behind "core".</summary>
+    /// <summary>The command of the keeper program that is one.</summary>
     public const string CommandName = "keep-lease";
 
     private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(500);
@@ -30,7 +28,7 @@ public static class LeaseKeeper
     {
         if (!IsThere(cpu))
         {
-            _ = RunnerProcess.Spawn(FindSosctl(), "core", CommandName, cpu.ToString(CultureInfo.InvariantCulture));
+            KeeperProgram.Start(CommandName, cpu.ToString(CultureInfo.InvariantCulture));
         }
     }
 
@@ -94,14 +92,4 @@ public static class LeaseKeeper
     }
 
     private static string LockPath(int cpu) => Path.Combine(CoreRecord.DefaultFolder, string.Create(CultureInfo.InvariantCulture, $"lease-{cpu}.lock"));
-
-    /// <summary>Finds the program that keeps leases and fences.</summary>
-    internal static string FindSosctl()
-    {
-        string own = Environment.ProcessPath ?? "";
-        string[] places = [Path.GetFileName(own) == "sosctl" ? own : "", Path.Combine(AppContext.BaseDirectory, "sosctl"), "/usr/bin/sosctl"];
-        return places.FirstOrDefault(File.Exists) ?? throw new SosException(
-            SosError.NotFound, $"leases and fences are kept by the program 'sosctl', which is neither beside this one nor {places[^1]}: "
-                + "'make install' puts it there");
-    }
 }

@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores.BackEnds;
-using Sos.Cores.Isolation;
 using Sos.Cores.Running;
 
 namespace Sos.Cores.Operations;
@@ -108,13 +107,13 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
         return Release(cpu, exclusive);
     }
 
-    /// <summary>Gives an isolated core back whose lease is over. Somebody may have given it back, or reserved it again, since that was seen.</summary>
+    /// <summary>Gives a core back whose lease is over. Somebody may have given it back, or reserved it again, since that was seen.</summary>
     /// <param name="cpu">The core.</param>
     /// <returns>Null when there was nothing to do.</returns>
     public ReleaseResult? EndLease(int cpu)
     {
         using CoreLock exclusive = CoreLock.Take(cpu, backEnds.Folder);
-        return LeaseRecord.Read(cpu) is { IsOver: true } ? Release(cpu, exclusive) : null;
+        return backEnds.ListCores().TryGetValue(cpu, out ICoreBackEnd? backEnd) && backEnd.TryEndLease(cpu) ? Release(cpu, exclusive) : null;
     }
 
     /// <summary>Gives back what a service had whose core went back by itself. Somebody may have reserved the core again since that was seen.</summary>

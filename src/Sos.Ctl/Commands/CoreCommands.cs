@@ -14,6 +14,9 @@ namespace Sos.Ctl.Commands;
 /// <summary><c>sosctl core</c>: takes cpus from Linux and gives them back.</summary>
 internal static class CoreCommands
 {
+    /// <summary>The command's name, which stands in front of a keeper's.</summary>
+    public const string Name = "core";
+
     private const string NoLease = "never";
 
     public static Command Create(Terminal terminal)
@@ -57,7 +60,7 @@ internal static class CoreCommands
         Command release = new("release", "Give a cpu back to Linux; a service on it is stopped first") { releaseCpu };
         release.SetAction(result => Release(terminal, result.GetValue(releaseCpu)));
 
-        return new Command("core", "Take cpus from Linux and give them back") { list, reserve, renew, release, KeepLease(), KeepFences() };
+        return new Command(Name, "Take cpus from Linux and give them back") { list, reserve, renew, release, KeepLease(), KeepFences() };
     }
 
     /// <summary>The keeper of an isolated core's lease; sosctl starts it by itself.</summary>
@@ -68,9 +71,7 @@ internal static class CoreCommands
         keep.Hidden = true;
         keep.SetAction(result =>
         {
-            // Whoever started it may want to unmount its folder.
-            Environment.CurrentDirectory = "/";
-            LeaseKeeper.Keep(result.GetValue(cpu), () => _ = new CoreOperations(new CoreBackEnds()).EndLease(result.GetValue(cpu)));
+            Keepers.KeepLease(new CoreBackEnds(), result.GetValue(cpu));
             return 0;
         });
         return keep;
@@ -82,8 +83,7 @@ internal static class CoreCommands
         Command keep = new(FenceKeeper.CommandName, "Mend the fences of isolated cores each second; 'core reserve --isolated' starts it") { Hidden = true };
         keep.SetAction(_ =>
         {
-            Environment.CurrentDirectory = "/";
-            FenceKeeper.Keep();
+            Keepers.KeepFences();
             return 0;
         });
         return keep;

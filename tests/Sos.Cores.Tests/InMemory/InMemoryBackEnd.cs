@@ -41,6 +41,10 @@ internal sealed class InMemoryBackEnd(BackEndKind kind) : ICoreBackEnd, IDisposa
     public IServiceCore Open(int cpu)
         => _cores.TryGetValue(cpu, out InMemoryState? state) ? new InMemoryCore(this, cpu, state) : throw SosDevice.NotReserved(cpu);
 
+    public bool IsOverdue(int cpu) => _cores[cpu].Lease <= TimeSpan.Zero;
+
+    public bool TryEndLease(int cpu) => IsOverdue(cpu);
+
     public bool HadDevice(CardRecord card) => Devices.ContainsKey(card.Address);
 
     public bool GiveBack(int cpu, CardRecord card, List<string> notes) => Devices[card.Address].TryGiveBack(notes);

@@ -60,6 +60,20 @@ public sealed class CoreOperationsTests : IDisposable
     }
 
     [Fact]
+    public void OnlyALeaseThatIsOverIsEnded()
+    {
+        Assert.Null(_machine.Cores.EndLease(1));
+        _machine.Start(1, InMemoryMachine.Plan(twoPorts: true));
+        Assert.Null(_machine.Cores.EndLease(1));
+        _machine.Offline.State(1).Lease = TimeSpan.FromSeconds(1);
+        Assert.Null(_machine.Cores.EndLease(1));
+        _machine.Offline.State(1).Lease = TimeSpan.Zero;
+        Assert.True(_machine.Cores.EndLease(1)!.IsComplete);
+        Assert.Empty(_machine.BackEnds.ListCores());
+        Assert.All(_machine.Offline.Taken().Values, taken => Assert.False(taken));
+    }
+
+    [Fact]
     public void ReleaseStopsTheServiceAndGivesItsDevicesBackFirst()
     {
         _machine.Start(1, InMemoryMachine.Plan(twoPorts: true));
