@@ -2,13 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace Sos.Bench.Service;
 
-/// <summary>What a block does.</summary>
+/// <summary>The work of a block.</summary>
 public enum BenchMode : uint
 {
     /// <summary>The whole way: receive, parse, look up, count, free or hand on.</summary>
     Firewall = 0,
 
-    /// <summary>What stands for the card alone: the next frame of the trace is written into a buffer that is at hand.</summary>
+    /// <summary>Stands for the card alone: the next frame of the trace is written into a buffer that is at hand.</summary>
     Harness = 1,
 
     /// <summary>Buffers are taken from the pool, their MAC addresses swapped, and given back: what testpmd does on net_null.</summary>
@@ -49,7 +49,7 @@ public struct BenchMailbox
     /// <summary>Number of the block that is done; written last.</summary>
     public uint Done;
 
-    /// <summary>What the block does.</summary>
+    /// <summary>The work that the block does.</summary>
     public BenchMode Mode;
 
     /// <summary>Packets of a burst, 1 to 64.</summary>

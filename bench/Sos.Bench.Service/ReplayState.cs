@@ -1,6 +1,6 @@
 namespace Sos.Bench.Service;
 
-/// <summary>What the ports of the bench share.</summary>
+/// <summary>The state that the ports of the bench share.</summary>
 internal unsafe struct ReplayState
 {
     /// <summary>The trace.</summary>

@@ -7,7 +7,7 @@ namespace Sos.Bench;
 /// <summary>How much is measured.</summary>
 internal sealed record BenchOptions
 {
-    /// <summary>What the command line may say.</summary>
+    /// <summary>The options of the command line.</summary>
     public const string Usage = "usage: Sos.Bench [--only=SECTION] [--rounds=N] [--burst=N] [--block-ms=N] [--peer-limit-s=N] [--output=FOLDER]";
 
     /// <summary>Rounds of each comparison.</summary>

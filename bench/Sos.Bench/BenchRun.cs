@@ -31,7 +31,7 @@ internal sealed class BenchRun(BenchOptions options, Placement placement)
     /// <summary>All that was measured.</summary>
     public List<Measurement> Measurements { get; } = [];
 
-    /// <summary>What the tables cost.</summary>
+    /// <summary>The costs of the tables.</summary>
     public List<TableCost> Tables { get; } = [];
 
     /// <summary>Peers that could not run.</summary>

@@ -15,10 +15,10 @@ public sealed class Series(IPlace place, string load, Action<string> progress)
     private const int Priority = 90;
     private const int StopAttemptsMax = 10;
 
-    /// <summary>What was measured.</summary>
+    /// <summary>The measurements.</summary>
     public List<Measurement> Measurements { get; } = [];
 
-    /// <summary>What was not, and why.</summary>
+    /// <summary>The measurements that were left out, and why.</summary>
     public List<string> Failures { get; } = [];
 
     /// <summary>Wake-ups by what Linux has, and Linux's own measures.</summary>

@@ -5,13 +5,13 @@ using System.Threading;
 
 namespace Sos.Fuzz;
 
-/// <summary>What a run found.</summary>
+/// <summary>The finding of a run.</summary>
 /// <param name="Number">Number of the input.</param>
 /// <param name="Input">The input.</param>
 /// <param name="Problem">What went wrong.</param>
 public sealed record FuzzFinding(long Number, byte[] Input, string Problem);
 
-/// <summary>What a run did.</summary>
+/// <summary>The outcome of a run.</summary>
 /// <param name="Executions">Inputs that were tried.</param>
 /// <param name="Accepted">Those that the parser accepted.</param>
 /// <param name="Finding">The first finding, which ended the run, or null.</param>

@@ -24,7 +24,7 @@ internal sealed class Demo(Progress progress)
     private static readonly TimeSpan ProbeTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SettleTime = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>What both scenes measured, for the plot.</summary>
+    /// <summary>The measurements of both scenes, for the plot.</summary>
     public (SceneMeasurement Linux, SceneMeasurement Sos) Measurements { get; private set; }
 
     /// <summary>Runs it.</summary>

@@ -15,7 +15,7 @@ public static class LabPaths
     /// <summary>Build results.</summary>
     public static string Artifacts => Path.Combine(Repository, "artifacts");
 
-    /// <summary>What <c>make guest</c> builds for the guest: agent, <c>sosctl</c>, service images.</summary>
+    /// <summary>The files that <c>make guest</c> builds for the guest: agent, <c>sosctl</c>, service images.</summary>
     public static string Guest => Path.Combine(Artifacts, "guest");
 
     /// <summary>Console logs of the machines that were booted.</summary>

@@ -92,10 +92,10 @@ public sealed class CpuSet : IEquatable<CpuSet>
     /// <summary>With one cpu less.</summary>
     public CpuSet Without(int cpu) => Except(Of(cpu));
 
-    /// <summary>What is in either.</summary>
+    /// <summary>Returns the cpus that are in either.</summary>
     public CpuSet Union(CpuSet other) => Combine(other, static (own, others) => own | others);
 
-    /// <summary>What is in this one alone.</summary>
+    /// <summary>Returns the cpus that are in this one alone.</summary>
     public CpuSet Except(CpuSet other) => Combine(other, static (own, others) => own & ~others);
 
     /// <summary>The cpus, ascending.</summary>

@@ -6,7 +6,7 @@ using Sos.Cores.Running;
 namespace Sos.Cores;
 
 /// <summary>Programs and a service on an unplugged core: the driver does it all, and keeps the clock.</summary>
-internal sealed class DriverAccess(ServiceCore core) : IProgramAccess
+internal sealed class DriverAccess(OfflineCore core) : IProgramAccess
 {
     /// <inheritdoc/>
     public bool CanRevoke => true;

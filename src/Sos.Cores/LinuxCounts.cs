@@ -1,6 +1,6 @@
 namespace Sos.Cores;
 
-/// <summary>What Linux counts of one cpu since boot. While the cpu is a service core nothing of it moves.</summary>
+/// <summary>Linux's counts of one cpu since boot. While the cpu is a service core none of them moves.</summary>
 /// <param name="DeviceInterrupts">Interrupts of devices.</param>
 /// <param name="TimerInterrupts">Of the cpu's own timer.</param>
 /// <param name="RescheduleInterrupts">From other cpus, to schedule.</param>
@@ -15,7 +15,7 @@ public sealed record LinuxCounts(
     /// <summary>All hard interrupts.</summary>
     public ulong Interrupts => DeviceInterrupts + TimerInterrupts + RescheduleInterrupts + CallInterrupts + OtherInterrupts;
 
-    /// <summary>What was counted since <paramref name="before"/>.</summary>
+    /// <summary>Returns what was counted since <paramref name="before"/>.</summary>
     public LinuxCounts Since(LinuxCounts before)
         => new(
             DeviceInterrupts - before.DeviceInterrupts, TimerInterrupts - before.TimerInterrupts,

@@ -3,10 +3,10 @@ using System.Collections.Generic;
 
 namespace Sos.Cores;
 
-/// <summary>What kind of failure it was: the exit code of <c>sosctl</c>.</summary>
+/// <summary>The kind of a failure: the exit code of <c>sosctl</c>.</summary>
 public enum SosError
 {
-    /// <summary>It was tried and failed.</summary>
+    /// <summary>Tried, and failed.</summary>
     Failed = 1,
 
     /// <summary>The command line is wrong.</summary>
@@ -18,7 +18,7 @@ public enum SosError
     /// <summary>The caller may not do that.</summary>
     NotPermitted = 4,
 
-    /// <summary>It is busy, or refused for the machine's sake.</summary>
+    /// <summary>Busy, or refused for the machine's sake.</summary>
     Refused = 5,
 
     /// <summary>There is no such core, device, file or service.</summary>
@@ -42,10 +42,10 @@ public sealed class SosException : Exception
     public SosException(SosError error, string message, Exception cause)
         : base(message, cause) => Error = error;
 
-    /// <summary>What kind of failure it was.</summary>
+    /// <summary>The kind of the failure.</summary>
     public SosError Error { get; }
 
-    /// <summary>What a person should know beside it: the last words of a service that failed, what could not be undone.</summary>
+    /// <summary>Notes for a person beside it: the last words of a service that failed, what could not be undone.</summary>
     public IReadOnlyList<string> Notes { get; private set; } = [];
 
     /// <summary>Runs an operation that takes notes. When it fails they go with the failure.</summary>

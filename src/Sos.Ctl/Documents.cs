@@ -94,7 +94,7 @@ internal sealed record PortEntry(string Port, string Device, string? HostPort, b
 {
     public static List<PortEntry> Of(CoreRecord? record)
         => [.. (record?.Cards ?? []).Select(card => new PortEntry(
-            card.Port, card.Address, card.HostPort, card.Confined, card.Netdev is { } netdev ? (netdev.Open ? "open" : "closed") : null))];
+            card.Port, card.Device, card.HostPort, card.Confined, card.Netdev is { } netdev ? (netdev.Open ? "open" : "closed") : null))];
 }
 
 internal sealed record FaultEntry(

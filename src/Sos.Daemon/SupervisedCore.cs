@@ -24,7 +24,7 @@ internal sealed class SupervisedCore(ICoreReading core, CoreRecord record) : IDi
     /// <summary>A restart that is under way: null in the end when it worked, else why it did not; null without one.</summary>
     public Task<string?>? Work { get; set; }
 
-    /// <summary>What goes on beside its service; null without such work, or while the service does not run.</summary>
+    /// <summary>The work that goes on beside its service; null without such work, or while the service does not run.</summary>
     public FollowingWork? Following { get; set; }
 
     /// <summary>Its restarts so far.</summary>

@@ -49,6 +49,6 @@ public enum IlcInstructionSets : ulong
     /// <summary>GFNI.</summary>
     Gfni = 1 << 13,
 
-    /// <summary>What every image needs: x86-64-v3.</summary>
+    /// <summary>The sets that every image needs: x86-64-v3.</summary>
     Baseline = Sse42 | Avx | Avx2,
 }

@@ -2,16 +2,16 @@ using System;
 
 namespace Sos.Image;
 
-/// <summary>What is wrong with a file that should be a service image.</summary>
+/// <summary>The fault of a file that should be a service image.</summary>
 public enum ImageFormatError
 {
-    /// <summary>It is no 64-bit little-endian ELF file.</summary>
+    /// <summary>Not a 64-bit little-endian ELF file.</summary>
     NotElf,
 
-    /// <summary>It is an ELF file of another type or machine.</summary>
+    /// <summary>An ELF file of another type or machine.</summary>
     WrongType,
 
-    /// <summary>It ends before something that it announces.</summary>
+    /// <summary>Ends before something that it announces.</summary>
     Truncated,
 
     /// <summary>A segment is not page-aligned, overlaps another, has no legal protection or is too large.</summary>
@@ -38,7 +38,7 @@ public enum ImageFormatError
     /// <summary>A symbol or a name is out of range.</summary>
     BadSymbol,
 
-    /// <summary>What the image says of its ports is damaged, or cannot be met.</summary>
+    /// <summary>The statement of its ports is damaged, or cannot be met.</summary>
     BadPorts,
 
     /// <summary>The build id does not match the contents.</summary>
@@ -52,6 +52,6 @@ public sealed class ImageFormatException : Exception
     public ImageFormatException(ImageFormatError error, string message)
         : base(message) => Error = error;
 
-    /// <summary>What is wrong.</summary>
+    /// <summary>The fault.</summary>
     public ImageFormatError Error { get; }
 }

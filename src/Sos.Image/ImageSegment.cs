@@ -2,7 +2,7 @@ using System;
 
 namespace Sos.Image;
 
-/// <summary>What a service may do with a segment.</summary>
+/// <summary>The rights of a service on a segment.</summary>
 [Flags]
 public enum SegmentProtection
 {

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Sos.Image;
 
-/// <summary>What a service image says of itself, in its note: what the loader must give it.</summary>
+/// <summary>A service image's description of itself, in its note: what the loader must give it.</summary>
 /// <param name="AbiVersion">SOS_ABI_VERSION that it was built for.</param>
 /// <param name="StackSize">Bytes of stack, a multiple of the page size.</param>
 /// <param name="Flags">None is defined: 0.</param>

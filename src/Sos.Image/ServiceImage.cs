@@ -40,7 +40,7 @@ public sealed class ServiceImage
     /// <summary>Address of the first instruction, relative to the image's base.</summary>
     public ulong Entry { get; }
 
-    /// <summary>What the image says of itself.</summary>
+    /// <summary>The image's description of itself.</summary>
     public ServiceDescriptor Descriptor { get; }
 
     /// <summary>The ports that the service wants.</summary>

@@ -129,7 +129,8 @@ internal static unsafe class Program
     }
 
     /// <summary>
-    /// Whoever started this does what needs the mappings first: before Linux 6.4 the rings of an AF_XDP socket can be mapped only until it is bound.
+    /// Waits until the program that started this has done what needs the mappings first: before Linux 6.4 the rings of an AF_XDP socket can be
+    /// mapped only until it is bound.
     /// </summary>
     private static bool AwaitGo(RunnerPage* page)
     {

@@ -8,7 +8,7 @@ public class DriverErrorTests
     [Fact]
     public void MissingDriverSaysHowToLoadIt()
     {
-        SosException e = Assert.Throws<SosException>(() => SosDevice.Open("/nonexistent/sos"));
+        SosException e = Assert.Throws<SosException>(() => SosDriver.Open("/nonexistent/sos"));
         Assert.Equal(SosError.DriverMissing, e.Error);
         Assert.Contains("modprobe sos", e.Message, System.StringComparison.Ordinal);
     }
@@ -16,7 +16,7 @@ public class DriverErrorTests
     [Fact]
     public void AnotherDeviceIsNotTheDriver()
     {
-        SosException e = Assert.Throws<SosException>(() => SosDevice.Open("/dev/null"));
+        SosException e = Assert.Throws<SosException>(() => SosDriver.Open("/dev/null"));
         Assert.Equal(SosError.DriverMissing, e.Error);
     }
 
@@ -24,7 +24,7 @@ public class DriverErrorTests
     [InlineData(Errno.AccessDenied, SosError.NotPermitted)]
     [InlineData(Errno.NotPermitted, SosError.NotPermitted)]
     [InlineData(Errno.NoDeviceOrAddress, SosError.DriverMissing)]
-    public void OpenErrorsAreTold(int errno, SosError expected) => Assert.Equal(expected, SosDevice.ExplainOpen("/dev/sos", errno).Error);
+    public void OpenErrorsAreTold(int errno, SosError expected) => Assert.Equal(expected, SosDriver.ExplainOpen("/dev/sos", errno).Error);
 
     [Theory]
     [InlineData(Errno.NotPermitted)]
@@ -33,5 +33,5 @@ public class DriverErrorTests
     [InlineData(Errno.NoSpace)]
     [InlineData(Errno.InputOutput)]
     [InlineData(Errno.Invalid)]
-    public void EveryReserveErrorSaysWhatToDo(int errno) => Assert.NotNull(SosDevice.ExplainReserve(3, errno));
+    public void EveryReserveErrorSaysWhatToDo(int errno) => Assert.NotNull(SosDriver.ExplainReserve(3, errno));
 }

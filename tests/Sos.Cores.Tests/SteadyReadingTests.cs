@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Sos.Cores.Tests;
 
-/// <summary>What is read again, and for how long.</summary>
+/// <summary>The readings that are repeated, and for how long.</summary>
 public sealed class SteadyReadingTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("sos-steady-").FullName;

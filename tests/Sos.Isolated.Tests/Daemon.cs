@@ -13,7 +13,7 @@ internal sealed class Daemon : IDisposable
 
     private Daemon(Process process) => _process = process;
 
-    /// <summary>What it has said so far.</summary>
+    /// <summary>The lines that it has written so far.</summary>
     public string Log
     {
         get

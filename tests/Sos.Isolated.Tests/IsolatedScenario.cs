@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Sos.Isolated.Tests;
 
-/// <summary>What every scenario has: a cpu to fence off, the last one, and the check that it is Linux's again at the end.</summary>
+/// <summary>The parts of every scenario: a cpu to fence off, the last one, and the check that it is Linux's again at the end.</summary>
 public abstract class IsolatedScenario : IDisposable
 {
     protected IsolatedScenario()

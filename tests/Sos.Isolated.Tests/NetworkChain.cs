@@ -53,7 +53,7 @@ internal sealed class NetworkChain : IDisposable
 
     public void AssertPing() => Command.Await(Pings, "the right machine does not answer");
 
-    /// <summary>What Linux knows of the machine between: its links without their counters, addresses and routes.</summary>
+    /// <summary>Reads what Linux knows of the machine between: its links without their counters, addresses and routes.</summary>
     public string Configuration()
         => Command.Shell($"ip -n {Middle} -d link show; ip -n {Middle} address show; ip -n {Middle} route show table all").Succeeded().Output;
 

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Sos.Isolated.Tests;
 
-/// <summary>What a prefilter follows in Linux: its rules and devices, and the connections that it tracks.</summary>
+/// <summary>The things that a prefilter follows in Linux: its rules and devices, and the connections that it tracks.</summary>
 public sealed class NetworkFollowingTests
 {
     [Fact]

@@ -203,7 +203,7 @@ public sealed class NetworkOwnershipTests : IsolatedScenario
         }
     }
 
-    /// <summary>What a careful administrator may have set.</summary>
+    /// <summary>Sets what a careful administrator may have set.</summary>
     private static void SetEverything(NetworkPair network)
     {
         foreach (string command in new[]

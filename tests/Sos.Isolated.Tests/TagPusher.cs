@@ -22,9 +22,9 @@ internal sealed class TagPusher : IDisposable
 
     private readonly string _network;
     private readonly string _device;
-    private readonly DriverHandle _program;
+    private readonly FileDescriptor _program;
 
-    private TagPusher(string network, string device, DriverHandle program) => (_network, _device, _program) = (network, device, program);
+    private TagPusher(string network, string device, FileDescriptor program) => (_network, _device, _program) = (network, device, program);
 
     public static TagPusher At(string network, string device, int tag)
     {

@@ -15,7 +15,7 @@ public abstract class IsolatedScenarios(LabFixture lab) : Scenario(lab)
     private const string Firewall = "/usr/lib/sos/firewall.sosimg";
     private const string Partition = "/sys/fs/cgroup/sos-3/cpuset.cpus.partition";
 
-    /// <summary>What a fence changes.</summary>
+    /// <summary>Reads what a fence changes.</summary>
     private const string Settings =
         "cat /sys/fs/cgroup/cgroup.subtree_control /proc/irq/default_smp_affinity /proc/irq/*/smp_affinity_list /sys/devices/virtual/workqueue/cpumask; "
         + "ls -d /sys/fs/cgroup/*/; grep -h Cpus_allowed_list /proc/1/status /proc/2/status /proc/self/status";

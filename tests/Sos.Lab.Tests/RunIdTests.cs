@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Sos.Lab.Tests;
 
-/// <summary>What dead runs left is told from what living ones have, and removed.</summary>
+/// <summary>The remains of dead runs are told from what living ones have, and removed.</summary>
 public sealed class RunIdTests
 {
     // No process is as old as the machine itself but the first.

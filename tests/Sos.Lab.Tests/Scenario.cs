@@ -6,7 +6,7 @@ using Xunit;
 namespace Sos.Lab.Tests;
 
 /// <summary>
-/// What every scenario has: a machine that is up when it starts, and the check that the kernel had nothing to complain of
+/// The parts of every scenario: a machine that is up when it starts, and the check that the kernel had nothing to complain of
 /// meanwhile. A scenario leaves the machine as it found it: no core reserved, no service, the card with Linux.
 /// </summary>
 public abstract class Scenario(LabFixture lab) : IAsyncLifetime

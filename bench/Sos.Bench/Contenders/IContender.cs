@@ -20,6 +20,6 @@ internal interface IContender : IDisposable
     /// <returns>Nanoseconds per packet, with nothing subtracted.</returns>
     double Run(int burst, int packets);
 
-    /// <summary>What stands for the card alone, in nanoseconds per packet; 0 if there is nothing to subtract.</summary>
+    /// <summary>The share of the card alone, in nanoseconds per packet; 0 if there is nothing to subtract.</summary>
     double RunHarness(int burst, int packets);
 }

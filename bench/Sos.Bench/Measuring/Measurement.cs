@@ -1,6 +1,6 @@
 namespace Sos.Bench.Measuring;
 
-/// <summary>What one contender took in one comparison.</summary>
+/// <summary>The figures of one contender in one comparison.</summary>
 /// <param name="Workload">Kind of the workload.</param>
 /// <param name="Size">Prefixes or rules.</param>
 /// <param name="Contender">Whose.</param>

@@ -4,7 +4,7 @@ using Sos.Bench.Measuring;
 
 namespace Sos.Bench.Report;
 
-/// <summary>What a table of the firewall costs.</summary>
+/// <summary>The cost of a table of the firewall.</summary>
 /// <param name="Workload">Kind of the workload.</param>
 /// <param name="Size">Prefixes or rules.</param>
 /// <param name="Bytes">Bytes of the table.</param>

@@ -4,7 +4,7 @@ using Sos.Sdk.Memory;
 
 namespace Sos.Bench.Report;
 
-/// <summary>What a table consists of.</summary>
+/// <summary>The parts of a table.</summary>
 /// <param name="Bytes">All of it.</param>
 /// <param name="Nodes">Nodes of its classifiers.</param>
 /// <param name="Blocks">Blocks of rules in them.</param>

@@ -6,7 +6,7 @@ using Sos.Firewall.Rules;
 
 namespace Sos.Bench.Workloads;
 
-/// <summary>What a workload is about, which decides who can run it.</summary>
+/// <summary>The subject of a workload, which decides who can run it.</summary>
 internal enum WorkloadKind
 {
     /// <summary>Blocked prefixes of many lengths.</summary>

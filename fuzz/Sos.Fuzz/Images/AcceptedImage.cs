@@ -8,7 +8,7 @@ using Sos.Image.Verification;
 
 namespace Sos.Fuzz.Images;
 
-/// <summary>What must hold of every image that the verifier accepts, found out again with another decoder.</summary>
+/// <summary>Checks with another decoder that every image which the verifier accepts is what it promises.</summary>
 public static class AcceptedImage
 {
     /// <summary>

@@ -105,7 +105,7 @@ internal static unsafe class FirewallTargets
         EvaluateBurst(in table, keys);
     }
 
-    /// <summary>What the stages decide must be what the walk through the rules decides.</summary>
+    /// <summary>Checks that the stages decide what the walk through the rules decides.</summary>
     private static void EvaluateBurst(in FirewallTable table, ReadOnlySpan<PacketKey> keys)
     {
         BurstScratch scratch = default;

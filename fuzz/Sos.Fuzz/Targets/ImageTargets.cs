@@ -119,7 +119,7 @@ internal static class ImageTargets
         }
     }
 
-    /// <summary>What the loader writes must be data: the verifier has seen the code as it is in the file.</summary>
+    /// <summary>Checks that the loader writes into data alone: the verifier has seen the code as it is in the file.</summary>
     private static void RequireData(ServiceImage image, ulong rva)
     {
         ImageSegment? segment = image.SegmentAt(rva);

@@ -16,7 +16,7 @@ internal sealed record DemoResult
     /// <summary>The machine's kernel, as uname -r prints it.</summary>
     public required string Kernel { get; init; }
 
-    /// <summary>What executes the machine.</summary>
+    /// <summary>The accelerator or emulator that executes the machine.</summary>
     public required string Accelerator { get; init; }
 
     /// <summary>The machine's CPUs.</summary>
@@ -43,7 +43,7 @@ internal sealed record DemoResult
     /// <summary>Time to give it back.</summary>
     public required double ReleaseMs { get; init; }
 
-    /// <summary>What is wrong with the outcome, each in a sentence; empty if it is as promised.</summary>
+    /// <summary>Faults of the outcome, each in a sentence; empty if it is as promised.</summary>
     public IReadOnlyList<string> Shortfalls
     {
         get

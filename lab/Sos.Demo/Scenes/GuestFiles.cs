@@ -4,7 +4,7 @@ using Sos.Lab.Machine;
 
 namespace Sos.Demo.Scenes;
 
-/// <summary>What the demo puts into the machine, and the servers it starts there.</summary>
+/// <summary>The files that the demo puts into the machine, and the servers that it starts there.</summary>
 internal static class GuestFiles
 {
     /// <summary>The rules.</summary>

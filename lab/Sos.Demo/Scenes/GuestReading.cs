@@ -7,7 +7,7 @@ using Sos.Lab.Machine;
 
 namespace Sos.Demo.Scenes;
 
-/// <summary>What the machine's Linux says of itself at one moment; two of them tell what happened between.</summary>
+/// <summary>The state of the machine's Linux, as it says itself, at one moment; two of them tell what happened between.</summary>
 /// <param name="CpuTicks">For each CPU that Linux has: its time in all states, and that in softirq, in clock ticks.</param>
 /// <param name="Interrupts">Interrupts by the name of their line's user, over all CPUs.</param>
 /// <param name="NetworkSoftirqs">NET_RX softirqs, over all CPUs.</param>

@@ -4,7 +4,7 @@ using Sos.Traffic.Wire;
 
 namespace Sos.Demo.Scenes;
 
-/// <summary>What the wire carried at one moment.</summary>
+/// <summary>The wire's counts at one moment.</summary>
 /// <param name="TimeS">Seconds since the clients began.</param>
 /// <param name="OfferedPerSecond">Flood packets that were due.</param>
 /// <param name="DeliveredPerSecond">Flood packets that the machine's card had room for.</param>

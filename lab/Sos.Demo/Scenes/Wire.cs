@@ -55,7 +55,7 @@ internal sealed class Wire : IAsyncDisposable
     public Task FloodAsync(long packetsPerSecond) =>
         AskAsync(string.Create(CultureInfo.InvariantCulture, $"flood {packetsPerSecond}"));
 
-    /// <summary>What it has counted so far.</summary>
+    /// <summary>The counts so far.</summary>
     public async Task<WireStatistics> ReadAsync() =>
         JsonSerializer.Deserialize(await AskAsync("stats"), TrafficJson.Default.WireStatistics)!;
 

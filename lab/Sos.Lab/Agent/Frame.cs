@@ -1,6 +1,6 @@
 namespace Sos.Lab.Agent;
 
-/// <summary>What a frame between host and guest agent carries.</summary>
+/// <summary>The kind of a frame between host and guest agent.</summary>
 public enum FrameKind : byte
 {
     /// <summary>Host to guest: start a command; payload: its shell command line in UTF-8.</summary>

@@ -20,7 +20,7 @@ internal sealed class GuestImage
     private const int Secret = 0x180; // 0600
 
     /// <summary>
-    /// What the guest has beside busybox. dropbear is there for ssh, bash, curl and tcpdump for people. dash is the guest's sh:
+    /// The programs that the guest has beside busybox. dropbear is there for ssh, bash, curl and tcpdump for people. dash is the guest's sh:
     /// that of busybox prefers its own applets to programs in the PATH, such as its small ip.
     /// </summary>
     private static readonly string[] Tools =

@@ -4,7 +4,7 @@ using System.Threading.Tasks;
 
 namespace Sos.Lab.Machine;
 
-/// <summary>What executes the guest's instructions.</summary>
+/// <summary>The means by which the guest's instructions are executed.</summary>
 public enum Accelerator
 {
     /// <summary>QEMU's emulation: works everywhere.</summary>

@@ -46,7 +46,7 @@ public sealed class LabMachine : IAsyncDisposable
     /// <summary>The kernel that runs.</summary>
     public GuestKernel Kernel { get; }
 
-    /// <summary>What executes it.</summary>
+    /// <summary>The means by which it is executed.</summary>
     public Accelerator Accelerator { get; }
 
     /// <summary>The serial console.</summary>

@@ -15,7 +15,7 @@ internal static class CyclePart
     private const int WarmUpCycles = 2;
 
     /// <summary>
-    /// What Linux may have less of at the end. Caches and per-CPU lists come and go by a few MiB; the smallest thing that a cycle takes and
+    /// The memory that Linux may have lost at the end. Caches and per-CPU lists come and go by a few MiB; the smallest thing that a cycle takes and
     /// could lose, a core's block of 64 KiB, makes 12.5 MiB in 200 cycles.
     /// </summary>
     private const long LostKiBMax = 12 * 1024;
@@ -136,7 +136,7 @@ internal static class CyclePart
         return problems;
     }
 
-    /// <summary>What is free, or belongs to programs and files, which may grow as they like. Pages that a driver takes are in none of it.</summary>
+    /// <summary>Pages that are free, or belong to programs and files, which may grow as they like. Pages that a driver takes are in none of it.</summary>
     private static long KnownKiB(Dictionary<string, long> resources) =>
         ((string[])["MemFree", "AnonPages", "Cached", "Buffers", "SReclaimable", "PageTables", "KernelStack"]).Sum(name => resources[name]);
 }

@@ -2,7 +2,7 @@ using System.Collections.Generic;
 
 namespace Sos.Torture.Report;
 
-/// <summary>What became of one kind of trouble.</summary>
+/// <summary>The outcome of one kind of trouble.</summary>
 /// <param name="Kernel">The kernel series.</param>
 /// <param name="Kind">The kind.</param>
 internal sealed record TortureRow(string Kernel, string Kind)
@@ -19,7 +19,7 @@ internal sealed record TortureRow(string Kernel, string Kind)
     /// <summary>How often Linux noticed nothing. Null where Linux was to go down.</summary>
     public int? LinuxUnaffected { get; set; }
 
-    /// <summary>What went wrong, in words.</summary>
+    /// <summary>Failures, in words.</summary>
     public List<string> Problems { get; } = [];
 
     /// <summary>Whether every try went well.</summary>

@@ -17,7 +17,7 @@ internal sealed class OpenLoop(Stopwatch clock, TimeSpan deadline)
 {
     private readonly ConcurrentBag<Request> _done = [];
 
-    /// <summary>What was asked so far, in no order.</summary>
+    /// <summary>The requests so far, in no order.</summary>
     public IReadOnlyCollection<Request> Done => _done;
 
     /// <summary>Issues requests until the end, and waits for the last ones.</summary>

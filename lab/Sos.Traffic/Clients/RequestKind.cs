@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace Sos.Traffic.Clients;
 
-/// <summary>What a good client asks for.</summary>
+/// <summary>The kind of a good client's request.</summary>
 [JsonConverter(typeof(JsonStringEnumConverter<RequestKind>))]
 public enum RequestKind
 {

@@ -58,10 +58,10 @@ internal sealed unsafe class VhostUserCard : IDisposable
         SetRingEnable = 18,
     }
 
-    /// <summary>What the machine receives from.</summary>
+    /// <summary>The queue from which the machine receives.</summary>
     public SplitRing Receive => _rings[0];
 
-    /// <summary>What the machine sends with.</summary>
+    /// <summary>The queue with which the machine sends.</summary>
     public SplitRing Transmit => _rings[1];
 
     /// <summary>Waits until QEMU connects.</summary>

@@ -19,7 +19,7 @@ internal sealed unsafe class WireLoop(VhostUserCard card, TapPort tap, byte[] fr
 {
     private const int FrameMax = 2048;
 
-    /// <summary>What a 1 Mpps link brings in a quarter of a millisecond; the receive ring is four times as large.</summary>
+    /// <summary>Frames that a 1 Mpps link brings in a quarter of a millisecond; the receive ring is four times as large.</summary>
     private const int FloodBurstMax = 256;
 
     /// <summary>After so many flood frames the clients' frames get their turn: both meet the same ring.</summary>

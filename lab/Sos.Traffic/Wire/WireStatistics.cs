@@ -1,6 +1,6 @@
 namespace Sos.Traffic.Wire;
 
-/// <summary>What the wire has counted since it was connected. A frame of the flood is in one of the first three.</summary>
+/// <summary>The wire's counts since it was connected. A frame of the flood is in one of the first three.</summary>
 public sealed record WireStatistics
 {
     /// <summary>Seconds since the wire was connected.</summary>
@@ -36,7 +36,7 @@ public sealed record WireStatistics
     /// <summary>Flood frames that were due.</summary>
     public long FloodOffered => FloodLate + FloodRingFull + FloodDelivered;
 
-    /// <summary>What was counted between an earlier moment and this one.</summary>
+    /// <summary>Returns the counts between an earlier moment and this one.</summary>
     public WireStatistics Since(WireStatistics earlier) => new()
     {
         TimeS = TimeS - earlier.TimeS,

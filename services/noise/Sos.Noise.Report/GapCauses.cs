@@ -5,7 +5,7 @@ using Sos.Cores;
 
 namespace Sos.Noise.Report;
 
-/// <summary>What was counted at a moment of the measurement.</summary>
+/// <summary>The counts at a moment of the measurement.</summary>
 /// <param name="Ns">CLOCK_MONOTONIC.</param>
 /// <param name="Linux">What Linux counted of the cpu.</param>
 /// <param name="Smis">System management interrupts, null if unknown.</param>

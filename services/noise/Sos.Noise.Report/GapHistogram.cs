@@ -14,7 +14,7 @@ namespace Sos.Noise.Report;
 /// <param name="Tsc">The TSC at its end.</param>
 public sealed record Gap(double Ns, ulong Tsc);
 
-/// <summary>What the noise service recorded, as read from its memory. Numbers of gaps and quantiles of their lengths in ns.</summary>
+/// <summary>The noise service's records, as read from its memory: numbers of gaps and quantiles of their lengths in ns.</summary>
 public sealed class GapHistogram
 {
     private const int Digits = 3;

@@ -28,7 +28,7 @@ public enum NoisePlace
 /// <param name="Cause">What may have caused it.</param>
 public sealed record GapEntry(double Ns, double AtSeconds, string Cause);
 
-/// <summary>What a measurement found. Lengths in ns.</summary>
+/// <summary>The result of a measurement. Lengths in ns.</summary>
 public sealed record NoiseResult
 {
     /// <summary>Longest gaps that are told.</summary>
@@ -40,7 +40,7 @@ public sealed record NoiseResult
     /// <summary>Where it ran.</summary>
     public required NoisePlace Place { get; init; }
 
-    /// <summary>What kept the core from Linux; null in a thread of Linux.</summary>
+    /// <summary>The back end that kept the core from Linux; null in a thread of Linux.</summary>
     public BackEndKind? BackEnd { get; init; }
 
     /// <summary>When it began.</summary>
@@ -82,10 +82,10 @@ public sealed record NoiseResult
     /// <summary>The part of the time that events took, 0 to 1.</summary>
     public required double LostTime { get; init; }
 
-    /// <summary>What Linux had counted of the cpu before.</summary>
+    /// <summary>Linux's counts of the cpu before.</summary>
     public required LinuxCounts LinuxBefore { get; init; }
 
-    /// <summary>What it had counted afterwards.</summary>
+    /// <summary>Linux's counts of the cpu afterwards.</summary>
     public required LinuxCounts LinuxAfter { get; init; }
 
     /// <summary>System management interrupts meanwhile; null if unknown.</summary>
@@ -94,7 +94,7 @@ public sealed record NoiseResult
     /// <summary>The longest gaps.</summary>
     public required IReadOnlyList<GapEntry> Largest { get; init; }
 
-    /// <summary>What a reader should know.</summary>
+    /// <summary>Notes for the reader.</summary>
     public required IReadOnlyList<string> Notes { get; init; }
 
     /// <summary>Frequency of the TSC in kHz, to read the histogram with.</summary>

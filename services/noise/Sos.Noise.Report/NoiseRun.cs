@@ -17,7 +17,7 @@ using Sos.Sdk.Time;
 
 namespace Sos.Noise.Report;
 
-/// <summary>What to measure.</summary>
+/// <summary>A measurement to make.</summary>
 /// <param name="Cpu">Logical id.</param>
 /// <param name="Place">Where the service runs.</param>
 /// <param name="Duration">How long.</param>

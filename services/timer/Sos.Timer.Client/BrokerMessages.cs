@@ -54,7 +54,7 @@ public struct BrokerWelcome
     /// <summary><see cref="MagicValue"/>.</summary>
     [FieldOffset(0)] public ulong Magic;
 
-    /// <summary>What became of it.</summary>
+    /// <summary>The answer.</summary>
     [FieldOffset(8)] public BrokerStatus Status;
 
     /// <summary>Number of the client.</summary>

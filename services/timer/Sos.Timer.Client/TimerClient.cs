@@ -114,7 +114,7 @@ public sealed unsafe class TimerClient : IDisposable
     /// <exception cref="TimerException">The service does not answer.</exception>
     public TimerError Cancel(int timer) => Ask(timer, new TimerRequest { Operation = TimerOperation.Cancel, Timer = (uint)timer });
 
-    /// <summary>What became of a timer. Its fields change as it expires; <see cref="TimerSlot.Expirations"/> last.</summary>
+    /// <summary>Returns the slot of a timer, which says what became of it. Its fields change as it expires; <see cref="TimerSlot.Expirations"/> last.</summary>
     public TimerSlot Read(int timer)
     {
         TimerSlot* slot = Slot(timer);

@@ -3,7 +3,7 @@ using Sos.Timer.Layout;
 
 namespace Sos.Timer;
 
-/// <summary>What the service itself counts of a timer since it was armed: a client can write to its own copy.</summary>
+/// <summary>The service's own counts of a timer since it was armed: a client can write to its own copy.</summary>
 internal struct SlotRecord
 {
     public ulong Expirations;

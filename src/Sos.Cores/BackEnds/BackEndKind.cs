@@ -3,7 +3,7 @@ namespace Sos.Cores.BackEnds;
 /// <summary>How a core is kept from Linux.</summary>
 public enum BackEndKind
 {
-    /// <summary>It is unplugged, and runs the monitor; needs the driver.</summary>
+    /// <summary>Unplugged, running the monitor; needs the driver.</summary>
     Offline = 0,
 
     /// <summary>Linux keeps it, but lets nothing run there; the service is a process. Needs root alone.</summary>

@@ -110,7 +110,7 @@ public sealed class CoreBackEnds
             return true;
         }
 
-        return this[BackEndKind.Offline].Obstacle is { } obstacle && File.Exists(SosDevice.DefaultPath) ? throw obstacle : false;
+        return this[BackEndKind.Offline].Obstacle is { } obstacle && File.Exists(SosDriver.DefaultPath) ? throw obstacle : false;
     }
 
     /// <summary>Opens a core, whatever keeps it.</summary>
@@ -123,7 +123,7 @@ public sealed class CoreBackEnds
         }
 
         // Without the driver it may be this that is missing: its advice names both ways.
-        throw this[BackEndKind.Offline].Obstacle is { Error: SosError.NotPermitted } refused ? refused : SosDevice.NotReserved(cpu);
+        throw this[BackEndKind.Offline].Obstacle is { Error: SosError.NotPermitted } refused ? refused : SosDriver.NotReserved(cpu);
     }
 
     /// <summary>Gives back a device whose core is with Linux already.</summary>

@@ -4,7 +4,7 @@ using Sos.Cores.Running;
 
 namespace Sos.Cores.BackEnds;
 
-/// <summary>What the user wants of a network device.</summary>
+/// <summary>The user's wishes for a network device.</summary>
 /// <param name="Force">Whether it may be taken although the default route goes through it.</param>
 /// <param name="HostPort">Name of the network device that Linux has instead; null for its own.</param>
 /// <param name="BusyPoll">Isolated: whether a cpu of Linux polls for the service, which then never wakes anyone.</param>
@@ -17,7 +17,7 @@ public interface INetworkDevice
     /// <summary>Its network device's name in Linux, by which rules may know it; null when it has none.</summary>
     string? Interface { get; }
 
-    /// <summary>What must be known to give it back; written before anything is changed.</summary>
+    /// <summary>Describes what must be known to give it back; this is written before anything is changed.</summary>
     CardRecord Describe();
 
     /// <summary>Takes it from Linux.</summary>

@@ -12,7 +12,7 @@ public sealed class OfflineBackEnd : ICoreBackEnd
     private readonly string _path;
 
     /// <summary>Uses the driver at <paramref name="path"/>.</summary>
-    public OfflineBackEnd(string path = SosDevice.DefaultPath) => _path = path;
+    public OfflineBackEnd(string path = SosDriver.DefaultPath) => _path = path;
 
     /// <inheritdoc/>
     public BackEndKind Kind => BackEndKind.Offline;
@@ -24,7 +24,7 @@ public sealed class OfflineBackEnd : ICoreBackEnd
         {
             try
             {
-                using SosDevice device = SosDevice.Open(_path);
+                using SosDriver device = SosDriver.Open(_path);
                 return null;
             }
             catch (SosException e)
@@ -37,15 +37,15 @@ public sealed class OfflineBackEnd : ICoreBackEnd
     /// <inheritdoc/>
     public IReadOnlyList<int> ListCores()
     {
-        using SosDevice device = SosDevice.Open(_path);
+        using SosDriver device = SosDriver.Open(_path);
         return [.. device.GetInfo().Cpus.Order()];
     }
 
     /// <inheritdoc/>
     public Reservation Reserve(int cpu, CoreOptions options, TimeSpan? lease)
     {
-        using SosDevice device = SosDevice.Open(_path);
-        using ServiceCore core = device.Reserve(cpu, persist: true, lease, options, out CoreArrival arrival);
+        using SosDriver device = SosDriver.Open(_path);
+        using OfflineCore core = device.Reserve(cpu, persist: true, lease, options, out CoreArrival arrival);
         string method = arrival.Siblings == 0 ? "unplugged from Linux" : "unplugged from Linux with the other threads of its physical core";
         return new Reservation(arrival.DurationNs, method, []);
     }
@@ -53,7 +53,7 @@ public sealed class OfflineBackEnd : ICoreBackEnd
     /// <inheritdoc/>
     public IServiceCore Open(int cpu)
     {
-        using SosDevice device = SosDevice.Open(_path);
+        using SosDriver device = SosDriver.Open(_path);
         return device.OpenCore(cpu);
     }
 

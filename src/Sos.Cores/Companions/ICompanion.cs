@@ -50,13 +50,13 @@ public sealed record StartOption(string Name, string Description, bool IsFile, b
     public const string IsSet = "true";
 }
 
-/// <summary>What a table is built of.</summary>
+/// <summary>The source of a table.</summary>
 /// <param name="Plan">The plan; its options name the source.</param>
 /// <param name="Ports">The ports with the names by which Linux knows them.</param>
 /// <param name="Note">Takes what a person should know though it works.</param>
 public sealed record TableRequest(ServicePlan Plan, IReadOnlyList<KnownPort> Ports, Action<string> Note)
 {
-    /// <summary>What keeps the core.</summary>
+    /// <summary>The kind of back end that keeps the core.</summary>
     public required BackEndKind BackEnd { get; init; }
 
     /// <summary>Generation of the table that the running service uses as the request is made; 0 when it does not run yet.</summary>

@@ -36,9 +36,9 @@ public sealed class CardDevice : INetworkDevice
     /// <exception cref="SosException">It is gone.</exception>
     public static CardDevice FindAgain(CardRecord former, string? hostPort)
     {
-        if (!PciAddress.TryParse(former.Address, out PciAddress address) || PciDevice.Read(address) is not { } card)
+        if (!PciAddress.TryParse(former.Device, out PciAddress address) || PciDevice.Read(address) is not { } card)
         {
-            throw new SosException(SosError.NotFound, $"its card {former.Address} is gone: 'sosctl device list' shows those there are");
+            throw new SosException(SosError.NotFound, $"its card {former.Device} is gone: 'sosctl device list' shows those there are");
         }
 
         return new CardDevice(card, hostPort, HostPortReading.Reread(former));
@@ -90,7 +90,7 @@ public sealed class CardDevice : INetworkDevice
     {
         try
         {
-            if (!PciAddress.TryParse(card.Address, out PciAddress address))
+            if (!PciAddress.TryParse(card.Device, out PciAddress address))
             {
                 throw new SosException(SosError.Failed, "its address in the core's record is damaged");
             }
@@ -106,7 +106,7 @@ public sealed class CardDevice : INetworkDevice
         }
         catch (Exception e) when (e is SosException or IOException)
         {
-            notes.Add($"{card.Address} could not be given back fully: {e.Message}");
+            notes.Add($"{card.Device} could not be given back fully: {e.Message}");
             return false;
         }
     }

@@ -14,7 +14,7 @@ public sealed record InterfaceAddress(IReadOnlyList<string> Arguments);
 public sealed record InterfaceRoute(IReadOnlyList<string> Arguments);
 
 /// <summary>
-/// What Linux would lose with a card's network device: name, MAC, MTU, addresses and routes. It moves to the host port when the card is
+/// The settings that Linux would lose with a card's network device: name, MAC, MTU, addresses and routes. They move to the host port when the card is
 /// claimed, and back when it is returned, so that the host keeps its address and its connections.
 /// </summary>
 /// <param name="Name">Name of the network device.</param>

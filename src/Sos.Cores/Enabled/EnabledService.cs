@@ -19,7 +19,7 @@ public sealed partial record EnabledService
     /// <summary>Logical id of the cpu that becomes its core.</summary>
     public required int Core { get; init; }
 
-    /// <summary>What keeps the core from Linux; null for the best that the machine has.</summary>
+    /// <summary>The kind of back end that keeps the core from Linux; null for the best that the machine has.</summary>
     public BackEndKind? BackEnd { get; init; }
 
     /// <summary>The name that the back end has in files.</summary>
@@ -37,7 +37,7 @@ public sealed partial record EnabledService
     /// <summary>Services with a lower number are started first; those with the same one by name.</summary>
     public int Order { get; init; } = DefaultOrder;
 
-    /// <summary>What the service is given.</summary>
+    /// <summary>The plan of the service.</summary>
     public required ServicePlan Plan { get; init; }
 
     /// <summary>Returns whether a text can name an enabled service: letters, digits, '.', '_' and '-', at most 64, the first no sign.</summary>

@@ -11,16 +11,16 @@ namespace Sos.Cores.Enabled;
 /// <summary>How far the start of an enabled service has come since the machine booted.</summary>
 public enum EnabledProgress
 {
-    /// <summary>It is to be started: its devices are not all there, or others come first.</summary>
+    /// <summary>To be started: its devices are not all there, or others come first.</summary>
     Waiting,
 
-    /// <summary>It was started; from then on it is like any other service.</summary>
+    /// <summary>Started, and from then on like any other service.</summary>
     Started,
 
     /// <summary>Its last start failed, and the next is due.</summary>
     Failed,
 
-    /// <summary>It failed, and its restart policy allows no more tries.</summary>
+    /// <summary>Failed, with a restart policy that allows no more tries.</summary>
     GivenUp,
 }
 

@@ -6,7 +6,7 @@ using Sos.Cores.Running;
 
 namespace Sos.Cores.Isolation;
 
-/// <summary>What keeps tasks off a fenced cpu.</summary>
+/// <summary>The means by which tasks are kept off a fenced cpu.</summary>
 public enum FenceMethod
 {
     /// <summary>Affinities of every thread.</summary>
@@ -38,7 +38,7 @@ public sealed record FenceRecord
     /// <summary>Logical id of the cpu.</summary>
     public required int Cpu { get; init; }
 
-    /// <summary>What keeps tasks off.</summary>
+    /// <summary>The means by which tasks are kept off.</summary>
     public required FenceMethod Method { get; init; }
 
     /// <summary>Whether all of it stands.</summary>

@@ -11,7 +11,7 @@ namespace Sos.Cores.Isolation;
 /// Programs and a service on an isolated core: the driver's part, clock and events, is played by the program that started the service, on a
 /// cpu of Linux.
 /// </summary>
-internal sealed class IsolatedAccess(string folder, DriverHandle notifier, SharedRegion control) : IProgramAccess
+internal sealed class IsolatedAccess(string folder, FileDescriptor notifier, SharedRegion control) : IProgramAccess
 {
     private readonly ClockKeeper _clock = new(RunnerMemory.MapShared(folder, control.MapOffset, control.Size));
     private readonly EventPump _events = new(notifier, RunnerMemory.MapShared(folder, control.MapOffset, control.Size));

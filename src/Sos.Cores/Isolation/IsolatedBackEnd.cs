@@ -65,7 +65,7 @@ public sealed class IsolatedBackEnd : ICoreBackEnd
 
     /// <inheritdoc/>
     public IServiceCore Open(int cpu)
-        => FenceRecord.Read(cpu) is { } record ? new IsolatedCore(record) : throw SosDevice.NotReserved(cpu);
+        => FenceRecord.Read(cpu) is { } record ? new IsolatedCore(record) : throw SosDriver.NotReserved(cpu);
 
     /// <inheritdoc/>
     /// <remarks>An isolated core's lease has a keeper of its own; when that was killed, others do what is left to do.</remarks>

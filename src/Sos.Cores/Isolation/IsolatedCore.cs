@@ -22,7 +22,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
     private readonly FenceRecord _fence;
     private readonly RunnerMemory _shared;
     private IsolatedTarget? _target;
-    private DriverHandle? _notifier;
+    private FileDescriptor? _notifier;
 
     internal IsolatedCore(FenceRecord fence)
     {
@@ -33,7 +33,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
             using System.IO.FileStream fences = IsolatedBackEnd.Lock();
             if (FenceRecord.Read(fence.Cpu) is null)
             {
-                throw SosDevice.NotReserved(fence.Cpu);
+                throw SosDriver.NotReserved(fence.Cpu);
             }
 
             MakeFolder(fence);
@@ -82,13 +82,13 @@ public sealed unsafe class IsolatedCore : IServiceCore
     public INetworkDevice FindAgain(CardRecord card, DeviceOptions options) => NetdevDevice.FindAgain(
         Cpu,
         card.Netdev ?? throw new SosException(
-            SosError.NotFound, $"{card.Address} was no network device of Linux: 'sosctl service stop {Cpu}' ends its service"),
+            SosError.NotFound, $"{card.Device} was no network device of Linux: 'sosctl service stop {Cpu}' ends its service"),
         options);
 
     /// <inheritdoc/>
     public IDisposable? Enter(IReadOnlyList<CardRecord> cards)
         => NetworkNamespace.TryEnter(cards.Select(card => card.Netdev?.Namespace).FirstOrDefault(found => found is not null)) ?? throw new SosException(
-            SosError.NotFound, $"the network namespace of {cards[0].Address} is gone: 'sosctl service stop {Cpu}' ends its service");
+            SosError.NotFound, $"the network namespace of {cards[0].Device} is gone: 'sosctl service stop {Cpu}' ends its service");
 
     /// <inheritdoc/>
     public bool GiveBack(CardRecord card, List<string> notes) => NetdevDevice.GiveBack(Cpu, card, notes);
@@ -114,7 +114,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
         target.WatchdogNs = watchdog is null ? 0 : DriverTime.ToNs(watchdog.Value);
         _notifier?.Dispose();
         _notifier = null;
-        DriverHandle notifier = new RunnerLaunch(_fence, target).Start(entry, stackTop, argument);
+        FileDescriptor notifier = new RunnerLaunch(_fence, target).Start(entry, stackTop, argument);
         if (target.MovesPackets)
         {
             notifier.Dispose();
@@ -134,19 +134,19 @@ public sealed unsafe class IsolatedCore : IServiceCore
                 SosError.Refused, $"the events of the service on core {Cpu} go to its keeper, since it has a network device: programs cannot have them");
         }
 
-        DriverHandle notifier = _notifier ?? TakeNotifier();
+        FileDescriptor notifier = _notifier ?? TakeNotifier();
         _notifier = null;
         return new IsolatedAccess(_fence.Folder, notifier, control);
     }
 
     /// <summary>Takes the eventfd that the service notifies from its process, where another program started it.</summary>
-    private DriverHandle TakeNotifier()
+    private FileDescriptor TakeNotifier()
     {
         RunRecord run = RunRecord.Read(_fence.Folder) is { RunnerLives: true } found
             ? found
             : throw new SosException(SosError.Refused, $"the service on core {Cpu} does not run: see 'sosctl service status {Cpu}'");
         string what = $"taking the events of the service on core {Cpu} over from process {run.Runner}";
-        using DriverHandle process = RunnerProcess.Raise(SchedulerCalls.OpenProcess(run.Runner), what);
+        using FileDescriptor process = RunnerProcess.Raise(SchedulerCalls.OpenProcess(run.Runner), what);
         return RunnerProcess.Raise(SchedulerCalls.TakeDescriptor(process.Descriptor, RunnerProcess.NotifierDescriptor), what);
     }
 
@@ -412,7 +412,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
         }
     }
 
-    /// <summary>What the keeper did, and what keeps it from its work; null when there is none of this version.</summary>
+    /// <summary>Reads the keeper's counts, and what keeps it from its work; null when there is none of this version.</summary>
     private KeeperPage? ReadKeeper()
     {
         string path = System.IO.Path.Combine(_fence.Folder, "keeper");

@@ -16,7 +16,7 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
     private const ulong PartSize = AddressSpace.PortStride / 8;
 
     private readonly List<(XskSocket Socket, ulong Shared)> _sockets = [];
-    private readonly List<(DriverHandle Tap, ulong HostPort)> _taps = [];
+    private readonly List<(FileDescriptor Tap, ulong HostPort)> _taps = [];
 
     /// <summary>Loads into the folder of a core.</summary>
     public IsolatedTarget(string folder, ServiceConfiguration configuration)
@@ -42,7 +42,7 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
     public IReadOnlyList<(XskSocket Socket, ulong Shared)> Sockets => _sockets;
 
     /// <summary>The TAP devices through which frames come back, and where their host ports are.</summary>
-    public IReadOnlyList<(DriverHandle Tap, ulong HostPort)> Taps => _taps;
+    public IReadOnlyList<(FileDescriptor Tap, ulong HostPort)> Taps => _taps;
 
     /// <summary>Whether its keeper has packets to move, and so wants its notifications.</summary>
     public bool MovesPackets => _sockets.Count > 0 || _taps.Count > 0 || Captures is not null;

@@ -13,7 +13,7 @@ namespace Sos.Cores.Isolation;
 /// <param name="IsOver">Whether its keeper gives the core back already: then it can no longer be renewed.</param>
 public sealed record LeaseRecord(long LengthMs, long EndsAtMs, bool IsOver)
 {
-    /// <summary>What is left of it; not negative.</summary>
+    /// <summary>The rest of it; not negative.</summary>
     [JsonIgnore]
     public TimeSpan Left => TimeSpan.FromMilliseconds(Math.Max(0, EndsAtMs - Environment.TickCount64));
 

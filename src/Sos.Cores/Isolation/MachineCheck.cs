@@ -15,7 +15,7 @@ public enum FindingKind
     /// <summary>All is well.</summary>
     Good = 0,
 
-    /// <summary>It works without, but less well.</summary>
+    /// <summary>Not needed, but SOS works less well without.</summary>
     Note = 1,
 
     /// <summary>A back end cannot be used for it.</summary>
@@ -29,7 +29,7 @@ public enum FindingKind
 /// <param name="Advice">What to do about it; null when there is nothing to do.</param>
 public sealed record Finding(string Topic, FindingKind Kind, string Text, string? Advice = null);
 
-/// <summary>What the machine allows.</summary>
+/// <summary>Finds out what the machine allows.</summary>
 /// <param name="Findings">One by one.</param>
 /// <param name="Offline">Whether cores can be unplugged.</param>
 /// <param name="Isolated">Whether cores can be fenced off.</param>

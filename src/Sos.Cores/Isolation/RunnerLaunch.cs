@@ -27,19 +27,19 @@ internal sealed unsafe class RunnerLaunch
     /// <summary>Starts them, and returns when the service is entered.</summary>
     /// <returns>The eventfd that the service's notifications arrive at. The keeper reads it where it moves packets, else it is the caller's.</returns>
     /// <exception cref="SosException">They could not be; nothing runs.</exception>
-    public DriverHandle Start(ulong entry, ulong stackTop, ulong argument)
+    public FileDescriptor Start(ulong entry, ulong stackTop, ulong argument)
     {
         using (MappedMemory control = _target.Memory.MapAt(argument))
         {
             MemoryOrdering.StoreRelease(ref ((ServiceControl*)control.Address)->StopRequest, 0);
         }
 
-        List<DriverHandle> regions = _target.Memory.Fill(entry, stackTop, argument);
+        List<FileDescriptor> regions = _target.Memory.Fill(entry, stackTop, argument);
         (Page->Cpu, Page->LockMemory, Page->Contain, Page->LifeLine, Page->Starter) = (_fence.Cpu, 1, 1, -1, Environment.ProcessId);
         Page->Notifier = RunnerProcess.NotifierDescriptor;
         Page->Magic = RunnerPage.MagicValue;
         Page->Starts++;
-        DriverHandle notifier = RunnerProcess.Raise(
+        FileDescriptor notifier = RunnerProcess.Raise(
             ProcessCalls.EventFd(0, ProcessCalls.EventNonBlocking | ProcessCalls.EventCloseOnExec), "making an eventfd");
 
         FenceKeeper.Start();
@@ -52,10 +52,10 @@ internal sealed unsafe class RunnerLaunch
             string path = RunnerProcess.Find();
 
             // Its life line is its keeper's: once it is entered it outlives us.
-            (DriverHandle lifeLine, DriverHandle keepersEnd) = MakePipe();
-            using DriverHandle ownEnd = lifeLine;
-            using DriverHandle otherEnd = keepersEnd;
-            using DriverHandle alive = LockForLife();
+            (FileDescriptor lifeLine, FileDescriptor keepersEnd) = MakePipe();
+            using FileDescriptor ownEnd = lifeLine;
+            using FileDescriptor otherEnd = keepersEnd;
+            using FileDescriptor alive = LockForLife();
             runner = RunnerProcess.Spawn(path, [_target.Memory.PageHandle, lifeLine, notifier, .. regions, alive], detached: true, "contain");
             CpusetGroup.Enter(_fence, runner);
             Page->Ready = 1;
@@ -126,13 +126,13 @@ internal sealed unsafe class RunnerLaunch
         return ($"SCHED_FIFO, priority {Scheduling.FifoPriority}{(throttled ? ", not throttled until it stops" : "")}", before);
     }
 
-    private int StartKeeper(string path, int runner, DriverHandle notifier, DriverHandle[] held, ulong argument)
+    private int StartKeeper(string path, int runner, FileDescriptor notifier, FileDescriptor[] held, ulong argument)
     {
         string file = Path.Combine(_fence.Folder, "keeper");
         using RunnerMemory.SharedFile page = RunnerMemory.MakeShared(file, AddressSpace.ToPages((ulong)sizeof(KeeperPage)));
-        using DriverHandle process = RunnerProcess.Raise(SchedulerCalls.OpenProcess(runner), "watching the runner");
-        List<DriverHandle> given = [page.Handle];
-        int Give(DriverHandle? handle)
+        using FileDescriptor process = RunnerProcess.Raise(SchedulerCalls.OpenProcess(runner), "watching the runner");
+        List<FileDescriptor> given = [page.Handle];
+        int Give(FileDescriptor? handle)
         {
             if (handle is null)
             {
@@ -155,13 +155,13 @@ internal sealed unsafe class RunnerLaunch
         (keeper->CaptureIn, keeper->CaptureOut) = (Give(_target.Captures?.In), Give(_target.Captures?.Out));
         if (_target.Captures is { } captures)
         {
-            (DriverHandle card, ulong size) = _target.Memory.At(AddressSpace.HostPort);
+            (FileDescriptor card, ulong size) = _target.Memory.At(AddressSpace.HostPort);
             (keeper->CaptureInPort, keeper->CapturePortSize) = (Give(card), size);
             keeper->CaptureOutPort = Give(_target.Memory.At(AddressSpace.HostPort + AddressSpace.PortStride).Memory);
             keeper->CaptureSwapped = captures.IsSwapped ? 1u : 0;
         }
 
-        using DriverHandle? information = _target.Sockets.Count == 0 ? null : RunnerProcess.Raise(
+        using FileDescriptor? information = _target.Sockets.Count == 0 ? null : RunnerProcess.Raise(
             NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
         keeper->Information = Give(information);
         for (int i = 0; i < KeeperPage.PortsMax; i++)
@@ -176,15 +176,15 @@ internal sealed unsafe class RunnerLaunch
     }
 
     /// <summary>Locks a file until the last process that inherits it has ended (flock(2)).</summary>
-    private DriverHandle LockForLife()
+    private FileDescriptor LockForLife()
     {
-        DriverHandle file = RunnerMemory.MakeFile(Path.Combine(_fence.Folder, RunRecord.AliveFile), 0);
+        FileDescriptor file = RunnerMemory.MakeFile(Path.Combine(_fence.Folder, RunRecord.AliveFile), 0);
         return ProcessCalls.Lock(file.Descriptor, ProcessCalls.LockExclusive | ProcessCalls.LockWithoutWaiting) == 0
             ? file
             : throw Errno.ToException("locking a file of the core", System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), null);
     }
 
-    private static (DriverHandle Read, DriverHandle Write) MakePipe()
+    private static (FileDescriptor Read, FileDescriptor Write) MakePipe()
     {
         int* pipe = stackalloc int[2];
         return ProcessCalls.Pipe(pipe, ProcessCalls.EventCloseOnExec) == 0
@@ -196,7 +196,7 @@ internal sealed unsafe class RunnerLaunch
     /// Has the kernel kill the runner as soon as its keeper is gone: a service that nobody sends for, and that nobody watches, would hold its socket, so
     /// that a device which is to be open then would stay closed.
     /// </summary>
-    private static void EndWithKeeper(DriverHandle lifeLine, int runner)
+    private static void EndWithKeeper(FileDescriptor lifeLine, int runner)
     {
         // Owner, signal and flag belong to the pipe's end that the runner has inherited.
         if (ProcessCalls.Fcntl(lifeLine.Descriptor, ProcessCalls.SetOwner, runner) != 0
@@ -207,7 +207,7 @@ internal sealed unsafe class RunnerLaunch
         }
     }
 
-    private KeeperSocket Describe((XskSocket Socket, ulong Shared) each, Func<DriverHandle, int> give)
+    private KeeperSocket Describe((XskSocket Socket, ulong Shared) each, Func<FileDescriptor, int> give)
     {
         ref readonly XskSocket.RingOffsets transmit = ref each.Socket.Offsets[1];
         return new KeeperSocket
@@ -221,9 +221,9 @@ internal sealed unsafe class RunnerLaunch
         };
     }
 
-    private KeeperTap Describe((DriverHandle Tap, ulong HostPort) each, Func<DriverHandle, int> give)
+    private KeeperTap Describe((FileDescriptor Tap, ulong HostPort) each, Func<FileDescriptor, int> give)
     {
-        (DriverHandle memory, ulong size) = _target.Memory.At(each.HostPort);
+        (FileDescriptor memory, ulong size) = _target.Memory.At(each.HostPort);
         return new KeeperTap { Tap = give(each.Tap), HostPort = give(memory), HostPortSize = size };
     }
 

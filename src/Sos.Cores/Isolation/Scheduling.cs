@@ -42,7 +42,7 @@ public static class Scheduling
     /// <summary>Whether this machine throttles.</summary>
     public static bool IsThrottledHere() => IsThrottled(Release(), LinuxFile.TryRead(ThrottleFile), HasGroups());
 
-    /// <summary>What the throttle was before it was lifted for a service on another isolated core.</summary>
+    /// <summary>Returns the throttle as it was before it was lifted for a service on another isolated core.</summary>
     /// <returns>Null when it was not.</returns>
     internal static string? LiftedFrom(int cpu)
         => FenceRecord.List().Where(other => other != cpu)

@@ -9,13 +9,13 @@ namespace Sos.Cores.Loading;
 /// <summary>A core, through the driver.</summary>
 public sealed unsafe class DriverTarget : IServiceTarget
 {
-    private readonly ServiceCore _core;
+    private readonly OfflineCore _core;
     private readonly bool _forceUnconfined;
 
     /// <summary>Loads onto a core.</summary>
     /// <param name="core">The core.</param>
     /// <param name="forceUnconfined">Whether a device is claimed that its IOMMU does not confine.</param>
-    public DriverTarget(ServiceCore core, bool forceUnconfined = false) => (_core, _forceUnconfined) = (core, forceUnconfined);
+    public DriverTarget(OfflineCore core, bool forceUnconfined = false) => (_core, _forceUnconfined) = (core, forceUnconfined);
 
     /// <inheritdoc/>
     public ClaimedDevice Claim(PciAddress address)

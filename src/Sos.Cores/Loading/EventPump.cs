@@ -18,7 +18,7 @@ public sealed unsafe class EventPump : IDisposable
 
     private readonly SafeHandle _notifier;
     private readonly MappedMemory _control;
-    private readonly DriverHandle?[] _events = new DriverHandle?[EventsMax];
+    private readonly FileDescriptor?[] _events = new FileDescriptor?[EventsMax];
     private readonly Lock _lock = new();
     private readonly Thread _thread;
     private volatile bool _ends;
@@ -40,7 +40,7 @@ public sealed unsafe class EventPump : IDisposable
     public void Bind(uint index, SafeHandle? eventFd)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, (uint)EventsMax);
-        DriverHandle? own = eventFd is null
+        FileDescriptor? own = eventFd is null
             ? null
             : RunnerProcess.Raise(
                 ProcessCalls.Fcntl((int)eventFd.DangerousGetHandle(), ProcessCalls.DuplicateCloseOnExec, 0), "binding an eventfd");

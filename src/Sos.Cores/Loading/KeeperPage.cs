@@ -6,13 +6,13 @@ namespace Sos.Cores.Loading;
 /// <summary>How far a keeper has come.</summary>
 internal enum KeeperState : uint
 {
-    /// <summary>It maps what it was given.</summary>
+    /// <summary>Mapping what it was given.</summary>
     Starting = 0,
 
-    /// <summary>It could not; <see cref="KeeperPage.Errno"/> says why.</summary>
+    /// <summary>Ended, since it could not; <see cref="KeeperPage.Errno"/> says why.</summary>
     SetupFailed = 1,
 
-    /// <summary>It works.</summary>
+    /// <summary>Working.</summary>
     Running = 2,
 
     /// <summary>Its runner is gone, and so is its work.</summary>

@@ -92,7 +92,7 @@ public sealed unsafe class ProcessTarget : IServiceTarget, IDisposable
     public SafeFileHandle ExportNotifier()
         => Duplicate(_runner?.Notifier.Descriptor ?? throw new SosException(SosError.Refused, "no service runs that could notify"));
 
-    /// <summary>What the loaded service shares: counters, log, tables.</summary>
+    /// <summary>Attaches to what the loaded service shares: counters, log, tables.</summary>
     public RunningService Attach(LoadedService service)
     {
         List<SharedRegion> tables = [];
@@ -122,7 +122,7 @@ public sealed unsafe class ProcessTarget : IServiceTarget, IDisposable
             MemoryOrdering.StoreRelease(ref ((ServiceControl*)control.Address)->StopRequest, 0);
         }
 
-        List<DriverHandle> memories = _memory.Fill(entry, stackTop, argument);
+        List<FileDescriptor> memories = _memory.Fill(entry, stackTop, argument);
         (Page->Cpu, Page->LockMemory, Page->Go) = (_options.Cpu, _options.LockMemory ? 1u : 0, 1);
         _stopping = false;
         _runner = RunnerProcess.Start(_options.RunnerPath ?? RunnerProcess.Find(), Page, _memory.PageHandle, memories);

@@ -15,7 +15,7 @@ public sealed record ProcessorFeatures
     private const uint Avx10Version = 0xff;
     private const uint Avx10Vectors = 7 << 16;
 
-    /// <summary>What every image is compiled for, in words.</summary>
+    /// <summary>The instruction sets that every image is compiled for, in words.</summary>
     public const string Required = "x86-64-v3 (AVX2, BMI2, FMA), for which services are compiled";
 
     private ProcessorFeatures(InstructionSets sets, IlcInstructionSets imageSets)
@@ -24,10 +24,10 @@ public sealed record ProcessorFeatures
         ImageSets = imageSets;
     }
 
-    /// <summary>What the control region tells a service.</summary>
+    /// <summary>The sets of which the control region tells a service.</summary>
     public InstructionSets Sets { get; }
 
-    /// <summary>What the variable of an image gets that its machine code asks.</summary>
+    /// <summary>The sets for the variable of an image that its machine code asks.</summary>
     public IlcInstructionSets ImageSets { get; }
 
     /// <summary>Whether images run here at all: they are compiled for x86-64-v3.</summary>

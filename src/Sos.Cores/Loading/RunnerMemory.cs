@@ -15,7 +15,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
     private const string PageFile = "page";
     private const uint OwnerOnly = 0x180; // S_IRUSR | S_IWUSR; 0x40: S_IXUSR
 
-    private readonly List<(RegionRequest Request, DriverHandle Memory, ulong Offset)> _regions = [];
+    private readonly List<(RegionRequest Request, FileDescriptor Memory, ulong Offset)> _regions = [];
     private readonly string? _folder;
     private readonly MappedMemory _pageMemory;
 
@@ -33,7 +33,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
     }
 
     /// <summary>The page's memory.</summary>
-    public DriverHandle PageHandle { get; }
+    public FileDescriptor PageHandle { get; }
 
     /// <summary>The page.</summary>
     public RunnerPage* Page => (RunnerPage*)_pageMemory.Address;
@@ -58,7 +58,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
     /// <summary>Maps a shared region of a service that another program has loaded.</summary>
     public static MappedMemory MapShared(string folder, ulong offset, ulong size)
     {
-        using DriverHandle file = OpenFile(RegionPath(folder, offset));
+        using FileDescriptor file = OpenFile(RegionPath(folder, offset));
         return MappedMemory.Map(file, 0, size);
     }
 
@@ -74,14 +74,14 @@ internal sealed unsafe class RunnerMemory : IDisposable
     /// <summary>Maps a file of shared memory.</summary>
     public static MappedMemory MapFile(string path, ulong size)
     {
-        using DriverHandle file = OpenFile(path);
+        using FileDescriptor file = OpenFile(path);
         return MappedMemory.Map(file, 0, size);
     }
 
     /// <summary>Makes or empties a file of shared memory, for this user alone, and maps it.</summary>
     public static SharedFile MakeShared(string path, ulong size)
     {
-        DriverHandle handle = MakeFile(path, size);
+        FileDescriptor handle = MakeFile(path, size);
         try
         {
             return new SharedFile(handle, MappedMemory.Map(handle, 0, size));
@@ -112,14 +112,14 @@ internal sealed unsafe class RunnerMemory : IDisposable
         }
 
         bool named = _folder is not null && (request.Flags.HasFlag(RegionFlags.Shared) || request.Kind == RegionKind.Control);
-        DriverHandle memory = named
+        FileDescriptor memory = named
             ? MakeFile(RegionPath(_folder!, (ulong)_regions.Count), request.Size)
             : RunnerProcess.MakeMemory($"sos-{request.Address:x}", request.Size);
         return Add(request, memory, 0);
     }
 
     /// <summary>Adds a region that something else has made: the rings of a socket, for instance.</summary>
-    public TargetRegion Add(RegionRequest request, DriverHandle memory, ulong offset)
+    public TargetRegion Add(RegionRequest request, FileDescriptor memory, ulong offset)
     {
         if (_regions.Count == RunnerPage.RegionsMax)
         {
@@ -144,7 +144,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
 
     /// <summary>Finds the region that the service sees at an address.</summary>
     /// <exception cref="SosException">No region starts there.</exception>
-    public (DriverHandle Memory, ulong Size) At(ulong address)
+    public (FileDescriptor Memory, ulong Size) At(ulong address)
     {
         int index = _regions.FindIndex(region => region.Request.Address == address);
         return index >= 0
@@ -156,20 +156,20 @@ internal sealed unsafe class RunnerMemory : IDisposable
     /// <exception cref="SosException">No region starts there.</exception>
     public MappedMemory MapAt(ulong address)
     {
-        (DriverHandle memory, ulong size) = At(address);
+        (FileDescriptor memory, ulong size) = At(address);
         return MappedMemory.Map(memory, 0, size);
     }
 
     /// <summary>Writes the regions and where to start into the page, all else of which is cleared but for the counts of a core's life.</summary>
     /// <returns>The regions' memories in the order of their descriptors.</returns>
-    public List<DriverHandle> Fill(ulong entry, ulong stackTop, ulong argument)
+    public List<FileDescriptor> Fill(ulong entry, ulong stackTop, ulong argument)
     {
         (ulong starts, ulong faults) = (Page->Starts, Page->Faults);
         _pageMemory.Slice(0, _pageMemory.Size).Clear();
         (Page->Starts, Page->Faults) = (starts, faults);
         (Page->Entry, Page->StackTop, Page->Argument) = (entry, stackTop, argument);
-        List<DriverHandle> memories = [];
-        foreach ((RegionRequest request, DriverHandle memory, ulong offset) in _regions)
+        List<FileDescriptor> memories = [];
+        foreach ((RegionRequest request, FileDescriptor memory, ulong offset) in _regions)
         {
             Page->Regions[memories.Count] = new RunnerRegion
             {
@@ -189,7 +189,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach ((_, DriverHandle memory, _) in _regions)
+        foreach ((_, FileDescriptor memory, _) in _regions)
         {
             memory.Dispose();
         }
@@ -200,9 +200,9 @@ internal sealed unsafe class RunnerMemory : IDisposable
 
     private static string RegionPath(string folder, ulong index) => Path.Combine(folder, $"region-{index}");
 
-    private static DriverHandle OpenPage(string folder)
+    private static FileDescriptor OpenPage(string folder)
     {
-        DriverHandle page = OpenFile(Path.Combine(folder, PageFile));
+        FileDescriptor page = OpenFile(Path.Combine(folder, PageFile));
         if (new FileInfo(Path.Combine(folder, PageFile)).Length == (long)PageSize)
         {
             return page;
@@ -216,7 +216,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
         => new(SosError.Failed, $"{folder} is of another version of sosctl: give the core back with that one, or reboot");
 
     /// <summary>Makes or empties a file, for this user alone.</summary>
-    public static DriverHandle MakeFile(string path, ulong size)
+    public static FileDescriptor MakeFile(string path, ulong size)
     {
         const int flags = Libc.OpenReadWrite | Libc.OpenCloseOnExec | Libc.OpenCreate | Libc.OpenTruncate;
         int descriptor = Libc.OpenWithMode(path, flags, OwnerOnly);
@@ -225,7 +225,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
             throw Errno.ToException($"making {path}", Marshal.GetLastPInvokeError(), null);
         }
 
-        DriverHandle file = RunnerProcess.Raise(descriptor, "sharing memory");
+        FileDescriptor file = RunnerProcess.Raise(descriptor, "sharing memory");
         if (ProcessCalls.Truncate(file.Descriptor, (nint)size) == 0)
         {
             return file;
@@ -236,7 +236,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
         throw Errno.ToException($"making {size} bytes of shared memory", errno, null);
     }
 
-    private static DriverHandle OpenFile(string path)
+    private static FileDescriptor OpenFile(string path)
     {
         int descriptor = Libc.Open(path, Libc.OpenReadWrite | Libc.OpenCloseOnExec);
         return descriptor < 0
@@ -245,7 +245,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
     }
 
     /// <summary>A file of shared memory, open and mapped.</summary>
-    internal sealed record SharedFile(DriverHandle Handle, MappedMemory Memory) : IDisposable
+    internal sealed record SharedFile(FileDescriptor Handle, MappedMemory Memory) : IDisposable
     {
         /// <inheritdoc/>
         public void Dispose()

@@ -7,10 +7,10 @@ namespace Sos.Cores.Loading;
 /// <summary>How far a runner has come.</summary>
 internal enum RunnerState : uint
 {
-    /// <summary>It maps the regions.</summary>
+    /// <summary>Mapping the regions.</summary>
     Starting = 0,
 
-    /// <summary>It could not; <see cref="RunnerPage.SetupStep"/> and <see cref="RunnerPage.SetupErrno"/> say why.</summary>
+    /// <summary>Ended, since it could not; <see cref="RunnerPage.SetupStep"/> and <see cref="RunnerPage.SetupErrno"/> say why.</summary>
     SetupFailed = 1,
 
     /// <summary>All regions are mapped; it waits for <see cref="RunnerPage.Go"/>.</summary>
@@ -26,7 +26,7 @@ internal enum RunnerState : uint
     Faulted = 5,
 }
 
-/// <summary>What a runner was doing when it could not go on.</summary>
+/// <summary>The step at which a runner could not go on.</summary>
 internal enum RunnerStep : uint
 {
     /// <summary>Nothing failed.</summary>
@@ -116,7 +116,7 @@ internal struct RunnerPage
     /// <summary>Set once nothing is missing: the service is entered then, and not before.</summary>
     public uint Go;
 
-    /// <summary>Whoever started this: as long as <see cref="Go"/> is not set, the runner ends with it. 0 where a life line does that.</summary>
+    /// <summary>The process that started this: as long as <see cref="Go"/> is not set, the runner ends with it. 0 where a life line does that.</summary>
     public int Starter;
 
     /// <summary>Written by a keeper: why the service is stopped by force, if not on request; a vector of SosFault.</summary>

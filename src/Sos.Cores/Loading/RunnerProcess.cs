@@ -25,18 +25,18 @@ internal sealed unsafe class RunnerProcess : IDisposable
 
     private static readonly TimeSpan ForceTimeout = TimeSpan.FromSeconds(10);
 
-    private readonly DriverHandle _lifeLine;
-    private readonly DriverHandle _notifier;
+    private readonly FileDescriptor _lifeLine;
+    private readonly FileDescriptor _notifier;
     private bool _reaped;
 
-    private RunnerProcess(int id, DriverHandle lifeLine, DriverHandle notifier)
+    private RunnerProcess(int id, FileDescriptor lifeLine, FileDescriptor notifier)
         => (Id, _lifeLine, _notifier) = (id, lifeLine, notifier);
 
     /// <summary>Its process id.</summary>
     public int Id { get; }
 
     /// <summary>The eventfd that the service's notifications write to.</summary>
-    public DriverHandle Notifier => _notifier;
+    public FileDescriptor Notifier => _notifier;
 
     /// <summary>For the owner: whether this failure is in its count.</summary>
     public bool FailureCounted { get; set; }
@@ -67,9 +67,9 @@ internal sealed unsafe class RunnerProcess : IDisposable
     }
 
     /// <summary>Zeroed memory that can be shared.</summary>
-    public static DriverHandle MakeMemory(string name, ulong size)
+    public static FileDescriptor MakeMemory(string name, ulong size)
     {
-        DriverHandle memory = Raise(ProcessCalls.MemfdCreate(name, ProcessCalls.MemfdCloseOnExec), "making shared memory");
+        FileDescriptor memory = Raise(ProcessCalls.MemfdCreate(name, ProcessCalls.MemfdCloseOnExec), "making shared memory");
         if (ProcessCalls.Truncate(memory.Descriptor, (nint)size) != 0)
         {
             int errno = Marshal.GetLastPInvokeError();
@@ -81,7 +81,7 @@ internal sealed unsafe class RunnerProcess : IDisposable
     }
 
     /// <summary>Starts a runner on a page that is filled but for the descriptors.</summary>
-    public static RunnerProcess Start(string path, RunnerPage* page, DriverHandle pageMemory, List<DriverHandle> regions)
+    public static RunnerProcess Start(string path, RunnerPage* page, FileDescriptor pageMemory, List<FileDescriptor> regions)
     {
         int* pipe = stackalloc int[2];
         if (ProcessCalls.Pipe(pipe, ProcessCalls.EventCloseOnExec) != 0)
@@ -89,9 +89,9 @@ internal sealed unsafe class RunnerProcess : IDisposable
             throw Errno.ToException("making a pipe", Marshal.GetLastPInvokeError(), null);
         }
 
-        using DriverHandle readEnd = Raise(pipe[0], "making a pipe");
-        DriverHandle lifeLine = Raise(pipe[1], "making a pipe");
-        DriverHandle notifier = Raise(
+        using FileDescriptor readEnd = Raise(pipe[0], "making a pipe");
+        FileDescriptor lifeLine = Raise(pipe[1], "making a pipe");
+        FileDescriptor notifier = Raise(
             ProcessCalls.EventFd(0, ProcessCalls.EventNonBlocking | ProcessCalls.EventCloseOnExec), "making an eventfd");
         page->LifeLine = LifeLineDescriptor;
         page->Notifier = NotifierDescriptor;
@@ -165,7 +165,7 @@ internal sealed unsafe class RunnerProcess : IDisposable
     /// <param name="detached">Whether it gets a session of its own and no terminal, so that it outlives this process.</param>
     /// <param name="mode">Its argument, or null.</param>
     /// <returns>Its process id.</returns>
-    public static int Spawn(string path, ReadOnlySpan<DriverHandle> descriptors, bool detached, string? mode = null)
+    public static int Spawn(string path, ReadOnlySpan<FileDescriptor> descriptors, bool detached, string? mode = null)
         => Spawn(path, descriptors, detached, mode is null ? [] : [mode], []);
 
     /// <summary>Starts a program that outlives this one, in a session of its own, with our environment and nothing else of ours.</summary>
@@ -184,7 +184,7 @@ internal sealed unsafe class RunnerProcess : IDisposable
     }
 
     private static int Spawn(
-        string path, ReadOnlySpan<DriverHandle> descriptors, bool detached, ReadOnlySpan<string> arguments, ReadOnlySpan<string> environment)
+        string path, ReadOnlySpan<FileDescriptor> descriptors, bool detached, ReadOnlySpan<string> arguments, ReadOnlySpan<string> environment)
     {
         byte* actions = stackalloc byte[ProcessCalls.FileActionsSize];
         byte** argumentList = MakeList([path, .. arguments]);
@@ -241,11 +241,11 @@ internal sealed unsafe class RunnerProcess : IDisposable
     }
 
     /// <summary>Owns a descriptor, under a number above all that are used in a runner.</summary>
-    public static DriverHandle Raise(int descriptor, string what)
+    public static FileDescriptor Raise(int descriptor, string what)
     {
         int high = descriptor < 0 ? -1 : ProcessCalls.Fcntl(descriptor, ProcessCalls.DuplicateCloseOnExec, DescriptorMin);
         int errno = Marshal.GetLastPInvokeError();
         _ = descriptor < 0 ? 0 : Libc.Close(descriptor);
-        return high >= 0 ? new DriverHandle(high) : throw Errno.ToException(what, errno, null);
+        return high >= 0 ? new FileDescriptor(high) : throw Errno.ToException(what, errno, null);
     }
 }

@@ -45,7 +45,7 @@ public sealed record XskRequest(string Interface, byte[] Mac, int Mtu, bool Busy
 /// <param name="Output">The file to write what the service passes on to Linux.</param>
 public sealed record CaptureRequest(string Input, string Output);
 
-/// <summary>What a service is given beside its image.</summary>
+/// <summary>The things that a service is given beside its image.</summary>
 public sealed record ServiceConfiguration
 {
     /// <summary>8 MiB: 4,000 packet buffers.</summary>

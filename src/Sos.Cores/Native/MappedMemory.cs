@@ -31,7 +31,7 @@ public sealed unsafe class MappedMemory : IDisposable
 
     /// <summary>Maps a part of a descriptor, shared.</summary>
     /// <exception cref="SosException">It cannot be mapped.</exception>
-    internal static MappedMemory Map(DriverHandle handle, ulong offset, ulong size)
+    internal static MappedMemory Map(FileDescriptor handle, ulong offset, ulong size)
     {
         void* address = Libc.Mmap(
             null, (nuint)size, Libc.ProtectRead | Libc.ProtectWrite, Libc.MapShared, handle.Descriptor, (nint)offset);

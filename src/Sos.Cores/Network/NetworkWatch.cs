@@ -25,8 +25,8 @@ public sealed unsafe class NetworkWatch(TimeSpan refresh) : ITableWatch
     private const uint RouteGroups = 0x1 | 0x10 | 0x80 | 0x100 | (1 << 18);
     private const uint FilterGroup = 1 << 6; // NFNLGRP_NFTABLES is group 7
 
-    private readonly DriverHandle _route = Open(ProtocolRoute, RouteGroups);
-    private readonly DriverHandle _filter = Open(ProtocolNetfilter, FilterGroup);
+    private readonly FileDescriptor _route = Open(ProtocolRoute, RouteGroups);
+    private readonly FileDescriptor _filter = Open(ProtocolNetfilter, FilterGroup);
     private readonly byte[] _buffer = new byte[BufferSize];
     private readonly Stopwatch _sinceChange = Stopwatch.StartNew();
 
@@ -60,9 +60,9 @@ public sealed unsafe class NetworkWatch(TimeSpan refresh) : ITableWatch
         _filter.Dispose();
     }
 
-    private static DriverHandle Open(int protocol, uint groups)
+    private static FileDescriptor Open(int protocol, uint groups)
     {
-        DriverHandle socket = RunnerProcess.Raise(
+        FileDescriptor socket = RunnerProcess.Raise(
             NetworkCalls.Socket(FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol), "making a netlink socket");
         ReadOnlySpan<uint> address = [FamilyNetlink, 0, groups]; // struct sockaddr_nl
         fixed (uint* start = address)
@@ -79,7 +79,7 @@ public sealed unsafe class NetworkWatch(TimeSpan refresh) : ITableWatch
     }
 
     /// <summary>Takes what has come. An error is lost events (ENOBUFS): a change as well.</summary>
-    private bool Drain(DriverHandle socket)
+    private bool Drain(FileDescriptor socket)
     {
         bool any = false;
         fixed (byte* start = _buffer)

@@ -58,7 +58,7 @@ public static unsafe class TrackedConnections
     /// <returns>Whether all were read; null when some may be missing.</returns>
     private static bool? TryDump(List<TrackedDirection> all)
     {
-        using DriverHandle socket = RunnerProcess.Raise(
+        using FileDescriptor socket = RunnerProcess.Raise(
             NetworkCalls.Socket(FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, ProtocolNetfilter), "making a netlink socket");
         Span<byte> request = stackalloc byte[BodyOffset];
         request.Clear();

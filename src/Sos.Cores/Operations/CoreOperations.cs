@@ -32,7 +32,7 @@ public sealed record ReleaseResult(int Cpu, ulong? DurationNs, bool IsComplete, 
 /// <param name="IsReservable">Whether it can be reserved.</param>
 public sealed record CoreView(CpuInfo Cpu, BackEndKind? BackEnd, CoreStatus? Status, string? Service, bool IsReservable);
 
-/// <summary>What can be done with cores.</summary>
+/// <summary>The operations on cores.</summary>
 /// <param name="backEnds">The back ends.</param>
 public sealed class CoreOperations(CoreBackEnds backEnds)
 {

@@ -10,7 +10,7 @@ using Sos.Cores.Running;
 
 namespace Sos.Cores.Operations;
 
-/// <summary>What can be done with services that start after each boot.</summary>
+/// <summary>The operations on services that start after each boot.</summary>
 /// <param name="backEnds">The back ends.</param>
 /// <param name="companions">What the control plane knows of services.</param>
 public sealed class EnabledOperations(CoreBackEnds backEnds, CompanionCatalogue companions)

@@ -22,7 +22,7 @@ public sealed record StartResult(CoreRecord Record, BackEndKind BackEnd, IReadOn
 /// <param name="Notes">What a person should know though it works.</param>
 public sealed record SwapResult(ulong Generation, ServiceTable Table, IReadOnlyList<string> Notes);
 
-/// <summary>What can be done with services. Long work, such as building tables, is done before a core's lock is taken.</summary>
+/// <summary>The operations on services. Long work, such as building tables, is done before a core's lock is taken.</summary>
 /// <param name="backEnds">The back ends.</param>
 /// <param name="companions">What the control plane knows of services.</param>
 public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue companions)

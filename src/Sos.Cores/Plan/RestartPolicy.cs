@@ -13,7 +13,7 @@ public enum RestartMode
     Always,
 }
 
-/// <summary>What sosd does when a service ends.</summary>
+/// <summary>The policy by which sosd starts a service again that has ended.</summary>
 /// <param name="Mode">When it is started again.</param>
 /// <param name="Limit">How often in a row; 0 for no limit.</param>
 public sealed record RestartPolicy(RestartMode Mode, int Limit)

@@ -5,7 +5,7 @@ using Sos.Cores.Isolation;
 
 namespace Sos.Cores.Plan;
 
-/// <summary>What a service is given: all that is needed to start it, now or again. Whatever starts a service makes one.</summary>
+/// <summary>The plan of a service: all that is needed to start it, now or again. Each start of a service begins with one.</summary>
 public sealed record ServicePlan
 {
     /// <summary>The image file, as a full path.</summary>
@@ -45,6 +45,6 @@ public sealed record ServicePlan
         return Options.Count == other.Options.Count && Options.All(option => other.Options.TryGetValue(option.Key, out string? value) && value == option.Value);
     }
 
-    /// <summary>What sosd does when it ends.</summary>
+    /// <summary>The policy by which sosd starts it again.</summary>
     public RestartPolicy Restart { get; init; } = RestartPolicy.None;
 }

@@ -24,23 +24,24 @@ public sealed record SharedRegion(ulong MapOffset, ulong Size);
 public sealed record SharedMemoryRecord(uint Region, ulong MapOffset, ulong Size);
 
 /// <summary>A card that a service has, and what Linux had of it before.</summary>
-/// <param name="Address">PCI address as sysfs writes it, or the network device's name.</param>
+/// <param name="Device">PCI address as sysfs writes it, or the network device's name.</param>
 /// <param name="HostPort">Name of the host port that took its place.</param>
 /// <param name="Network">Name, addresses and routes of its network device, to move back; null when Linux had none of it.</param>
 /// <param name="Confined">Whether an IOMMU confines its DMA; null before the claim.</param>
-public sealed record CardRecord(string Address, string? HostPort, InterfaceConfiguration? Network, bool? Confined)
+public sealed record CardRecord(
+    [property: JsonPropertyName("address")] string Device, string? HostPort, InterfaceConfiguration? Network, bool? Confined)
 {
     /// <summary>Name of the service's port that it stands behind.</summary>
     public string Port { get; init; } = PortName.Default;
 
-    /// <summary>What else a network device of Linux must get back, on an isolated core; null for a card that a service drives.</summary>
+    /// <summary>The rest that a network device of Linux must get back, on an isolated core; null for a card that a service drives.</summary>
     public NetdevRecord? Netdev { get; init; }
 
     /// <summary>Whether the host port has its addresses and routes: from then on Linux may change them there.</summary>
     public bool Moved { get; init; }
 }
 
-/// <summary>What the control plane must remember of a core between two commands. The driver keeps the rest.</summary>
+/// <summary>The control plane's memory of a core between two commands. The driver keeps the rest.</summary>
 public sealed record CoreRecord
 {
     /// <summary>Where the records are; gone after a reboot, as the cores are.</summary>
@@ -49,7 +50,7 @@ public sealed record CoreRecord
     /// <summary>Logical id of the core.</summary>
     public required int Cpu { get; init; }
 
-    /// <summary>What the service was given, and is given again when it is restarted.</summary>
+    /// <summary>The plan by which the service was started, and is started again.</summary>
     public required ServicePlan Plan { get; init; }
 
     /// <summary>The service's name.</summary>
@@ -82,7 +83,7 @@ public sealed record CoreRecord
     /// <summary>Whether it was stopped to be started again, which has not worked so far: what it had waits for it.</summary>
     public bool RestartPending { get; init; }
 
-    /// <summary>What the companion must know to explain the active table's counters.</summary>
+    /// <summary>Labels by which the companion explains the active table's counters.</summary>
     public IReadOnlyList<string> TableLabels { get; init; } = [];
 
     /// <summary>The service's ports with the names by which Linux knows them.</summary>

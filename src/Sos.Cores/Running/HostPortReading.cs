@@ -36,5 +36,5 @@ internal static class HostPortReading
     // The card's own network device may have that name again.
     private static bool IsThere(CardRecord card, string port)
         => NetworkCalls.InterfaceIndex(port) != 0
-            && !(PciAddress.TryParse(card.Address, out PciAddress address) && PciDevice.Read(address)?.Interface == port);
+            && !(PciAddress.TryParse(card.Device, out PciAddress address) && PciDevice.Read(address)?.Interface == port);
 }

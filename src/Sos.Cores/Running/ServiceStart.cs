@@ -113,7 +113,7 @@ public static class ServiceStart
         {
             throw new SosException(
                 SosError.Refused,
-                $"{string.Join(" and ", record.Cards.Select(card => card.Address))} {(record.Cards.Count == 1 ? "is" : "are")} still with core {cpu} "
+                $"{string.Join(" and ", record.Cards.Select(card => card.Device))} {(record.Cards.Count == 1 ? "is" : "are")} still with core {cpu} "
                 + $"for {record.Service}: 'sosctl service restart {cpu}' starts that again, 'sosctl service stop {cpu}' gives it back");
         }
     }

@@ -5,7 +5,7 @@ using Sos.Cores.BackEnds;
 
 namespace Sos.Cores.Running;
 
-/// <summary>What a service was when it was stopped.</summary>
+/// <summary>The state of a service when it was stopped.</summary>
 /// <param name="State">State of the core before it was unloaded.</param>
 /// <param name="ExitCode">What the service returned, in <see cref="CoreState.Stopped"/>.</param>
 /// <param name="Fault">The fault, in <see cref="CoreState.Failed"/>; null when its process was killed.</param>
@@ -106,7 +106,7 @@ public static class ServiceStop
         IReadOnlyList<CardRecord> kept = GiveBack(left, cards, (card, found) => backEnds.GiveBack(cpu, card, found), exclusive, notes);
         if (kept.Count > 0)
         {
-            notes.Add($"{record.Service} had ended with its core, but {string.Join(" and ", kept.Select(card => card.Address))} "
+            notes.Add($"{record.Service} had ended with its core, but {string.Join(" and ", kept.Select(card => card.Device))} "
                 + $"{(kept.Count == 1 ? "is" : "are")} not back with Linux: repeat 'sosctl core release {cpu}' once the obstacle is gone");
             return false;
         }

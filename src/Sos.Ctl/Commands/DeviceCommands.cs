@@ -77,7 +77,7 @@ internal static class DeviceCommands
     {
         foreach (CpuInfo cpu in new CpuTopology().List())
         {
-            if (CoreRecord.Read(cpu.Id)?.Cards.Any(taken => taken.Address == card.Address.ToString()) == true)
+            if (CoreRecord.Read(cpu.Id)?.Cards.Any(taken => taken.Device == card.Address.ToString()) == true)
             {
                 throw new SosException(
                     SosError.Refused, $"{card.Address} belongs to the service on core {cpu.Id}: 'sosctl service stop {cpu.Id}' gives it back");

@@ -55,7 +55,7 @@ internal static class ServiceCommands
             .Where(view => view.Status.State != CoreState.Reserved)
             .Select(view => new ServiceEntry(
                 view.Cpu, view.Status.State.ToString(), view.Record?.Service, view.Record?.Version, view.Record?.Started,
-                view.Record?.Cards.FirstOrDefault()?.Address, view.Record?.Cards.FirstOrDefault()?.HostPort, view.BackEnd.ToString(),
+                view.Record?.Cards.FirstOrDefault()?.Device, view.Record?.Cards.FirstOrDefault()?.HostPort, view.BackEnd.ToString(),
                 PortEntry.Of(view.Record)))];
         List<EnabledServiceEntry> enabled = ServiceEnableCommands.List();
         terminal.Write(new ServiceListDocument(services, enabled), Documents.Current.ServiceListDocument, output =>
@@ -171,7 +171,7 @@ internal static class ServiceCommands
         FaultReport? fault = view.Fault;
         return new ServiceStatusDocument(
             view.Cpu, view.BackEnd.ToString(), status.State.ToString(), record?.Service, record?.Version, record?.BuildId, record?.ImageHash,
-            record?.Started, card?.Address, card?.HostPort, card?.Confined, status.Watchdog?.TotalMilliseconds, view.Polls, view.TableGeneration,
+            record?.Started, card?.Device, card?.HostPort, card?.Confined, status.Watchdog?.TotalMilliseconds, view.Polls, view.TableGeneration,
             status.State == CoreState.Stopped ? status.ExitCode : null, status.Starts, status.Faults, status.Nmis, status.Notifications,
             fault is null ? null : Describe(fault), view.Counters, view.Remarks, PortEntry.Of(record));
     }

@@ -23,7 +23,7 @@ internal static class VersionCommand
         string? problem = null;
         try
         {
-            using SosDevice device = SosDevice.Open();
+            using SosDriver device = SosDriver.Open();
             driver = device.GetInfo();
         }
         catch (SosException e)

@@ -2,7 +2,7 @@ using Sos.Image.Ports;
 
 namespace Sos.Image.Building;
 
-/// <summary>What the builder is told of an image.</summary>
+/// <summary>The builder's options for an image.</summary>
 public sealed record ImageOptions
 {
     /// <summary>The service's name.</summary>

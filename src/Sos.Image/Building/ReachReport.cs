@@ -45,7 +45,7 @@ internal sealed class ReachReport
         }
     }
 
-    /// <summary>What to tell the author: for each of his lines at most a few diagnostics; nearest to the entry first.</summary>
+    /// <summary>Makes the author's diagnostics: for each of his lines at most a few diagnostics; nearest to the entry first.</summary>
     public IEnumerable<ImageDiagnostic> Diagnostics()
     {
         List<Found> found = [];
@@ -129,7 +129,7 @@ internal sealed class ReachReport
         };
     }
 
-    /// <summary>What a finding is about, in the author's words where ILC's name can be read.</summary>
+    /// <summary>Names the subject of a finding in the author's words where ILC's name can be read.</summary>
     private string Subject(ReachFinding f)
     {
         switch (f.Id)

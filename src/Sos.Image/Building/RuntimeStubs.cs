@@ -5,7 +5,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Sos.Image.Building;
 
-/// <summary>What the image brings itself in place of the runtime: the start, the gate, a few helpers, variables that stay as
+/// <summary>The parts that the image brings itself in place of the runtime: the start, the gate, a few helpers, variables that stay as
 /// they are.</summary>
 internal static class RuntimeStubs
 {

@@ -2,19 +2,19 @@ using System;
 
 namespace Sos.Image.Building;
 
-/// <summary>What the builder does with a symbol that code refers to.</summary>
+/// <summary>The builder's treatment of a symbol that code refers to.</summary>
 internal enum SymbolAction
 {
-    /// <summary>It is ordinary: follow it.</summary>
+    /// <summary>Ordinary: followed.</summary>
     Follow,
 
     /// <summary>The builder brings it itself.</summary>
     Provide,
 
-    /// <summary>It ends the service: it becomes a trap under its own name.</summary>
+    /// <summary>Ends the service: becomes a trap under its own name.</summary>
     Trap,
 
-    /// <summary>It is a type's method table: only its identity is kept, nothing that it refers to.</summary>
+    /// <summary>A type's method table: only its identity is kept, nothing that it refers to.</summary>
     TypeIdentity,
 
     /// <summary>A service may not use it.</summary>

@@ -6,10 +6,10 @@ public enum HostPortWish
     /// <summary>The port takes none.</summary>
     None = 0,
 
-    /// <summary>It can have one.</summary>
+    /// <summary>Can have one.</summary>
     Optional = 1,
 
-    /// <summary>It cannot do without.</summary>
+    /// <summary>Cannot do without.</summary>
     Required = 2,
 }
 

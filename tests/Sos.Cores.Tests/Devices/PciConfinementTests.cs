@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Sos.Cores.Tests.Devices;
 
-/// <summary>What keeps a card from being confined, in words, from a sysfs of files.</summary>
+/// <summary>The reasons that keep a card from being confined, in words, from a sysfs of files.</summary>
 public sealed class PciConfinementTests : IDisposable
 {
     private const string Card = "0000:01:00.0";

@@ -18,7 +18,7 @@ internal sealed class InMemoryBackEnd(BackEndKind kind) : ICoreBackEnd, IDisposa
     /// <summary>The network devices of the machine, by name.</summary>
     public Dictionary<string, InMemoryDevice> Devices { get; } = [];
 
-    /// <summary>What the next services do as they start.</summary>
+    /// <summary>The behaviour of the services that are started from now on.</summary>
     public InMemoryBehaviour Behaviour { get; set; }
 
     /// <summary>Why no core can be released; null when it can.</summary>
@@ -39,15 +39,15 @@ internal sealed class InMemoryBackEnd(BackEndKind kind) : ICoreBackEnd, IDisposa
     }
 
     public IServiceCore Open(int cpu)
-        => _cores.TryGetValue(cpu, out InMemoryState? state) ? new InMemoryCore(this, cpu, state) : throw SosDevice.NotReserved(cpu);
+        => _cores.TryGetValue(cpu, out InMemoryState? state) ? new InMemoryCore(this, cpu, state) : throw SosDriver.NotReserved(cpu);
 
     public bool IsOverdue(int cpu) => _cores[cpu].Lease <= TimeSpan.Zero;
 
     public bool TryEndLease(int cpu) => IsOverdue(cpu);
 
-    public bool HadDevice(CardRecord card) => Devices.ContainsKey(card.Address);
+    public bool HadDevice(CardRecord card) => Devices.ContainsKey(card.Device);
 
-    public bool GiveBack(int cpu, CardRecord card, List<string> notes) => Devices[card.Address].TryGiveBack(notes);
+    public bool GiveBack(int cpu, CardRecord card, List<string> notes) => Devices[card.Device].TryGiveBack(notes);
 
     /// <summary>Lets a core go back by itself, as at the end of a lease: nobody gives back what its service had.</summary>
     public void Lose(int cpu)

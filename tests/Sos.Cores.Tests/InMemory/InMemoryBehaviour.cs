@@ -1,11 +1,11 @@
 namespace Sos.Cores.Tests.InMemory;
 
-/// <summary>What a service in memory does.</summary>
+/// <summary>The behaviour of a service in memory.</summary>
 internal enum InMemoryBehaviour
 {
-    /// <summary>It polls, takes tables, and stops when it is told to.</summary>
+    /// <summary>Polls, takes tables, and stops when it is told to.</summary>
     Works,
 
-    /// <summary>It ends as it starts, with exit code 1.</summary>
+    /// <summary>Ends as it starts, with exit code 1.</summary>
     EndsAtOnce,
 }

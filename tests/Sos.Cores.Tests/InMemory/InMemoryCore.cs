@@ -32,7 +32,7 @@ internal sealed class InMemoryCore(InMemoryBackEnd backEnd, int cpu, InMemorySta
     public INetworkDevice FindDevice(string name, DeviceOptions options)
         => backEnd.Devices.TryGetValue(name, out InMemoryDevice? device) ? device : throw new SosException(SosError.NotFound, $"there is no {name}");
 
-    public INetworkDevice FindAgain(CardRecord card, DeviceOptions options) => FindDevice(card.Address, options);
+    public INetworkDevice FindAgain(CardRecord card, DeviceOptions options) => FindDevice(card.Device, options);
 
     public IDisposable? Enter(IReadOnlyList<CardRecord> cards) => null;
 

@@ -10,7 +10,7 @@ namespace Sos.Cores.Tests.InMemory;
 /// <summary>A core between two calls: its state, the memory of its service, and the service, which is a thread.</summary>
 internal sealed unsafe class InMemoryState : IDisposable
 {
-    private readonly DriverHandle _memory = MakeFile();
+    private readonly FileDescriptor _memory = MakeFile();
     private ulong _used;
     private ulong _control;
     private Thread? _service;
@@ -84,10 +84,10 @@ internal sealed unsafe class InMemoryState : IDisposable
         _memory.Dispose();
     }
 
-    private static DriverHandle MakeFile()
+    private static FileDescriptor MakeFile()
     {
         string path = System.IO.Path.GetTempFileName();
-        DriverHandle handle = new(Libc.Open(path, Libc.OpenReadWrite | Libc.OpenCloseOnExec));
+        FileDescriptor handle = new(Libc.Open(path, Libc.OpenReadWrite | Libc.OpenCloseOnExec));
         File.Delete(path);
         return handle;
     }

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Sos.Cores.Tests.Loading;
 
-/// <summary>What follows from the answers of CPUID and XGETBV. Sos.Ctl.Tests compares this machine's with what Linux says.</summary>
+/// <summary>The features that follow from the answers of CPUID and XGETBV. Sos.Ctl.Tests compares this machine's with what Linux says.</summary>
 public class ProcessorFeaturesTests
 {
     private const InstructionSets Wide = InstructionSets.Avx | InstructionSets.Avx2 | InstructionSets.Fma | InstructionSets.Avx512;

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Sos.Cores.Tests.Native;
 
-/// <summary>What the driver writes into the registers of a CPU's power management (kernel/performance_values.h), which no emulator has.</summary>
+/// <summary>The driver's values for the registers of a CPU's power management (kernel/performance_values.h), which no emulator has.</summary>
 public class PerformanceValuesTests
 {
     // Highest 0x30, guaranteed 0x20, most efficient 0x10, lowest 8: SDM vol. 3, 15.4.3.

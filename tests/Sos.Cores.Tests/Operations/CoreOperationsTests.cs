@@ -92,7 +92,7 @@ public sealed class CoreOperationsTests : IDisposable
         ReleaseResult released = _machine.Cores.Release(1);
         Assert.False(released.IsComplete);
         Assert.Contains("eth1 is blocked", released.Notes);
-        Assert.Equal("eth1", Assert.Single(_machine.Record(1)!.Cards).Address);
+        Assert.Equal("eth1", Assert.Single(_machine.Record(1)!.Cards).Device);
         Assert.False(_machine.Offline.Devices["eth0"].IsTaken);
 
         // Nobody gets the core before that.

@@ -9,7 +9,7 @@ internal sealed class NamedCompanion : ICompanion
 {
     public const string TextOption = "text";
 
-    /// <summary>What happens while a table is built, which takes its time.</summary>
+    /// <summary>Happens while a table is built, which takes its time.</summary>
     public Action Meanwhile { get; set; } = () => { };
 
     public string Service => "Hello";

@@ -66,7 +66,7 @@ public sealed class ServiceOperationsTests : IDisposable
         SosException failed = Assert.Throws<SosException>(() => _machine.Start(1, InMemoryMachine.Plan(twoPorts: true)));
         Assert.Contains("ended as it started", failed.Message, StringComparison.Ordinal);
         Assert.Contains("eth0 is blocked", failed.Notes);
-        Assert.Equal("eth0", Assert.Single(_machine.Record(1)!.Cards).Address);
+        Assert.Equal("eth0", Assert.Single(_machine.Record(1)!.Cards).Device);
     }
 
     [Fact]

@@ -3,7 +3,7 @@ namespace FaultServices;
 /// <summary>Values of the parameter "fault".</summary>
 public enum FaultKind : ulong
 {
-    /// <summary>It goes on polling.</summary>
+    /// <summary>Goes on polling.</summary>
     None = 0,
 
     /// <summary>Writes to the address in the parameter "address".</summary>

@@ -3,7 +3,7 @@ using Sos.Sdk.Time;
 
 namespace Sos.Timer.Layout;
 
-/// <summary>What a request asks for.</summary>
+/// <summary>The kind of a request.</summary>
 public enum TimerOperation : uint
 {
     /// <summary>Arms a timer, whatever it did before.</summary>
@@ -53,7 +53,7 @@ public struct TimerRequest
     /// <summary>Bytes of a request: a cache line.</summary>
     public const int Size = 64;
 
-    /// <summary>What is asked.</summary>
+    /// <summary>The request's kind.</summary>
     [FieldOffset(0)] public TimerOperation Operation;
 
     /// <summary>Number of the timer, below <see cref="TimerArea.Timers"/>.</summary>

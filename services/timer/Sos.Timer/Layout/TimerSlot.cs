@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Sos.Timer.Layout;
 
-/// <summary>What a timer does.</summary>
+/// <summary>The state of a timer.</summary>
 public enum TimerState : uint
 {
     /// <summary>Never armed, or cancelled.</summary>

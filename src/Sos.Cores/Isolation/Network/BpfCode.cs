@@ -41,7 +41,7 @@ internal sealed class BpfCode
     public BpfCode Increase(int to, int value) => Add(AddConstant, to, 0, 0, value);
 
     /// <summary>Adds to = map.</summary>
-    public BpfCode SetMap(int to, DriverHandle map) => Add(LoadDouble, to, PseudoMap, 0, map.Descriptor).Add(0, 0, 0, 0, 0);
+    public BpfCode SetMap(int to, FileDescriptor map) => Add(LoadDouble, to, PseudoMap, 0, map.Descriptor).Add(0, 0, 0, 0, 0);
 
     /// <summary>Adds a call of one of the kernel's functions.</summary>
     public BpfCode Call(int function) => Add(CallFunction, 0, 0, 0, function);

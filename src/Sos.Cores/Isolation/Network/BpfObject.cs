@@ -6,7 +6,7 @@ using Sos.Cores.Native;
 
 namespace Sos.Cores.Isolation.Network;
 
-/// <summary>What a BPF program is for.</summary>
+/// <summary>The purpose of a BPF program.</summary>
 internal enum BpfProgramKind : uint
 {
     /// <summary>BPF_PROG_TYPE_SCHED_CLS: sees what a network device has received, as the network stack has it.</summary>
@@ -35,7 +35,7 @@ internal static unsafe class BpfObject
 
     /// <summary>Makes a map of AF_XDP sockets by queue.</summary>
     /// <exception cref="SosException">The kernel refuses.</exception>
-    public static DriverHandle MakeSocketMap(uint queues)
+    public static FileDescriptor MakeSocketMap(uint queues)
     {
         BpfAttributes attributes = default;
         attributes.Put(0, SocketMap);
@@ -47,7 +47,7 @@ internal static unsafe class BpfObject
 
     /// <summary>Puts a socket into a map.</summary>
     /// <exception cref="SosException">The kernel refuses.</exception>
-    public static void PutSocket(DriverHandle map, uint queue, DriverHandle socket)
+    public static void PutSocket(FileDescriptor map, uint queue, FileDescriptor socket)
     {
         uint value = (uint)socket.Descriptor;
         BpfAttributes attributes = default;
@@ -62,7 +62,7 @@ internal static unsafe class BpfObject
     /// <param name="name">Its name, behind the prefix.</param>
     /// <param name="code">Its instructions.</param>
     /// <exception cref="SosException">The kernel refuses.</exception>
-    public static DriverHandle Load(BpfProgramKind kind, string name, BpfCode code)
+    public static FileDescriptor Load(BpfProgramKind kind, string name, BpfCode code)
     {
         byte* license = stackalloc byte[4];
         "MIT\0"u8.CopyTo(new Span<byte>(license, 4));
@@ -82,7 +82,7 @@ internal static unsafe class BpfObject
 
     /// <summary>Finds a program of ours by its id.</summary>
     /// <returns>Null when there is none, or when somebody else's has that id.</returns>
-    public static DriverHandle? TryFindOurs(uint id)
+    public static FileDescriptor? TryFindOurs(uint id)
     {
         BpfAttributes attributes = default;
         attributes.Put(0, id);
@@ -92,7 +92,7 @@ internal static unsafe class BpfObject
             return null;
         }
 
-        DriverHandle program = RunnerProcess.Raise(descriptor, "looking at a BPF program");
+        FileDescriptor program = RunnerProcess.Raise(descriptor, "looking at a BPF program");
         if (NameOf(program).StartsWith(NamePrefix, StringComparison.Ordinal))
         {
             return program;
@@ -102,7 +102,7 @@ internal static unsafe class BpfObject
         return null;
     }
 
-    private static string NameOf(DriverHandle program)
+    private static string NameOf(FileDescriptor program)
     {
         byte* information = stackalloc byte[InformationSize];
         new Span<byte>(information, InformationSize).Clear();
@@ -113,7 +113,7 @@ internal static unsafe class BpfObject
         return attributes.Call(Information) < 0 ? "" : Marshal.PtrToStringUTF8((nint)(information + NameOffset)) ?? "";
     }
 
-    private static DriverHandle Own(int descriptor, string what)
+    private static FileDescriptor Own(int descriptor, string what)
     {
         Check(descriptor, what);
         return RunnerProcess.Raise(descriptor, what);

@@ -15,13 +15,13 @@ internal sealed unsafe class CaptureFiles : IDisposable
     private const uint Ethernet = 1; // LINKTYPE_ETHERNET
     private const uint OwnerAndReaders = 0x1a4; // 0644
 
-    private CaptureFiles(DriverHandle input, DriverHandle output, bool swapped) => (In, Out, IsSwapped) = (input, output, swapped);
+    private CaptureFiles(FileDescriptor input, FileDescriptor output, bool swapped) => (In, Out, IsSwapped) = (input, output, swapped);
 
     /// <summary>The capture to replay, behind its header.</summary>
-    public DriverHandle In { get; }
+    public FileDescriptor In { get; }
 
     /// <summary>The capture to write, behind its header.</summary>
-    public DriverHandle Out { get; }
+    public FileDescriptor Out { get; }
 
     /// <summary>Whether the numbers of the first one are big-endian.</summary>
     public bool IsSwapped { get; }
@@ -30,12 +30,12 @@ internal sealed unsafe class CaptureFiles : IDisposable
     /// <exception cref="SosException">One cannot be opened, or the first is no capture of Ethernet frames.</exception>
     public static CaptureFiles Open(CaptureRequest request)
     {
-        DriverHandle input = RunnerProcess.Raise(Libc.Open(request.Input, Libc.OpenCloseOnExec), $"opening {request.Input}");
+        FileDescriptor input = RunnerProcess.Raise(Libc.Open(request.Input, Libc.OpenCloseOnExec), $"opening {request.Input}");
         try
         {
             bool swapped = ReadHeader(input, request.Input);
             const int flags = Libc.OpenReadWrite | Libc.OpenCloseOnExec | Libc.OpenCreate | Libc.OpenTruncate;
-            DriverHandle output = RunnerProcess.Raise(
+            FileDescriptor output = RunnerProcess.Raise(
                 Libc.OpenWithMode(request.Output, flags, OwnerAndReaders), $"making {request.Output}");
             WriteHeader(output);
             return new CaptureFiles(input, output, swapped);
@@ -69,7 +69,7 @@ internal sealed unsafe class CaptureFiles : IDisposable
         return magic is Microseconds or Nanoseconds && (link & 0xffff) == Ethernet ? swapped : null;
     }
 
-    private static bool ReadHeader(DriverHandle file, string path)
+    private static bool ReadHeader(FileDescriptor file, string path)
     {
         byte* header = stackalloc byte[HeaderSize];
         nint read = ProcessCalls.Read(file.Descriptor, header, HeaderSize);
@@ -77,7 +77,7 @@ internal sealed unsafe class CaptureFiles : IDisposable
             SosError.Usage, $"{path} is no capture of Ethernet frames in pcap format: 'tcpdump -w' writes them, 'tcpdump -r X -w Y' converts pcapng");
     }
 
-    private static void WriteHeader(DriverHandle file)
+    private static void WriteHeader(FileDescriptor file)
     {
         byte* header = stackalloc byte[HeaderSize];
         Span<byte> bytes = new(header, HeaderSize);

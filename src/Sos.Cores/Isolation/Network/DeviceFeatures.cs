@@ -7,7 +7,7 @@ using Sos.Cores.Native;
 
 namespace Sos.Cores.Isolation.Network;
 
-/// <summary>What a network device does by itself, which 'ethtool -k' shows (ETHTOOL_GFEATURES, ETHTOOL_SFEATURES of linux/ethtool.h).</summary>
+/// <summary>The features of a network device, which 'ethtool -k' shows (ETHTOOL_GFEATURES, ETHTOOL_SFEATURES of linux/ethtool.h).</summary>
 internal sealed unsafe class DeviceFeatures
 {
     private const uint SetInformation = 0x37; // ETHTOOL_GSSET_INFO
@@ -86,7 +86,7 @@ internal sealed unsafe class DeviceFeatures
 
     private static void Call(string device, byte[] data, string what)
     {
-        using DriverHandle socket = RunnerProcess.Raise(
+        using FileDescriptor socket = RunnerProcess.Raise(
             NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
         fixed (byte* start = data)
         {

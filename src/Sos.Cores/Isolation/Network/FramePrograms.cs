@@ -23,7 +23,7 @@ internal static class FramePrograms
     /// <summary>Gives every frame of a queue to its socket, before the network stack.</summary>
     /// <param name="sockets">The sockets, by queue.</param>
     /// <param name="open">Whether frames pass to Linux where there is no socket; else they are dropped.</param>
-    public static DriverHandle ToSocket(DriverHandle sockets, bool open) => BpfObject.Load(BpfProgramKind.Xdp, "to_socket", new BpfCode()
+    public static FileDescriptor ToSocket(FileDescriptor sockets, bool open) => BpfObject.Load(BpfProgramKind.Xdp, "to_socket", new BpfCode()
         .Load(2, 1, QueueOffset)
         .SetMap(1, sockets)
         .Set(3, open ? XdpPass : XdpDrop)
@@ -31,7 +31,7 @@ internal static class FramePrograms
         .Exit());
 
     /// <summary>Lets every frame pass: whether a driver runs XDP programs at all shows when it is given this one.</summary>
-    public static DriverHandle Pass() => BpfObject.Load(BpfProgramKind.Xdp, "pass", new BpfCode().Set(0, XdpPass).Exit());
+    public static FileDescriptor Pass() => BpfObject.Load(BpfProgramKind.Xdp, "pass", new BpfCode().Set(0, XdpPass).Exit());
 
     /// <summary>
     /// Takes what a device has received out of the network stack, and sends it through another one, which puts the tag into the frame, completes checksums and
@@ -41,7 +41,7 @@ internal static class FramePrograms
     /// <param name="through">Index of the device to send through.</param>
     /// <param name="mark">The mark.</param>
     /// <param name="open">Whether frames go on to Linux where there is no socket; else they are dropped.</param>
-    public static DriverHandle Take(DriverHandle sockets, uint through, int mark, bool open) => BpfObject.Load(BpfProgramKind.Ingress, "take", new BpfCode()
+    public static FileDescriptor Take(FileDescriptor sockets, uint through, int mark, bool open) => BpfObject.Load(BpfProgramKind.Ingress, "take", new BpfCode()
         .Move(6, 1)
         .Load(1, 6, MarkOffset)
         .If(1, mark, new BpfCode().Set(1, 0).Store(6, MarkOffset, 1).Set(0, Next).Exit())
@@ -60,7 +60,7 @@ internal static class FramePrograms
     /// <summary>Puts what a service has passed into a device's receive path.</summary>
     /// <param name="device">Index of the device.</param>
     /// <param name="mark">The mark that <see cref="Take"/> knows; 0 for none.</param>
-    public static DriverHandle Back(uint device, int mark) => BpfObject.Load(BpfProgramKind.Ingress, "back", new BpfCode()
+    public static FileDescriptor Back(uint device, int mark) => BpfObject.Load(BpfProgramKind.Ingress, "back", new BpfCode()
         .Set(2, mark)
         .Store(1, MarkOffset, 2)
         .Set(1, (int)device)
@@ -70,7 +70,7 @@ internal static class FramePrograms
 
     /// <summary>Sends what a service sends out of a device, by the queues that Linux has there.</summary>
     /// <param name="device">Index of the device.</param>
-    public static DriverHandle Out(uint device) => BpfObject.Load(BpfProgramKind.Ingress, "out", new BpfCode()
+    public static FileDescriptor Out(uint device) => BpfObject.Load(BpfProgramKind.Ingress, "out", new BpfCode()
         .Set(1, (int)device)
         .Set(2, 0)
         .Call(Redirect)

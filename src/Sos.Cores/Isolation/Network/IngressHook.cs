@@ -46,7 +46,7 @@ internal static unsafe class IngressHook
     /// <param name="device">Index of the device.</param>
     /// <param name="program">The program.</param>
     /// <exception cref="SosException">Linux refuses.</exception>
-    public static void Put(uint device, DriverHandle program)
+    public static void Put(uint device, FileDescriptor program)
     {
         int errno = TryList(device) is { } former ? PutInList(device, program, former) : PutAtQueue(device, program);
         if (errno != 0)
@@ -89,7 +89,7 @@ internal static unsafe class IngressHook
         }
     }
 
-    private static int PutInList(uint device, DriverHandle program, uint[] former)
+    private static int PutInList(uint device, FileDescriptor program, uint[] former)
     {
         BpfAttributes attributes = default;
         attributes.Put(0, device);
@@ -109,7 +109,7 @@ internal static unsafe class IngressHook
     {
         foreach (uint id in programs)
         {
-            using DriverHandle? program = BpfObject.TryFindOurs(id);
+            using FileDescriptor? program = BpfObject.TryFindOurs(id);
             BpfAttributes attributes = default;
             attributes.Put(0, device);
             attributes.Put(4, (uint)(program?.Descriptor ?? -1));
@@ -121,7 +121,7 @@ internal static unsafe class IngressHook
         }
     }
 
-    private static int PutAtQueue(uint device, DriverHandle program)
+    private static int PutAtQueue(uint device, FileDescriptor program)
     {
         using RouteSocket socket = new();
         int errno = HasQueue(device)

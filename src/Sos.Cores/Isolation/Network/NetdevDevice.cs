@@ -239,7 +239,7 @@ public sealed class NetdevDevice : INetworkDevice
             return false;
         }
 
-        using DriverHandle program = FramePrograms.Pass();
+        using FileDescriptor program = FramePrograms.Pass();
         try
         {
             if (record.TagsStripped.Length > 0)
@@ -278,7 +278,7 @@ public sealed class NetdevDevice : INetworkDevice
         DeviceFeatures.Of(_names.Take).Set(false, SendFeatures);
         NetworkLink.SwitchOn(_names.Take, PairMtu, PairQueueLength);
         NetworkLink.SwitchOn(_names.Service, PairMtu, PairQueueLength);
-        using DriverHandle program = FramePrograms.Out(_link.Index);
+        using FileDescriptor program = FramePrograms.Out(_link.Index);
         IngressHook.Put(NetworkCalls.InterfaceIndex(_names.Take), program);
     }
 

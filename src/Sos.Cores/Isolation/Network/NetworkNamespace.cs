@@ -16,9 +16,9 @@ public sealed class NetworkNamespace : IDisposable
 {
     private const string Own = "/proc/thread-self/ns/net";
 
-    private readonly DriverHandle? _before;
+    private readonly FileDescriptor? _before;
 
-    private NetworkNamespace(DriverHandle? before) => _before = before;
+    private NetworkNamespace(FileDescriptor? before) => _before = before;
 
     /// <summary>Which one this thread is in, as Linux tells namespaces apart: "net:[INODE]".</summary>
     public static string Current => new FileInfo(Own).LinkTarget ?? throw new SosException(SosError.Failed, $"{Own} cannot be read: is /proc mounted?");
@@ -39,7 +39,7 @@ public sealed class NetworkNamespace : IDisposable
         {
             try
             {
-                using DriverHandle other = Open(path);
+                using FileDescriptor other = Open(path);
                 Enter(other);
             }
             catch (SosException)
@@ -77,7 +77,7 @@ public sealed class NetworkNamespace : IDisposable
     internal static NetworkNamespace EnterNamed(string path)
     {
         NetworkNamespace entered = new(Open(Own));
-        using DriverHandle other = Open(path);
+        using FileDescriptor other = Open(path);
         Enter(other);
         return entered;
     }
@@ -114,10 +114,10 @@ public sealed class NetworkNamespace : IDisposable
         }
     }
 
-    private static DriverHandle Open(string path)
+    private static FileDescriptor Open(string path)
         => RunnerProcess.Raise(Libc.Open(path, Libc.OpenCloseOnExec), $"opening {path}");
 
-    private static void Enter(DriverHandle other)
+    private static void Enter(FileDescriptor other)
     {
         if (NetworkCalls.SetNamespace(other.Descriptor, NetworkCalls.NewNetwork) != 0)
         {

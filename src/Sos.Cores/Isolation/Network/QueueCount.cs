@@ -36,7 +36,7 @@ internal static unsafe class QueueCount
 
     private static int TryCall(string name, Channels* channels)
     {
-        using DriverHandle socket = Loading.RunnerProcess.Raise(
+        using FileDescriptor socket = Loading.RunnerProcess.Raise(
             NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
         Request request = new() { Data = channels };
         Encoding.UTF8.GetBytes(name, new Span<byte>(request.Name, NameSize - 1));

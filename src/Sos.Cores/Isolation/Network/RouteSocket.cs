@@ -33,7 +33,7 @@ internal sealed unsafe class RouteSocket : IDisposable
     private const ushort DoneType = 3; // NLMSG_DONE
     private const int AnswerSize = 64 << 10;
 
-    private readonly DriverHandle _socket = RunnerProcess.Raise(
+    private readonly FileDescriptor _socket = RunnerProcess.Raise(
         NetworkCalls.Socket(FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, 0), "making a netlink socket");
 
     private readonly byte[] _answer = new byte[AnswerSize];

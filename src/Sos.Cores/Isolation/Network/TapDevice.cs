@@ -17,10 +17,10 @@ internal static unsafe class TapDevice
     /// <summary>Makes one whose frames are received by a network device.</summary>
     /// <param name="way">How frames come back.</param>
     /// <exception cref="SosException">Linux refuses.</exception>
-    public static DriverHandle Make(FrameWay way)
+    public static FileDescriptor Make(FrameWay way)
     {
         int descriptor = Libc.Open("/dev/net/tun", Libc.OpenReadWrite | Libc.OpenCloseOnExec | Libc.OpenNonBlocking);
-        DriverHandle tap = RunnerProcess.Raise(descriptor, "opening /dev/net/tun ('modprobe tun' makes it)");
+        FileDescriptor tap = RunnerProcess.Raise(descriptor, "opening /dev/net/tun ('modprobe tun' makes it)");
         try
         {
             InterfaceRequest tun = new() { Flags = Flags };
@@ -33,7 +33,7 @@ internal static unsafe class TapDevice
                     errno is Errno.Busy or Errno.Exists ? "Linux has one of that name already: rename it ('ip link set'), or end what made it" : null);
             }
 
-            using DriverHandle program = FramePrograms.Back(way.Device, way.Mark);
+            using FileDescriptor program = FramePrograms.Back(way.Device, way.Mark);
             IngressHook.Put(NetworkCalls.InterfaceIndex(way.Names.Back), program);
             NetworkLink.SwitchOn(way.Names.Back, Mtu, QueueLength);
             return tap;

@@ -19,7 +19,7 @@ internal static class XdpAttachment
     /// <param name="device">Index of the device.</param>
     /// <param name="program">The program.</param>
     /// <returns>0 or an errno.</returns>
-    public static int TryPut(uint device, DriverHandle program) => Call(device, (uint)program.Descriptor);
+    public static int TryPut(uint device, FileDescriptor program) => Call(device, (uint)program.Descriptor);
 
     /// <summary>Takes a program of ours away from before a device.</summary>
     /// <param name="link">The device.</param>
@@ -41,7 +41,7 @@ internal static class XdpAttachment
     /// <summary>Whether the program before a device is ours.</summary>
     public static bool IsOurs(NetworkLink link)
     {
-        using DriverHandle? program = link.XdpProgram == 0 ? null : BpfObject.TryFindOurs(link.XdpProgram);
+        using FileDescriptor? program = link.XdpProgram == 0 ? null : BpfObject.TryFindOurs(link.XdpProgram);
         return program is not null;
     }
 

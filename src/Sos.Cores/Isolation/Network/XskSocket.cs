@@ -40,16 +40,16 @@ internal sealed unsafe class XskSocket : IDisposable
 
     private readonly XskRequest _request;
     private readonly FrameWay _way;
-    private readonly DriverHandle _sockets;
+    private readonly FileDescriptor _sockets;
     private readonly uint _interfaceIndex;
 
-    private XskSocket(XskRequest request, FrameWay way, uint interfaceIndex, DriverHandle socket, DriverHandle sockets, RingOffsets[] offsets)
+    private XskSocket(XskRequest request, FrameWay way, uint interfaceIndex, FileDescriptor socket, FileDescriptor sockets, RingOffsets[] offsets)
         => (_request, _way, _interfaceIndex, Socket, _sockets, Offsets) = (request, way, interfaceIndex, socket, sockets, offsets);
 
     /// <summary>The socket.</summary>
-    public DriverHandle Socket { get; }
+    public FileDescriptor Socket { get; }
 
-    /// <summary>What it was made for.</summary>
+    /// <summary>The request that it was made for.</summary>
     public XskRequest Request => _request;
 
     /// <summary>Index of the network device whose frames it gets.</summary>
@@ -71,7 +71,7 @@ internal sealed unsafe class XskSocket : IDisposable
         }
 
         int descriptor = NetworkCalls.Socket(NetworkCalls.FamilyXdp, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, 0);
-        DriverHandle socket = RunnerProcess.Raise(descriptor, "making an AF_XDP socket (has the kernel CONFIG_XDP_SOCKETS?)");
+        FileDescriptor socket = RunnerProcess.Raise(descriptor, "making an AF_XDP socket (has the kernel CONFIG_XDP_SOCKETS?)");
         try
         {
             Prepare(socket, frames, request.BusyPoll);
@@ -105,7 +105,7 @@ internal sealed unsafe class XskSocket : IDisposable
     /// <exception cref="SosException">The kernel refuses.</exception>
     public void Take()
     {
-        using DriverHandle program = FramePrograms.ToSocket(_sockets, _way is { IsNative: true, Open: true });
+        using FileDescriptor program = FramePrograms.ToSocket(_sockets, _way is { IsNative: true, Open: true });
         int errno = XdpAttachment.TryPut(_interfaceIndex, program);
         if (errno != 0)
         {
@@ -114,7 +114,7 @@ internal sealed unsafe class XskSocket : IDisposable
 
         if (!_way.IsNative)
         {
-            using DriverHandle take = FramePrograms.Take(_sockets, NetworkCalls.InterfaceIndex(_way.Names.Take), _way.Mark, _way.Open);
+            using FileDescriptor take = FramePrograms.Take(_sockets, NetworkCalls.InterfaceIndex(_way.Names.Take), _way.Mark, _way.Open);
             IngressHook.Put(_way.Device, take);
         }
     }
@@ -141,7 +141,7 @@ internal sealed unsafe class XskSocket : IDisposable
         Socket.Dispose();
     }
 
-    private static void Prepare(DriverHandle socket, MappedMemory frames, bool busyPoll)
+    private static void Prepare(FileDescriptor socket, MappedMemory frames, bool busyPoll)
     {
         MemoryRegistration memory = new() { Address = (ulong)frames.Address, Size = frames.Size, ChunkSize = XskLayout.ChunkSize };
         int errno = NetworkCalls.SetOption(socket.Descriptor, LevelXdp, FrameMemory, &memory, (uint)sizeof(MemoryRegistration));
@@ -159,7 +159,7 @@ internal sealed unsafe class XskSocket : IDisposable
         }
     }
 
-    private static RingOffsets[] ReadOffsets(DriverHandle socket)
+    private static RingOffsets[] ReadOffsets(FileDescriptor socket)
     {
         RingOffsets[] offsets = new RingOffsets[4];
         fixed (RingOffsets* start = offsets)
@@ -172,7 +172,7 @@ internal sealed unsafe class XskSocket : IDisposable
         }
     }
 
-    private static void Set(DriverHandle socket, int level, int option, int value, string what)
+    private static void Set(FileDescriptor socket, int level, int option, int value, string what)
         => Check(NetworkCalls.SetOption(socket.Descriptor, level, option, &value, sizeof(int)), what);
 
     private static void Check(int result, string what)

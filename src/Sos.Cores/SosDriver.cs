@@ -7,25 +7,25 @@ using Sos.Sdk.Control;
 
 namespace Sos.Cores;
 
-/// <summary>What the driver says of itself.</summary>
+/// <summary>The driver's description of itself.</summary>
 /// <param name="AbiVersion">SOS_ABI_VERSION that it speaks.</param>
 /// <param name="Version">Its version.</param>
 /// <param name="Cpus">Logical ids of the cores that SOS holds.</param>
 public sealed record DriverInfo(uint AbiVersion, string Version, IReadOnlyList<int> Cpus);
 
 /// <summary>The driver, /dev/sos: reserves cores and opens those that are reserved.</summary>
-public sealed unsafe class SosDevice : IDisposable
+public sealed unsafe class SosDriver : IDisposable
 {
     /// <summary>Where the driver is.</summary>
     public const string DefaultPath = "/dev/sos";
 
-    private readonly DriverHandle _handle;
+    private readonly FileDescriptor _handle;
 
-    private SosDevice(DriverHandle handle) => _handle = handle;
+    private SosDriver(FileDescriptor handle) => _handle = handle;
 
     /// <summary>Opens the driver and checks that it speaks our ABI.</summary>
     /// <exception cref="SosException">The driver is missing, of another ABI, or not ours to open.</exception>
-    public static SosDevice Open(string path = DefaultPath)
+    public static SosDriver Open(string path = DefaultPath)
     {
         int descriptor = Libc.Open(path, Libc.OpenReadWrite | Libc.OpenCloseOnExec);
         if (descriptor < 0)
@@ -33,7 +33,7 @@ public sealed unsafe class SosDevice : IDisposable
             throw ExplainOpen(path, Marshal.GetLastPInvokeError());
         }
 
-        SosDevice device = new(new DriverHandle(descriptor));
+        SosDriver device = new(new FileDescriptor(descriptor));
         try
         {
             uint abi = device.GetInfo().AbiVersion;
@@ -80,9 +80,9 @@ public sealed unsafe class SosDevice : IDisposable
     /// <param name="lease">After which it goes back by itself; null for never.</param>
     /// <param name="durationNs">Nanoseconds that it took.</param>
     /// <exception cref="SosException">Linux or the driver refused.</exception>
-    public ServiceCore Reserve(int cpu, bool persist, TimeSpan? lease, out ulong durationNs)
+    public OfflineCore Reserve(int cpu, bool persist, TimeSpan? lease, out ulong durationNs)
     {
-        ServiceCore core = Reserve(cpu, persist, lease, new CoreOptions(), out CoreArrival arrival);
+        OfflineCore core = Reserve(cpu, persist, lease, new CoreOptions(), out CoreArrival arrival);
         durationNs = arrival.DurationNs;
         return core;
     }
@@ -94,7 +94,7 @@ public sealed unsafe class SosDevice : IDisposable
     /// <param name="options">How it is to run.</param>
     /// <param name="arrival">How it went.</param>
     /// <exception cref="SosException">Linux or the driver refused.</exception>
-    public ServiceCore Reserve(int cpu, bool persist, TimeSpan? lease, CoreOptions options, out CoreArrival arrival)
+    public OfflineCore Reserve(int cpu, bool persist, TimeSpan? lease, CoreOptions options, out CoreArrival arrival)
     {
         SosReserve request = new()
         {
@@ -113,18 +113,18 @@ public sealed unsafe class SosDevice : IDisposable
         }
 
         arrival = new CoreArrival(request.DurationNs, (int)request.Siblings);
-        return new ServiceCore(cpu, new DriverHandle(request.CoreFd));
+        return new OfflineCore(cpu, new FileDescriptor(request.CoreFd));
     }
 
     /// <summary>Opens a core that SOS holds.</summary>
     /// <exception cref="SosException">It does not.</exception>
-    public ServiceCore OpenCore(int cpu)
+    public OfflineCore OpenCore(int cpu)
     {
         SosOpen request = new() { Cpu = (uint)cpu, CoreFd = -1 };
         int errno = _handle.TryCall(DriverRequest.OpenCore, ref request);
         return errno switch
         {
-            0 => new ServiceCore(cpu, new DriverHandle(request.CoreFd)),
+            0 => new OfflineCore(cpu, new FileDescriptor(request.CoreFd)),
             Errno.NoDevice => throw NotReserved(cpu),
             _ => throw Errno.ToException($"opening core {cpu}", errno, null),
         };

@@ -3,17 +3,17 @@ using System.Runtime.InteropServices;
 
 namespace Sos.Cores.Native;
 
-/// <summary>A descriptor of the driver: the device's or a core's.</summary>
-internal sealed unsafe class DriverHandle : SafeHandle
+/// <summary>A file descriptor that is ours to close: of the driver, a core, a process, a socket, memory.</summary>
+internal sealed unsafe class FileDescriptor : SafeHandle
 {
-    public DriverHandle(int descriptor)
+    public FileDescriptor(int descriptor)
         : base(-1, ownsHandle: true) => SetHandle(descriptor);
 
     public override bool IsInvalid => handle < 0;
 
-    public int Descriptor => IsClosed ? throw new ObjectDisposedException(nameof(DriverHandle)) : (int)handle;
+    public int Descriptor => IsClosed ? throw new ObjectDisposedException(nameof(FileDescriptor)) : (int)handle;
 
-    /// <summary>Calls the driver; EINTR is the caller's to see.</summary>
+    /// <summary>Makes an ioctl; EINTR is the caller's to see.</summary>
     /// <returns>0 or an errno.</returns>
     public int TryCall<T>(nuint request, ref T argument)
         where T : unmanaged
@@ -24,7 +24,7 @@ internal sealed unsafe class DriverHandle : SafeHandle
         }
     }
 
-    /// <summary>Calls the driver without an argument.</summary>
+    /// <summary>Makes an ioctl without an argument.</summary>
     /// <returns>0 or an errno.</returns>
     public int TryCall(nuint request) => Libc.Ioctl(Descriptor, request, null) < 0 ? Marshal.GetLastPInvokeError() : 0;
 
