@@ -233,7 +233,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
             return;
         }
 
-        foreach ((int cpu, ICoreBackEnd backEnd) in backEnds.ListCores())
+        foreach ((int cpu, ICoreBackEnd backEnd) in TryListCores())
         {
             if (IsOverdue(backEnd, cpu))
             {
@@ -241,6 +241,19 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
                 _ = GiveBack(cpu, () => _coreOperations.EndLease(cpu));
                 _nextLeases = DateTime.UtcNow + LeaseRound;
             }
+        }
+    }
+
+    private IReadOnlyDictionary<int, ICoreBackEnd> TryListCores()
+    {
+        try
+        {
+            return backEnds.ListCores();
+        }
+        catch (SosException)
+        {
+            // The driver is loaded or unloaded at this moment: the next round looks again.
+            return new Dictionary<int, ICoreBackEnd>();
         }
     }
 
