@@ -24,6 +24,7 @@ internal sealed class DeviceRoute(byte[] bytes)
     public const byte Labels = 28;
 
     private const int FlagsOffset = 8;
+    private const uint Main = 254; // RT_TABLE_MAIN
     private const byte Unicast = 1; // RTN_UNICAST
     private const byte Local = 2; // RTN_LOCAL
     private const byte Multicast = 5; // RTN_MULTICAST; broadcast and anycast in between
@@ -64,8 +65,8 @@ internal sealed class DeviceRoute(byte[] bytes)
     /// <summary>Whether a router's advertisement made it.</summary>
     public bool IsOfRouter => Bytes[5] == MadeByRouter;
 
-    /// <summary>Whether it is for all that no other route is for.</summary>
-    public bool IsDefault => Bytes[1] == 0 && Bytes[7] == Unicast && Bytes[0] != Labels;
+    /// <summary>Whether it is for all that no other route is for, unless a rule of policy routing says otherwise.</summary>
+    public bool IsDefault => Bytes[1] == 0 && Bytes[7] == Unicast && Bytes[0] != Labels && TableId == Main;
 
     /// <summary>Whether it has several nexthops.</summary>
     public bool HasSeveral => Find(Several) is not null && Nexthop == 0;
@@ -131,8 +132,7 @@ internal sealed class DeviceRoute(byte[] bytes)
     {
         byte[]? destination = Find(Destination)?.Value;
         string where = destination is { Length: 4 or 16 } ? $"{new IPAddress(destination)}/{Bytes[1]}" : Bytes[1] == 0 ? "default" : "of labels";
-        const uint main = 254; // RT_TABLE_MAIN
-        return TableId == main ? where : $"{where} table {TableId}";
+        return TableId == Main ? where : $"{where} table {TableId}";
     }
 
     private RouteAttribute? Find(ushort kind)

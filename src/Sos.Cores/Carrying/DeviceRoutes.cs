@@ -67,7 +67,7 @@ internal sealed class DeviceRoutes : ICarriedKind
         }
     }
 
-    /// <summary>Whether a default route of any table goes through a device.</summary>
+    /// <summary>Whether the default route goes through a device, alone or beside others.</summary>
     public static bool HasDefault(CarriedDevice device)
     {
         HashSet<uint> nexthops = [.. NexthopObjects.IdsOf(device)];

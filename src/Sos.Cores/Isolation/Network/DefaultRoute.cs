@@ -2,7 +2,7 @@ using Sos.Cores.Carrying;
 
 namespace Sos.Cores.Isolation.Network;
 
-/// <summary>The default routes of this network namespace, those of all tables and with several nexthops included.</summary>
+/// <summary>The default routes of this network namespace, those with several nexthops included.</summary>
 internal static class DefaultRoute
 {
     /// <summary>Whether one goes through a device.</summary>
