@@ -75,6 +75,13 @@ demo: guest driver ## a machine under a real flood, twice: Linux alone, and with
 bench: ## the firewall beside XDP, DPDK and nftables on the same packets (ONLY=section, ROUNDS=n)
 	@eng/bench.sh $(if $(ONLY),--only=$(ONLY)) $(if $(ROUNDS),--rounds=$(ROUNDS))
 
+.PHONY: bench-throughput
+bench-throughput: setup ## TCP through the firewall on an isolated CPU beside Linux alone, with the same offloads (CPU=N, ROUNDS=n)
+	@dotnet build services/firewall/Sos.Firewall -c $(CONFIGURATION) -v q
+	@dotnet build src/Sos.Runner -c $(CONFIGURATION) -v q
+	@dotnet build src/Sos.Ctl -c $(CONFIGURATION) -v q
+	@eng/bench-throughput.sh $(if $(ROUNDS),--rounds=$(ROUNDS))
+
 .PHONY: try
 try: setup ## the firewall without the driver, on this machine: a fenced CPU, a real client, and all back (CPU=N)
 	@dotnet build services/firewall/Sos.Firewall -c $(CONFIGURATION) -v q

@@ -159,6 +159,13 @@ public sealed class NetworkOwnershipTests : IsolatedScenario
         Kill("keeper");
         Command.Await(() => State() == "Failed", "a service without its keeper goes on");
         AssertPolicy(network, policy);
+        Command.SosctlJson(network.Host, "service", "restart", $"{Cpu}").Succeeded();
+        network.AssertPing();
+
+        // One that is stopped does as little as one that is dead.
+        Kill("keeper", "STOP");
+        Command.Await(() => State() == "Failed", "a service whose keeper is stopped goes on");
+        AssertPolicy(network, policy);
         Command.SosctlJson(network.Host, "service", "stop", $"{Cpu}").Succeeded();
         network.AssertPing();
     }
@@ -249,9 +256,9 @@ public sealed class NetworkOwnershipTests : IsolatedScenario
 
     private void KillRunner() => Kill("runner");
 
-    private void Kill(string process)
+    private void Kill(string process, string signal = "KILL")
         => Command.Shell(
-            $"kill -9 $(cat /dev/shm/sos/core-{Cpu}/run.json /run/sos/core-{Cpu}/run.json 2>/dev/null | grep -oP '\"{process}\":\\K\\d+')").Succeeded();
+            $"kill -{signal} $(cat /dev/shm/sos/core-{Cpu}/run.json /run/sos/core-{Cpu}/run.json 2>/dev/null | grep -oP '\"{process}\":\\K\\d+')").Succeeded();
 
     private void Start(NetworkPair network, string device = "eth0", params IEnumerable<string> options)
     {

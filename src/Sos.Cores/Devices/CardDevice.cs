@@ -3,6 +3,8 @@ using System.Collections.Generic;
 using System.IO;
 using System.Threading;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Carrying;
+using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
@@ -16,19 +18,34 @@ public sealed class CardDevice : INetworkDevice
     /// <summary>How long a driver's network device may take to appear after its probe.</summary>
     private static readonly TimeSpan InterfaceTimeout = TimeSpan.FromSeconds(5);
 
+    // Linux names a device, and udev another time.
+    private const int RenameTriesMax = 3;
+
     private readonly PciDevice _card;
     private readonly string? _hostPort;
     private readonly CardRecord? _former;
+    private readonly IReadOnlyList<string> _losses;
     private InterfaceConfiguration? _network;
 
-    private CardDevice(PciDevice card, string? hostPort, CardRecord? former = null) => (_card, _hostPort, _former) = (card, hostPort, former);
+    private CardDevice(PciDevice card, string? hostPort, IReadOnlyList<string> losses, CardRecord? former = null)
+        => (_card, _hostPort, _losses, _former) = (card, hostPort, losses, former);
 
     /// <inheritdoc/>
     public string? Interface => _card.Interface ?? _former?.Network?.Name;
 
     /// <summary>Finds a card that a service can have.</summary>
     /// <exception cref="SosException">There is none, or it should not be taken; the message says what to do.</exception>
-    public static CardDevice Find(string name, DeviceOptions options) => new(FindClaimable(name, options.Force), options.HostPort);
+    public static CardDevice Find(string name, DeviceOptions options)
+    {
+        PciDevice card = FindClaimable(name, options.Force);
+        IReadOnlyList<string> losses = FindLosses(card);
+        return losses.Count == 0 || options.Force
+            ? new CardDevice(card, options.HostPort, losses)
+            : throw new SosException(
+                SosError.Refused,
+                $"not all that Linux knows of {card.Interface ?? card.Address.ToString()} can be given to a host port: {string.Join("; ", losses)}; "
+                + "or use --force to lose it");
+    }
 
     /// <summary>The card of a service that is restarted. It stays with SOS meanwhile, quiet; what Linux had of it is taken from its record.</summary>
     /// <param name="former">The record, with the host port as it still is.</param>
@@ -41,7 +58,7 @@ public sealed class CardDevice : INetworkDevice
             throw new SosException(SosError.NotFound, $"its card {former.Device} is gone: 'sosctl device list' shows those there are");
         }
 
-        return new CardDevice(card, hostPort, HostPortReading.Reread(former));
+        return new CardDevice(card, hostPort, [], HostPortReading.Reread(former));
     }
 
     /// <summary>Finds a card that can be claimed.</summary>
@@ -114,6 +131,7 @@ public sealed class CardDevice : INetworkDevice
     /// <inheritdoc/>
     public CardRecord Describe()
     {
+        using NetworkNamespace? first = NetworkNamespace.TryEnterFirst();
         _network = _card.Interface is null ? _former?.Network : InterfaceConfiguration.Read(_card.Interface);
         return new CardRecord(_card.Address.ToString(), null, _network, null);
     }
@@ -137,17 +155,30 @@ public sealed class CardDevice : INetworkDevice
 
     /// <inheritdoc/>
     public IReadOnlyList<string> MoveNetwork(CardRecord card)
-        => card is { HostPort: { } port, Network: { } network } ? network.Apply(port) : [];
+    {
+        using NetworkNamespace? first = NetworkNamespace.TryEnterFirst();
+        return [.. _losses, .. card is { HostPort: { } port, Network: { } network } ? network.Apply(port, isCard: false) : []];
+    }
 
     internal static void CheckDefaultRoute(string network)
     {
-        if (InterfaceConfiguration.HasDefaultRoute(network))
+        if (DefaultRoute.Uses(network))
         {
             throw new SosException(
                 SosError.Refused,
                 $"the default route goes through {network}: this machine could become unreachable while it moves; "
                 + "use --force if you have another way in, such as a console");
         }
+    }
+
+    /// <summary>Finds what of a card's network device is lost with it.</summary>
+    private static IReadOnlyList<string> FindLosses(PciDevice card)
+    {
+        using NetworkNamespace? first = NetworkNamespace.TryEnterFirst();
+        return card.Interface is { } network ? InterfaceConfiguration.FindLosses(network)
+            : CardLink.IsElsewhere(card.Address)
+                ? ["its network device is not in the first network namespace, and what it has would not come back: move it ('ip link set NAME netns 1')"]
+                : [];
     }
 
     private static byte[] RandomLocalMac()
@@ -165,6 +196,8 @@ public sealed class CardDevice : INetworkDevice
             return true;
         }
 
+        using NetworkNamespace? first = NetworkNamespace.TryEnterFirst();
+
         // udev may be renaming the device at this moment: it has its old name, or will be given it here.
         string? name = AwaitInterface(address);
         if (name is null)
@@ -173,12 +206,20 @@ public sealed class CardDevice : INetworkDevice
             return false;
         }
 
-        if (name != network.Name)
+        for (int tries = 1; name is not null && name != network.Name; tries++)
         {
-            InterfaceName.Change(name, network.Name);
+            try
+            {
+                InterfaceName.Change(name, network.Name);
+                break;
+            }
+            catch (SosException e) when (e.Error == SosError.NotFound && tries < RenameTriesMax)
+            {
+                name = AwaitInterface(address);
+            }
         }
 
-        notes.AddRange(network.Apply(network.Name));
+        notes.AddRange(network.Apply(network.Name, isCard: true));
         return true;
     }
 
@@ -186,7 +227,7 @@ public sealed class CardDevice : INetworkDevice
     {
         DateTime end = DateTime.UtcNow + InterfaceTimeout;
         string? name;
-        while ((name = PciDevice.Read(address)?.Interface) is null && DateTime.UtcNow < end)
+        while ((name = CardLink.NameOf(address)) is null && DateTime.UtcNow < end)
         {
             Thread.Sleep(10);
         }

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Threading;
+using Sos.Cores.Isolation.Network;
 using Sos.Cores.Native;
 
 namespace Sos.Cores.Devices;
@@ -8,6 +9,10 @@ namespace Sos.Cores.Devices;
 /// <summary>Names of network devices, as they change hands.</summary>
 internal static class InterfaceName
 {
+    private const ushort SetLink = 19; // RTM_SETLINK
+    private const ushort Name = 3; // IFLA_IFNAME
+    private const uint Up = 1; // IFF_UP
+
     /// <summary>How long a former holder of a name may take to let go of it: a device whose last user has just ended, or udev, which renames.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
@@ -27,22 +32,31 @@ internal static class InterfaceName
     {
         for (Stopwatch waited = Stopwatch.StartNew(); ; Thread.Sleep(Pause))
         {
-            try
+            if (NetworkCalls.InterfaceIndex(from) is not (var index and > 0))
             {
-                IpCommand.Run("link", "set", "dev", from, "down");
-                IpCommand.Run("link", "set", "dev", from, "name", to);
+                throw new SosException(SosError.NotFound, $"no network device is called {from} any more: 'ip link show' shows those there are");
+            }
+
+            int errno = TryChange(index, to);
+            if (errno == 0)
+            {
                 return;
             }
-            catch (SosException) when (waited.Elapsed < patience && NetworkCalls.InterfaceIndex(from) != 0)
+
+            // Somebody has the name still, or keeps the device busy for a moment.
+            if (waited.Elapsed >= patience)
             {
-                // Somebody has the name still, or keeps the device busy for a moment.
-            }
-            catch (SosException e) when (NetworkCalls.InterfaceIndex(to) != 0 && NetworkCalls.InterfaceIndex(from) != 0)
-            {
-                throw new SosException(
-                    SosError.Failed,
-                    $"another network device is called {to} now: 'ip link set dev {to} name OTHER' frees the name", e);
+                throw NetworkCalls.InterfaceIndex(to) != 0
+                    ? new SosException(SosError.Failed, $"another network device is called {to} now: 'ip link set dev {to} name OTHER' frees the name")
+                    : Errno.ToException($"renaming {from} to {to}", errno, null);
             }
         }
+    }
+
+    private static int TryChange(uint index, string to)
+    {
+        using RouteSocket routes = new();
+        int errno = routes.TryChange(RouteMessage.Link(SetLink, RouteSocket.Change, index, 0, Up));
+        return errno != 0 ? errno : routes.TryChange(RouteMessage.Link(SetLink, RouteSocket.Change, index).Add(Name, to));
     }
 }

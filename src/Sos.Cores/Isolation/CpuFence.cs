@@ -70,7 +70,8 @@ public static class CpuFence
         Dictionary<int, CpuSet> now = ThreadMask.ReadAll().ToDictionary(thread => thread.Thread, thread => thread.Cpus);
         foreach ((int thread, CpuSet cpus) in targets)
         {
-            if (now.TryGetValue(thread, out CpuSet? current) && !current.Equals(cpus))
+            // A thread may end meanwhile, which is the only way in which a second try fails.
+            if (now.TryGetValue(thread, out CpuSet? current) && !current.Equals(cpus) && SchedulerCalls.SetAffinity(thread, cpus) != 0)
             {
                 _ = SchedulerCalls.SetAffinity(thread, cpus);
             }
@@ -81,8 +82,9 @@ public static class CpuFence
             Directory.Delete(record.Folder, recursive: true);
         }
 
-        FenceRecord.Delete(record.Cpu);
+        // The record goes last: as long as it is there, all of this may be repeated.
         FenceDrift.Delete(record.Cpu);
+        FenceRecord.Delete(record.Cpu);
     }
 
     /// <summary>Where everything else may run: all cpus that Linux has, without those that are fenced.</summary>

@@ -84,13 +84,13 @@ internal static class CpusetGroup
         string partition = Path.Combine(visible, "cpuset.cpus.partition");
         if (record.Method == FenceMethod.Partition && File.Exists(partition))
         {
-            _ = LinuxFile.TryWrite(partition, "member");
+            _ = LinuxFile.TryPutBack(partition, "member"); // whether it helped shows below, where the group goes
         }
 
         RemoveFolder(visible, record.Cpu);
         if (record.ControllerFile is { } file && !Directory.EnumerateDirectories(root, "sos-*").Any())
         {
-            _ = LinuxFile.TryWrite(Path.Combine(root, Path.GetFileName(file)), "-cpuset");
+            _ = LinuxFile.TryPutBack(Path.Combine(root, Path.GetFileName(file)), "-cpuset"); // others may use it by now
         }
     }
 

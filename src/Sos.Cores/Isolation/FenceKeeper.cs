@@ -38,11 +38,13 @@ public static class FenceKeeper
     public static void Keep()
     {
         using FileStream? exclusive = CoreLock.TryLock(LockPath);
+        StoppedProcesses stopped = new();
         while (exclusive is not null && FenceRecord.List().Count > 0)
         {
             try
             {
                 Look();
+                stopped.Look();
             }
             catch (Exception e) when (e is SosException or IOException or UnauthorizedAccessException)
             {

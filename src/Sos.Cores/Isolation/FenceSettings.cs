@@ -51,7 +51,7 @@ internal static class FenceSettings
         CpuSet fenced = others.With(record.Cpu);
         foreach (FencedSetting setting in record.Settings)
         {
-            if (LinuxFile.TryRead(setting.Path) is not { } text)
+            if ((LinuxFile.TryRead(setting.Path) ?? LinuxFile.TryRead(setting.Path)) is not { } text)
             {
                 continue; // the interrupt is gone
             }
@@ -62,7 +62,7 @@ internal static class FenceSettings
             CpuSet target = before.Except(others);
             bool untouched = setting.After is null || after.Except(fenced).Equals(current.Except(fenced));
             if (untouched && !target.IsEmpty && !target.Equals(current)
-                && LinuxFile.TryWrite(setting.Path, Format(setting.Path, target)) is { } problem)
+                && LinuxFile.TryPutBack(setting.Path, Format(setting.Path, target)) is { } problem)
             {
                 notes.Add($"{setting.Path} could not be set back to {setting.Before}: {problem}");
             }

@@ -391,8 +391,16 @@ public sealed unsafe class IsolatedCore : IServiceCore
         if (killed)
         {
             yield return ReadKeeper() is { State: (uint)KeeperState.Running } && !run.KeeperLives
-                ? $"its keeper ({run.Keeper}) was killed, and so it was ended: see the kernel log ('dmesg | tail'), then 'sosctl service restart {Cpu}'"
+                ? $"its keeper ({run.Keeper}) was killed, by the watch of fences if it was stopped (SIGSTOP), and so it was ended: see 'dmesg | tail', "
+                    + $"then 'sosctl service restart {Cpu}'"
                 : $"its process ({run.Runner}) is gone without a fault record: something killed it, see the kernel log ('dmesg | tail')";
+        }
+
+        if (run.IsOurNamespace && state == CoreState.Running
+            && (ThreadMask.IsStopped(run.Keeper) ? run.Keeper : ThreadMask.IsStopped(run.Runner) ? run.Runner : 0) is var stopped and not 0)
+        {
+            yield return $"process {stopped} is stopped (SIGSTOP), and no frame passes: the watch of fences ends the service, "
+                + $"if 'kill -CONT {stopped}' does not let it go on before";
         }
 
         yield return $"process {run.Runner}, keeper {run.Keeper}, {run.Scheduling}{(run.Method is null ? "" : $", {run.Method}")}";

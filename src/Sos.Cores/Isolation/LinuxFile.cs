@@ -1,11 +1,15 @@
 using System;
 using System.IO;
+using System.Threading;
 
 namespace Sos.Cores.Isolation;
 
 /// <summary>The small text files of sysfs, procfs and cgroups.</summary>
 internal static class LinuxFile
 {
+    private const int PutBackTries = 3;
+    private const int PutBackPauseMs = 5;
+
     /// <summary>Reads one.</summary>
     /// <returns>Its text without the line end; null when it is not there or cannot be read.</returns>
     public static string? TryRead(string path)
@@ -25,6 +29,11 @@ internal static class LinuxFile
     /// <returns>Null, or why Linux refused it.</returns>
     public static string? TryWrite(string path, string text)
     {
+        if (Native.FaultPoint.Check(path) is var fault and not 0)
+        {
+            return System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(fault);
+        }
+
         try
         {
             // As one write(2), without truncating: these are no files with a length.
@@ -36,6 +45,20 @@ internal static class LinuxFile
         {
             return e.Message;
         }
+    }
+
+    /// <summary>Writes into one what it had before, which Linux may refuse for a moment: whoever gives back does not get here a second time.</summary>
+    /// <returns>Null, also when the file is gone, or why Linux refuses it for good.</returns>
+    public static string? TryPutBack(string path, string text)
+    {
+        string? problem = TryWrite(path, text);
+        for (int tries = 1; tries < PutBackTries && problem is not null; tries++)
+        {
+            Thread.Sleep(PutBackPauseMs);
+            problem = TryWrite(path, text);
+        }
+
+        return problem is null || !File.Exists(path) ? null : problem;
     }
 
     /// <summary>Writes one that must take it.</summary>

@@ -54,7 +54,7 @@ public static class Scheduling
     {
         if (before is not null && LiftedFrom(cpu) is null)
         {
-            _ = LinuxFile.TryWrite(ThrottleFile, before);
+            _ = LinuxFile.TryPutBack(ThrottleFile, before);
         }
     }
 

@@ -62,6 +62,10 @@ public sealed record ThreadMask(int Process, int Thread, int Parent, ulong Start
             : ulong.Parse(fields[19], CultureInfo.InvariantCulture);
     }
 
+    /// <summary>Whether a process was stopped by a signal; a debugger's hold is none.</summary>
+    public static bool IsStopped(int process, string proc = "/proc")
+        => StatFields(Path.Combine(proc, process.ToString(CultureInfo.InvariantCulture))) is ["T", ..];
+
     // The first thread of a process may end before the others, as any of them does when all are killed. It is a zombie until they have ended, too,
     // and what the process has open, a TAP device for one, is closed by the last of them. A thread closes before it leaves this folder.
     private static bool HasOtherThreads(string folder)

@@ -7,6 +7,7 @@ internal static class Errno
 {
     public const int NotPermitted = 1; // EPERM
     public const int NoEntry = 2; // ENOENT
+    public const int NoProcess = 3; // ESRCH; of a route: there is no such
     public const int Interrupted = 4; // EINTR
     public const int InputOutput = 5; // EIO
     public const int NoDeviceOrAddress = 6; // ENXIO
@@ -22,6 +23,7 @@ internal static class Errno
     public const int NotTerminal = 25; // ENOTTY
     public const int NoSpace = 28; // ENOSPC
     public const int NotSupported = 95; // EOPNOTSUPP
+    public const int NoAddress = 99; // EADDRNOTAVAIL
 
     /// <summary>The kind of failure that an errno means wherever a call says nothing else.</summary>
     public static SosError Classify(int errno) => errno switch

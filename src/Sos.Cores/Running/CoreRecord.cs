@@ -5,7 +5,7 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Sos.Cores.Devices;
+using Sos.Cores.Carrying;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Plan;
 using Sos.Sdk.Control;

@@ -1,5 +1,6 @@
 using System.Collections.Generic;
 using Sos.Cores.Devices;
+using Sos.Cores.Isolation.Network;
 using Sos.Cores.Native;
 
 namespace Sos.Cores.Running;
@@ -9,11 +10,13 @@ internal static class HostPortReading
 {
     /// <summary>Reads it from the host port.</summary>
     /// <param name="card">The record; as it is if there is no host port any more.</param>
-    /// <exception cref="SosException">The host port has what cannot be moved.</exception>
+    /// <exception cref="SosException">It cannot be read.</exception>
     public static CardRecord Reread(CardRecord card)
     {
+        // It is in the first network namespace, wherever the one is who asks.
+        using NetworkNamespace? first = NetworkNamespace.TryEnterFirst();
         return card is { Moved: true, HostPort: { } port, Network: { } network } && IsThere(card, port)
-            ? card with { Network = InterfaceConfiguration.Read(port) with { Name = network.Name } }
+            ? card with { Network = network.ReadAgain(port) }
             : card;
     }
 
@@ -36,5 +39,5 @@ internal static class HostPortReading
     // The card's own network device may have that name again.
     private static bool IsThere(CardRecord card, string port)
         => NetworkCalls.InterfaceIndex(port) != 0
-            && !(PciAddress.TryParse(card.Device, out PciAddress address) && PciDevice.Read(address)?.Interface == port);
+            && !(PciAddress.TryParse(card.Device, out PciAddress address) && CardLink.NameOf(address) == port);
 }

@@ -82,24 +82,31 @@ internal static unsafe class BpfObject
 
     /// <summary>Finds a program of ours by its id.</summary>
     /// <returns>Null when there is none, or when somebody else's has that id.</returns>
+    /// <exception cref="SosException">The kernel does not say.</exception>
     public static FileDescriptor? TryFindOurs(uint id)
     {
         BpfAttributes attributes = default;
         attributes.Put(0, id);
         int descriptor = attributes.Call(ProgramById);
-        if (descriptor < 0)
+        if (descriptor < 0 && Marshal.GetLastPInvokeError() == Errno.NoEntry)
         {
             return null;
         }
 
         FileDescriptor program = RunnerProcess.Raise(descriptor, "looking at a BPF program");
-        if (NameOf(program).StartsWith(NamePrefix, StringComparison.Ordinal))
+        bool isOurs = false;
+        try
         {
-            return program;
+            isOurs = NameOf(program).StartsWith(NamePrefix, StringComparison.Ordinal);
+            return isOurs ? program : null;
         }
-
-        program.Dispose();
-        return null;
+        finally
+        {
+            if (!isOurs)
+            {
+                program.Dispose();
+            }
+        }
     }
 
     private static string NameOf(FileDescriptor program)
@@ -110,7 +117,8 @@ internal static unsafe class BpfObject
         attributes.Put(0, (uint)program.Descriptor);
         attributes.Put(4, InformationSize);
         attributes.Put(8, (ulong)information);
-        return attributes.Call(Information) < 0 ? "" : Marshal.PtrToStringUTF8((nint)(information + NameOffset)) ?? "";
+        Check(attributes.Call(Information), "asking for the name of a BPF program");
+        return Marshal.PtrToStringUTF8((nint)(information + NameOffset)) ?? "";
     }
 
     private static FileDescriptor Own(int descriptor, string what)
@@ -153,6 +161,12 @@ internal unsafe struct BpfAttributes
     /// <returns>A descriptor or 0; negative on failure.</returns>
     public int Call(int command)
     {
+        if (FaultPoint.Check("bpf") is var fault and not 0)
+        {
+            Marshal.SetLastPInvokeError(fault);
+            return -1;
+        }
+
         fixed (byte* start = _bytes)
         {
             return NetworkCalls.Bpf(command, start, Size);

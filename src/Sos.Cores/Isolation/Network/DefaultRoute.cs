@@ -1,22 +1,19 @@
-using System;
-using System.Linq;
+using Sos.Cores.Carrying;
 
 namespace Sos.Cores.Isolation.Network;
 
-/// <summary>The default routes of this network namespace, as procfs lists them (proc_net(5)).</summary>
+/// <summary>The default routes of this network namespace, those with several nexthops included.</summary>
 internal static class DefaultRoute
 {
     /// <summary>Whether one goes through a device.</summary>
     public static bool Uses(string device)
     {
-        // Device and destination and mask in hexadecimal; a prefix of 0 bits, for IPv6, and the device at the end.
-        bool four = Fields("/proc/thread-self/net/route").Any(route => route.Length > 7 && route[0] == device && IsZero(route[1]) && IsZero(route[7]));
-        return four || Fields("/proc/thread-self/net/ipv6_route").Any(
-            route => route.Length > 9 && route[^1] == device && route[1] == "00" && !IsZero(route[4]));
+        if (NetworkLink.Find(device) is not { } link)
+        {
+            return false;
+        }
+
+        using CarriedDevice carried = new(link);
+        return DeviceRoutes.HasDefault(carried);
     }
-
-    private static System.Collections.Generic.IEnumerable<string[]> Fields(string path)
-        => (LinuxFile.TryRead(path) ?? "").Split('\n').Select(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-
-    private static bool IsZero(string digits) => digits.All(digit => digit == '0');
 }

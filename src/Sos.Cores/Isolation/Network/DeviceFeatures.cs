@@ -1,5 +1,7 @@
 using System;
 using System.Buffers.Binary;
+using System.Collections.Generic;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Loading;
@@ -24,6 +26,16 @@ internal sealed unsafe class DeviceFeatures
     private DeviceFeatures(string device, string[] names) => (_device, _names) = (device, names);
 
     private int Blocks => (_names.Length + 31) / 32;
+
+    /// <summary>Those that can be switched on and off.</summary>
+    public IEnumerable<string> Changeable
+    {
+        get
+        {
+            byte[] blocks = Read();
+            return _names.Where((name, bit) => name.Length > 0 && IsSet(blocks, bit, word: 0) && !IsSet(blocks, bit, word: 3));
+        }
+    }
 
     /// <summary>Asks what there is.</summary>
     /// <exception cref="SosException">Linux does not say.</exception>
@@ -50,16 +62,10 @@ internal sealed unsafe class DeviceFeatures
     }
 
     /// <summary>Whether a feature is on; false where there is none of that name.</summary>
-    public bool IsOn(string feature)
-    {
-        // struct ethtool_get_features_block: available, requested, active, never changed.
-        byte[] request = new byte[8 + (Blocks * 16)];
-        BinaryPrimitives.WriteUInt32LittleEndian(request, GetFeatures);
-        BinaryPrimitives.WriteUInt32LittleEndian(request.AsSpan(4), (uint)Blocks);
-        Call(_device, request, "reading the features of");
-        int bit = Array.IndexOf(_names, feature);
-        return bit >= 0 && (BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(8 + (bit / 32 * 16) + 8)) & (1u << (bit % 32))) != 0;
-    }
+    public bool IsOn(string feature) => Array.IndexOf(_names, feature) is var bit and >= 0 && IsSet(Read(), bit, word: 2);
+
+    /// <summary>Whether somebody wants a feature; another one that it needs may be off.</summary>
+    public bool IsWanted(string feature) => Array.IndexOf(_names, feature) is var bit and >= 0 && IsSet(Read(), bit, word: 1);
 
     /// <summary>Switches features on or off. Those that there are not, or that are fixed, stay as they are.</summary>
     public void Set(bool on, params ReadOnlySpan<string> features)
@@ -84,6 +90,19 @@ internal sealed unsafe class DeviceFeatures
         Call(_device, request, "setting the features of");
     }
 
+    /// <summary>Reads what is so now: blocks of four words (available, requested, active, never changed; struct ethtool_get_features_block).</summary>
+    private byte[] Read()
+    {
+        byte[] request = new byte[8 + (Blocks * 16)];
+        BinaryPrimitives.WriteUInt32LittleEndian(request, GetFeatures);
+        BinaryPrimitives.WriteUInt32LittleEndian(request.AsSpan(4), (uint)Blocks);
+        Call(_device, request, "reading the features of");
+        return request[8..];
+    }
+
+    private static bool IsSet(byte[] blocks, int bit, int word)
+        => (BinaryPrimitives.ReadUInt32LittleEndian(blocks.AsSpan((bit / 32 * 16) + (word * 4))) & (1u << (bit % 32))) != 0;
+
     private static void Call(string device, byte[] data, string what)
     {
         using FileDescriptor socket = RunnerProcess.Raise(
@@ -92,7 +111,7 @@ internal sealed unsafe class DeviceFeatures
         {
             Request request = new() { Data = start };
             Encoding.UTF8.GetBytes(device, new Span<byte>(request.Name, InterfaceNameSize - 1));
-            int errno = socket.TryCall(NetworkCalls.EthtoolRequest, ref request);
+            int errno = FaultPoint.Check("ethtool") is var fault and not 0 ? fault : socket.TryCall(NetworkCalls.EthtoolRequest, ref request);
             if (errno != 0)
             {
                 throw Errno.ToException($"{what} {device}", errno, null);

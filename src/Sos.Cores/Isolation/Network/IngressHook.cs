@@ -89,6 +89,20 @@ internal static unsafe class IngressHook
         }
     }
 
+    /// <summary>How many programs of ours stand at a device.</summary>
+    /// <param name="device">Index of the device.</param>
+    internal static int CountOurs(uint device)
+    {
+        int count = 0;
+        foreach (uint id in TryList(device) ?? [])
+        {
+            using FileDescriptor? program = BpfObject.TryFindOurs(id);
+            count += program is null ? 0 : 1;
+        }
+
+        return count;
+    }
+
     private static int PutInList(uint device, FileDescriptor program, uint[] former)
     {
         BpfAttributes attributes = default;
@@ -144,7 +158,14 @@ internal static unsafe class IngressHook
         attributes.Put(4, TcxIngress);
         attributes.Put(16, (ulong)ids);
         attributes.Put(24, ProgramsMax);
-        return attributes.Call(Query) < 0 ? null : new ReadOnlySpan<uint>(ids, (int)Math.Min(attributes.Get(24), ProgramsMax)).ToArray();
+        if (attributes.Call(Query) >= 0)
+        {
+            return new ReadOnlySpan<uint>(ids, (int)Math.Min(attributes.Get(24), ProgramsMax)).ToArray();
+        }
+
+        // Before Linux 6.6 there is no such list. Any other failure must not look like that: the program would stay.
+        int errno = Marshal.GetLastPInvokeError();
+        return errno is Errno.Invalid or Errno.NotSupported ? null : throw Errno.ToException("listing the programs at a network device", errno, null);
     }
 
     private static bool HasQueue(uint device)

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
 
@@ -47,6 +48,7 @@ internal sealed record NetworkLink(uint Index, string Name, ushort Type, uint Fl
 
     /// <summary>Reads a device.</summary>
     /// <returns>Null when there is none of that number.</returns>
+    /// <exception cref="SosException">Linux does not say.</exception>
     public static NetworkLink? Read(uint index)
     {
         using RouteSocket socket = new();
@@ -86,7 +88,13 @@ internal sealed record NetworkLink(uint Index, string Name, ushort Type, uint Fl
     /// <exception cref="SosException">Linux refuses.</exception>
     public static void Remove(string name)
     {
-        if (NetworkCalls.InterfaceIndex(name) is var index and not 0)
+        uint index = NetworkCalls.InterfaceIndex(name);
+        if (index == 0 && Marshal.GetLastPInvokeError() != Errno.NoDevice)
+        {
+            throw Errno.ToException($"looking for the network device {name}", Marshal.GetLastPInvokeError(), null);
+        }
+
+        if (index != 0)
         {
             Check(RouteMessage.Link(DeleteLink, RouteSocket.Change, index), $"removing the network device {name}");
         }

@@ -34,7 +34,8 @@ public sealed class NetworkNamespace : IDisposable
             return new NetworkNamespace(null);
         }
 
-        NetworkNamespace entered = new(Open(Own));
+        NetworkNamespace entered = Remember();
+        SosException? obstacle = null;
         foreach (string path in Candidates(name))
         {
             try
@@ -42,9 +43,11 @@ public sealed class NetworkNamespace : IDisposable
                 using FileDescriptor other = Open(path);
                 Enter(other);
             }
-            catch (SosException)
+            catch (SosException e)
             {
-                continue; // The process is gone.
+                // A process may be gone by now; all else must not look as if the namespace were.
+                obstacle = File.Exists(path) ? e : obstacle;
+                continue;
             }
 
             if (Current == name)
@@ -54,7 +57,7 @@ public sealed class NetworkNamespace : IDisposable
         }
 
         entered.Dispose();
-        return null;
+        return obstacle is null ? null : throw obstacle;
     }
 
     /// <summary>Lets this thread be in the namespace of the first process until it is disposed of.</summary>
@@ -71,13 +74,43 @@ public sealed class NetworkNamespace : IDisposable
         }
     }
 
+    /// <summary>Lets this thread come back, when it is disposed of, to where it is now.</summary>
+    internal static NetworkNamespace Remember() => new(Open(Own));
+
+    /// <summary>Lets this thread be in each of the other namespaces, one after the other.</summary>
+    /// <returns>The namespace that it is in; it is left as the next one is asked for.</returns>
+    internal static IEnumerable<NetworkNamespace> EnterOthers()
+    {
+        HashSet<string> seen = [Current];
+        foreach (string path in Named.Concat(Processes.Where(path => LinkOf(path) is { } link && !seen.Contains(link))))
+        {
+            NetworkNamespace entered;
+            try
+            {
+                entered = EnterNamed(path);
+            }
+            catch (SosException)
+            {
+                continue; // The process is gone.
+            }
+
+            using (entered)
+            {
+                if (seen.Add(Current))
+                {
+                    yield return entered;
+                }
+            }
+        }
+    }
+
     /// <summary>Lets this thread be in the namespace of a file until it is disposed of.</summary>
     /// <param name="path">A file of /proc/PID/ns, or one that 'ip netns' has made.</param>
     /// <exception cref="SosException">Linux refuses.</exception>
     internal static NetworkNamespace EnterNamed(string path)
     {
-        NetworkNamespace entered = new(Open(Own));
         using FileDescriptor other = Open(path);
+        NetworkNamespace entered = Remember();
         Enter(other);
         return entered;
     }
@@ -87,20 +120,24 @@ public sealed class NetworkNamespace : IDisposable
     {
         if (_before is not null)
         {
-            Enter(_before);
+            // This thread must not stay where it does not belong: its next work would be done there.
+            if (NetworkCalls.SetNamespace(_before.Descriptor, NetworkCalls.NewNetwork) != 0)
+            {
+                Environment.FailFast("a thread cannot come back to its network namespace: " + Marshal.GetLastPInvokeErrorMessage());
+            }
+
             _before.Dispose();
         }
     }
 
-    // Those that 'ip netns' has named, which tell who they are only from inside, and that of a process in it.
-    private static IEnumerable<string> Candidates(string name)
-    {
-        IEnumerable<string> named = Directory.Exists("/run/netns") ? Directory.EnumerateFiles("/run/netns") : [];
-        return named.Concat(Directory.EnumerateDirectories("/proc")
-            .Where(process => int.TryParse(Path.GetFileName(process), out _))
-            .Select(process => Path.Combine(process, "ns/net"))
-            .Where(path => LinkOf(path) == name));
-    }
+    // Those that 'ip netns' has named tell who they are only from inside.
+    private static IEnumerable<string> Named => Directory.Exists("/run/netns") ? Directory.EnumerateFiles("/run/netns") : [];
+
+    private static IEnumerable<string> Processes => Directory.EnumerateDirectories("/proc")
+        .Where(process => int.TryParse(Path.GetFileName(process), out _))
+        .Select(process => Path.Combine(process, "ns/net"));
+
+    private static IEnumerable<string> Candidates(string name) => Named.Concat(Processes.Where(path => LinkOf(path) == name));
 
     private static string? LinkOf(string path)
     {
@@ -119,9 +156,15 @@ public sealed class NetworkNamespace : IDisposable
 
     private static void Enter(FileDescriptor other)
     {
-        if (NetworkCalls.SetNamespace(other.Descriptor, NetworkCalls.NewNetwork) != 0)
+        int errno = FaultPoint.Check("setns");
+        if (errno == 0 && NetworkCalls.SetNamespace(other.Descriptor, NetworkCalls.NewNetwork) != 0)
         {
-            throw Errno.ToException("entering a network namespace", Marshal.GetLastPInvokeError(), null);
+            errno = Marshal.GetLastPInvokeError();
+        }
+
+        if (errno != 0)
+        {
+            throw Errno.ToException("entering a network namespace", errno, null);
         }
     }
 }

@@ -14,10 +14,17 @@ internal static unsafe class QueueCount
 
     /// <summary>Combined and receive queues in use.</summary>
     /// <returns>1 for a device that says nothing of queues.</returns>
+    /// <exception cref="SosException">Linux does not say.</exception>
     public static (int Combined, int Receive) Read(string name)
     {
         Channels channels = new() { Command = GetChannels };
-        return TryCall(name, &channels) == 0 ? ((int)channels.Combined, (int)channels.Receive) : (0, 1);
+        int errno = TryCall(name, &channels);
+        return errno switch
+        {
+            0 => ((int)channels.Combined, (int)channels.Receive),
+            Errno.NotSupported => (0, 1),
+            _ => throw Errno.ToException($"counting the queues of {name}", errno, null),
+        };
     }
 
     /// <summary>Changes how many it uses.</summary>
@@ -25,9 +32,14 @@ internal static unsafe class QueueCount
     public static void Set(string name, int combined, int receive)
     {
         Channels channels = new() { Command = GetChannels };
-        _ = TryCall(name, &channels);
-        (channels.Command, channels.Combined, channels.Receive) = (SetChannels, (uint)combined, (uint)receive);
         int errno = TryCall(name, &channels);
+        if (errno != 0)
+        {
+            throw Errno.ToException($"counting the queues of {name}", errno, null);
+        }
+
+        (channels.Command, channels.Combined, channels.Receive) = (SetChannels, (uint)combined, (uint)receive);
+        errno = TryCall(name, &channels);
         if (errno != 0)
         {
             throw Errno.ToException($"setting {name} to {combined + receive} queue(s)", errno, null);
@@ -36,6 +48,11 @@ internal static unsafe class QueueCount
 
     private static int TryCall(string name, Channels* channels)
     {
+        if (FaultPoint.Check("ethtool") is var fault and not 0)
+        {
+            return fault;
+        }
+
         using FileDescriptor socket = Loading.RunnerProcess.Raise(
             NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
         Request request = new() { Data = channels };

@@ -33,6 +33,14 @@ internal sealed class RouteMessage
     public static RouteMessage Traffic(ushort type, ushort flags, uint index, uint handle, uint parent, uint info)
         => new RouteMessage(type, flags).Word(0).Word(index).Word(handle).Word(parent).Word(info);
 
+    /// <summary>Begins a message whose fixed part, and perhaps attributes, are at hand.</summary>
+    public static RouteMessage Of(ushort type, ushort flags, ReadOnlySpan<byte> body)
+    {
+        RouteMessage message = new(type, flags);
+        message._bytes.AddRange(body);
+        return message;
+    }
+
     /// <summary>Adds four bytes of a fixed part.</summary>
     public RouteMessage Word(uint value)
     {
@@ -45,6 +53,21 @@ internal sealed class RouteMessage
 
     /// <summary>Adds a string, ended by a zero.</summary>
     public RouteMessage Add(ushort type, string text) => Add(type, [.. Encoding.UTF8.GetBytes(text), 0]);
+
+    /// <summary>Adds bytes.</summary>
+    public RouteMessage Add(ushort type, byte[] value)
+    {
+        int start = _bytes.Count;
+        _bytes.AddRange(new byte[AttributeHeaderSize]);
+        _bytes.AddRange(value);
+        PutHeader(start, type);
+        while (_bytes.Count % 4 != 0)
+        {
+            _bytes.Add(0);
+        }
+
+        return this;
+    }
 
     /// <summary>Adds an attribute that has others.</summary>
     public RouteMessage Add(ushort type, Action<RouteMessage> fill)
@@ -61,20 +84,6 @@ internal sealed class RouteMessage
     {
         BinaryPrimitives.WriteInt32LittleEndian(CollectionsMarshal.AsSpan(_bytes), _bytes.Count);
         return [.. _bytes];
-    }
-
-    private RouteMessage Add(ushort type, byte[] value)
-    {
-        int start = _bytes.Count;
-        _bytes.AddRange(new byte[AttributeHeaderSize]);
-        _bytes.AddRange(value);
-        PutHeader(start, type);
-        while (_bytes.Count % 4 != 0)
-        {
-            _bytes.Add(0);
-        }
-
-        return this;
     }
 
     private void PutHeader(int start, ushort type)

@@ -11,7 +11,8 @@ namespace Sos.Cores.Isolation.Network;
 /// Linux's routing socket (rtnetlink(7)) in the network namespace that this thread is in. Giving a network device back needs no program: what is not in PATH
 /// then would leave a host without its network.
 /// </summary>
-internal sealed unsafe class RouteSocket : IDisposable
+/// <param name="protocol">NETLINK_ROUTE, unless another family of netlink is asked in the same words.</param>
+internal sealed unsafe class RouteSocket(int protocol = 0) : IDisposable
 {
     /// <summary>NLM_F_REQUEST.</summary>
     public const ushort Request = 1;
@@ -28,15 +29,21 @@ internal sealed unsafe class RouteSocket : IDisposable
     /// <summary>NLM_F_REQUEST | NLM_F_DUMP.</summary>
     public const ushort Dump = Request | 0x300;
 
-    private const int FamilyNetlink = 16; // AF_NETLINK; its protocol NETLINK_ROUTE is 0
+    /// <summary>Change, and NLM_F_CREATE | NLM_F_APPEND: beside what there is of the same destination.</summary>
+    public const ushort Append = Change | 0xc00;
+
+    private const int ChangedMeanwhile = 0x10; // NLM_F_DUMP_INTR: what was listed changed as it was listed
+    private const int ListTriesMax = 10;
+    private const int FamilyNetlink = 16; // AF_NETLINK
     private const ushort ErrorType = 2; // NLMSG_ERROR
     private const ushort DoneType = 3; // NLMSG_DONE
     private const int AnswerSize = 64 << 10;
 
     private readonly FileDescriptor _socket = RunnerProcess.Raise(
-        NetworkCalls.Socket(FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, 0), "making a netlink socket");
+        NetworkCalls.Socket(FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol), "making a netlink socket");
 
     private readonly byte[] _answer = new byte[AnswerSize];
+    private bool _changedMeanwhile;
 
     /// <summary>Makes a change.</summary>
     /// <returns>0 or an errno.</returns>
@@ -44,19 +51,42 @@ internal sealed unsafe class RouteSocket : IDisposable
 
     /// <summary>Asks for one thing.</summary>
     /// <returns>The answer behind its header; null when there is no such thing.</returns>
+    /// <exception cref="SosException">Linux does not say.</exception>
     public byte[]? TryQuery(RouteMessage message)
     {
         List<byte[]> answers = [];
-        return Exchange(message, isDump: false, answers) == 0 && answers.Count > 0 ? answers[0] : null;
+        int errno = Exchange(message, isDump: false, answers);
+        return errno is 0 or Errno.NoEntry or Errno.NoDevice or Errno.NoDeviceOrAddress
+            ? answers.Count > 0 ? answers[0] : null
+            : throw Errno.ToException("asking Linux for a network device", errno, null);
     }
 
     /// <summary>Asks for all things of a kind.</summary>
     /// <returns>Each behind its header.</returns>
     public IReadOnlyList<byte[]> QueryAll(RouteMessage message)
+        => TryQueryAll(message, out int errno) ?? throw Errno.ToException("asking Linux for what is on its network devices", errno, null);
+
+    /// <summary>Asks for all things of a kind, of which this kernel may have none.</summary>
+    /// <param name="message">The question.</param>
+    /// <param name="errno">Why there is no answer.</param>
+    /// <returns>Each behind its header; null without an answer.</returns>
+    public IReadOnlyList<byte[]>? TryQueryAll(RouteMessage message, out int errno)
     {
-        List<byte[]> answers = [];
-        int errno = Exchange(message, isDump: true, answers);
-        return errno == 0 ? answers : throw Errno.ToException("asking Linux for what is on its network devices", errno, null);
+        for (int tries = 1; ; tries++)
+        {
+            List<byte[]> answers = [];
+            _changedMeanwhile = false;
+            errno = Exchange(message, isDump: true, answers);
+            if (errno != 0)
+            {
+                return null;
+            }
+
+            if (!_changedMeanwhile || tries == ListTriesMax)
+            {
+                return answers;
+            }
+        }
     }
 
     /// <summary>Finds an attribute.</summary>
@@ -90,6 +120,11 @@ internal sealed unsafe class RouteSocket : IDisposable
 
     private int Exchange(RouteMessage message, bool isDump, List<byte[]> answers)
     {
+        if (FaultPoint.Check("netlink") is var fault and not 0)
+        {
+            return fault;
+        }
+
         byte[] request = message.ToArray();
         fixed (byte* start = request)
         {
@@ -126,7 +161,7 @@ internal sealed unsafe class RouteSocket : IDisposable
 
     /// <summary>Takes the messages of one datagram.</summary>
     /// <returns>0 or an errno at the end of the answer; null when more is to come.</returns>
-    private static int? Take(ReadOnlySpan<byte> datagram, bool isDump, List<byte[]> answers)
+    private int? Take(ReadOnlySpan<byte> datagram, bool isDump, List<byte[]> answers)
     {
         while (datagram.Length >= RouteMessage.HeaderSize)
         {
@@ -137,6 +172,7 @@ internal sealed unsafe class RouteSocket : IDisposable
             }
 
             ReadOnlySpan<byte> body = datagram[RouteMessage.HeaderSize..length];
+            _changedMeanwhile |= (BinaryPrimitives.ReadUInt16LittleEndian(datagram[6..]) & ChangedMeanwhile) != 0;
             switch (BinaryPrimitives.ReadUInt16LittleEndian(datagram[4..]))
             {
                 case ErrorType:

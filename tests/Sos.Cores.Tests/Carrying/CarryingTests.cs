@@ -1,0 +1,350 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.Globalization;
+using System.Linq;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Sos.Cores.Carrying;
+using Sos.Cores.Isolation.Network;
+using Sos.Cores.Running;
+using Xunit;
+
+namespace Sos.Cores.Tests.Carrying;
+
+/// <summary>
+/// Each kind of things that Linux knows of a device is the same on the device that takes its place, and on the one that comes back after that.
+/// </summary>
+public sealed class CarryingTests
+{
+    private const string Far = "192.0.2.2";
+
+    public static TheoryData<string, string> Kinds => new()
+    {
+        { "nothing", "ip link set eth0 up" },
+        { "switched off", "ip address add 192.0.2.1/24 dev eth0" },
+        { "link", "ip link set eth0 txqueuelen 4242 alias 'uplink to provider' allmulticast on group 7; ip link set eth0 up" },
+        { "flags", "ip link set eth0 promisc on arp off multicast off; ip link set eth0 up" },
+        { "address generation", "ip link set eth0 addrgenmode none up; ip address add fe80::1/64 dev eth0 nodad" },
+        { "token", "ip link set eth0 up; ip token set ::77 dev eth0" },
+        { "other names", "ip link property add dev eth0 altname enp9s0 altname uplink; ip link set eth0 up" },
+        { "address and MTU of the device", "ip link set eth0 address 02:00:00:00:00:99 mtu 1400 up" },
+        {
+            "sysctls",
+            "sysctl -qw net.ipv6.conf.eth0.accept_ra=0 net.ipv4.conf.eth0.rp_filter=1 net.ipv4.conf.eth0.forwarding=1 net.ipv6.conf.eth0.use_tempaddr=2 "
+                + "net.ipv4.conf.eth0.arp_ignore=1 net.ipv4.conf.eth0.proxy_arp=1 net.ipv6.conf.eth0.dad_transmits=3 net.ipv4.neigh.eth0.gc_stale_time=77 "
+                + "net.ipv6.neigh.eth0.base_reachable_time_ms=12345 net.ipv6.conf.eth0.mtu=1300; ip link set eth0 up"
+        },
+        { "no IPv6", "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=1; ip link set eth0 up; ip address add 192.0.2.1/24 dev eth0" },
+        {
+            "secret",
+            "sysctl -qw net.ipv6.conf.eth0.stable_secret=2001:db8::1234; ip link set eth0 up"
+        },
+        {
+            "addresses",
+            """
+            ip link set eth0 up
+            ip address add 192.0.2.1/24 broadcast 192.0.2.255 dev eth0
+            ip address add 192.0.2.41/24 dev eth0 label eth0:web
+            ip address add 192.0.2.42/24 dev eth0 metric 777
+            ip address add 192.0.2.43/32 peer 192.0.2.99/32 dev eth0
+            ip address add 192.0.2.44/24 dev eth0 noprefixroute valid_lft 7200 preferred_lft 3600
+            ip address add 10.1.1.1/8 dev eth0 scope link
+            ip -6 address add 2001:db8:1::1/64 dev eth0
+            ip -6 address add 2001:db8:1::2/64 dev eth0 nodad home
+            ip -6 address add 2001:db8:1::d6/128 dev eth0 valid_lft 7200 preferred_lft 3600
+            ip -6 address add 2001:db8:1::d7/128 dev eth0 preferred_lft 0
+            ip -6 address add 2001:db8:2::1/64 dev eth0 noprefixroute
+            """
+        },
+        { "link-local by hand", "ip link set eth0 up; ip address flush dev eth0 scope link; ip address add fe80::1/64 dev eth0" },
+        {
+            "routes",
+            $"""
+            ip link set eth0 up
+            ip address add 192.0.2.1/24 dev eth0
+            ip address add 192.0.2.41/24 dev eth0
+            ip -6 address add 2001:db8:1::1/64 dev eth0 nodad
+            ip route add default via {Far} dev eth0
+            ip route add default via {Far} dev eth0 table 100
+            ip rule add from 192.0.2.41 table 100
+            ip route add 203.0.113.0/24 via {Far} mtu 1280 advmss 1200 initcwnd 20 initrwnd 9
+            ip route add 203.0.113.0/24 via 192.0.2.3 metric 50 proto static
+            ip route append 203.0.113.0/24 via 192.0.2.4 metric 50 proto static
+            ip route add 192.0.2.128/25 dev eth0 src 192.0.2.41 metric 50
+            ip route add 198.18.0.0/15 nexthop via {Far} dev eth0 weight 2 nexthop via 198.51.100.2 dev other0 weight 1
+            ip route add 10.9.0.0/16 via 172.31.9.9 dev eth0 onlink tos 0x10
+            ip route add 10.10.0.0/16 via 192.0.2.200 dev eth0
+            ip route add 10.11.0.0/16 via inet6 fe80::7 dev eth0
+            ip route add 10.12.0.0/16 dev other0 src 192.0.2.1
+            ip route add local 10.13.0.0/16 dev eth0
+            ip -6 route add default via fe80::2 dev eth0 metric 100 pref high
+            ip -6 route add 2001:db8:9::/48 via 2001:db8:1::9 mtu 1300
+            ip -6 route add 2001:db8:a::/48 nexthop via fe80::3 dev eth0 weight 1 nexthop via fe80::4 dev other0 weight 3
+            ip -6 route add 2001:db8:b::/48 dev eth0 expires 5000 table 77
+            """
+        },
+        { "a route of Linux's that is changed", "ip link set eth0 up; ip address add 192.0.2.1/24 dev eth0; ip route change 192.0.2.0/24 dev eth0 mtu 1400" },
+        {
+            "a route of Linux's that is missing",
+            "ip link set eth0 up; ip address add 192.0.2.1/24 dev eth0; ip route delete 192.0.2.0/24 dev eth0; ip route add 192.0.2.0/25 dev eth0"
+        },
+        {
+            "nexthops",
+            """
+            ip link set eth0 up
+            ip address add 192.0.2.1/24 dev eth0
+            ip nexthop add id 5 via 192.0.2.2 dev eth0
+            ip nexthop add id 6 via 198.51.100.2 dev other0
+            ip nexthop add id 8 group 5,2/6
+            ip route add 203.0.113.0/24 nhid 5
+            ip route add 203.0.114.0/24 nhid 8
+            """
+        },
+        {
+            "neighbours",
+            """
+            ip link set eth0 up
+            ip address add 192.0.2.1/24 dev eth0
+            ip neigh add 192.0.2.77 lladdr 02:00:00:00:00:77 dev eth0 nud permanent
+            ip neigh add 2001:db8:1::77 lladdr 02:00:00:00:00:78 dev eth0 nud permanent protocol static
+            ip neigh add proxy 192.0.2.90 dev eth0
+            ip neigh add proxy 2001:db8:1::90 dev eth0
+            """
+        },
+        { "multicast of Ethernet", "ip link set eth0 up; ip maddress add 01:00:5e:00:00:fb dev eth0; ip maddress add 33:33:00:00:00:fb dev eth0" },
+        { "egress shaping", "ip link set eth0 up; tc qdisc replace dev eth0 root tbf rate 8mbit burst 16k latency 50ms" },
+        {
+            "classes and filters",
+            """
+            ip link set eth0 up
+            tc qdisc replace dev eth0 root handle 1: htb default 30
+            tc class add dev eth0 parent 1: classid 1:1 htb rate 6mbit burst 15k
+            tc class add dev eth0 parent 1:1 classid 1:10 htb rate 5mbit prio 1
+            tc class add dev eth0 parent 1:1 classid 1:30 htb rate 1kbit ceil 6mbit
+            tc qdisc add dev eth0 parent 1:10 handle 10: tbf rate 1mbit burst 16k latency 50ms
+            tc filter add dev eth0 parent 1: protocol ip prio 1 u32 match ip dport 25 0xffff flowid 1:10
+            tc filter add dev eth0 parent 1: protocol ip prio 1 u32 match ip dport 80 0xffff match ip tos 0x10 0xff flowid 1:10
+            """
+        },
+        {
+            "ingress filters",
+            """
+            ip link set eth0 up
+            tc qdisc add dev eth0 clsact
+            tc filter add dev eth0 ingress pref 7 protocol ip u32 match ip dport 9 0xffff flowid 1:1
+            tc filter add dev eth0 egress pref 9 protocol ipv6 u32 match u16 0x1234 0xffff at 40 flowid 1:2
+            """
+        },
+        {
+            "rules of nftables by number",
+            "ip link set eth0 up; nft 'add table inet own; add chain inet own c { type filter hook input priority 0; }; "
+                + "add rule inet own c iif eth0 tcp dport 25 drop'"
+        },
+        { "features", "ethtool -K eth0 tx off gro off tso off; ip link set eth0 up" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void EachKindGoesOnAndComesBack(string kind, string setUp)
+    {
+        using CarriedHost host = new();
+        host.Shell(setUp);
+        string[] before = host.Snapshot();
+        InterfaceConfiguration configuration = host.Inside(() => InterfaceConfiguration.Read("eth0"));
+        Assert.Empty(host.Inside(() => InterfaceConfiguration.FindLosses("eth0")));
+
+        configuration = Replace(host, configuration, isCard: false);
+        string[] during = host.Snapshot();
+        bool all = kind != "features";
+        AssertSame(all ? before : WithoutFeatures(before), all ? during : WithoutFeatures(during), $"{kind}: while another has it");
+        configuration = host.Inside(() => configuration.ReadAgain("eth0"));
+
+        Replace(host, configuration, isCard: true);
+        AssertSame(before, host.Snapshot(), $"{kind}: afterwards");
+
+        // And giving it once more changes nothing.
+        Assert.Empty(host.Inside(() => configuration.Apply("eth0", isCard: true)));
+        AssertSame(before, host.Snapshot(), $"{kind}: given twice");
+    }
+
+    /// <summary>What changes on the host port while it stands in the card's place is the host's, and comes back with it.</summary>
+    [Fact]
+    public void WhatChangesMeanwhileComesBack()
+    {
+        using CarriedHost host = new();
+        host.Shell("ip link set eth0 up; ip address add 192.0.2.1/24 dev eth0; ip address add 192.0.2.7/24 dev eth0");
+        InterfaceConfiguration configuration = Replace(host, host.Inside(() => InterfaceConfiguration.Read("eth0")), isCard: false);
+        host.Shell("ip address delete 192.0.2.7/24 dev eth0; ip route add 203.0.113.0/24 via 192.0.2.2; sysctl -qw net.ipv4.conf.eth0.rp_filter=2");
+        string[] now = host.Snapshot();
+        Replace(host, host.Inside(() => configuration.ReadAgain("eth0")), isCard: true);
+        AssertSame(now, host.Snapshot(), "afterwards");
+    }
+
+    [Fact]
+    public void LifetimesGoOn()
+    {
+        using CarriedHost host = new();
+        host.Shell(
+            """
+            ip link set eth0 up
+            ip -6 address add 2001:db8:1::d6/128 dev eth0 valid_lft 7200 preferred_lft 600
+            ip address add 192.0.2.1/24 dev eth0 valid_lft 900 preferred_lft 800
+            ip -6 route add 2001:db8:b::/48 dev eth0 expires 5000
+            """);
+        InterfaceConfiguration configuration = host.Inside(() => InterfaceConfiguration.Read("eth0"));
+        const long secondsAgo = 1000;
+        Replace(host, configuration with { ReadAtMs = configuration.ReadAtMs - (secondsAgo * 1000) }, isCard: false);
+        string shown = host.Shell("ip address show dev eth0; ip -6 route show dev eth0");
+        Assert.DoesNotContain("192.0.2.1", shown, StringComparison.Ordinal);
+        Assert.InRange(int.Parse(Regex.Match(shown, @"valid_lft (\d+)sec").Groups[1].Value, CultureInfo.InvariantCulture), 1, 6200);
+        Assert.Contains("preferred_lft 0sec", shown, StringComparison.Ordinal);
+        Assert.InRange(int.Parse(Regex.Match(shown, @"2001:db8:b::/48.*expires (\d+)sec").Groups[1].Value, CultureInfo.InvariantCulture), 1, 4000);
+    }
+
+    /// <summary>A router's word is not believed longer than it takes the router to give it again.</summary>
+    [Fact]
+    public void RoutesOfRoutersWaitForTheRouter()
+    {
+        using CarriedHost host = new();
+        host.Shell("ip link set eth0 up; ip -6 route add default via fe80::2 dev eth0 proto ra metric 1024 expires 1800");
+        Replace(host, host.Inside(() => InterfaceConfiguration.Read("eth0")), isCard: false);
+        Match left = Regex.Match(host.Shell("ip -6 route show default"), @"expires (\d+)sec");
+        Assert.InRange(int.Parse(left.Groups[1].Value, CultureInfo.InvariantCulture), 1, 30);
+    }
+
+    /// <summary>What programs asked of the device, they have of the next one: multicast groups, and frames.</summary>
+    [Fact]
+    public void SocketsOfProgramsGoOn()
+    {
+        using CarriedHost host = new();
+        host.Shell("ip link set eth0 up; ip address add 192.0.2.1/24 dev eth0");
+        uint index = host.Inside(() => NetworkLink.Find("eth0")!.Index);
+        using Process four = host.Start("socat", "-u", "UDP4-RECV:5000,ip-add-membership=239.1.2.3:eth0", "-");
+        using Process six = host.Start("socat", "-u", "UDP6-RECV:5001,ipv6-join-group=[ff05::77]:eth0", "-");
+
+        // AF_PACKET, SOCK_RAW, ETH_P_ALL: as a DHCP client has it.
+        using Process frames = host.Start(
+            "perl", "-e", $"socket(S, 17, 3, 768) or die; bind(S, pack('SnlSCCx8', 17, 3, {index}, 0, 0, 0)) or die; <STDIN>");
+        try
+        {
+            CarriedHost.Await(() => Sockets(host).All(found => found), "the programs do not begin");
+            string[] before = host.Snapshot();
+            InterfaceConfiguration configuration = Replace(host, host.Inside(() => InterfaceConfiguration.Read("eth0")), isCard: false);
+            Assert.Equal([true, true, true], Sockets(host));
+            AssertSame(before, host.Snapshot(), "while another has it");
+            Replace(host, host.Inside(() => configuration.ReadAgain("eth0")), isCard: true);
+            Assert.Equal([true, true, true], Sockets(host));
+        }
+        finally
+        {
+            foreach (Process process in new[] { four, six, frames })
+            {
+                process.Kill();
+                process.WaitForExit();
+            }
+        }
+
+        // Nobody is in the groups any more, and nobody is missed.
+        InterfaceConfiguration without = host.Inside(() => InterfaceConfiguration.Read("eth0"));
+        Replace(host, without, isCard: false);
+        Assert.Equal([false, false, false], Sockets(host));
+    }
+
+    [Fact]
+    public void WhatCannotBeCarriedIsNamed()
+    {
+        using CarriedHost host = new();
+        string inner = $"sosc-{Guid.NewGuid():N}"[..14];
+        host.Shell($"ip link set eth0 up mtu 9000; ip netns add {inner}");
+        try
+        {
+            host.Shell(
+                $"""
+                ip link add link eth0 name above0 type macvlan mode bridge
+                ip link add link eth0 name hidden0 netns {inner} type macvlan mode bridge
+                tc qdisc add dev eth0 ingress_block 7 clsact
+                """);
+            AssertNamed(host, "above0", "hidden0", "MTU of 9000", "clsact");
+            host.Shell("ip link delete above0; tc qdisc delete dev eth0 clsact; ip link set eth0 mtu 1500");
+            AssertNamed(host, "hidden0");
+            host.Shell($"ip -n {inner} link delete hidden0; ip link add bridge0 type bridge; ip link set eth0 master bridge0");
+            AssertNamed(host, "is a port of bridge0");
+            host.Shell("ip link set eth0 nomaster");
+            Assert.Empty(host.Inside(() => InterfaceConfiguration.FindLosses("eth0")));
+        }
+        finally
+        {
+            host.Shell($"ip netns delete {inner}");
+        }
+    }
+
+    [Fact]
+    public void ANumberThatIsTakenIsNamed()
+    {
+        using CarriedHost host = new();
+        host.Shell("ip link set eth0 up; ip address add 192.0.2.1/24 dev eth0");
+        InterfaceConfiguration configuration = host.Inside(() => InterfaceConfiguration.Read("eth0"));
+        host.PullOut();
+        host.Shell($"ip link add index {configuration.Index} name thief0 type bridge");
+        host.PlugIn();
+        string problem = Assert.Single(host.Inside(() => configuration.Apply("eth0", isCard: false)));
+        Assert.Contains("thief0", problem, StringComparison.Ordinal);
+        Assert.Contains("192.0.2.1/24", host.Shell("ip address show dev eth0"), StringComparison.Ordinal);
+    }
+
+    /// <summary>A record of before, which knew names and addresses only, or one of a later version, is given back as far as it is understood.</summary>
+    [Fact]
+    public void ARecordOfAnotherVersionIsRead()
+    {
+        const string text =
+            """{"address":"0000:00:01.0","network":{"name":"eth0","mac":"02:00:00:00:00:05","mtu":1500,"up":true,"addresses":[],"routes":[]}}""";
+        CardRecord card = JsonSerializer.Deserialize(text, CoreRecordJson.Default.CardRecord)!;
+        using CarriedHost host = new();
+        Assert.Empty(host.Inside(() => card.Network!.Apply("eth0", isCard: true)));
+        Assert.Contains("UP", host.Shell("ip -br link show eth0"), StringComparison.Ordinal);
+    }
+
+    /// <summary>Draws the device, puts another one there, and gives it the configuration as a record has it.</summary>
+    private static InterfaceConfiguration Replace(CarriedHost host, InterfaceConfiguration configuration, bool isCard)
+    {
+        CardRecord record = new("0000:00:01.0", "eth0", configuration, null);
+        string text = JsonSerializer.Serialize(record, CoreRecordJson.Default.CardRecord);
+        configuration = JsonSerializer.Deserialize(text, CoreRecordJson.Default.CardRecord)!.Network!;
+        host.PullOut();
+        host.PlugIn();
+        Assert.Empty(host.Inside(() => configuration.Apply("eth0", isCard)));
+        return configuration;
+    }
+
+    private static bool[] Sockets(CarriedHost host)
+    {
+        string index = host.Inside(() => NetworkLink.Find("eth0")!.Index).ToString(CultureInfo.InvariantCulture);
+        string groups = host.Shell("ip maddress show dev eth0");
+        IEnumerable<string[]> packets = host.Shell("cat /proc/net/packet").Split('\n')
+            .Select(line => line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        return
+        [
+            groups.Contains("239.1.2.3", StringComparison.Ordinal), groups.Contains("ff05::77", StringComparison.Ordinal),
+            packets.Any(fields => fields.Length > 5 && fields[4] == index && fields[5] == "1"),
+        ];
+    }
+
+    private static void AssertNamed(CarriedHost host, params string[] names)
+    {
+        IReadOnlyList<string> losses = host.Inside(() => InterfaceConfiguration.FindLosses("eth0"));
+        bool named = names.All(name => losses.Any(loss => loss.Contains(name, StringComparison.Ordinal)));
+        Assert.True(named && losses.Count == names.Length, string.Join('\n', losses));
+    }
+
+    private static void AssertSame(string[] before, string[] now, string when)
+    {
+        string[] lost = [.. before.Except(now).Select(line => "- " + line)];
+        string[] added = [.. now.Except(before).Select(line => "+ " + line)];
+        Assert.True(before.SequenceEqual(now), $"{when}, and not all is as before:\n{string.Join('\n', lost.Concat(added))}");
+    }
+
+    // A host port does not do what the card does.
+    private static string[] WithoutFeatures(string[] snapshot)
+        => [.. snapshot.Where(line => !Regex.IsMatch(line, "^[a-z0-9-]+: (on|off)|gso_max"))];
+}
