@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "config.h"
 #include "core.h"
 #include "core_file.h"
 #include "event.h"
@@ -58,6 +59,7 @@ struct core_call {
 		struct sos_revoke revoke;
 		struct sos_bind_event event;
 		struct sos_linux_counts counts;
+		struct sos_config config;
 	};
 	u64 unloads;		/* core->unloads as it ran */
 	u64 *addresses;		/* GET_DMA */
@@ -135,6 +137,11 @@ static int run_get_linux_counts(struct sos_core *core, struct core_call *call)
 	return 0;
 }
 
+static int run_read_config(struct sos_core *core, struct core_call *call)
+{
+	return sos_config_read(core, &call->config);
+}
+
 static int run_set_lease(struct sos_core *core, struct core_call *call)
 {
 	return call->lease.reserved ? -EINVAL : sos_lease_set(core, call->lease.duration_ns);
@@ -174,6 +181,7 @@ static const struct core_call_kind core_call_kinds[] = {
 	{ SOS_IOC_REVOKE_REGION, run_revoke_region },
 	{ SOS_IOC_BIND_EVENT, run_bind_event },
 	{ SOS_IOC_GET_LINUX_COUNTS, run_get_linux_counts },
+	{ SOS_IOC_READ_CONFIG, run_read_config },
 };
 
 static int run_locked(struct sos_core *core, const struct core_call_kind *kind,

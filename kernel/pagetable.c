@@ -9,6 +9,7 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <asm/cpufeature.h>
 #include <asm/special_insns.h>
 
 #include "pagetable.h"
@@ -50,7 +51,7 @@ static u64 *entry_in(u64 *table, u64 va, int level)
 	return &table[(va >> (PAGE_SHIFT + 9 * (level - 1))) % SOS_TABLE_ENTRIES];
 }
 
-/* The entry for @va at @level (1: 4 KiB, 2: 2 MiB), with tables above it made if @create. */
+/* The entry for @va at @level (1: 4 KiB, 2: 2 MiB, 3: 1 GiB); @create: makes tables above it. */
 static u64 *walk(struct sos_pagetable *pagetable, u64 va, int level, bool create)
 {
 	u64 user = va >> 63 ? 0 : _PAGE_USER;
@@ -76,8 +77,23 @@ static u64 *walk(struct sos_pagetable *pagetable, u64 va, int level, bool create
 	return entry_in(table, va, level);
 }
 
+static u64 page_size_at(int level)
+{
+	return PAGE_SIZE << (9 * (level - 1));
+}
+
+/* The level of the largest page that can begin there. */
+static int largest_level(u64 va, u64 pa, u64 size)
+{
+	int level = boot_cpu_has(X86_FEATURE_GBPAGES) ? 3 : 2;
+
+	while (!IS_ALIGNED(va | pa, page_size_at(level)) || size < page_size_at(level))
+		level--;
+	return level;
+}
+
 /**
- * sos_pagetable_map - map a range, by 2 MiB pages where it is aligned for them
+ * sos_pagetable_map - map a range, by pages of 1 GiB and 2 MiB where it is aligned for them
  * @pagetable: the tables
  * @va: where, page-aligned
  * @pa: what, page-aligned
@@ -92,21 +108,17 @@ int sos_pagetable_map(struct sos_pagetable *pagetable, u64 va, u64 pa, u64 size,
 	if (flags & _PAGE_RW)
 		flags |= _PAGE_DIRTY;
 	while (size) {
-		bool large = IS_ALIGNED(va | pa, PMD_SIZE) && size >= PMD_SIZE;
-		u64 step = large ? PMD_SIZE : PAGE_SIZE;
-		u64 *entry = walk(pagetable, va, large ? 2 : 1, true);
+		int level = largest_level(va, pa, size);
+		u64 *entry = walk(pagetable, va, level, true);
+		u64 step;
 
+		/* A table of smaller pages was here before: keep to it. */
+		while (entry && level > 1 && (*entry & _PAGE_PRESENT) && !(*entry & _PAGE_PSE))
+			entry = walk(pagetable, va, --level, true);
 		if (!entry)
 			return -ENOMEM;
-		/* A table of 4 KiB pages was here before: keep to it. */
-		if (large && (*entry & _PAGE_PRESENT) && !(*entry & _PAGE_PSE)) {
-			step = PAGE_SIZE;
-			large = false;
-			entry = walk(pagetable, va, 1, true);
-			if (!entry)
-				return -ENOMEM;
-		}
-		*entry = pa | flags | (large ? _PAGE_PSE : 0);
+		*entry = pa | flags | (level > 1 ? _PAGE_PSE : 0);
+		step = page_size_at(level);
 		va += step;
 		pa += step;
 		size -= step;
@@ -118,16 +130,20 @@ int sos_pagetable_map(struct sos_pagetable *pagetable, u64 va, u64 pa, u64 size,
 void sos_pagetable_unmap(struct sos_pagetable *pagetable, u64 va, u64 size)
 {
 	while (size) {
-		u64 *entry = walk(pagetable, va, 2, false);
-		u64 step = PAGE_SIZE;
+		u64 *entry = NULL;
+		u64 step;
+		int level;
 
-		if (entry && (*entry & _PAGE_PSE))
-			step = PMD_SIZE;
-		else
+		for (level = 3; level > 1; level--) {
+			entry = walk(pagetable, va, level, false);
+			if (entry && (*entry & _PAGE_PSE))
+				break;
+		}
+		if (level == 1)
 			entry = walk(pagetable, va, 1, false);
 		if (entry)
 			*entry = 0;
-		step = min(step, size);
+		step = min(page_size_at(level), size);
 		va += step;
 		size -= step;
 	}

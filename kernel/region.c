@@ -23,7 +23,9 @@
 /* An mmap offset is the region's index, shifted, plus the offset in the region. */
 #define SOS_MMAP_SHIFT		40
 #define SOS_PROT_ALL		(SOS_PROT_READ | SOS_PROT_WRITE | SOS_PROT_EXEC)
-#define SOS_REGION_ALL		(SOS_REGION_SHARED | SOS_REGION_DMA | SOS_REGION_COMBINING)
+#define SOS_REGION_ALL		(SOS_REGION_SHARED | SOS_REGION_DMA | SOS_REGION_COMBINING | \
+				 SOS_REGION_HUGE)
+#define SOS_HUGE_CHUNKS		(SOS_HUGE_SIZE >> SOS_CHUNK_SHIFT)
 
 /* Where mmap() of the core fd finds a region. */
 u64 sos_region_offset(u32 index)
@@ -42,7 +44,7 @@ static int check_kind(const struct sos_region *arg)
 		return -EINVAL;
 	if (arg->flags & ~SOS_REGION_ALL)
 		return -EINVAL;
-	if ((dma && arg->kind != SOS_REGION_MEMORY) ||
+	if (((dma || (arg->flags & SOS_REGION_HUGE)) && arg->kind != SOS_REGION_MEMORY) ||
 	    (bar && (arg->flags & ~SOS_REGION_COMBINING)) ||
 	    (!bar && (arg->flags & SOS_REGION_COMBINING)))
 		return -EINVAL;
@@ -67,6 +69,8 @@ static int check_range(const struct sos_region *arg)
 	if (!arg->size || !PAGE_ALIGNED(arg->size) || !PAGE_ALIGNED(arg->va))
 		return -EINVAL;
 	if (arg->size >= SOS_CHUNK_SIZE && !IS_ALIGNED(arg->va, SOS_CHUNK_SIZE))
+		return -EINVAL;
+	if ((arg->flags & SOS_REGION_HUGE) && !IS_ALIGNED(arg->size | arg->va, SOS_HUGE_SIZE))
 		return -EINVAL;
 	/* What mmap() shows of it lies in a range of that size. */
 	if (arg->size > 1ULL << SOS_MMAP_SHIFT)
@@ -158,12 +162,28 @@ static void chunks_free(struct sos_core *core, struct sos_memory_region *region)
 
 		if (!chunk->page)
 			break;
-		if (!region->lost)
+		if (region->lost)
+			continue;
+		if (!(region->flags & SOS_REGION_HUGE))
 			sos_memory_free(chunk->page, chunk->size);
+		else if (i % SOS_HUGE_CHUNKS == 0)
+			sos_memory_free_huge(chunk->page);
 	}
 	kvfree(region->chunks);
 	region->chunks = NULL;
 	region->chunk_count = 0;
+}
+
+/* The @index-th chunk's memory; of huge memory all chunks of a block come with its first. */
+static struct page *chunk_get(struct sos_memory_region *region, u32 index, int node)
+{
+	struct sos_chunk *chunk = &region->chunks[index];
+
+	if (!(region->flags & SOS_REGION_HUGE))
+		return sos_memory_alloc(node, chunk->size);
+	if (index % SOS_HUGE_CHUNKS)
+		return pfn_to_page(page_to_pfn(chunk[-1].page) + (SOS_CHUNK_SIZE >> PAGE_SHIFT));
+	return sos_memory_alloc_huge(node);
 }
 
 static int chunks_alloc(struct sos_core *core, struct sos_memory_region *region, u32 shift)
@@ -185,7 +205,7 @@ static int chunks_alloc(struct sos_core *core, struct sos_memory_region *region,
 		struct sos_chunk *chunk = &region->chunks[i];
 
 		chunk->size = min_t(u64, left, BIT_ULL(shift));
-		chunk->page = sos_memory_alloc(node, chunk->size);
+		chunk->page = chunk_get(region, i, node);
 		if (!chunk->page) {
 			chunks_free(core, region);
 			return -ENOMEM;
@@ -215,6 +235,19 @@ static u64 bar_caching(const struct sos_memory_region *region)
 				 _PAGE_CACHE_MODE_UC);
 }
 
+/* Bytes of the chunks from *@index on that lie one behind the other; *@index goes on there. */
+static u64 run_from(const struct sos_memory_region *region, u32 *index)
+{
+	u64 pa = page_to_phys(region->chunks[*index].page);
+	u64 size = 0;
+
+	do {
+		size += region->chunks[(*index)++].size;
+	} while (*index < region->chunk_count &&
+		 page_to_phys(region->chunks[*index].page) == pa + size);
+	return size;
+}
+
 static int map(struct sos_core *core, struct sos_memory_region *region)
 {
 	u64 flags = _PAGE_USER;
@@ -229,12 +262,12 @@ static int map(struct sos_core *core, struct sos_memory_region *region)
 	if (region->kind == SOS_REGION_BAR)
 		return sos_pagetable_map(&core->service, va, region->bar_pa, region->size,
 					 flags | bar_caching(region));
-	for (i = 0; i < region->chunk_count && !ret; i++) {
-		struct sos_chunk *chunk = &region->chunks[i];
+	for (i = 0; i < region->chunk_count && !ret; ) {
+		u64 pa = page_to_phys(region->chunks[i].page);
+		u64 size = run_from(region, &i);
 
-		ret = sos_pagetable_map(&core->service, va, __sme_set(page_to_phys(chunk->page)),
-					chunk->size, flags);
-		va += chunk->size;
+		ret = sos_pagetable_map(&core->service, va, __sme_set(pa), size, flags);
+		va += size;
 	}
 	return ret;
 }

@@ -25,7 +25,7 @@ public sealed record ServiceDescriptor(
     public const int BuildIdSize = 20;
 
     /// <summary>The ABI that this library builds for, SOS_ABI_VERSION.</summary>
-    public const uint CurrentAbi = 2;
+    public const uint CurrentAbi = 3;
 
     internal const int Size = 4 * 4 + 3 * 8 + BuildIdSize + NameSize + VersionSize;
     internal const int BuildIdOffset = 4 * 4 + 3 * 8;

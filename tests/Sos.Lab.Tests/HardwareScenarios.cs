@@ -1,4 +1,5 @@
 using System;
+using System.Globalization;
 using System.IO;
 using System.Threading.Tasks;
 using Sos.Lab.Agent;
@@ -128,6 +129,30 @@ public sealed class HardwareScenarios
         await AwaitAsync(machine, Online, "0,2-3");
         holder.EndInput();
         Assert.Equal("siblings 0", (await holder.WaitAsync(Limit)).EnsureSuccess().Text);
+        machine.EnsureHealthy();
+    }
+
+    /// <summary>Memory in blocks of 1 GiB: what there is can be had, from Linux and from the pool, and goes back; more cannot.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task HugeMemoryIsHadAndGivenBack(string kernel)
+    {
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions { Kernel = kernel, MemoryMiB = 6144 });
+        const string Works = "siblings 0\nstate 5\nsum right";
+        Assert.Equal("siblings 0\nregion ENOMEM", (await machine.RunAsync($"{Smoke} huge 3 6", Limit)).Text);
+        for (int round = 0; round < 3; round++)
+        {
+            Assert.Equal(Works, await machine.CheckAsync($"{Smoke} huge 3 2", Limit));
+        }
+
+        await machine.CheckAsync("rmmod sos && modprobe sos pool_huge=2", Limit);
+        const string FreeKiB = "awk '$1 == \"MemFree:\" { print $2 }' /proc/meminfo";
+        int with = int.Parse(await machine.CheckAsync(FreeKiB), CultureInfo.InvariantCulture);
+        Assert.Equal(Works, await machine.CheckAsync($"{Smoke} huge 3 2", Limit));
+        await machine.CheckAsync("rmmod sos", Limit);
+        int without = int.Parse(await machine.CheckAsync(FreeKiB), CultureInfo.InvariantCulture);
+        Assert.True(without - with > 1 << 20, $"{with} KiB were free with the pool, {without} without");
         machine.EnsureHealthy();
     }
 

@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "../../kernel/include/uapi/sos.h"
+#include "random.h"
 
 #define THREADS		6
 #define DESCRIPTORS	12	/* core descriptors that all threads share */
@@ -50,7 +51,7 @@
 
 enum call {
 	GET_INFO, RESERVE, OPEN, RELEASE, CLAIM, ADD_REGION, GET_DMA, HOST_PORT, START, STOP, STATUS, UNLOAD, LEASE, EXPORT, REVOKE, BIND,
-	COUNTS, UNKNOWN, MMAP, MMAP_EXPORT, CALLS
+	COUNTS, CONFIG, UNKNOWN, MMAP, MMAP_EXPORT, CALLS
 };
 
 /* What the uapi header documents. EFAULT goes with every pointer. */
@@ -75,6 +76,7 @@ static const struct {
 	[REVOKE] = { "REVOKE_REGION", { EFAULT, EINVAL, ENODEV } },
 	[BIND] = { "BIND_EVENT", { EFAULT, EINVAL, EBADF, EBUSY, ENODEV } },
 	[COUNTS] = { "LINUX_COUNTS", { EFAULT, ENODEV } },
+	[CONFIG] = { "READ_CONFIG", { EFAULT, EINVAL, ENOENT, EIO, ENODEV } },
 	[UNKNOWN] = { "unknown", { ENOTTY } },
 	[MMAP] = { "mmap", { EINVAL, EPERM, EBUSY, ENODEV, ENOMEM, EACCES } },
 	[MMAP_EXPORT] = { "mmap of export", { EINVAL, EPERM, ENODEV, ENOMEM, EACCES } },
@@ -94,29 +96,6 @@ static struct sos_device card;		/* where one is bound to "sos" */
 static int has_card;
 static __thread char *edge;	/* one writable page, one read-only page, nothing */
 static long page_size;
-
-struct random {
-	uint64_t state;
-};
-
-static uint64_t next(struct random *random)
-{
-	uint64_t z = random->state += 0x9e3779b97f4a7c15ULL;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
-	return z ^ z >> 31;
-}
-
-static unsigned int below(struct random *random, unsigned int limit)
-{
-	return next(random) % limit;
-}
-
-static int one_in(struct random *random, unsigned int n)
-{
-	return !below(random, n);
-}
 
 /* Threads race for descriptors: a call may find its own closed, or even be another file by now. */
 static void judge(enum call call, int ret, int on_core)
@@ -294,11 +273,15 @@ static void fuzz_region(struct random *random, int fd)
 		region.size = one_in(random, 8) ? next(random) : (next(random) & 0x3ff) * page_size;
 		region.kind = below(random, 5);
 		region.prot = below(random, 9);
-		region.flags = below(random, 9);
+		region.flags = below(random, 17);
 		region.reserved[1] = one_in(random, 20);
 		region.device = one_in(random, 4) ? (one_in(random, 2) ? SOS_ALL_DEVICES : next(random)) : 0;
 		region.bar = one_in(random, 4) ? next(random) : 0;
 	}
+	/* Linux rarely finds so much in one piece, and takes its time. */
+	if (one_in(random, 64))
+		region = (struct sos_region) { .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_HUGE, .va = 0x3000000000,
+					       .size = 0x40000000ULL * (1 + below(random, 2)) };
 	ret = ioctl_at(random, fd, SOS_IOC_ADD_REGION, &region, sizeof(region));
 	judge(ADD_REGION, ret, 1);
 	if (!ret && region.prot == 5)
@@ -460,11 +443,13 @@ static void fuzz_rest(struct random *random, int fd)
 	struct sos_dma dma = { .region = below(random, one_in(random, 4) ? 50 : 6), .count = below(random, 8), .addresses = (uintptr_t)edge,
 			       .device = one_in(random, 4) ? below(random, 6) : 0, .reserved = one_in(random, 20) };
 	struct pollfd event = { .fd = fd, .events = POLLIN };
+	struct sos_config config = { .device = one_in(random, 4) ? (unsigned int)next(random) : 0, .reserved0 = one_in(random, 20),
+				     .offset = next(random) >> (32 + below(random, 32)), .length = below(random, SOS_CONFIG_SIZE + 4) };
 	struct sos_linux_counts counts;
 	struct sos_release release;
 	struct sos_status status;
 
-	switch (below(random, 14)) {
+	switch (below(random, 16)) {
 	case 0:
 		judge(CLAIM, ioctl_at(random, fd, SOS_IOC_CLAIM_DEVICE, &claim, sizeof(claim)), 1);
 		break;
@@ -491,6 +476,9 @@ static void fuzz_rest(struct random *random, int fd)
 		break;
 	case 9:
 		judge(COUNTS, ioctl_at(random, fd, SOS_IOC_GET_LINUX_COUNTS, &counts, sizeof(counts)), 1);
+		break;
+	case 10 ... 11:
+		judge(CONFIG, ioctl_at(random, fd, SOS_IOC_READ_CONFIG, &config, sizeof(config)), 1);
 		break;
 	default:
 		judge(STATUS, ioctl_at(random, fd, SOS_IOC_GET_STATUS, &status, sizeof(status)), 1);
@@ -641,10 +629,10 @@ static int report(int good)
 	for (i = 0; i < CALLS; i++) {
 		printf("%-14s %8lu calls %8lu succeeded\n", calls[i].name, shared->made[i], shared->succeeded[i]);
 		/*
-		 * Without these the fuzzer has tried nothing. CLAIM needs a card, GET_DMA its memory, STOP a service that lives yet. On a busy
+		 * Without these the fuzzer has tried nothing. CLAIM needs a card, READ_CONFIG one that is claimed, GET_DMA its memory, STOP a service that lives yet. On a busy
 		 * host there are few calls of a kind, and that none of a few was good says nothing.
 		 */
-		if ((has_card || i != CLAIM) && i != GET_DMA && i != STOP && i != UNKNOWN && shared->made[i] >= CALLS_ENOUGH && !shared->succeeded[i]) {
+		if ((has_card || i != CLAIM) && i != GET_DMA && i != CONFIG && i != STOP && i != UNKNOWN && shared->made[i] >= CALLS_ENOUGH && !shared->succeeded[i]) {
 			printf("%s never succeeded\n", calls[i].name);
 			good = 0;
 		}

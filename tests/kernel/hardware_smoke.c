@@ -6,12 +6,14 @@
  * usage: hardware_smoke claim CPU PCI [force]   claims a device that is bound to "sos"
  *        hardware_smoke share CPU PCI PCI       one DMA region for two devices
  *        hardware_smoke reserve CPU FLAGS       reserves, tells what left Linux, gives back
+ *        hardware_smoke huge CPU GIB            so much memory in blocks of 1 GiB, and a service that uses it
  *
  * Prints lines of "name value"; exits 1 when a call failed that should not have.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,11 @@
 
 #include "../../kernel/include/uapi/sos.h"
 
+#define CODE_VA		0x100000000ULL
+#define STACK_VA	0x200000000ULL
+#define CONTROL_VA	0x400000000ULL
+#define HUGE_VA		0x2000000000ULL
+#define HUGE_SIZE	(1ULL << 30)
 #define DMA_VA		0x1000000000ULL
 #define DMA_SIZE	0x500000ULL
 #define CHUNKS		3
@@ -88,6 +95,72 @@ static int share(int core, const char *first, const char *second)
 	return 0;
 }
 
+/* Sums the first word of each half GiB, and ends with the sum. How many there are stands in the uppermost word of the stack. */
+asm(".pushsection .rodata\n"
+    "blob_sum: movabs $0x2000000000, %rcx\n mov -8(%rsp), %rsi\n"
+    "1: add (%rcx), %rdx\n add $0x20000000, %rcx\n dec %rsi\n jnz 1b\n mov %rdx, %rdi\n xor %eax, %eax\n int $0x20\n"
+    "blob_sum_end:\n .popsection");
+extern const char blob_sum[], blob_sum_end[];
+
+static int add(int core, struct sos_region *region)
+{
+	if (ioctl(core, SOS_IOC_ADD_REGION, region) == 0)
+		return 0;
+	printf("region %s\n", strerrorname_np(errno));
+	return 1;
+}
+
+static void *map(int core, const struct sos_region *region, uint64_t offset)
+{
+	void *memory = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, core, region->mmap_offset + offset);
+
+	if (memory == MAP_FAILED) {
+		perror("mmap");
+		exit(1);
+	}
+	return memory;
+}
+
+/* Linux writes a word to each half of each block, and the service sums them. */
+static int huge(int core, int blocks)
+{
+	struct sos_region code = { .kind = SOS_REGION_MEMORY, .prot = 5, .va = CODE_VA, .size = 4096 };
+	struct sos_region stack = { .kind = SOS_REGION_MEMORY, .prot = 3, .va = STACK_VA, .size = 4096 };
+	struct sos_region control = { .kind = SOS_REGION_CONTROL, .prot = 3, .va = CONTROL_VA, .size = 0x10000 };
+	struct sos_region memory = { .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_HUGE, .va = HUGE_VA,
+				     .size = blocks * HUGE_SIZE };
+	struct sos_start start = { .entry = CODE_VA, .stack_top = STACK_VA + 4096, .argument = CONTROL_VA };
+	struct sos_status status;
+	uint64_t *words, wanted = 0;
+	int i;
+
+	if (add(core, &code) || add(core, &stack) || add(core, &control) || add(core, &memory))
+		return 1;
+	memcpy(map(core, &code, 0), blob_sum, blob_sum_end - blob_sum);
+	words = map(core, &stack, 0);
+	words[511] = 2 * blocks;
+	for (i = 0; i < 2 * blocks; i++) {
+		words = map(core, &memory, i * HUGE_SIZE / 2);
+		if (words[0])
+			printf("block %d is not zeroed\n", i / 2);
+		words[0] = i + 1;
+		wanted += i + 1;
+	}
+	if (ioctl(core, SOS_IOC_START, &start) < 0) {
+		printf("start %s\n", strerrorname_np(errno));
+		return 1;
+	}
+	do {
+		struct pollfd event = { .fd = core, .events = POLLIN };
+
+		poll(&event, 1, 100);
+		if (ioctl(core, SOS_IOC_GET_STATUS, &status) < 0)
+			return 1;
+	} while (status.state == SOS_STATE_RUNNING);
+	printf("state %u\nsum %s\n", status.state, (uint64_t)status.exit_code == wanted ? "right" : "wrong");
+	return status.state != SOS_STATE_STOPPED || (uint64_t)status.exit_code != wanted;
+}
+
 int main(int argc, char **argv)
 {
 	struct sos_device device;
@@ -105,6 +178,9 @@ int main(int argc, char **argv)
 	} else if (!strcmp(argv[1], "share") && argc > 4) {
 		core = reserve(argv[2], SOS_RESERVE_SHARE_CORE);
 		ret = share(core, argv[3], argv[4]);
+	} else if (!strcmp(argv[1], "huge")) {
+		core = reserve(argv[2], SOS_RESERVE_SHARE_CORE);
+		ret = huge(core, atoi(argv[3]));
 	} else {
 		core = reserve(argv[2], SOS_RESERVE_SHARE_CORE);
 		ret = !!claim(core, argv[3], argc > 4 ? SOS_CLAIM_FORCE_UNCONFINED : 0, &device);

@@ -64,6 +64,8 @@ static void test_pci_memory(int core, const struct sos_device *claim)
 				  .va = DMA_VA, .size = DMA_SIZE };
 	struct sos_region bar = { .kind = SOS_REGION_BAR, .prot = 3, .bar = 4, .va = BAR_VA,
 				  .size = claim->bars[4].size };
+	struct sos_region combining = { .kind = SOS_REGION_BAR, .prot = 3, .flags = SOS_REGION_COMBINING, .bar = 1,
+					.va = BAR_VA + 0x10000000, .size = 4096 };
 	__u64 addresses[3] = { 0 };
 	struct sos_dma get = { .count = 1, .addresses = (uintptr_t)addresses };
 
@@ -87,6 +89,47 @@ static void test_pci_memory(int core, const struct sos_device *claim)
 	check_errno(add(core, &bar), ENOENT, "a BAR that is not there");
 	bar.bar = 4;
 	check_errno(add(core, &bar), 0, "a BAR");
+	check_errno(add(core, &combining), 0, "a BAR whose writes may be combined");
+}
+
+/* READ_CONFIG beside what Linux shows of the same device. */
+static void test_config(int core, const char *address)
+{
+	static const struct {
+		const char *what;
+		struct sos_config arg;
+		int error;
+	} cases[] = {
+		{ "nothing", { .length = 0 }, EINVAL },
+		{ "too much", { .length = SOS_CONFIG_SIZE + 1 }, EINVAL },
+		{ "beyond the end", { .offset = 4095, .length = 2 }, EINVAL },
+		{ "from far beyond it", { .offset = 0xffffffff, .length = 1 }, EINVAL },
+		{ "of a device that is not there", { .device = 1, .length = 4 }, ENOENT },
+		{ "with something reserved", { .length = 4, .reserved0 = 1 }, EINVAL },
+		{ "with more reserved", { .length = 4, .reserved = 1 }, EINVAL },
+	};
+	struct sos_config all = { .length = 64 }, odd = { .offset = 1, .length = 10 };
+	unsigned char linux_has[64] = { 0 };
+	char path[128];
+	unsigned int i;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", address);
+	fd = open(path, O_RDONLY);
+	check(fd >= 0 && read(fd, linux_has, sizeof(linux_has)) == sizeof(linux_has), "Linux shows its configuration");
+	close(fd);
+	check_errno(errno_of(ioctl(core, SOS_IOC_READ_CONFIG, &all)), 0, "READ_CONFIG");
+	check(!memcmp(all.data, linux_has, sizeof(linux_has)), "reads what Linux reads: %02x%02x:%02x%02x", all.data[1], all.data[0],
+	      all.data[3], all.data[2]);
+	check_errno(errno_of(ioctl(core, SOS_IOC_READ_CONFIG, &odd)), 0, "READ_CONFIG of odd bytes");
+	check(!memcmp(odd.data, linux_has + 1, 10) && !odd.data[10], "those bytes and no more");
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sos_config arg = cases[i].arg;
+		char what[64];
+
+		snprintf(what, sizeof(what), "READ_CONFIG %s", cases[i].what);
+		check_errno(errno_of(ioctl(core, SOS_IOC_READ_CONFIG, &arg)), cases[i].error, what);
+	}
 }
 
 /* device_status of the common configuration, in BAR 4; -1 if it cannot be read. */
@@ -137,11 +180,13 @@ static void test_pci(int core, const char *address)
 	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), EBUSY, "claim it again");
 	check(bus_master(address) == 0, "it has no bus before a service runs");
 	check(line_is_off(address), "and no interrupt line");
+	test_config(core, address);
 	load(core, blob_acknowledge, blob_acknowledge_end, &loaded);
 	test_pci_memory(core, &claim);
 	check_errno(start(core), 0, "START");
 	sleep_ms(50);
 	check(bus_master(address) == 1, "it is bus master");
+	test_config(core, address);
 	check_errno(stop(core, 1000), 0, "STOP");
 	status = status_of(core);
 	check(status.exit_code == 1, "the service wrote and read a register: %lld", (long long)status.exit_code);

@@ -45,7 +45,12 @@ static void test_region_errors(int core)
 		{ "write and execute", { .kind = 1, .prot = 7, .va = CODE_VA, .size = 4096 }, EINVAL },
 		{ "no read", { .kind = 1, .prot = 2, .va = CODE_VA, .size = 4096 }, EINVAL },
 		{ "unknown prot", { .kind = 1, .prot = 9, .va = CODE_VA, .size = 4096 }, EINVAL },
-		{ "unknown flag", { .kind = 1, .prot = 1, .flags = 8, .va = CODE_VA, .size = 4096 }, EINVAL },
+		{ "unknown flag", { .kind = 1, .prot = 1, .flags = 16, .va = CODE_VA, .size = 4096 }, EINVAL },
+		{ "huge and small", { .kind = 1, .prot = 1, .flags = 8, .va = CODE_VA, .size = 0x200000 }, EINVAL },
+		{ "huge and askew", { .kind = 1, .prot = 1, .flags = 8, .va = CODE_VA + 0x200000, .size = 1 << 30 }, EINVAL },
+		{ "huge control", { .kind = 2, .prot = 3, .flags = 8, .va = 1 << 30, .size = 1 << 30 }, EINVAL },
+		{ "a huge BAR", { .kind = 3, .prot = 3, .flags = 8, .va = 1 << 30, .size = 1 << 30 }, EINVAL },
+		{ "more huge memory than there is", { .kind = 1, .prot = 1, .flags = 8, .va = 1 << 30, .size = 1ULL << 40 }, ENOMEM },
 		{ "size 0", { .kind = 1, .prot = 1, .va = CODE_VA }, EINVAL },
 		{ "odd size", { .kind = 1, .prot = 1, .va = CODE_VA, .size = 4097 }, EINVAL },
 		{ "odd address", { .kind = 1, .prot = 1, .va = CODE_VA + 8, .size = 4096 }, EINVAL },
@@ -64,6 +69,7 @@ static void test_region_errors(int core)
 		{ "more than there is", { .kind = 1, .prot = 1, .va = CODE_VA, .size = 1ULL << 40 }, ENOMEM },
 	};
 	struct sos_device claim = { .domain = 0, .bus = 255, .devfn = 255 };
+	struct sos_config config = { .length = 4 };
 	unsigned int i;
 
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -72,6 +78,7 @@ static void test_region_errors(int core)
 		check_errno(add(core, &region), cases[i].error, cases[i].what);
 	}
 	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), ENOENT, "claim what is not there");
+	check_errno(errno_of(ioctl(core, SOS_IOC_READ_CONFIG, &config)), ENOENT, "READ_CONFIG without a device");
 	claim.pad = 1;
 	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), EINVAL, "claim with pad");
 	check(status_of(core).state == SOS_STATE_RESERVED, "still RESERVED");

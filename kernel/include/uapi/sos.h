@@ -28,7 +28,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define SOS_ABI_VERSION		2
+#define SOS_ABI_VERSION		3
 #define SOS_IOC_MAGIC		0xBE
 
 #define SOS_MAX_CORES		64	/* cores in our hands at once */
@@ -194,6 +194,7 @@ enum sos_region_kind {
 #define SOS_REGION_SHARED	(1u << 0)	/* stays mappable by Linux while the service runs */
 #define SOS_REGION_DMA		(1u << 1)	/* @device reaches it, too; see SOS_IOC_GET_DMA */
 #define SOS_REGION_COMBINING	(1u << 2)	/* BAR: writes may be combined */
+#define SOS_REGION_HUGE		(1u << 3)	/* MEMORY: contiguous within each 1 GiB */
 
 #define SOS_ALL_DEVICES		0xffffffffu
 
@@ -206,11 +207,16 @@ enum sos_region_kind {
  *	that are claimed now, each with bus addresses of its own
  * @bar: in, BAR number (BAR), else 0
  * @index: out, the region's index
- * @va: in, page-aligned address in the service; 2 MiB-aligned if @size is 2 MiB or more
+ * @va: in, page-aligned address in the service; 2 MiB-aligned if @size is 2 MiB or more, and
+ *	1 GiB-aligned, as is @size, for HUGE
  * @size: in, bytes, a multiple of the page size, 1 TiB at most; for a BAR at most its size,
  *	and a BAR smaller than a page cannot be had: others may share that page
  * @mmap_offset: out, offset for mmap() of the core fd (not for BARs: 0)
  * @reserved: see above
+ *
+ * HUGE memory is mapped by pages of 1 GiB where the CPU has them. Linux has to empty such a block
+ * first, which takes time and fails the sooner the longer Linux has run: the module's parameter
+ * "pool_huge" puts some aside.
  *
  * Memory and control regions are mapped for loading with mmap(MAP_SHARED). START
  * takes these mappings away, except from SHARED regions and the control region.
@@ -542,10 +548,38 @@ struct sos_linux_counts {
 	__u64 reserved;
 };
 
+#define SOS_CONFIG_SIZE		256
+
+/**
+ * struct sos_config - SOS_IOC_READ_CONFIG (core fd; any state but RESERVED)
+ * @device: in, index of a claimed device
+ * @offset: in, first byte of its configuration space
+ * @length: in, bytes to read, 1 to SOS_CONFIG_SIZE; @offset + @length is at most 256, or 4096 for
+ *	a device of PCI Express whose extended space can be reached
+ * @reserved0: see above
+ * @data: out, the first @length bytes are valid
+ * @reserved: see above
+ *
+ * Read by aligned words of four bytes where they lie in the range, else byte by byte; a reset that
+ * is under way is waited for. The space is only read: who could write it could give the device the
+ * bus, move its BARs or send its interrupts anywhere.
+ * Errno: EINVAL (range, reserved), ENOENT (no such device), EIO (it does not answer), ENODEV
+ * (released), EFAULT.
+ */
+struct sos_config {
+	__u32 device;
+	__u32 offset;
+	__u32 length;
+	__u32 reserved0;
+	__u8  data[SOS_CONFIG_SIZE];
+	__u64 reserved;
+};
+
 #define SOS_IOC_EXPORT_REGION	_IOWR(SOS_IOC_MAGIC, 0x20, struct sos_export)
 #define SOS_IOC_REVOKE_REGION	_IOW(SOS_IOC_MAGIC,  0x21, struct sos_revoke)
 #define SOS_IOC_BIND_EVENT	_IOW(SOS_IOC_MAGIC,  0x22, struct sos_bind_event)
 #define SOS_IOC_GET_LINUX_COUNTS _IOR(SOS_IOC_MAGIC, 0x23, struct sos_linux_counts)
+#define SOS_IOC_READ_CONFIG	_IOWR(SOS_IOC_MAGIC, 0x24, struct sos_config)
 
 /*
  * The gate: the one thing a service may ask of the monitor. "int SOS_GATE_VECTOR" with

@@ -260,6 +260,26 @@ internal struct SosLinuxCounts
     public ulong Reserved;
 }
 
+/// <summary>struct sos_config.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosConfig
+{
+    public const int Size = 256;
+
+    public uint Device;
+    public uint Offset;
+    public uint Length;
+    public uint Reserved0;
+    public Bytes Data;
+    public ulong Reserved;
+
+    [InlineArray(Size)]
+    public struct Bytes
+    {
+        private byte _first;
+    }
+}
+
 /// <summary>struct sos_status.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct SosStatus

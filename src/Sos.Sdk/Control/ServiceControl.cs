@@ -14,7 +14,7 @@ public struct ServiceControl
     public const ulong MagicValue = 0x314c5254434f5353;
 
     /// <summary>SOS_ABI_VERSION.</summary>
-    public const uint AbiVersion = 2;
+    public const uint AbiVersion = 3;
 
     /// <summary>SOS_MAX_RESOURCES.</summary>
     public const int ResourcesMax = 58;
