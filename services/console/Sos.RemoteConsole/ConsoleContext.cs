@@ -1,6 +1,8 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Sos.Net;
+using Sos.RemoteConsole.Shell;
 using Sos.Sdk.Control;
 using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
@@ -15,9 +17,31 @@ internal struct Visitor
 {
     public bool IsHere;
     public bool IsLoggedIn;
+    public bool IsSsh;
     public Peer Peer;
     public ulong SinceMs;
     public ulong TypedMs;
+    private LabelBytes _label;
+    private int _labelLength;
+
+    /// <summary>The comment of the key that logged in; empty without one.</summary>
+    [UnscopedRef]
+    public readonly ReadOnlySpan<byte> Label => ((ReadOnlySpan<byte>)_label)[.._labelLength];
+
+    /// <summary>Keeps the comment of the key.</summary>
+    public void SetLabel(ReadOnlySpan<byte> label)
+    {
+        _labelLength = Math.Min(label.Length, LabelMax);
+        label[.._labelLength].CopyTo(_label);
+    }
+
+    private const int LabelMax = 64;
+
+    [InlineArray(LabelMax)]
+    private struct LabelBytes
+    {
+        private byte _first;
+    }
 }
 
 /// <summary>The things that the sessions of a console share: who is there, the password, and what can be shown of the service and of Linux.</summary>
@@ -26,14 +50,20 @@ public unsafe struct ConsoleContext
     /// <summary>Visitors at most: as many as there are connections.</summary>
     internal const int VisitorsMax = Net.Tcp.TcpLimits.ConnectionsMax;
 
+    /// <summary>Shells at most: each visitor has one, at his own number, and those behind are lent to who has several channels.</summary>
+    internal const int ShellsMax = 2 * VisitorsMax;
+
     /// <summary>The frequency of a clock that tells none: its ticks are nanoseconds.</summary>
     private const ulong TscKhzDefault = 1_000_000;
 
+    private readonly MemoryBlock<CommandShell> _shells;
     private Slots _visitors;
+    private uint _lent; // a bit for each shell that is lent
     private uint _sequence;
 
-    internal ConsoleContext(ref ServiceSetup setup, in ConsoleSettings settings)
+    private ConsoleContext(ref ServiceSetup setup, in ConsoleSettings settings, MemoryBlock<CommandShell> shells)
     {
+        _shells = shells;
         Log = setup.Log;
         Clock = setup.Clock;
         TscKhz = setup.Clock.TscKhz == 0 ? TscKhzDefault : setup.Clock.TscKhz;
@@ -71,6 +101,51 @@ public unsafe struct ConsoleContext
 
     internal PasswordCheck Passwords;
 
+    /// <summary>Makes the context.</summary>
+    /// <returns>Whether the arena had room.</returns>
+    internal static bool TryCreate(ref ServiceSetup setup, in ConsoleSettings settings, out ConsoleContext context)
+    {
+        context = default;
+        if (!setup.Arena.TryAllocate(ShellsMax, out MemoryBlock<CommandShell> shells))
+        {
+            return false;
+        }
+
+        context = new ConsoleContext(ref setup, in settings, shells);
+        return true;
+    }
+
+    /// <summary>A shell by number. That of a visitor's number is his.</summary>
+    internal readonly ref CommandShell ShellAt(int shell) => ref _shells[shell];
+
+    /// <summary>Lends a shell beside a visitor's own, like new.</summary>
+    /// <returns>Whether one was free.</returns>
+    internal bool TryLend(out int shell)
+    {
+        for (shell = VisitorsMax; shell < ShellsMax; shell++)
+        {
+            uint bit = 1u << (shell - VisitorsMax);
+            if ((_lent & bit) == 0)
+            {
+                _lent |= bit;
+                _shells[shell].Reset();
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes a lent shell back. A visitor's own stays his.</summary>
+    internal void TakeBack(int shell)
+    {
+        _shells[shell].Reset(); // what was typed does not stay in memory
+        if (shell >= VisitorsMax)
+        {
+            _lent &= ~(1u << (shell - VisitorsMax));
+        }
+    }
+
     /// <summary>Goes on with what takes long, and looks whether Linux lives.</summary>
     internal void Poll(ulong tsc)
     {
@@ -93,6 +168,7 @@ public unsafe struct ConsoleContext
             place++;
         }
 
+        _shells[place].Reset();
         _visitors[place] = new Visitor { IsHere = true, Peer = peer, SinceMs = now.Ms, TypedMs = now.Ms };
         return place;
     }
@@ -101,11 +177,12 @@ public unsafe struct ConsoleContext
     internal void Leave(int visitor)
     {
         Passwords.Forget(visitor);
+        _shells[visitor].Reset();
         _visitors[visitor] = default;
     }
 
     /// <summary>A visitor by number.</summary>
-    [System.Diagnostics.CodeAnalysis.UnscopedRef]
+    [UnscopedRef]
     internal ref Visitor this[int visitor] => ref _visitors[visitor];
 
     /// <summary>Logs something that a visitor did, with the address.</summary>

@@ -39,14 +39,13 @@ public readonly unsafe struct ConsolePort<TNic> : IPort
     public static bool TryCreate(ref ServiceSetup setup, in ConsoleSettings settings, TNic nic, PacketPool pool, out ConsolePort<TNic> port)
     {
         port = default;
-        if (!setup.Arena.TryAllocate(out Shared* state))
+        if (!setup.Arena.TryAllocate(out Shared* state) || !ConsoleContext.TryCreate(ref setup, in settings, out state->Context))
         {
             return false;
         }
 
         state->Nic = nic;
         state->Pool = pool;
-        state->Context = new ConsoleContext(ref setup, in settings);
         state->Counters = new ConsoleCounters(setup.Statistics);
         EndpointSettings endpoint = settings.ForEndpoint(nic.Mac, nic.Mtu, state->Context.TscKhz);
         port = new ConsolePort<TNic>(state);

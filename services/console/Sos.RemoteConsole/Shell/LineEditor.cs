@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using Sos.RemoteConsole.Text;
 
 namespace Sos.RemoteConsole.Shell;
 
