@@ -34,7 +34,7 @@ public static class ConsoleVerbs
         Argument<int> cpu = CoreArguments.Cpu();
         Command status = new("status", "Show a console's addresses and what it counted") { cpu };
         status.SetAction(result => Show(terminal, result.GetValue(cpu)));
-        return new Command(ConsoleCompanion.ServiceName, "Log in to a machine whose Linux does not answer") 
+        return new Command(ConsoleCompanion.ServiceName, "Log in to a machine whose Linux does not answer")
         {
             new ConsoleStart().Create(terminal, companions), ConsoleHostKey.Create(terminal), password, status,
         };
