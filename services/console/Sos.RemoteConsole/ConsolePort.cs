@@ -1,5 +1,4 @@
 using Sos.Net;
-using Sos.RemoteConsole.Telnet;
 using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
 using Sos.Sdk.Services;
@@ -39,14 +38,13 @@ public readonly unsafe struct ConsolePort<TNic> : IPort
     public static bool TryCreate(ref ServiceSetup setup, in ConsoleSettings settings, TNic nic, PacketPool pool, out ConsolePort<TNic> port)
     {
         port = default;
-        if (!setup.Arena.TryAllocate(out Shared* state))
+        if (!setup.Arena.TryAllocate(out Shared* state) || !ConsoleContext.TryCreate(ref setup, in settings, out state->Context))
         {
             return false;
         }
 
         state->Nic = nic;
         state->Pool = pool;
-        state->Context = new ConsoleContext(ref setup, in settings);
         state->Counters = new ConsoleCounters(setup.Statistics);
         EndpointSettings endpoint = settings.ForEndpoint(nic.Mac, nic.Mtu, state->Context.TscKhz);
         port = new ConsolePort<TNic>(state);
@@ -118,6 +116,6 @@ public readonly unsafe struct ConsolePort<TNic> : IPort
         public PacketPool Pool;
         public ConsoleContext Context;
         public ConsoleCounters Counters;
-        public Endpoint<TelnetSession, ConsoleContext> Endpoint;
+        public Endpoint<ConsoleSession, ConsoleContext> Endpoint;
     }
 }

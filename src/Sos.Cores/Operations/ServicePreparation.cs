@@ -111,6 +111,7 @@ internal static class ServicePreparation
             Watchdog = plan.Watchdog is { } bound ? (bound == TimeSpan.Zero ? null : bound) : Watchdog.ForImage(image),
             Table = companion?.BuildTable(new TableRequest(plan, ports, notes.Add) { BackEnd = backEnd }),
         };
+        notes.AddRange(companion?.Notes(plan) ?? []);
         ServiceStart.CheckTable(request);
         return request;
     }

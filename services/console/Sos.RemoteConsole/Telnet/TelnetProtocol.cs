@@ -1,4 +1,4 @@
-using Sos.RemoteConsole.Shell;
+using Sos.RemoteConsole.Text;
 
 namespace Sos.RemoteConsole.Telnet;
 

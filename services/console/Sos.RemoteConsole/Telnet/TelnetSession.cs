@@ -1,5 +1,6 @@
 using System;
 using Sos.Net;
+using Sos.RemoteConsole.Commands;
 using Sos.RemoteConsole.Shell;
 using Sos.Sdk.Control;
 
@@ -15,12 +16,12 @@ public struct TelnetSession : ISession<ConsoleContext>
     /// <summary>Passwords of one connection.</summary>
     private const int AttemptsMax = 3;
 
-    private CommandShell _shell;
     private TelnetProtocol _protocol;
     private Step _step;
     private int _visitor;
     private int _attempts;
     private bool _isOver;
+    private bool _isDrained;
 
     private enum Step : byte
     {
@@ -31,7 +32,7 @@ public struct TelnetSession : ISession<ConsoleContext>
     }
 
     /// <inheritdoc/>
-    public readonly bool IsOver => _isOver && _shell.Output.IsEmpty;
+    public readonly bool IsOver => _isOver && _isDrained;
 
     /// <inheritdoc/>
     public readonly bool IsTrusted => _step == Step.LoggedIn;
@@ -40,24 +41,26 @@ public struct TelnetSession : ISession<ConsoleContext>
     public void Open(ref ConsoleContext context, in Peer peer, Instant now)
     {
         _visitor = context.Enter(in peer, now);
+        ref CommandShell shell = ref context.ShellAt(_visitor);
         context.LogVisitor(LogSeverity.Informational, "console: telnet connection from "u8, _visitor);
-        TelnetProtocol.Begin(ref _shell.Output);
-        _shell.Output.WriteLine("SOS console. This connection is not encrypted."u8);
-        Ask();
+        TelnetProtocol.Begin(ref shell.Output);
+        shell.Output.WriteLine("SOS console. This connection is not encrypted."u8);
+        Ask(ref shell);
     }
 
     /// <inheritdoc/>
     public int Receive(ref ConsoleContext context, ReadOnlySpan<byte> bytes, Instant now)
     {
         int taken = 0;
-        for (; taken < bytes.Length && !_isOver && TakesKeys; taken++)
+        ref CommandShell shell = ref context.ShellAt(_visitor);
+        for (; taken < bytes.Length && !_isOver && TakesKeys(in shell); taken++)
         {
             context[_visitor].TypedMs = now.Ms;
-            TelnetKey kind = _protocol.Take(bytes[taken], ref _shell.Output, out byte key);
-            _shell.Editor.IsEchoed = _protocol.Echoes;
+            TelnetKey kind = _protocol.Take(bytes[taken], ref shell.Output, out byte key);
+            shell.Editor.IsEchoed = _protocol.Echoes;
             if (kind == TelnetKey.Break)
             {
-                _shell.Output.WriteLine("break: nothing is granted that it could do"u8);
+                shell.Break();
             }
             else if (kind == TelnetKey.Data)
             {
@@ -72,25 +75,28 @@ public struct TelnetSession : ISession<ConsoleContext>
     public int Send(ref ConsoleContext context, Span<byte> space, Instant now)
     {
         ref Visitor visitor = ref context[_visitor];
+        ref CommandShell shell = ref context.ShellAt(_visitor);
         switch (_step)
         {
             case Step.Waiting or Step.Checking:
                 Check(ref context, now);
                 break;
             case Step.LoggedIn:
-                _shell.Run(ref context, now);
-                _isOver |= _shell.IsOver;
+                shell.Run(ref context, _visitor, now);
+                _isOver |= shell.IsOver;
                 break;
         }
 
         ulong since = _step == Step.LoggedIn ? visitor.TypedMs : visitor.SinceMs;
-        if (!_isOver && now.Ms - since > (_step == Step.LoggedIn ? IdleMs : LoginMs))
+        if (!_isOver && !shell.IsRunning && now.Ms - since > (_step == Step.LoggedIn ? IdleMs : LoginMs))
         {
-            _shell.Output.WriteLine("\r\nNothing was typed for too long."u8);
+            shell.Output.WriteLine("\r\nNothing was typed for too long."u8);
             _isOver = true;
         }
 
-        return _shell.Output.Take(space);
+        int given = shell.Output.Take(space);
+        _isDrained = shell.Output.IsEmpty;
+        return given;
     }
 
     /// <inheritdoc/>
@@ -108,23 +114,24 @@ public struct TelnetSession : ISession<ConsoleContext>
     }
 
     /// <summary>Whether keys are taken now; else they wait, and the peer in the end with them.</summary>
-    private readonly bool TakesKeys => _step switch
+    private readonly bool TakesKeys(in CommandShell shell) => _step switch
     {
-        Step.Asking => _shell.Output.Room >= Commands.StepSizeMax,
-        Step.LoggedIn => _shell.TakesKeys,
+        Step.Asking => shell.Output.Room >= CommandRun.StepSizeMax,
+        Step.LoggedIn => shell.TakesKeys,
         _ => false,
     };
 
     private void Type(ref ConsoleContext context, byte key, Instant now)
     {
+        ref CommandShell shell = ref context.ShellAt(_visitor);
         if (_step == Step.LoggedIn)
         {
-            _shell.Take(key);
-            _shell.Run(ref context, now);
+            shell.Take(key);
+            shell.Run(ref context, _visitor, now);
             return;
         }
 
-        switch (_shell.Editor.Take(key, ref _shell.Output))
+        switch (shell.Editor.Take(key, ref shell.Output))
         {
             case LineResult.Finished:
                 _step = Step.Waiting;
@@ -136,51 +143,52 @@ public struct TelnetSession : ISession<ConsoleContext>
         }
     }
 
-    private void Ask()
+    private void Ask(ref CommandShell shell)
     {
         _step = Step.Asking;
-        _shell.Editor.IsSecret = true;
-        _shell.Editor.Begin();
-        _shell.Output.Write("password: "u8);
+        shell.Editor.IsSecret = true;
+        shell.Editor.Begin();
+        shell.Output.Write("password: "u8);
     }
 
     private void Check(ref ConsoleContext context, Instant now)
     {
+        ref CommandShell shell = ref context.ShellAt(_visitor);
         if (_step == Step.Waiting)
         {
-            if (context.Passwords.TryStart(_visitor, _shell.Editor.Text, now.Tsc) == PasswordState.Waiting)
+            if (context.Passwords.TryStart(_visitor, shell.Editor.Text, now.Tsc) == PasswordState.Waiting)
             {
                 return;
             }
 
             _step = Step.Checking;
-            _shell.Editor.Begin();
+            shell.Editor.Begin();
         }
 
         switch (context.Passwords.Take(_visitor))
         {
             case PasswordState.Right:
                 _step = Step.LoggedIn;
-                _shell.Editor.IsSecret = false;
+                shell.Editor.IsSecret = false;
                 context[_visitor].IsLoggedIn = true;
                 context[_visitor].TypedMs = now.Ms;
                 context.LoggedIn.Increment();
                 context.LogVisitor(LogSeverity.Notice, "console: telnet logged in from "u8, _visitor);
-                _shell.Output.NewLine();
-                _shell.Begin();
+                shell.Output.NewLine();
+                shell.Begin(ShellUse.Terminal);
                 break;
             case PasswordState.Wrong:
                 context.Failed.Increment();
                 context.LogVisitor(LogSeverity.Warning, "console: telnet, wrong password from "u8, _visitor);
                 _attempts++;
-                _shell.Output.WriteLine("\r\nThat is not it."u8);
+                shell.Output.WriteLine("\r\nThat is not it."u8);
                 if (_attempts == AttemptsMax)
                 {
                     _isOver = true;
                 }
                 else
                 {
-                    Ask();
+                    Ask(ref shell);
                 }
 
                 break;

@@ -1,8 +1,9 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
-using Sos.Net;
+using Sos.Sdk.Memory;
 
-namespace Sos.RemoteConsole.Shell;
+namespace Sos.RemoteConsole.Text;
 
 /// <summary>Text on its way to a terminal. What does not fit is cut; who writes much asks for <see cref="Room"/> first.</summary>
 internal struct TextOutput
@@ -16,6 +17,9 @@ internal struct TextOutput
     private Bytes _bytes;
     private int _start;
     private int _end;
+
+    /// <summary>Whether a line ends with a line feed alone, as programs have it; terminals want a carriage return before.</summary>
+    public bool IsPlain;
 
     /// <summary>Bytes that can be written.</summary>
     public readonly int Room => Capacity - (_end - _start);
@@ -50,7 +54,7 @@ internal struct TextOutput
     }
 
     /// <summary>Ends the line.</summary>
-    public void NewLine() => Write("\r\n"u8);
+    public void NewLine() => Write(IsPlain ? "\n"u8 : "\r\n"u8);
 
     /// <summary>Writes a number.</summary>
     /// <param name="value">The number.</param>
@@ -101,19 +105,64 @@ internal struct TextOutput
         WriteNumber(seconds % 60, 2, (byte)'0');
     }
 
-    /// <summary>Writes an address and a port.</summary>
-    /// <returns>Bytes written.</returns>
-    public int WritePeer(in Peer peer)
+    /// <summary>Writes text as a string of JSON (RFC 8259, 7), with its quotes. Bytes beyond ASCII become characters of Latin-1, so that it is JSON whatever they are.</summary>
+    public void WriteJsonText(ReadOnlySpan<byte> text)
     {
-        Span<byte> text = stackalloc byte[AddressText.SizeMax];
-        int length = AddressText.Write(peer.Remote, text);
-        int before = Room;
-        Write(peer.Remote.IsIpv4 ? default : "["u8);
-        Write(text[..length]);
-        Write(peer.Remote.IsIpv4 ? ":"u8 : "]:"u8);
-        WriteNumber(peer.RemotePort);
-        return before - Room;
+        Write((byte)'"');
+        foreach (byte each in text)
+        {
+            if (each is (byte)'"' or (byte)'\\')
+            {
+                Write((byte)'\\');
+                Write(each);
+            }
+            else if (each is < 0x20 or > 0x7e)
+            {
+                Write("\\u00"u8);
+                Write(HexDigit(each >> 4));
+                Write(HexDigit(each & 15));
+            }
+            else
+            {
+                Write(each);
+            }
+        }
+
+        Write((byte)'"');
     }
+
+    /// <summary>Writes a number in hexadecimal digits.</summary>
+    /// <param name="value">The number.</param>
+    /// <param name="width">Digits at least; zeroes come before.</param>
+    public void WriteHex(ulong value, int width = 1)
+    {
+        for (int shift = 60; shift >= 0; shift -= 4)
+        {
+            if (value >> shift != 0 || shift < 4 * width)
+            {
+                Write(HexDigit((int)(value >> shift) & 15));
+            }
+        }
+    }
+
+    /// <summary>The bytes that wait. They stay where they are until something is written.</summary>
+    [UnscopedRef]
+    public ReadOnlySpan<byte> Pending => ((ReadOnlySpan<byte>)_bytes)[_start.._end];
+
+    /// <summary>Drops bytes that were sent.</summary>
+    public void Sent(int count)
+    {
+        Trap.Unless((uint)count <= (uint)(_end - _start), TrapCode.BadArgument);
+        _start += count;
+        if (_start == _end)
+        {
+            _start = 0;
+            _end = 0;
+        }
+    }
+
+    /// <summary>Drops all that waits.</summary>
+    public void Clear() => Sent(_end - _start);
 
     /// <summary>Moves bytes to where they are sent from.</summary>
     /// <returns>How many.</returns>
@@ -121,15 +170,11 @@ internal struct TextOutput
     {
         int count = Math.Min(space.Length, _end - _start);
         ((ReadOnlySpan<byte>)_bytes).Slice(_start, count).CopyTo(space);
-        _start += count;
-        if (_start == _end)
-        {
-            _start = 0;
-            _end = 0;
-        }
-
+        Sent(count);
         return count;
     }
+
+    private static byte HexDigit(int value) => (byte)(value < 10 ? '0' + value : 'a' + value - 10);
 
     [InlineArray(Capacity)]
     private struct Bytes
