@@ -118,28 +118,43 @@ static int map_monitor_text(struct sos_pagetable *pagetable)
 	return 0;
 }
 
-static int map_block(struct sos_core *core)
+/* Pages of the block that are mapped; between the stacks there are none. */
+static const u32 mapped[] = {
+	SOS_BLOCK_STATE, SOS_BLOCK_IDT, SOS_BLOCK_PARK_STACK, SOS_BLOCK_EVENT_STACK,
+	SOS_BLOCK_NMI_STACK, SOS_BLOCK_DOUBLE_FAULT_STACK, SOS_BLOCK_MACHINE_CHECK_STACK,
+};
+
+/*
+ * What the monitor needs wherever it is entered: its code, and the core's block, for itself alone.
+ * Return: 0, or -ENOMEM; then a part may be mapped.
+ */
+int sos_block_map(struct sos_core *core, struct sos_pagetable *pagetable)
 {
-	static const u32 mapped[] = {
-		SOS_BLOCK_STATE, SOS_BLOCK_IDT, SOS_BLOCK_PARK_STACK, SOS_BLOCK_EVENT_STACK,
-		SOS_BLOCK_NMI_STACK, SOS_BLOCK_DOUBLE_FAULT_STACK, SOS_BLOCK_MACHINE_CHECK_STACK,
-	};
 	u64 base = (u64)core->block;
 	unsigned int i;
 	int ret;
 
+	ret = map_monitor_text(pagetable);
+	if (ret)
+		return ret;
 	for (i = 0; i < ARRAY_SIZE(mapped); i++) {
 		u64 pa = __pa(core->block) + mapped[i];
 
-		ret = sos_pagetable_map(&core->park, base + mapped[i], __sme_set(pa), PAGE_SIZE,
+		ret = sos_pagetable_map(pagetable, base + mapped[i], __sme_set(pa), PAGE_SIZE,
 					_PAGE_RW | _PAGE_NX);
 		if (ret)
 			return ret;
 	}
 	if (x2apic_mode)
 		return 0;
-	return sos_pagetable_map(&core->park, base + SOS_BLOCK_APIC, APIC_DEFAULT_PHYS_BASE,
+	return sos_pagetable_map(pagetable, base + SOS_BLOCK_APIC, APIC_DEFAULT_PHYS_BASE,
 				 PAGE_SIZE, _PAGE_RW | _PAGE_NX | _PAGE_PCD | _PAGE_PWT);
+}
+
+/* The core's block; the monitor's code is that of other cores, too. */
+void sos_block_unmap(struct sos_core *core, struct sos_pagetable *pagetable)
+{
+	sos_pagetable_unmap(pagetable, (u64)core->block, SOS_BLOCK_SIZE);
 }
 
 int sos_block_init(struct sos_core *core)
@@ -152,16 +167,9 @@ int sos_block_init(struct sos_core *core)
 	ret = sos_pagetable_init(&core->park);
 	if (ret)
 		goto err_block;
-	ret = map_monitor_text(&core->park);
+	ret = sos_block_map(core, &core->park);
 	if (ret)
 		goto err_park;
-	ret = map_block(core);
-	if (ret)
-		goto err_park;
-	ret = sos_pagetable_init(&core->service);
-	if (ret)
-		goto err_park;
-	sos_pagetable_share_upper_half(&core->service, &core->park);
 	fill_idt(core->block);
 	fill_gdt(core->block);
 	fill_mailbox(core);
@@ -179,7 +187,6 @@ void sos_block_free(struct sos_core *core)
 {
 	if (!core->block)
 		return;
-	sos_pagetable_free(&core->service);
 	sos_pagetable_free(&core->park);
 	free_pages((unsigned long)core->block, get_order(SOS_BLOCK_SIZE));
 	core->block = NULL;

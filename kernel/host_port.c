@@ -352,9 +352,9 @@ static const struct ethtool_ops host_ethtool_ops = {
 
 /* ---- its life ---- */
 
-static int check_arguments(struct sos_core *core, const struct sos_add_host_port *arg)
+static int check_arguments(struct sos_service *service, const struct sos_add_host_port *arg)
 {
-	if (core->state != SOS_STATE_RESERVED && core->state != SOS_STATE_LOADED)
+	if (!sos_service_takes(service))
 		return -EBUSY;
 	if (arg->pad || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
@@ -366,7 +366,7 @@ static int check_arguments(struct sos_core *core, const struct sos_add_host_port
 	if (arg->slots < SOS_HOST_SLOTS_MIN || arg->slots > SOS_HOST_SLOTS_MAX ||
 	    !is_power_of_2(arg->slots) || !IS_ALIGNED(arg->va, 1ULL << SOS_CHUNK_SHIFT))
 		return -EINVAL;
-	return core->host_port_count == SOS_MAX_HOST_PORTS ? -ENOSPC : 0;
+	return service->host_port_count == SOS_MAX_HOST_PORTS ? -ENOSPC : 0;
 }
 
 /* The shared memory as a service finds it at its start. */
@@ -427,7 +427,7 @@ static void port_free(struct sos_host_netdev *port)
 	free_netdev(port->dev);
 }
 
-/* Under core->lock. Errno: see struct sos_add_host_port. */
+/* Under service->lock. Errno: see struct sos_add_host_port. */
 int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 {
 	struct sos_region region = {
@@ -436,11 +436,12 @@ int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 		.va = arg->va,
 		.size = PAGE_SIZE + 2ULL * arg->slots * SOS_HOST_SLOT_SIZE,
 	};
+	struct sos_service *service = core->service;
 	struct sos_host_netdev *port;
 	int ret;
 
-	lockdep_assert_held(&core->lock);
-	ret = check_arguments(core, arg);
+	lockdep_assert_held(&service->lock);
+	ret = check_arguments(service, arg);
 	if (ret)
 		return ret;
 	port = port_alloc(arg);
@@ -449,15 +450,15 @@ int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 	ret = sos_region_add(core, &region);
 	if (ret)
 		goto err_port;
-	port->region = &core->regions[region.index];
+	port->region = &service->regions[region.index];
 	port->shared = sos_region_pointer(port->region, 0);
 	shared_reset(port);
 	ret = register_netdev(port->dev);
 	if (ret)
 		goto err_region;
-	spin_lock_irq(&core->state_lock);
-	core->host_ports[core->host_port_count++] = port;
-	spin_unlock_irq(&core->state_lock);
+	spin_lock_irq(&service->run_lock);
+	service->host_ports[service->host_port_count++] = port;
+	spin_unlock_irq(&service->run_lock);
 
 	strscpy(arg->name, port->dev->name, sizeof(arg->name));
 	arg->region = region.index;
@@ -466,39 +467,42 @@ int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 	return 0;
 
 err_region:
-	sos_region_drop_one(core, region.index);
+	sos_region_drop_one(service, region.index);
 err_port:
 	port_free(port);
 	return ret;
 }
 
-/* Under core->lock, LOADED: undoes a sos_host_port_add() that nobody learnt of. */
-void sos_host_port_drop_one(struct sos_core *core, u32 region)
+/* Under service->lock, LOADED: undoes a sos_host_port_add() that nobody learnt of. */
+void sos_host_port_drop_one(struct sos_service *service, u32 region)
 {
 	struct sos_host_netdev *port;
 	u32 i;
 
-	lockdep_assert_held(&core->lock);
-	spin_lock_irq(&core->state_lock);
-	for (i = 0; core->host_ports[i]->region != &core->regions[region]; i++)
+	lockdep_assert_held(&service->lock);
+	spin_lock_irq(&service->run_lock);
+	for (i = 0; service->host_ports[i]->region != &service->regions[region]; i++)
 		;
-	port = core->host_ports[i];
-	core->host_ports[i] = core->host_ports[--core->host_port_count];
-	spin_unlock_irq(&core->state_lock);
+	port = service->host_ports[i];
+	service->host_ports[i] = service->host_ports[--service->host_port_count];
+	spin_unlock_irq(&service->run_lock);
 	unregister_netdev(port->dev);
 	port_free(port);
-	sos_region_drop_one(core, region);
+	sos_region_drop_one(service, region);
 }
 
-/* Under core->lock, before a service is entered: fresh rings. */
-static void host_port_started(struct sos_core *core)
+/* Under service->lock, before the first core enters the service: fresh rings. */
+static void host_port_started(struct sos_core *core, bool first)
 {
+	struct sos_service *service = core->service;
 	u32 i;
 
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&service->lock);
+	if (!first)
+		return;
 	rtnl_lock();
-	for (i = 0; i < core->host_port_count; i++) {
-		struct sos_host_netdev *port = core->host_ports[i];
+	for (i = 0; i < service->host_port_count; i++) {
+		struct sos_host_netdev *port = service->host_ports[i];
 		bool up = netif_running(port->dev);
 
 		if (up) {
@@ -519,12 +523,15 @@ static void host_port_started(struct sos_core *core)
 /* The service called, or it is time to look: hard interrupts, the watch. */
 void sos_host_ports_kick(struct sos_core *core)
 {
+	struct sos_service *service;
 	unsigned long flags;
 	u32 i;
 
 	spin_lock_irqsave(&core->state_lock, flags);
-	for (i = 0; i < core->host_port_count; i++) {
-		struct sos_host_netdev *port = core->host_ports[i];
+	service = core->service;
+	spin_lock(&service->run_lock);
+	for (i = 0; i < service->host_port_count; i++) {
+		struct sos_host_netdev *port = service->host_ports[i];
 
 		if (!port->live)
 			continue;
@@ -534,32 +541,33 @@ void sos_host_ports_kick(struct sos_core *core)
 			netif_carrier_off(port->dev);
 		napi_schedule(&port->napi);
 	}
+	spin_unlock(&service->run_lock);
 	spin_unlock_irqrestore(&core->state_lock, flags);
 }
 
-/* The service ended, under state_lock: what Linux still sends is dropped. */
-static void host_port_ended(struct sos_core *core, bool failed)
+/* Under run_lock: the service ended, and what Linux still sends is dropped. */
+static void host_port_quiet(struct sos_service *service)
 {
 	u32 i;
 
-	lockdep_assert_held(&core->state_lock);
-	for (i = 0; i < core->host_port_count; i++) {
-		WRITE_ONCE(core->host_ports[i]->live, false);
-		netif_carrier_off(core->host_ports[i]->dev);
+	lockdep_assert_held(&service->run_lock);
+	for (i = 0; i < service->host_port_count; i++) {
+		WRITE_ONCE(service->host_ports[i]->live, false);
+		netif_carrier_off(service->host_ports[i]->dev);
 	}
 }
 
-/* Under core->lock, no service runs. */
-static void host_port_drop(struct sos_core *core)
+/* Under service->lock, no core runs it. */
+static void host_port_drop(struct sos_service *service)
 {
-	u32 count = core->host_port_count;
+	u32 count = service->host_port_count;
 
-	lockdep_assert_held(&core->lock);
-	spin_lock_irq(&core->state_lock);
-	core->host_port_count = 0;
-	spin_unlock_irq(&core->state_lock);
+	lockdep_assert_held(&service->lock);
+	spin_lock_irq(&service->run_lock);
+	service->host_port_count = 0;
+	spin_unlock_irq(&service->run_lock);
 	while (count) {
-		struct sos_host_netdev *port = core->host_ports[--count];
+		struct sos_host_netdev *port = service->host_ports[--count];
 
 		unregister_netdev(port->dev);
 		port_free(port);
@@ -568,6 +576,6 @@ static void host_port_drop(struct sos_core *core)
 
 const struct sos_resource_ops sos_host_port_ops = {
 	.started	= host_port_started,
-	.ended		= host_port_ended,
+	.quiet		= host_port_quiet,
 	.drop		= host_port_drop,
 };

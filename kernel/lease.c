@@ -52,7 +52,7 @@ static void lease_init(struct sos_core *core)
 	INIT_DELAYED_WORK(&core->lease, expire);
 }
 
-/* Under core->lock, or before anybody else knows of the core. Errno: see struct sos_lease. */
+/* Under service->lock, or before anybody else knows of the core. Errno: see struct sos_lease. */
 int sos_lease_set(struct sos_core *core, u64 duration_ns)
 {
 	if (duration_ns > SOS_LEASE_NS_MAX)

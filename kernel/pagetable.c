@@ -149,12 +149,6 @@ void sos_pagetable_unmap(struct sos_pagetable *pagetable, u64 va, u64 size)
 	}
 }
 
-/* The monitor's half of @from, which @to then shows too; @from must outlive @to. */
-void sos_pagetable_share_upper_half(struct sos_pagetable *to, const struct sos_pagetable *from)
-{
-	memcpy(to->root + SOS_TABLE_ENTRIES / 2, from->root + SOS_TABLE_ENTRIES / 2, PAGE_SIZE / 2);
-}
-
 u64 sos_pagetable_cr3(const struct sos_pagetable *pagetable)
 {
 	return __sme_set(__pa(pagetable->root));

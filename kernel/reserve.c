@@ -44,8 +44,9 @@ static int unplug(struct sos_core *core)
 }
 
 /*
- * Under both locks, but core->lock is free meanwhile: Linux takes devices away, which needs
- * that lock, under the one that it moves CPUs under.
+ * Under both locks, but service->lock is free meanwhile: Linux takes devices away, which needs
+ * that lock, under the one that it moves CPUs under. The core keeps its service, which
+ * sos_reserve_lock sees to.
  */
 static int move(struct sos_core *core, int (*how)(struct sos_core *core))
 {
@@ -53,11 +54,11 @@ static int move(struct sos_core *core, int (*how)(struct sos_core *core))
 	int ret;
 
 	lockdep_assert_held(&sos_reserve_lock);
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&core->service->lock);
 	sos_core_set_hold(core, SOS_HOLD_MOVING);
-	mutex_unlock(&core->lock);
+	mutex_unlock(&core->service->lock);
 	ret = how(core);
-	mutex_lock(&core->lock);
+	mutex_lock(&core->service->lock);
 	sos_core_set_hold(core, before);
 	return ret;
 }
@@ -109,10 +110,10 @@ err_core:
 	return ret;
 }
 
-/* Under both locks, the CPU is Linux's again and nothing is loaded: the core is no more. */
+/* Under both locks, the CPU is Linux's again: the core is no more. */
 static void forget(struct sos_core *core)
 {
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&core->service->lock);
 	lockdep_assert_held(&sos_reserve_lock);
 	sos_cpu_keep(core->cpu, NULL);
 	sos_core_forget(core);
@@ -148,30 +149,32 @@ int sos_release(struct sos_core *core)
 	int ret;
 
 	lockdep_assert_held(&sos_reserve_lock);
-	mutex_lock(&core->lock);
+	mutex_lock(&core->service->lock);
 	if (sos_core_is_released(core)) {
-		mutex_unlock(&core->lock);
+		mutex_unlock(&core->service->lock);
 		return -ENODEV;
 	}
 	idle = sos_core_stop(core, SOS_RELEASE_STOP_MS);
-	/* While the core may still run the service its memory stays: INIT comes first. */
+	/*
+	 * While the core may still run the service its memory stays: INIT comes first. So it does
+	 * if others have the service, too.
+	 */
 	if (idle) {
-		sos_core_unload(core);
+		if (list_is_singular(&core->service->cores))
+			sos_service_unload(core->service);
 		sos_cpu_leave(core);
 	}
 	ret = move(core, plug_all);
 	if (ret) {
 		pr_err("cpu %u: Linux could not start it: %d\n", cpu, ret);
-		mutex_unlock(&core->lock);
+		mutex_unlock(&core->service->lock);
 		return -EIO;
 	}
-	if (!idle) {
+	if (!idle)
 		sos_core_end_by_init(core);
-		sos_core_unload(core);
-	}
 	sos_core_get(core);
 	forget(core);
-	mutex_unlock(&core->lock);
+	mutex_unlock(&core->service->lock);
 	sos_core_put(core);
 	return 0;
 }
@@ -186,7 +189,7 @@ static void retake(struct sos_core *core)
 	int ret;
 
 	lockdep_assert_held(&sos_reserve_lock);
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&core->service->lock);
 	/* It may have answered at the last moment. One that never took a START did not. */
 	sos_core_notice_end(core);
 	if (READ_ONCE(mailbox->ended_run) == mailbox->run &&
@@ -205,7 +208,6 @@ static void retake(struct sos_core *core)
 	ret = move(core, unplug);
 	if (ret) {
 		pr_err("cpu %u: taken back by INIT, but Linux keeps it: %d\n", core->cpu, ret);
-		sos_core_unload(core);
 		move(core, give_siblings);
 		forget(core);
 		return;
@@ -220,10 +222,10 @@ static void retake_work(struct work_struct *work)
 	struct sos_core *core = container_of(work, struct sos_core, retake);
 
 	mutex_lock(&sos_reserve_lock);
-	mutex_lock(&core->lock);
+	mutex_lock(&core->service->lock);
 	if (core->hold == SOS_HOLD_SILENT)
 		retake(core);
-	mutex_unlock(&core->lock);
+	mutex_unlock(&core->service->lock);
 	mutex_unlock(&sos_reserve_lock);
 	sos_core_put(core);
 }

@@ -81,6 +81,11 @@ static unsigned int check_progress(struct sos_core *core)
 		sos_core_set_state_locked(core, SOS_STATE_STOPPING);
 		return press(core);
 	}
+	/* Another core of the service failed: this one has nothing left to work on. */
+	if (READ_ONCE(core->service->failed)) {
+		sos_core_ask_stop_locked(core, jiffies + msecs_to_jiffies(SOS_RELEASE_STOP_MS));
+		return SOS_WATCH_STOPPING_MS;
+	}
 	if (!core->poll_bound_ns)
 		return SOS_WATCH_RUNNING_MS;
 	look_ms = div_u64(core->poll_bound_ns, SOS_WATCH_LOOKS * NSEC_PER_MSEC);
@@ -122,7 +127,7 @@ static void watch_init(struct sos_core *core)
 	INIT_DELAYED_WORK(&core->watch, watch);
 }
 
-static int watch_start(struct sos_core *core, const struct sos_start *arg)
+static int watch_start(struct sos_core *core, const struct sos_start *arg, bool first)
 {
 	core->poll_bound_ns = arg->poll_bound_ns;
 	core->polls_start = READ_ONCE(core->control->polls);

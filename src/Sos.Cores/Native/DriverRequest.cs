@@ -28,6 +28,7 @@ internal static class DriverRequest
     public static readonly nuint BindEvent = Make<SosBindEvent>(Write, 0x22);
     public static readonly nuint GetLinuxCounts = Make<SosLinuxCounts>(Read, 0x23);
     public static readonly nuint ReadConfig = Make<SosConfig>(Read | Write, 0x24);
+    public static readonly nuint Attach = Make<SosAttach>(Write, 0x25);
 
     private static nuint Make<T>(uint direction, uint number)
         where T : unmanaged
