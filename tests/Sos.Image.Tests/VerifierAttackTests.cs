@@ -221,6 +221,11 @@ public sealed class VerifierAttackTests
         { "DIV, which only reads EDI", false, ["cmp edi 3", "ja", "div edi", "load rdi"] },
         { "CMPXCHG, which may not write EDI", false, ["cmp edi 3", "ja", "cmpxchg edi", "load rdi"] },
         { "a shift by CL, of which the count may be zero", false, ["cmp edi 3", "ja", "shr edi cl", "cmp edi 3", "ja", "load rdi"] },
+        { "TZCNT, which is BSF where there is none", false, ["tzcnt edi esi", "cmp edi 3", "ja", "load rdi"] },
+        { "LZCNT, which is BSR where there is none", false, ["lzcnt edi esi", "cmp edi 3", "ja", "load rdi"] },
+        { "TZCNT and a copy of its lower half", true, ["tzcnt edi esi", "cmp edi 3", "ja", "mov edi edi", "load rdi"] },
+        { "LZCNT and a comparison of all bits", true, ["lzcnt edi esi", "cmp rdi 3", "ja", "load rdi"] },
+        { "POPCNT, which is an invalid opcode where there is none", true, ["popcnt edi esi", "cmp edi 3", "ja", "load rdi"] },
         { "CMOV", false, ["cmp edi 3", "ja", "cmov edi esi", "load rdi"] },
         { "a call, which may change it", false, ["cmp edi 3", "ja", "mov edi edi", "gate", "load rdi"] },
     };
@@ -462,6 +467,9 @@ public sealed class VerifierAttackTests
             case "imul1 edi": a.imul(edi); break;
             case "div edi": a.div(edi); break;
             case "cmpxchg edi": a.cmpxchg(edi, esi); break;
+            case "tzcnt edi esi": a.tzcnt(edi, esi); break;
+            case "lzcnt edi esi": a.lzcnt(edi, esi); break;
+            case "popcnt edi esi": a.popcnt(edi, esi); break;
             case "shr edi cl": a.shr(edi, cl); break;
             case "cmov edi esi": a.cmove(rdi, rsi); break;
             case "gate":
