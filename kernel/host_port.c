@@ -13,6 +13,7 @@
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
+#include <linux/u64_stats_sync.h>
 
 #include "core.h"
 #include "host_port.h"
@@ -21,17 +22,35 @@
 #define SOS_HOST_SLOTS_MIN	64
 #define SOS_HOST_SLOTS_MAX	4096
 
-/* Single writers: the rx ones NAPI, the tx ones whoever holds the transmit lock. */
-struct host_counters {
-	u64 rx_packets, rx_bytes;
-	u64 rx_bad_index;	/* a producer beyond the ring: what it held is lost */
-	u64 rx_bad_length;
-	u64 rx_no_memory;
-	u64 tx_packets, tx_bytes;
-	u64 tx_bad_index;	/* a consumer beyond the ring */
-	u64 tx_bad_length;
-	u64 tx_no_service;
-	u64 tx_stops;		/* the queue was stopped: ring full or byte limit reached */
+/* Each of the two directions has one writer: NAPI, and whoever holds the transmit lock. */
+enum host_counter {
+	RX_PACKETS,
+	RX_BYTES,
+	RX_BAD_INDEX,	/* a producer beyond the ring: what it held is lost */
+	RX_BAD_LENGTH,
+	RX_NO_MEMORY,
+	RX_COUNTERS,
+	TX_PACKETS = RX_COUNTERS,
+	TX_BYTES,
+	TX_BAD_INDEX,	/* a consumer beyond the ring */
+	TX_BAD_LENGTH,
+	TX_NO_SERVICE,
+	TX_STOPS,	/* the queue was stopped: ring full or byte limit reached */
+	HOST_COUNTERS,
+};
+
+static const char counter_names[HOST_COUNTERS][ETH_GSTRING_LEN] = {
+	[RX_PACKETS]	= "rx_packets",
+	[RX_BYTES]	= "rx_bytes",
+	[RX_BAD_INDEX]	= "rx_bad_index",
+	[RX_BAD_LENGTH]	= "rx_bad_length",
+	[RX_NO_MEMORY]	= "rx_no_memory",
+	[TX_PACKETS]	= "tx_packets",
+	[TX_BYTES]	= "tx_bytes",
+	[TX_BAD_INDEX]	= "tx_bad_index",
+	[TX_BAD_LENGTH]	= "tx_bad_length",
+	[TX_NO_SERVICE]	= "tx_no_service",
+	[TX_STOPS]	= "tx_stops",
 };
 
 struct sos_host_netdev {
@@ -49,7 +68,9 @@ struct sos_host_netdev {
 	u32 tx_producer;
 	u32 tx_reclaimed;
 	u16 *tx_lengths;	/* of the frames in flight, for the byte queue limit */
-	struct host_counters counters;
+	u64_stats_t counters[HOST_COUNTERS];
+	struct u64_stats_sync rx_sync;
+	struct u64_stats_sync tx_sync;
 };
 
 static void *slot_at(struct sos_host_netdev *port, u32 offset, u32 index)
@@ -58,13 +79,55 @@ static void *slot_at(struct sos_host_netdev *port, u32 offset, u32 index)
 				  offset + (u64)(index & (port->slots - 1)) * SOS_HOST_SLOT_SIZE);
 }
 
+static struct u64_stats_sync *sync_of(struct sos_host_netdev *port, enum host_counter counter)
+{
+	return counter < RX_COUNTERS ? &port->rx_sync : &port->tx_sync;
+}
+
+static void count(struct sos_host_netdev *port, enum host_counter counter)
+{
+	struct u64_stats_sync *sync = sync_of(port, counter);
+
+	u64_stats_update_begin(sync);
+	u64_stats_inc(&port->counters[counter]);
+	u64_stats_update_end(sync);
+}
+
+/* @packets: RX_PACKETS or TX_PACKETS, behind which their bytes stand. */
+static void count_packet(struct sos_host_netdev *port, enum host_counter packets, u32 length)
+{
+	struct u64_stats_sync *sync = sync_of(port, packets);
+
+	u64_stats_update_begin(sync);
+	u64_stats_inc(&port->counters[packets]);
+	u64_stats_add(&port->counters[packets + 1], length);
+	u64_stats_update_end(sync);
+}
+
+/* All counters, those of a direction as they were at one moment. */
+static void read_counters(struct sos_host_netdev *port, u64 *values)
+{
+	unsigned int start, i;
+
+	do {
+		start = u64_stats_fetch_begin(&port->rx_sync);
+		for (i = 0; i < RX_COUNTERS; i++)
+			values[i] = u64_stats_read(&port->counters[i]);
+	} while (u64_stats_fetch_retry(&port->rx_sync, start));
+	do {
+		start = u64_stats_fetch_begin(&port->tx_sync);
+		for (i = RX_COUNTERS; i < HOST_COUNTERS; i++)
+			values[i] = u64_stats_read(&port->counters[i]);
+	} while (u64_stats_fetch_retry(&port->tx_sync, start));
+}
+
 /*
  * An index beyond the ring. One is a mistake; who makes them without end would have Linux look
  * again and again, and is not heard any more.
  */
-static void bad_index(struct sos_host_netdev *port, u64 *counter)
+static void bad_index(struct sos_host_netdev *port, enum host_counter counter)
 {
-	(*counter)++;
+	count(port, counter);
 	if (atomic_inc_return(&port->bad_indexes) != SOS_HOST_BAD_INDEX_MAX + 1)
 		return;
 	WRITE_ONCE(port->closed, true);
@@ -84,20 +147,19 @@ static struct sk_buff *rx_slot(struct sos_host_netdev *port, u32 index)
 	struct sk_buff *skb;
 
 	if (length < ETH_HLEN || length > SOS_HOST_FRAME_MAX) {
-		port->counters.rx_bad_length++;
+		count(port, RX_BAD_LENGTH);
 		return NULL;
 	}
 	skb = napi_alloc_skb(&port->napi, length);
 	if (!skb) {
-		port->counters.rx_no_memory++;
+		count(port, RX_NO_MEMORY);
 		return NULL;
 	}
 	skb_put_data(skb, (u8 *)slot + SOS_HOST_SLOT_HEADER, length);
 	skb->protocol = eth_type_trans(skb, port->dev);
 	if (flags & SOS_HOST_CSUM_VALID)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
-	port->counters.rx_packets++;
-	port->counters.rx_bytes += length;
+	count_packet(port, RX_PACKETS, length);
 	return skb;
 }
 
@@ -109,7 +171,7 @@ static int rx(struct sos_host_netdev *port, int budget)
 	int done = 0;
 
 	if (producer - port->rx_consumer > port->slots) {
-		bad_index(port, &port->counters.rx_bad_index);
+		bad_index(port, RX_BAD_INDEX);
 		port->rx_consumer = producer;
 		/* As much work as there can be: what comes next is for the next turn. */
 		done = budget;
@@ -137,7 +199,7 @@ static u32 reclaim(struct sos_host_netdev *port)
 	unsigned int packets = 0, bytes = 0;
 
 	if (port->tx_producer - consumer > port->tx_producer - port->tx_reclaimed) {
-		bad_index(port, &port->counters.tx_bad_index);
+		bad_index(port, TX_BAD_INDEX);
 		consumer = port->tx_reclaimed;
 	}
 	while (port->tx_reclaimed != consumer) {
@@ -164,9 +226,9 @@ static void stop_queue(struct sos_host_netdev *port)
 		netif_wake_queue(port->dev);
 }
 
-static void drop(struct sk_buff *skb, u64 *counter)
+static void drop(struct sos_host_netdev *port, struct sk_buff *skb, enum host_counter counter)
 {
-	(*counter)++;
+	count(port, counter);
 	dev_kfree_skb_any(skb);
 }
 
@@ -177,29 +239,28 @@ static netdev_tx_t host_xmit(struct sk_buff *skb, struct net_device *dev)
 	u32 length = skb->len;
 
 	if (!READ_ONCE(port->live)) {
-		drop(skb, &port->counters.tx_no_service);
+		drop(port, skb, TX_NO_SERVICE);
 		return NETDEV_TX_OK;
 	}
 	if (length < ETH_HLEN || length > SOS_HOST_FRAME_MAX) {
-		drop(skb, &port->counters.tx_bad_length);
+		drop(port, skb, TX_BAD_LENGTH);
 		return NETDEV_TX_OK;
 	}
 	if (!reclaim(port)) {
-		port->counters.tx_stops++;
+		count(port, TX_STOPS);
 		stop_queue(port);
 		return NETDEV_TX_BUSY;
 	}
 	slot = slot_at(port, port->from_host_offset, port->tx_producer);
 	if (skb_copy_bits(skb, 0, (u8 *)slot + SOS_HOST_SLOT_HEADER, length)) {
-		drop(skb, &port->counters.tx_bad_length);
+		drop(port, skb, TX_BAD_LENGTH);
 		return NETDEV_TX_OK;
 	}
 	slot->length = length;
 	slot->flags = 0;
 	port->tx_lengths[port->tx_producer & (port->slots - 1)] = length;
 	port->tx_producer++;
-	port->counters.tx_packets++;
-	port->counters.tx_bytes += length;
+	count_packet(port, TX_PACKETS, length);
 	netdev_sent_queue(dev, length);
 	/* Release: the slot before the index that says it is filled. */
 	smp_store_release(&port->shared->from_host.producer, port->tx_producer);
@@ -208,7 +269,7 @@ static netdev_tx_t host_xmit(struct sk_buff *skb, struct net_device *dev)
 	/* The byte limit stops the queue by itself; then too somebody has to wake it. */
 	if (port->tx_producer - port->tx_reclaimed == port->slots ||
 	    netif_xmit_stopped(netdev_get_tx_queue(dev, 0))) {
-		port->counters.tx_stops++;
+		count(port, TX_STOPS);
 		stop_queue(port);
 	}
 	return NETDEV_TX_OK;
@@ -288,17 +349,18 @@ static int host_change_mtu(struct net_device *dev, int mtu)
 static void host_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
 	struct sos_host_netdev *port = netdev_priv(dev);
-	const struct host_counters *counters = &port->counters;
+	u64 values[HOST_COUNTERS];
 
-	stats->rx_packets = counters->rx_packets;
-	stats->rx_bytes = counters->rx_bytes;
-	stats->rx_errors = counters->rx_bad_index + counters->rx_bad_length;
-	stats->rx_length_errors = counters->rx_bad_length;
-	stats->rx_dropped = counters->rx_no_memory;
-	stats->tx_packets = counters->tx_packets;
-	stats->tx_bytes = counters->tx_bytes;
-	stats->tx_errors = counters->tx_bad_index + counters->tx_bad_length;
-	stats->tx_dropped = counters->tx_no_service;
+	read_counters(port, values);
+	stats->rx_packets = values[RX_PACKETS];
+	stats->rx_bytes = values[RX_BYTES];
+	stats->rx_errors = values[RX_BAD_INDEX] + values[RX_BAD_LENGTH];
+	stats->rx_length_errors = values[RX_BAD_LENGTH];
+	stats->rx_dropped = values[RX_NO_MEMORY];
+	stats->tx_packets = values[TX_PACKETS];
+	stats->tx_bytes = values[TX_BYTES];
+	stats->tx_errors = values[TX_BAD_INDEX] + values[TX_BAD_LENGTH];
+	stats->tx_dropped = values[TX_NO_SERVICE];
 }
 
 static const struct net_device_ops host_netdev_ops = {
@@ -310,14 +372,6 @@ static const struct net_device_ops host_netdev_ops = {
 	.ndo_validate_addr	= eth_validate_addr,
 };
 
-/* Names of struct host_counters, in its order. */
-static const char counter_names[][ETH_GSTRING_LEN] = {
-	"rx_packets", "rx_bytes", "rx_bad_index", "rx_bad_length", "rx_no_memory",
-	"tx_packets", "tx_bytes", "tx_bad_index", "tx_bad_length", "tx_no_service", "tx_stops",
-};
-
-static_assert(ARRAY_SIZE(counter_names) * sizeof(u64) == sizeof(struct host_counters));
-
 static void host_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 {
 	strscpy(info->driver, "sos", sizeof(info->driver));
@@ -326,7 +380,7 @@ static void host_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *inf
 
 static int host_get_sset_count(struct net_device *dev, int set)
 {
-	return set == ETH_SS_STATS ? ARRAY_SIZE(counter_names) : -EOPNOTSUPP;
+	return set == ETH_SS_STATS ? HOST_COUNTERS : -EOPNOTSUPP;
 }
 
 static void host_get_strings(struct net_device *dev, u32 set, u8 *strings)
@@ -339,7 +393,7 @@ static void host_get_ethtool_stats(struct net_device *dev, struct ethtool_stats 
 {
 	struct sos_host_netdev *port = netdev_priv(dev);
 
-	memcpy(values, &port->counters, sizeof(port->counters));
+	read_counters(port, values);
 }
 
 static const struct ethtool_ops host_ethtool_ops = {
@@ -404,6 +458,8 @@ static struct sos_host_netdev *port_alloc(const struct sos_add_host_port *arg)
 		free_netdev(dev);
 		return NULL;
 	}
+	u64_stats_init(&port->rx_sync);
+	u64_stats_init(&port->tx_sync);
 	port->dev = dev;
 	port->slots = arg->slots;
 	port->to_host_offset = PAGE_SIZE;
