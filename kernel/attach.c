@@ -12,7 +12,7 @@
 #include "run.h"
 
 /* Under both services' locks. Errno: see struct sos_attach. */
-static int change(struct sos_core *core, struct sos_service *from, struct sos_service *to)
+static int attach_change(struct sos_core *core, struct sos_service *from, struct sos_service *to)
 {
 	int ret;
 
@@ -60,7 +60,7 @@ int sos_attach(struct sos_core *core, struct sos_core *other)
 		sos_service_get(to);
 	mutex_lock(&from->lock);
 	mutex_lock_nested(&to->lock, SINGLE_DEPTH_NESTING);
-	ret = change(core, from, to);
+	ret = attach_change(core, from, to);
 	mutex_unlock(&to->lock);
 	mutex_unlock(&from->lock);
 	/* The core has a reference of the one, and not of the other. */

@@ -34,7 +34,7 @@ enum { IST_EVENT = 1, IST_NMI, IST_DOUBLE_FAULT, IST_MACHINE_CHECK };
 #define SOS_MXCSR_DEFAULT	0x1f80
 #define SOS_XSAVE_MXCSR		24	/* SDM vol. 1, table 10-2 */
 
-static u32 ist_of(unsigned int vector)
+static u32 block_ist_of(unsigned int vector)
 {
 	switch (vector) {
 	case X86_TRAP_NMI:
@@ -48,7 +48,7 @@ static u32 ist_of(unsigned int vector)
 	}
 }
 
-static void fill_idt(struct sos_block *block)
+static void block_fill_idt(struct sos_block *block)
 {
 	unsigned int vector;
 
@@ -61,7 +61,7 @@ static void fill_idt(struct sos_block *block)
 		gate->offset_middle = (u16)(entry >> 16);
 		gate->offset_high = (u32)(entry >> 32);
 		gate->segment = __KERNEL_CS;
-		gate->bits.ist = ist_of(vector);
+		gate->bits.ist = block_ist_of(vector);
 		gate->bits.type = GATE_INTERRUPT;
 		gate->bits.dpl = vector == SOS_GATE_VECTOR ? 3 : 0;
 		gate->bits.p = 1;
@@ -70,7 +70,7 @@ static void fill_idt(struct sos_block *block)
 	block->idtr.address = (unsigned long)block->idt;
 }
 
-static void fill_gdt(struct sos_block *block)
+static void block_fill_gdt(struct sos_block *block)
 {
 	u64 *entries = (u64 *)block->gdt.entries;
 	struct x86_hw_tss *tss = &block->tss;
@@ -93,7 +93,7 @@ static void fill_gdt(struct sos_block *block)
 	tss->io_bitmap_base = sizeof(*tss);	/* beyond the limit: no I/O port at all */
 }
 
-static void fill_mailbox(struct sos_core *core)
+static void block_fill_mailbox(struct sos_core *core)
 {
 	struct sos_mailbox *mailbox = &core->block->mailbox;
 
@@ -104,7 +104,7 @@ static void fill_mailbox(struct sos_core *core)
 	*(u32 *)(core->block->xsave + SOS_XSAVE_MXCSR) = SOS_MXCSR_DEFAULT;
 }
 
-static int map_monitor_text(struct sos_pagetable *pagetable)
+static int block_map_monitor_text(struct sos_pagetable *pagetable)
 {
 	const char *page;
 
@@ -134,7 +134,7 @@ int sos_block_map(struct sos_core *core, struct sos_pagetable *pagetable)
 	unsigned int i;
 	int ret;
 
-	ret = map_monitor_text(pagetable);
+	ret = block_map_monitor_text(pagetable);
 	if (ret)
 		return ret;
 	for (i = 0; i < ARRAY_SIZE(mapped); i++) {
@@ -170,9 +170,9 @@ int sos_block_init(struct sos_core *core)
 	ret = sos_block_map(core, &core->park);
 	if (ret)
 		goto err_park;
-	fill_idt(core->block);
-	fill_gdt(core->block);
-	fill_mailbox(core);
+	block_fill_idt(core->block);
+	block_fill_gdt(core->block);
+	block_fill_mailbox(core);
 	return 0;
 
 err_park:
@@ -212,7 +212,7 @@ void sos_block_reset(struct sos_core *core)
 	struct sos_mailbox *mailbox = &core->block->mailbox;
 
 	/* ltr marked the task state segment busy: it would refuse it. */
-	fill_gdt(core->block);
+	block_fill_gdt(core->block);
 	mailbox->command = SOS_COMMAND_NONE;
 	mailbox->state = SOS_MONITOR_ABSENT;
 	mailbox->force = 0;

@@ -33,7 +33,7 @@ void sos_chunks_unmap_device(struct sos_memory_region *region, struct pci_dev *p
  * trust (an external one, behind an IOMMU), or that does not reach so far (swiotlb), and nobody
  * does that for a service.
  */
-static bool is_direct(struct pci_dev *pdev, const struct sos_chunk *chunk, dma_addr_t address)
+static bool chunk_is_direct(struct pci_dev *pdev, const struct sos_chunk *chunk, dma_addr_t address)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(&pdev->dev);
 	u64 pa = page_to_phys(chunk->page);
@@ -63,7 +63,7 @@ int sos_chunks_map_device(struct sos_memory_region *region, struct pci_dev *pdev
 					    DMA_BIDIRECTIONAL);
 		if (dma_mapping_error(&pdev->dev, addresses[i]))
 			return -ENOMEM;
-		if (!is_direct(pdev, chunk, addresses[i])) {
+		if (!chunk_is_direct(pdev, chunk, addresses[i])) {
 			pci_err(pdev, "does not reach memory directly\n");
 			return -EIO;
 		}

@@ -270,7 +270,7 @@ err_fd:
 	return ret;
 }
 
-static bool runs(struct sos_core *core, u64 run)
+static bool core_runs(struct sos_core *core, u64 run)
 {
 	return sos_core_runs(core) && READ_ONCE(core->starts) == run;
 }
@@ -293,14 +293,14 @@ static long ioctl_stop(struct sos_core *core, void __user *user)
 	if (ret)
 		return ret;
 	/* Somebody else may start the next one before we look. */
-	if (wait_event_interruptible(core->wait, !runs(core, run) ||
+	if (wait_event_interruptible(core->wait, !core_runs(core, run) ||
 				     READ_ONCE(core->hold) == SOS_HOLD_LOST))
 		return -EINTR;
-	return runs(core, run) ? -EIO : 0;
+	return core_runs(core, run) ? -EIO : 0;
 }
 
 /* Interrupts are off. */
-static u32 cores_of(struct sos_service *service)
+static u32 core_cores_of(struct sos_service *service)
 {
 	struct sos_core *core;
 	u32 count = 0;
@@ -328,7 +328,7 @@ static long ioctl_get_status(struct core_file *file, void __user *user)
 	arg.performance = core->performance;
 	arg.mechanism = core->mechanism;
 	arg.siblings = core->siblings;
-	arg.cores = cores_of(core->service);
+	arg.cores = core_cores_of(core->service);
 	arg.state = core->state;
 	arg.irq = core->irq;
 	arg.exit_code = core->exit_code;

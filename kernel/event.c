@@ -10,7 +10,8 @@
 #include "core.h"
 #include "event.h"
 
-static struct eventfd_ctx *replace(struct sos_core *core, u32 index, struct eventfd_ctx *context)
+static struct eventfd_ctx *event_replace(struct sos_core *core, u32 index,
+					 struct eventfd_ctx *context)
 {
 	struct eventfd_ctx *former;
 	unsigned long flags;
@@ -37,7 +38,7 @@ int sos_event_bind(struct sos_core *core, const struct sos_bind_event *arg)
 		if (IS_ERR(context))
 			return PTR_ERR(context);
 	}
-	context = replace(core, arg->index, context);
+	context = event_replace(core, arg->index, context);
 	if (context)
 		eventfd_ctx_put(context);
 	return 0;
@@ -72,7 +73,7 @@ static void event_leave(struct sos_core *core)
 
 	lockdep_assert_held(&core->service->lock);
 	for (i = 0; i < SOS_MAX_EVENTS; i++) {
-		struct eventfd_ctx *context = replace(core, i, NULL);
+		struct eventfd_ctx *context = event_replace(core, i, NULL);
 
 		if (context)
 			eventfd_ctx_put(context);

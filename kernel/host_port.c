@@ -73,20 +73,20 @@ struct sos_host_netdev {
 	struct u64_stats_sync tx_sync;
 };
 
-static void *slot_at(struct sos_host_netdev *port, u32 offset, u32 index)
+static void *host_slot_at(struct sos_host_netdev *port, u32 offset, u32 index)
 {
 	return sos_region_pointer(port->region,
 				  offset + (u64)(index & (port->slots - 1)) * SOS_HOST_SLOT_SIZE);
 }
 
-static struct u64_stats_sync *sync_of(struct sos_host_netdev *port, enum host_counter counter)
+static struct u64_stats_sync *host_sync_of(struct sos_host_netdev *port, enum host_counter counter)
 {
 	return counter < RX_COUNTERS ? &port->rx_sync : &port->tx_sync;
 }
 
-static void count(struct sos_host_netdev *port, enum host_counter counter)
+static void host_count(struct sos_host_netdev *port, enum host_counter counter)
 {
-	struct u64_stats_sync *sync = sync_of(port, counter);
+	struct u64_stats_sync *sync = host_sync_of(port, counter);
 
 	u64_stats_update_begin(sync);
 	u64_stats_inc(&port->counters[counter]);
@@ -94,9 +94,9 @@ static void count(struct sos_host_netdev *port, enum host_counter counter)
 }
 
 /* @packets: RX_PACKETS or TX_PACKETS, behind which their bytes stand. */
-static void count_packet(struct sos_host_netdev *port, enum host_counter packets, u32 length)
+static void host_count_packet(struct sos_host_netdev *port, enum host_counter packets, u32 length)
 {
-	struct u64_stats_sync *sync = sync_of(port, packets);
+	struct u64_stats_sync *sync = host_sync_of(port, packets);
 
 	u64_stats_update_begin(sync);
 	u64_stats_inc(&port->counters[packets]);
@@ -105,7 +105,7 @@ static void count_packet(struct sos_host_netdev *port, enum host_counter packets
 }
 
 /* All counters, those of a direction as they were at one moment. */
-static void read_counters(struct sos_host_netdev *port, u64 *values)
+static void host_read_counters(struct sos_host_netdev *port, u64 *values)
 {
 	unsigned int start, i;
 
@@ -125,9 +125,9 @@ static void read_counters(struct sos_host_netdev *port, u64 *values)
  * An index beyond the ring. One is a mistake; who makes them without end would have Linux look
  * again and again, and is not heard any more.
  */
-static void bad_index(struct sos_host_netdev *port, enum host_counter counter)
+static void host_bad_index(struct sos_host_netdev *port, enum host_counter counter)
 {
-	count(port, counter);
+	host_count(port, counter);
 	if (atomic_inc_return(&port->bad_indexes) != SOS_HOST_BAD_INDEX_MAX + 1)
 		return;
 	WRITE_ONCE(port->closed, true);
@@ -139,31 +139,31 @@ static void bad_index(struct sos_host_netdev *port, enum host_counter counter)
 /* ---- from the service ---- */
 
 /* Return: the frame in the slot, or NULL if it was dropped, and counted. */
-static struct sk_buff *rx_slot(struct sos_host_netdev *port, u32 index)
+static struct sk_buff *host_rx_slot(struct sos_host_netdev *port, u32 index)
 {
-	struct sos_host_slot *slot = slot_at(port, port->to_host_offset, index);
+	struct sos_host_slot *slot = host_slot_at(port, port->to_host_offset, index);
 	u32 length = READ_ONCE(slot->length);
 	u32 flags = READ_ONCE(slot->flags);
 	struct sk_buff *skb;
 
 	if (length < ETH_HLEN || length > SOS_HOST_FRAME_MAX) {
-		count(port, RX_BAD_LENGTH);
+		host_count(port, RX_BAD_LENGTH);
 		return NULL;
 	}
 	skb = napi_alloc_skb(&port->napi, length);
 	if (!skb) {
-		count(port, RX_NO_MEMORY);
+		host_count(port, RX_NO_MEMORY);
 		return NULL;
 	}
 	skb_put_data(skb, (u8 *)slot + SOS_HOST_SLOT_HEADER, length);
 	skb->protocol = eth_type_trans(skb, port->dev);
 	if (flags & SOS_HOST_CSUM_VALID)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
-	count_packet(port, RX_PACKETS, length);
+	host_count_packet(port, RX_PACKETS, length);
 	return skb;
 }
 
-static int rx(struct sos_host_netdev *port, int budget)
+static int host_rx(struct sos_host_netdev *port, int budget)
 {
 	struct sos_host_ring *ring = &port->shared->to_host;
 	/* Acquire: the slots before the index that says they are filled. */
@@ -171,13 +171,13 @@ static int rx(struct sos_host_netdev *port, int budget)
 	int done = 0;
 
 	if (producer - port->rx_consumer > port->slots) {
-		bad_index(port, RX_BAD_INDEX);
+		host_bad_index(port, RX_BAD_INDEX);
 		port->rx_consumer = producer;
 		/* As much work as there can be: what comes next is for the next turn. */
 		done = budget;
 	}
 	while (done < budget && port->rx_consumer != producer) {
-		struct sk_buff *skb = rx_slot(port, port->rx_consumer);
+		struct sk_buff *skb = host_rx_slot(port, port->rx_consumer);
 
 		port->rx_consumer++;
 		done++;
@@ -192,14 +192,14 @@ static int rx(struct sos_host_netdev *port, int budget)
 /* ---- to the service ---- */
 
 /* Under the transmit lock. Return: free slots. */
-static u32 reclaim(struct sos_host_netdev *port)
+static u32 host_reclaim(struct sos_host_netdev *port)
 {
 	/* Acquire: a slot given back is no longer read when we fill it again. */
 	u32 consumer = smp_load_acquire(&port->shared->from_host.consumer);
 	unsigned int packets = 0, bytes = 0;
 
 	if (port->tx_producer - consumer > port->tx_producer - port->tx_reclaimed) {
-		bad_index(port, TX_BAD_INDEX);
+		host_bad_index(port, TX_BAD_INDEX);
 		consumer = port->tx_reclaimed;
 	}
 	while (port->tx_reclaimed != consumer) {
@@ -215,20 +215,20 @@ static u32 reclaim(struct sos_host_netdev *port)
  * Under the transmit lock, the queue is stopped or about to be: asks for an interrupt at the
  * next slot that is emptied. The fence is the one of struct sos_host_ring: either the service
  * sees armed, or we see what it emptied. Then the queue is woken and not just started: where
- * reclaim() lifts the byte limit of a stopped queue, nobody else gets the qdisc to run.
+ * host_reclaim() lifts the byte limit of a stopped queue, nobody else gets the qdisc to run.
  */
-static void stop_queue(struct sos_host_netdev *port)
+static void host_stop_queue(struct sos_host_netdev *port)
 {
 	netif_stop_queue(port->dev);
 	WRITE_ONCE(port->shared->from_host.armed, 1);
-	smp_mb();	/* armed before reclaim() looks at consumer */
-	if (reclaim(port))
+	smp_mb();	/* armed before host_reclaim() looks at consumer */
+	if (host_reclaim(port))
 		netif_wake_queue(port->dev);
 }
 
-static void drop(struct sos_host_netdev *port, struct sk_buff *skb, enum host_counter counter)
+static void host_drop(struct sos_host_netdev *port, struct sk_buff *skb, enum host_counter counter)
 {
-	count(port, counter);
+	host_count(port, counter);
 	dev_kfree_skb_any(skb);
 }
 
@@ -239,28 +239,28 @@ static netdev_tx_t host_xmit(struct sk_buff *skb, struct net_device *dev)
 	u32 length = skb->len;
 
 	if (!READ_ONCE(port->live)) {
-		drop(port, skb, TX_NO_SERVICE);
+		host_drop(port, skb, TX_NO_SERVICE);
 		return NETDEV_TX_OK;
 	}
 	if (length < ETH_HLEN || length > SOS_HOST_FRAME_MAX) {
-		drop(port, skb, TX_BAD_LENGTH);
+		host_drop(port, skb, TX_BAD_LENGTH);
 		return NETDEV_TX_OK;
 	}
-	if (!reclaim(port)) {
-		count(port, TX_STOPS);
-		stop_queue(port);
+	if (!host_reclaim(port)) {
+		host_count(port, TX_STOPS);
+		host_stop_queue(port);
 		return NETDEV_TX_BUSY;
 	}
-	slot = slot_at(port, port->from_host_offset, port->tx_producer);
+	slot = host_slot_at(port, port->from_host_offset, port->tx_producer);
 	if (skb_copy_bits(skb, 0, (u8 *)slot + SOS_HOST_SLOT_HEADER, length)) {
-		drop(port, skb, TX_BAD_LENGTH);
+		host_drop(port, skb, TX_BAD_LENGTH);
 		return NETDEV_TX_OK;
 	}
 	slot->length = length;
 	slot->flags = 0;
 	port->tx_lengths[port->tx_producer & (port->slots - 1)] = length;
 	port->tx_producer++;
-	count_packet(port, TX_PACKETS, length);
+	host_count_packet(port, TX_PACKETS, length);
 	netdev_sent_queue(dev, length);
 	/* Release: the slot before the index that says it is filled. */
 	smp_store_release(&port->shared->from_host.producer, port->tx_producer);
@@ -269,22 +269,22 @@ static netdev_tx_t host_xmit(struct sk_buff *skb, struct net_device *dev)
 	/* The byte limit stops the queue by itself; then too somebody has to wake it. */
 	if (port->tx_producer - port->tx_reclaimed == port->slots ||
 	    netif_xmit_stopped(netdev_get_tx_queue(dev, 0))) {
-		count(port, TX_STOPS);
-		stop_queue(port);
+		host_count(port, TX_STOPS);
+		host_stop_queue(port);
 	}
 	return NETDEV_TX_OK;
 }
 
-static void tx_wake(struct sos_host_netdev *port)
+static void host_tx_wake(struct sos_host_netdev *port)
 {
 	struct netdev_queue *queue = netdev_get_tx_queue(port->dev, 0);
 
 	__netif_tx_lock(queue, smp_processor_id());
-	if (reclaim(port) && netif_queue_stopped(port->dev))
+	if (host_reclaim(port) && netif_queue_stopped(port->dev))
 		netif_wake_queue(port->dev);
 	/* What the byte limit still holds needs a further interrupt. */
 	if (netif_xmit_stopped(queue))
-		stop_queue(port);
+		host_stop_queue(port);
 	__netif_tx_unlock(queue);
 }
 
@@ -299,11 +299,11 @@ static int host_poll(struct napi_struct *napi, int budget)
 		return 0;
 	}
 	if (budget)
-		tx_wake(port);
-	done = rx(port, budget);
+		host_tx_wake(port);
+	done = host_rx(port, budget);
 	if (done < budget && napi_complete_done(napi, done)) {
 		WRITE_ONCE(ring->armed, 1);
-		/* As in stop_queue(): either the service sees armed, or we see its frame. */
+		/* As in host_stop_queue(): either the service sees armed, or we see its frame. */
 		smp_mb();
 		if (READ_ONCE(ring->producer) != port->rx_consumer)
 			napi_schedule(napi);
@@ -351,7 +351,7 @@ static void host_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *s
 	struct sos_host_netdev *port = netdev_priv(dev);
 	u64 values[HOST_COUNTERS];
 
-	read_counters(port, values);
+	host_read_counters(port, values);
 	stats->rx_packets = values[RX_PACKETS];
 	stats->rx_bytes = values[RX_BYTES];
 	stats->rx_errors = values[RX_BAD_INDEX] + values[RX_BAD_LENGTH];
@@ -393,7 +393,7 @@ static void host_get_ethtool_stats(struct net_device *dev, struct ethtool_stats 
 {
 	struct sos_host_netdev *port = netdev_priv(dev);
 
-	read_counters(port, values);
+	host_read_counters(port, values);
 }
 
 static const struct ethtool_ops host_ethtool_ops = {
@@ -406,7 +406,7 @@ static const struct ethtool_ops host_ethtool_ops = {
 
 /* ---- its life ---- */
 
-static int check_arguments(struct sos_service *service, const struct sos_add_host_port *arg)
+static int host_check_arguments(struct sos_service *service, const struct sos_add_host_port *arg)
 {
 	if (!sos_service_takes(service))
 		return -EBUSY;
@@ -424,7 +424,7 @@ static int check_arguments(struct sos_service *service, const struct sos_add_hos
 }
 
 /* The shared memory as a service finds it at its start. */
-static void shared_reset(struct sos_host_netdev *port)
+static void host_shared_reset(struct sos_host_netdev *port)
 {
 	struct sos_host_port *shared = port->shared;
 
@@ -445,7 +445,7 @@ static void shared_reset(struct sos_host_netdev *port)
 	port->tx_reclaimed = 0;
 }
 
-static struct sos_host_netdev *port_alloc(const struct sos_add_host_port *arg)
+static struct sos_host_netdev *host_port_alloc(const struct sos_add_host_port *arg)
 {
 	struct net_device *dev = alloc_etherdev(sizeof(struct sos_host_netdev));
 	struct sos_host_netdev *port;
@@ -477,7 +477,7 @@ static struct sos_host_netdev *port_alloc(const struct sos_add_host_port *arg)
 	return port;
 }
 
-static void port_free(struct sos_host_netdev *port)
+static void host_port_free(struct sos_host_netdev *port)
 {
 	kfree(port->tx_lengths);
 	free_netdev(port->dev);
@@ -497,10 +497,10 @@ int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 	int ret;
 
 	lockdep_assert_held(&service->lock);
-	ret = check_arguments(service, arg);
+	ret = host_check_arguments(service, arg);
 	if (ret)
 		return ret;
-	port = port_alloc(arg);
+	port = host_port_alloc(arg);
 	if (!port)
 		return -ENOMEM;
 	ret = sos_region_add(core, &region);
@@ -508,7 +508,7 @@ int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 		goto err_port;
 	port->region = &service->regions[region.index];
 	port->shared = sos_region_pointer(port->region, 0);
-	shared_reset(port);
+	host_shared_reset(port);
 	ret = register_netdev(port->dev);
 	if (ret)
 		goto err_region;
@@ -525,7 +525,7 @@ int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 err_region:
 	sos_region_drop_one(service, region.index);
 err_port:
-	port_free(port);
+	host_port_free(port);
 	return ret;
 }
 
@@ -543,7 +543,7 @@ void sos_host_port_drop_one(struct sos_service *service, u32 region)
 	service->host_ports[i] = service->host_ports[--service->host_port_count];
 	spin_unlock_irq(&service->run_lock);
 	unregister_netdev(port->dev);
-	port_free(port);
+	host_port_free(port);
 	sos_region_drop_one(service, region);
 }
 
@@ -565,7 +565,7 @@ static void host_port_started(struct sos_core *core, bool first)
 			netif_tx_disable(port->dev);
 			napi_disable(&port->napi);
 		}
-		shared_reset(port);
+		host_shared_reset(port);
 		netdev_reset_queue(port->dev);
 		WRITE_ONCE(port->live, true);
 		if (up) {
@@ -626,7 +626,7 @@ static void host_port_drop(struct sos_service *service)
 		struct sos_host_netdev *port = service->host_ports[--count];
 
 		unregister_netdev(port->dev);
-		port_free(port);
+		host_port_free(port);
 	}
 }
 

@@ -25,7 +25,7 @@ static u32 users;
 static DEFINE_MUTEX(mapping_lock);	/* these; takes no other of ours */
 static DEFINE_IDA(ids);
 
-static int init_fs_context(struct fs_context *context)
+static int mapping_init_fs_context(struct fs_context *context)
 {
 	return init_pseudo(context, SOS_FS_MAGIC) ? 0 : -ENOMEM;
 }
@@ -33,12 +33,12 @@ static int init_fs_context(struct fs_context *context)
 static struct file_system_type fs_type = {
 	.name			= "sos",
 	.owner			= THIS_MODULE,
-	.init_fs_context	= init_fs_context,
+	.init_fs_context	= mapping_init_fs_context,
 	.kill_sb		= kill_anon_super,
 };
 
 /* While nobody needs it there is none: its file system would keep the module. */
-static int get_inode(void)
+static int mapping_get_inode(void)
 {
 	int ret;
 
@@ -65,7 +65,7 @@ int sos_mapping_init(u32 *id)
 		return ret;
 	*id = ret;
 	mutex_lock(&mapping_lock);
-	ret = get_inode();
+	ret = mapping_get_inode();
 	if (!ret)
 		users++;
 	mutex_unlock(&mapping_lock);

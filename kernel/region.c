@@ -38,7 +38,7 @@ unsigned long sos_region_pgoff(const struct sos_service *service, u32 index)
 
 static_assert(BIT(SOS_MAPPING_SHIFT - SOS_MMAP_SHIFT) >= SOS_MAX_REGIONS);
 
-static int check_kind(const struct sos_region *arg)
+static int region_check_kind(const struct sos_region *arg)
 {
 	bool bar = arg->kind == SOS_REGION_BAR;
 	bool dma = arg->flags & SOS_REGION_DMA;
@@ -65,7 +65,7 @@ static int check_kind(const struct sos_region *arg)
 	return 0;
 }
 
-static int check_range(const struct sos_region *arg)
+static int region_check_range(const struct sos_region *arg)
 {
 	if ((arg->prot & ~SOS_PROT_ALL) || !(arg->prot & SOS_PROT_READ))
 		return -EINVAL;
@@ -85,7 +85,7 @@ static int check_range(const struct sos_region *arg)
 	return 0;
 }
 
-static int check_others(struct sos_core *core, const struct sos_region *arg)
+static int region_check_others(struct sos_core *core, const struct sos_region *arg)
 {
 	const struct sos_service *service = core->service;
 	u32 i;
@@ -102,13 +102,13 @@ static int check_others(struct sos_core *core, const struct sos_region *arg)
 }
 
 /* Without a PAT to choose from, Linux gives the next stricter. */
-static u64 bar_caching(const struct sos_memory_region *region)
+static u64 region_bar_caching(const struct sos_memory_region *region)
 {
 	return cachemode2protval(region->flags & SOS_REGION_COMBINING ? _PAGE_CACHE_MODE_WC :
 				 _PAGE_CACHE_MODE_UC);
 }
 
-static int map(struct sos_service *service, struct sos_memory_region *region)
+static int region_map(struct sos_service *service, struct sos_memory_region *region)
 {
 	u64 flags = _PAGE_USER;
 	u64 va = region->va;
@@ -121,7 +121,7 @@ static int map(struct sos_service *service, struct sos_memory_region *region)
 		flags |= _PAGE_NX;
 	if (region->kind == SOS_REGION_BAR)
 		return sos_pagetable_map(&service->pagetable, va, region->bar_pa, region->size,
-					 flags | bar_caching(region));
+					 flags | region_bar_caching(region));
 	for (i = 0; i < region->chunk_count && !ret; ) {
 		u64 pa = page_to_phys(region->chunks[i].page);
 		u64 size = sos_chunks_run(region, &i);
@@ -132,17 +132,17 @@ static int map(struct sos_service *service, struct sos_memory_region *region)
 	return ret;
 }
 
-static struct pci_dev *claimed(struct sos_service *service, u32 device)
+static struct pci_dev *region_claimed(struct sos_service *service, u32 device)
 {
 	if (device >= service->claim_count || service->claims[device].gone)
 		return NULL;
 	return service->claims[device].pdev;
 }
 
-static int find_bar(struct sos_service *service, const struct sos_region *arg,
-		    struct sos_memory_region *region)
+static int region_find_bar(struct sos_service *service, const struct sos_region *arg,
+			   struct sos_memory_region *region)
 {
-	struct pci_dev *pdev = claimed(service, arg->device);
+	struct pci_dev *pdev = region_claimed(service, arg->device);
 
 	if (!pdev || arg->bar > 5 || !(pci_resource_flags(pdev, arg->bar) & IORESOURCE_MEM) ||
 	    !pci_resource_len(pdev, arg->bar))
@@ -158,16 +158,18 @@ static int find_bar(struct sos_service *service, const struct sos_region *arg,
 }
 
 /* Gives the devices that are asked for their bus addresses. */
-static int map_devices(struct sos_service *service, const struct sos_region *arg,
-		       struct sos_memory_region *region)
+static int region_map_devices(struct sos_service *service, const struct sos_region *arg,
+			      struct sos_memory_region *region)
 {
 	u32 i;
 	int ret;
 
 	for (i = 0; i < service->claim_count; i++) {
-		if ((arg->device != SOS_ALL_DEVICES && arg->device != i) || !claimed(service, i))
+		struct pci_dev *pdev = region_claimed(service, i);
+
+		if (!pdev || (arg->device != SOS_ALL_DEVICES && arg->device != i))
 			continue;
-		ret = sos_chunks_map_device(region, claimed(service, i), i);
+		ret = sos_chunks_map_device(region, pdev, i);
 		if (ret)
 			return ret;
 	}
@@ -175,14 +177,14 @@ static int map_devices(struct sos_service *service, const struct sos_region *arg
 }
 
 /* Whether a DMA region has a device to be for. */
-static bool has_device(struct sos_service *service, const struct sos_region *arg)
+static bool region_has_device(struct sos_service *service, const struct sos_region *arg)
 {
 	u32 i;
 
 	if (arg->device != SOS_ALL_DEVICES)
-		return claimed(service, arg->device);
+		return region_claimed(service, arg->device);
 	for (i = 0; i < service->claim_count; i++) {
-		if (claimed(service, i))
+		if (region_claimed(service, i))
 			return true;
 	}
 	return false;
@@ -199,18 +201,18 @@ static int region_fill(struct sos_service *service, const struct sos_region *arg
 	region->flags = arg->flags;
 	region->va = arg->va;
 	region->size = arg->size;
-	if (dma && !has_device(service, arg))
+	if (dma && !region_has_device(service, arg))
 		return -ENOENT;
 	if (arg->kind == SOS_REGION_BAR)
-		ret = find_bar(service, arg, region);
+		ret = region_find_bar(service, arg, region);
 	else
 		ret = sos_chunks_get(service, region);
 	if (ret)
 		return ret;
-	ret = dma ? map_devices(service, arg, region) : 0;
+	ret = dma ? region_map_devices(service, arg, region) : 0;
 	if (ret)
 		goto err_chunks;
-	ret = map(service, region);
+	ret = region_map(service, region);
 	if (ret)
 		goto err_map;
 	return 0;
@@ -232,7 +234,7 @@ int sos_region_add(struct sos_core *core, struct sos_region *arg)
 	lockdep_assert_held(&service->lock);
 	if (!sos_service_takes(service))
 		return -EBUSY;
-	ret = check_kind(arg) ?: check_range(arg) ?: check_others(core, arg);
+	ret = region_check_kind(arg) ?: region_check_range(arg) ?: region_check_others(core, arg);
 	if (ret)
 		return ret;
 	if (service->region_count == SOS_MAX_REGIONS)
@@ -288,7 +290,7 @@ int sos_region_dma(struct sos_service *service, struct sos_dma *arg, u64 **addre
 }
 
 /* Whether mmap() may show it now; under map_lock. */
-static bool visible(struct sos_service *service, const struct sos_memory_region *region)
+static bool region_visible(struct sos_service *service, const struct sos_memory_region *region)
 {
 	if (region->gone || region->kind == SOS_REGION_BAR)
 		return false;
@@ -310,7 +312,7 @@ vm_fault_t sos_region_insert(struct sos_service *service, struct vm_fault *vmf)
 	if (index >= service->region_count)
 		return VM_FAULT_SIGBUS;
 	region = &service->regions[index];
-	if (!visible(service, region) || offset >= region->size)
+	if (!region_visible(service, region) || offset >= region->size)
 		return VM_FAULT_SIGBUS;
 	chunk = &region->chunks[offset >> region->chunk_shift];
 	offset &= BIT_ULL(region->chunk_shift) - 1;
@@ -368,7 +370,7 @@ int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma)
 		struct sos_memory_region *region = &service->regions[index];
 
 		if (region->kind != SOS_REGION_BAR && offset + size <= region->size)
-			ret = visible(service, region) ? 0 : -EBUSY;
+			ret = region_visible(service, region) ? 0 : -EBUSY;
 	}
 	up_read(&service->map_lock);
 	if (ret) {
@@ -402,7 +404,7 @@ static void region_started(struct sos_core *core, bool first)
 
 	down_write(&service->map_lock);
 	for (i = 0; i < service->region_count; i++) {
-		if (service->regions[i].size && !visible(service, &service->regions[i]))
+		if (service->regions[i].size && !region_visible(service, &service->regions[i]))
 			sos_region_zap_locked(service, i);
 	}
 	up_write(&service->map_lock);
@@ -437,7 +439,7 @@ static void region_leave(struct sos_core *core)
 }
 
 /* Under service->lock and, for writing, map_lock. */
-static void drop(struct sos_service *service, u32 index)
+static void region_drop_index(struct sos_service *service, u32 index)
 {
 	struct sos_memory_region *region = &service->regions[index];
 
@@ -461,7 +463,7 @@ void sos_region_drop_one(struct sos_service *service, u32 index)
 {
 	lockdep_assert_held(&service->lock);
 	down_write(&service->map_lock);
-	drop(service, index);
+	region_drop_index(service, index);
 	memset(&service->regions[index], 0, sizeof(service->regions[index]));
 	service->regions[index].gone = true;
 	while (service->region_count && !service->regions[service->region_count - 1].size)
@@ -476,7 +478,7 @@ static void region_drop(struct sos_service *service)
 	lockdep_assert_held(&service->lock);
 	down_write(&service->map_lock);
 	while (service->region_count)
-		drop(service, --service->region_count);
+		region_drop_index(service, --service->region_count);
 	up_write(&service->map_lock);
 }
 
@@ -496,7 +498,7 @@ void sos_regions_drop_device(struct sos_service *service, u32 device, bool idle,
 
 		if (region->kind == SOS_REGION_BAR && region->device == device && !region->gone) {
 			if (idle)
-				drop(service, i);
+				region_drop_index(service, i);
 			region->gone = true;
 		} else if (region->dma[device] && stopped) {
 			sos_chunks_unmap_device(region, service->claims[device].pdev, device);

@@ -16,7 +16,7 @@
 #include "run.h"
 
 /* Under run_lock: what the service set going stops at once, devices first. */
-static void quiet_each(struct sos_service *service)
+static void run_quiet_each(struct sos_service *service)
 {
 	const struct sos_resource_ops *const *ops;
 
@@ -31,7 +31,7 @@ static void quiet_each(struct sos_service *service)
  * Under run_lock: what a core leaves behind as it fails is nothing that others could go on with,
  * and what all share has stopped. Their watches see to them.
  */
-static void fail(struct sos_service *service)
+static void run_fail(struct sos_service *service)
 {
 	struct sos_core *core;
 
@@ -44,7 +44,7 @@ static void fail(struct sos_service *service)
 }
 
 /* Under state_lock: a core less runs its service. What the service set going ends with the last. */
-static void leave_run(struct sos_core *core, bool failed)
+static void run_leave_service(struct sos_core *core, bool failed)
 {
 	struct sos_service *service = core->service;
 
@@ -52,9 +52,9 @@ static void leave_run(struct sos_core *core, bool failed)
 	spin_lock(&service->run_lock);
 	service->running--;
 	if (!service->running || failed)
-		quiet_each(service);
+		run_quiet_each(service);
 	if (failed)
-		fail(service);
+		run_fail(service);
 	spin_unlock(&service->run_lock);
 }
 
@@ -63,7 +63,7 @@ static void leave_run(struct sos_core *core, bool failed)
  * even if the last of the others ends now. Return: 0, or -EBUSY: it failed, and not all have
  * stopped yet.
  */
-static int enter_run(struct sos_service *service, bool *first)
+static int run_enter_service(struct sos_service *service, bool *first)
 {
 	int ret = 0;
 
@@ -81,7 +81,7 @@ static int enter_run(struct sos_service *service, bool *first)
 }
 
 /* Under state_lock. */
-static void end_each(struct sos_core *core, bool failed)
+static void run_end_each(struct sos_core *core, bool failed)
 {
 	const struct sos_resource_ops *const *ops;
 
@@ -93,11 +93,11 @@ static void end_each(struct sos_core *core, bool failed)
 }
 
 /* Under state_lock: devices first, for what they do cannot wait. */
-static void end_locked(struct sos_core *core, bool failed)
+static void run_end(struct sos_core *core, bool failed)
 {
 	lockdep_assert_held(&core->state_lock);
-	leave_run(core, failed);
-	end_each(core, failed);
+	run_leave_service(core, failed);
+	run_end_each(core, failed);
 	sos_core_set_state_locked(core, failed ? SOS_STATE_FAILED : SOS_STATE_STOPPED);
 	queue_work(sos_workqueue, &core->ended);
 }
@@ -119,7 +119,7 @@ void sos_core_notice_end(struct sos_core *core)
 		core->exit_code = mailbox->exit_code;
 	else
 		sos_fault_take(core);
-	end_locked(core, mailbox->end != SOS_END_EXIT);
+	run_end(core, mailbox->end != SOS_END_EXIT);
 	if (READ_ONCE(mailbox->state) == SOS_MONITOR_DEAD)
 		sos_core_is_silent(core);
 out:
@@ -134,8 +134,8 @@ void sos_core_is_silent(struct sos_core *core)
 {
 	lockdep_assert_held(&core->state_lock);
 	spin_lock(&core->service->run_lock);
-	quiet_each(core->service);
-	fail(core->service);
+	run_quiet_each(core->service);
+	run_fail(core->service);
 	spin_unlock(&core->service->run_lock);
 	if (!sos_core_answers(core))
 		return;
@@ -153,7 +153,7 @@ void sos_core_end_by_init(struct sos_core *core)
 	spin_lock_irq(&core->state_lock);
 	if (sos_core_runs(core)) {
 		sos_fault_lost(core);
-		end_locked(core, true);
+		run_end(core, true);
 	}
 	spin_unlock_irq(&core->state_lock);
 }
@@ -163,7 +163,7 @@ void sos_core_end_by_init(struct sos_core *core)
  * core's service away. While others run it, devices wait for the last: who could still write
  * their registers would undo a reset.
  */
-static void ended(struct work_struct *work)
+static void run_ended(struct work_struct *work)
 {
 	struct sos_core *core = container_of(work, struct sos_core, ended);
 	struct sos_service *service = core->service;
@@ -179,7 +179,7 @@ static void ended(struct work_struct *work)
 		pr_info("cpu %u: service stopped, exit code %lld\n", core->cpu, core->exit_code);
 }
 
-static int check_start(struct sos_core *core, const struct sos_start *arg)
+static int run_check_start(struct sos_core *core, const struct sos_start *arg)
 {
 	const struct sos_resource_ops *const *ops;
 	int ret = 0;
@@ -196,7 +196,7 @@ static int check_start(struct sos_core *core, const struct sos_start *arg)
 	return ret ?: sos_core_answers(core) ? ret : -EIO;
 }
 
-static int start_each(struct sos_core *core, const struct sos_start *arg, bool first)
+static int run_start_each(struct sos_core *core, const struct sos_start *arg, bool first)
 {
 	const struct sos_resource_ops *const *ops;
 	int ret = 0;
@@ -209,7 +209,7 @@ static int start_each(struct sos_core *core, const struct sos_start *arg, bool f
 }
 
 /* Under service->lock: what ends bring is over. */
-static void flush_ended(struct sos_service *service)
+static void run_flush_ended(struct sos_service *service)
 {
 	struct sos_core *core;
 
@@ -219,7 +219,7 @@ static void flush_ended(struct sos_service *service)
 }
 
 /* Under service->lock: the core enters its service next. */
-static int enter(struct sos_core *core, const struct sos_start *arg, bool first)
+static int run_enter(struct sos_core *core, const struct sos_start *arg, bool first)
 {
 	struct sos_mailbox *mailbox = &core->block->mailbox;
 	const struct sos_resource_ops *const *ops;
@@ -250,22 +250,22 @@ int sos_core_start(struct sos_core *core, const struct sos_start *arg)
 	int ret;
 
 	lockdep_assert_held(&core->service->lock);
-	ret = check_start(core, arg);
+	ret = run_check_start(core, arg);
 	if (ret)
 		return ret;
 	cancel_delayed_work_sync(&core->watch);
-	ret = enter_run(core->service, &first);
+	ret = run_enter_service(core->service, &first);
 	if (ret)
 		return ret;
-	flush_ended(core->service);
-	ret = start_each(core, arg, first);
+	run_flush_ended(core->service);
+	ret = run_start_each(core, arg, first);
 	if (ret) {
 		spin_lock_irq(&core->state_lock);
-		leave_run(core, false);
+		run_leave_service(core, false);
 		spin_unlock_irq(&core->state_lock);
 		return ret;
 	}
-	ret = enter(core, arg, first);
+	ret = run_enter(core, arg, first);
 	if (ret)
 		goto err_state;
 	core->starts++;
@@ -275,7 +275,7 @@ int sos_core_start(struct sos_core *core, const struct sos_start *arg)
 err_state:
 	pr_err("cpu %u does not answer: not started\n", core->cpu);
 	spin_lock_irq(&core->state_lock);
-	leave_run(core, false);
+	run_leave_service(core, false);
 	sos_core_set_state_locked(core, before);
 	sos_core_is_silent(core);
 	spin_unlock_irq(&core->state_lock);
@@ -335,12 +335,12 @@ bool sos_service_stop(struct sos_service *service, u32 timeout_ms)
 		sos_core_ask_stop(core, timeout_ms);
 	list_for_each_entry(core, &service->cores, member)
 		idle &= sos_core_stop(core, timeout_ms);
-	flush_ended(service);
+	run_flush_ended(service);
 	return idle;
 }
 
 /* Under service->lock, the core does not run: it has no part in its service any more. */
-static void leave_each(struct sos_core *core)
+static void run_leave_each(struct sos_core *core)
 {
 	const struct sos_resource_ops *const *ops;
 
@@ -352,14 +352,14 @@ static void leave_each(struct sos_core *core)
 }
 
 /* Under service->lock, no core runs it. */
-static void drop_each(struct sos_service *service)
+static void run_drop_each(struct sos_service *service)
 {
 	const struct sos_resource_ops *const *ops = sos_resources;
 	struct sos_core *core;
 
 	lockdep_assert_held(&service->lock);
 	list_for_each_entry(core, &service->cores, member)
-		leave_each(core);
+		run_leave_each(core);
 	while (*ops)
 		ops++;
 	while (ops-- > sos_resources) {
@@ -378,16 +378,16 @@ void sos_service_unload(struct sos_service *service)
 	lockdep_assert_held(&service->lock);
 	list_for_each_entry(core, &service->cores, member)
 		cancel_delayed_work_sync(&core->watch);
-	flush_ended(service);
+	run_flush_ended(service);
 	/* For a service that never said that it ended; else it is so already. */
 	spin_lock_irq(&service->run_lock);
-	quiet_each(service);
+	run_quiet_each(service);
 	spin_unlock_irq(&service->run_lock);
 	for (ops = sos_resources; *ops; ops++) {
 		if ((*ops)->halt)
 			(*ops)->halt(service);
 	}
-	drop_each(service);
+	run_drop_each(service);
 	sos_service_renew(service);
 }
 
@@ -396,7 +396,7 @@ void sos_service_settle(struct sos_service *service)
 {
 	lockdep_assert_held(&service->lock);
 	if (!service->claim_count && !service->region_count)
-		drop_each(service);
+		run_drop_each(service);
 }
 
 /*
@@ -410,7 +410,7 @@ void sos_core_leave(struct sos_core *core)
 		sos_service_unload(core->service);
 	cancel_delayed_work_sync(&core->watch);
 	flush_work(&core->ended);
-	leave_each(core);
+	run_leave_each(core);
 	sos_core_part(core);
 }
 
@@ -431,11 +431,11 @@ void sos_core_forget(struct sos_core *core)
 	cancel_work_sync(&core->ended);
 }
 
-static void init(struct sos_core *core)
+static void run_init(struct sos_core *core)
 {
-	INIT_WORK(&core->ended, ended);
+	INIT_WORK(&core->ended, run_ended);
 }
 
 const struct sos_resource_ops sos_run_ops = {
-	.init	= init,
+	.init	= run_init,
 };
