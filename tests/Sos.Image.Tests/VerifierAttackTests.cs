@@ -254,6 +254,45 @@ public sealed class VerifierAttackTests
         Assert.Equal(isProven, !found.Any());
     }
 
+    /// <summary>Prefixes that change nothing on the processors of today, and are another's tomorrow (CET, MPX).</summary>
+    [Theory]
+    [InlineData(0x26)]
+    [InlineData(0x2e)]
+    [InlineData(0x36)]
+    [InlineData(0x3e)]
+    [InlineData(0x40)]
+    [InlineData(0x48)]
+    [InlineData(0x64)]
+    [InlineData(0x65)]
+    [InlineData(0x66)]
+    [InlineData(0x67)]
+    [InlineData(0xf2)]
+    [InlineData(0xf3)]
+    public void TheJumpOfASwitchHasNoPrefix(byte prefix)
+    {
+        ImmutableArray<ImageDiagnostic> Switch(params byte[] prefixes)
+        {
+            byte[] code = TestImage.Assemble(a =>
+            {
+                Label done = a.CreateLabel();
+                Write(a, "and edi 3", done);
+                Write(a, "load rdi", done);
+                a.add(rdx, r8);
+                foreach (byte p in prefixes)
+                {
+                    a.db(p);
+                }
+
+                a.jmp(rdx);
+                a.ret();
+            });
+            return TestImage.Verify(code, [.. Enumerable.Range(0, 4).SelectMany(_ => BitConverter.GetBytes(code.Length - 1))]);
+        }
+
+        Assert.Empty(Switch());
+        Assert.NotEmpty(Switch(prefix));
+    }
+
     [Theory]
     [InlineData(Code.Lea_r32_m, Register.EDX, Register.R8)]
     [InlineData(Code.Lea_r64_m, Register.RDX, Register.R8D)]
