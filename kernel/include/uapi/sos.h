@@ -614,8 +614,8 @@ struct sos_attach {
 #define SOS_IOC_REVOKE_REGION	_IOW(SOS_IOC_MAGIC,  0x21, struct sos_revoke)
 #define SOS_IOC_BIND_EVENT	_IOW(SOS_IOC_MAGIC,  0x22, struct sos_bind_event)
 #define SOS_IOC_GET_LINUX_COUNTS _IOR(SOS_IOC_MAGIC, 0x23, struct sos_linux_counts)
-#define SOS_IOC_READ_CONFIG	_IOWR(SOS_IOC_MAGIC, 0x24, struct sos_config)
-#define SOS_IOC_ATTACH		_IOW(SOS_IOC_MAGIC,  0x25, struct sos_attach)
+#define SOS_IOC_READ_CONFIG	_IOWR(SOS_IOC_MAGIC, 0x25, struct sos_config)
+#define SOS_IOC_ATTACH		_IOW(SOS_IOC_MAGIC,  0x26, struct sos_attach)
 
 /*
  * The gate: the one thing a service may ask of the monitor. "int SOS_GATE_VECTOR" with
