@@ -284,6 +284,7 @@ public sealed class VerifierAttackTests
                 }
 
                 a.jmp(rdx);
+                a.Label(ref done);
                 a.ret();
             });
             return TestImage.Verify(code, [.. Enumerable.Range(0, 4).SelectMany(_ => BitConverter.GetBytes(code.Length - 1))]);
