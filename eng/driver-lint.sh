@@ -30,7 +30,8 @@ unasserted=$(awk '
     comment { next }
     /^$/ { text = "" }
     /^\{/ {
-        wanted = text ~ /(\/\*|\*|\.) Under (service->lock|run_lock|state_lock|map_lock|sos_reserve_lock|both locks|both services. locks|the device.s lock)/ && text !~ /, or before/
+        named = "(service->lock|run_lock|state_lock|map_lock|sos_reserve_lock|both locks|both services. locks|the device.s lock)"
+        wanted = text ~ "(/[*]|[*]|[.]) Under " named && text !~ /, or before/
         asserted = 0
         where = FILENAME ":" FNR
     }

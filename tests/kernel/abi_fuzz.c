@@ -636,8 +636,8 @@ static int report(int good)
 	for (i = 0; i < CALLS; i++) {
 		printf("%-14s %8lu calls %8lu succeeded\n", calls[i].name, shared->made[i], shared->succeeded[i]);
 		/*
-		 * Without these the fuzzer has tried nothing. CLAIM needs a card, READ_CONFIG one that is claimed, GET_DMA its memory, STOP a service that lives yet. On a busy
-		 * host there are few calls of a kind, and that none of a few was good says nothing.
+		 * Without these the fuzzer has tried nothing. CLAIM needs a card, READ_CONFIG one that is claimed, GET_DMA its memory, STOP a
+		 * service that lives yet. On a busy host there are few calls of a kind, and that none of a few was good says nothing.
 		 */
 		if ((has_card || i != CLAIM) && i != GET_DMA && i != CONFIG && i != STOP && i != UNKNOWN && shared->made[i] >= CALLS_ENOUGH && !shared->succeeded[i]) {
 			printf("%s never succeeded\n", calls[i].name);

@@ -87,7 +87,8 @@ internal static class ScalarForms
         Code.Sbb_rm8_imm8, Code.Sbb_rm16_imm16, Code.Sbb_rm32_imm32, Code.Sbb_rm64_imm32, Code.Sbb_rm16_imm8, Code.Sbb_rm32_imm8, Code.Sbb_rm64_imm8,
         Code.Neg_rm8, Code.Neg_rm16, Code.Neg_rm32, Code.Neg_rm64, Code.Inc_rm8, Code.Dec_rm8, Code.Inc_rm16, Code.Inc_rm32, Code.Inc_rm64,
         Code.Dec_rm16, Code.Dec_rm32, Code.Dec_rm64, Code.Imul_r32_rm32_imm32, Code.Imul_r64_rm64_imm32, Code.Imul_r32_rm32_imm8,
-        Code.Imul_r64_rm64_imm8, Code.Imul_r32_rm32, Code.Imul_r64_rm64, Code.Popcnt_r32_rm32, Code.Popcnt_r64_rm64, Code.VEX_Andn_r32_r32_rm32, Code.VEX_Andn_r64_r64_rm64, Code.VEX_Blsr_r32_rm32,
+        Code.Imul_r64_rm64_imm8, Code.Imul_r32_rm32, Code.Imul_r64_rm64, Code.Popcnt_r32_rm32, Code.Popcnt_r64_rm64, Code.VEX_Andn_r32_r32_rm32,
+        Code.VEX_Andn_r64_r64_rm64, Code.VEX_Blsr_r32_rm32,
         Code.VEX_Blsr_r64_rm64, Code.VEX_Blsmsk_r32_rm32, Code.VEX_Blsmsk_r64_rm64, Code.VEX_Blsi_r32_rm32, Code.VEX_Blsi_r64_rm64,
         Code.VEX_Bzhi_r32_rm32_r32, Code.VEX_Bzhi_r64_rm64_r64, Code.VEX_Bextr_r32_rm32_r32, Code.VEX_Bextr_r64_rm64_r64,
     ];
