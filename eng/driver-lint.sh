@@ -15,12 +15,12 @@ foreign=$(grep -nE "$touches" ./*.c compat/*.h | grep -vE '^\./(core_file|main)\
 held=$(awk -v touches="$touches" '
     /^\{/ { held = 0 }
     /(mutex_lock|sos_core_lock|spin_lock[a-z_]*|down_read|down_write)\(/ && !/void sos_core_lock/ { held++ }
-    /(mutex_unlock|spin_unlock[a-z_]*|up_read|up_write)\(/ { if (held > 0) held-- }
+    /(mutex_unlock|sos_core_unlock|spin_unlock[a-z_]*|up_read|up_write)\(/ && !/void sos_core_unlock/ { if (held > 0) held-- }
     $0 ~ touches && held > 0 { print FILENAME ":" FNR ": under a lock:" $0 }
-    # run_* and undo_* are what core_file.c calls under core->lock.
+    # run_* and undo_* are what core_file.c calls under service->lock.
     /^static (int|void) (run|undo)_[a-z_]*\(struct sos_core \*core, struct core_call/ { locked = 1 }
     /^\}/ { locked = 0 }
-    $0 ~ touches && locked { print FILENAME ":" FNR ": under core->lock:" $0 }' core_file.c main.c)
+    $0 ~ touches && locked { print FILENAME ":" FNR ": under service->lock:" $0 }' core_file.c main.c)
 
 unasserted=$(awk '
     FNR == 1 { comment = wanted = 0; text = "" }
@@ -30,11 +30,12 @@ unasserted=$(awk '
     comment { next }
     /^$/ { text = "" }
     /^\{/ {
-        wanted = text ~ /(\/\*|\*|\.) Under (core->lock|state_lock|map_lock|sos_reserve_lock|both locks|the device.s lock)/ && text !~ /, or before/
+        named = "(service->lock|run_lock|state_lock|map_lock|sos_reserve_lock|both locks|both services. locks|the device.s lock)"
+        wanted = text ~ "(/[*]|[*]|[.]) Under " named && text !~ /, or before/
         asserted = 0
         where = FILENAME ":" FNR
     }
-    /lockdep_assert_held|device_lock_assert/ { asserted = 1 }
+    /lockdep_assert(_held)?|device_lock_assert/ { asserted = 1 }
     /^\}/ && wanted && !asserted { print where ": the comment names a lock that nothing asserts:" text }
     /^\}/ { wanted = 0; text = "" }' ./*.c)
 

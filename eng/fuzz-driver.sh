@@ -20,9 +20,9 @@ for device in /sys/bus/pci/devices/*; do
     [ \"\$(cat \$device/vendor \$device/device)\" = \"\$(printf '0x1af4\\n0x1041')\" ] && card=\${device##*/}
 done
 [ -n \"\$card\" ] || { echo 'not ok - the machine has no virtio card'; exit 1; }
-$tests/abi_smoke 3 \$card > /tmp/smoke || failed=1
+$tests/abi_smoke 3 \$card 2 > /tmp/smoke || failed=1
 grep -v '^ok' /tmp/smoke
-$tests/fail_nth 2 \$card || failed=1
+$tests/fail_nth 2 \$card 3 || failed=1
 $tests/abi_fuzz $seconds $seed 2 3 || failed=1
 rmmod sos || failed=1
 modprobe sos || failed=1

@@ -34,7 +34,7 @@ enum { IST_EVENT = 1, IST_NMI, IST_DOUBLE_FAULT, IST_MACHINE_CHECK };
 #define SOS_MXCSR_DEFAULT	0x1f80
 #define SOS_XSAVE_MXCSR		24	/* SDM vol. 1, table 10-2 */
 
-static u32 ist_of(unsigned int vector)
+static u32 block_ist_of(unsigned int vector)
 {
 	switch (vector) {
 	case X86_TRAP_NMI:
@@ -48,7 +48,7 @@ static u32 ist_of(unsigned int vector)
 	}
 }
 
-static void fill_idt(struct sos_block *block)
+static void block_fill_idt(struct sos_block *block)
 {
 	unsigned int vector;
 
@@ -61,7 +61,7 @@ static void fill_idt(struct sos_block *block)
 		gate->offset_middle = (u16)(entry >> 16);
 		gate->offset_high = (u32)(entry >> 32);
 		gate->segment = __KERNEL_CS;
-		gate->bits.ist = ist_of(vector);
+		gate->bits.ist = block_ist_of(vector);
 		gate->bits.type = GATE_INTERRUPT;
 		gate->bits.dpl = vector == SOS_GATE_VECTOR ? 3 : 0;
 		gate->bits.p = 1;
@@ -70,7 +70,7 @@ static void fill_idt(struct sos_block *block)
 	block->idtr.address = (unsigned long)block->idt;
 }
 
-static void fill_gdt(struct sos_block *block)
+static void block_fill_gdt(struct sos_block *block)
 {
 	u64 *entries = (u64 *)block->gdt.entries;
 	struct x86_hw_tss *tss = &block->tss;
@@ -93,7 +93,7 @@ static void fill_gdt(struct sos_block *block)
 	tss->io_bitmap_base = sizeof(*tss);	/* beyond the limit: no I/O port at all */
 }
 
-static void fill_mailbox(struct sos_core *core)
+static void block_fill_mailbox(struct sos_core *core)
 {
 	struct sos_mailbox *mailbox = &core->block->mailbox;
 
@@ -104,7 +104,7 @@ static void fill_mailbox(struct sos_core *core)
 	*(u32 *)(core->block->xsave + SOS_XSAVE_MXCSR) = SOS_MXCSR_DEFAULT;
 }
 
-static int map_monitor_text(struct sos_pagetable *pagetable)
+static int block_map_monitor_text(struct sos_pagetable *pagetable)
 {
 	const char *page;
 
@@ -118,28 +118,43 @@ static int map_monitor_text(struct sos_pagetable *pagetable)
 	return 0;
 }
 
-static int map_block(struct sos_core *core)
+/* Pages of the block that are mapped; between the stacks there are none. */
+static const u32 mapped[] = {
+	SOS_BLOCK_STATE, SOS_BLOCK_IDT, SOS_BLOCK_PARK_STACK, SOS_BLOCK_EVENT_STACK,
+	SOS_BLOCK_NMI_STACK, SOS_BLOCK_DOUBLE_FAULT_STACK, SOS_BLOCK_MACHINE_CHECK_STACK,
+};
+
+/*
+ * What the monitor needs wherever it is entered: its code, and the core's block, for itself alone.
+ * Return: 0, or -ENOMEM; then a part may be mapped.
+ */
+int sos_block_map(struct sos_core *core, struct sos_pagetable *pagetable)
 {
-	static const u32 mapped[] = {
-		SOS_BLOCK_STATE, SOS_BLOCK_IDT, SOS_BLOCK_PARK_STACK, SOS_BLOCK_EVENT_STACK,
-		SOS_BLOCK_NMI_STACK, SOS_BLOCK_DOUBLE_FAULT_STACK, SOS_BLOCK_MACHINE_CHECK_STACK,
-	};
 	u64 base = (u64)core->block;
 	unsigned int i;
 	int ret;
 
+	ret = block_map_monitor_text(pagetable);
+	if (ret)
+		return ret;
 	for (i = 0; i < ARRAY_SIZE(mapped); i++) {
 		u64 pa = __pa(core->block) + mapped[i];
 
-		ret = sos_pagetable_map(&core->park, base + mapped[i], __sme_set(pa), PAGE_SIZE,
+		ret = sos_pagetable_map(pagetable, base + mapped[i], __sme_set(pa), PAGE_SIZE,
 					_PAGE_RW | _PAGE_NX);
 		if (ret)
 			return ret;
 	}
 	if (x2apic_mode)
 		return 0;
-	return sos_pagetable_map(&core->park, base + SOS_BLOCK_APIC, APIC_DEFAULT_PHYS_BASE,
+	return sos_pagetable_map(pagetable, base + SOS_BLOCK_APIC, APIC_DEFAULT_PHYS_BASE,
 				 PAGE_SIZE, _PAGE_RW | _PAGE_NX | _PAGE_PCD | _PAGE_PWT);
+}
+
+/* The core's block; the monitor's code is that of other cores, too. */
+void sos_block_unmap(struct sos_core *core, struct sos_pagetable *pagetable)
+{
+	sos_pagetable_unmap(pagetable, (u64)core->block, SOS_BLOCK_SIZE);
 }
 
 int sos_block_init(struct sos_core *core)
@@ -152,19 +167,12 @@ int sos_block_init(struct sos_core *core)
 	ret = sos_pagetable_init(&core->park);
 	if (ret)
 		goto err_block;
-	ret = map_monitor_text(&core->park);
+	ret = sos_block_map(core, &core->park);
 	if (ret)
 		goto err_park;
-	ret = map_block(core);
-	if (ret)
-		goto err_park;
-	ret = sos_pagetable_init(&core->service);
-	if (ret)
-		goto err_park;
-	sos_pagetable_share_upper_half(&core->service, &core->park);
-	fill_idt(core->block);
-	fill_gdt(core->block);
-	fill_mailbox(core);
+	block_fill_idt(core->block);
+	block_fill_gdt(core->block);
+	block_fill_mailbox(core);
 	return 0;
 
 err_park:
@@ -179,7 +187,6 @@ void sos_block_free(struct sos_core *core)
 {
 	if (!core->block)
 		return;
-	sos_pagetable_free(&core->service);
 	sos_pagetable_free(&core->park);
 	free_pages((unsigned long)core->block, get_order(SOS_BLOCK_SIZE));
 	core->block = NULL;
@@ -205,7 +212,7 @@ void sos_block_reset(struct sos_core *core)
 	struct sos_mailbox *mailbox = &core->block->mailbox;
 
 	/* ltr marked the task state segment busy: it would refuse it. */
-	fill_gdt(core->block);
+	block_fill_gdt(core->block);
 	mailbox->command = SOS_COMMAND_NONE;
 	mailbox->state = SOS_MONITOR_ABSENT;
 	mailbox->force = 0;

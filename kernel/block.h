@@ -5,9 +5,12 @@
 #include <linux/types.h>
 
 struct sos_core;
+struct sos_pagetable;
 
 int sos_block_init(struct sos_core *core);
 void sos_block_free(struct sos_core *core);
+int sos_block_map(struct sos_core *core, struct sos_pagetable *pagetable);
+void sos_block_unmap(struct sos_core *core, struct sos_pagetable *pagetable);
 void sos_block_arrive(struct sos_core *core);
 void sos_block_reset(struct sos_core *core);
 void sos_block_wake(struct sos_core *core);

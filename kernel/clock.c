@@ -37,7 +37,7 @@ static u64 window_tsc;
 static u64 window_ns;
 static u64 rate;
 
-static void publish(struct sos_clock_page *page)
+static void clock_publish(struct sos_clock_page *page)
 {
 	struct sos_clock *clock = page->shared;
 
@@ -57,15 +57,15 @@ static void publish(struct sos_clock_page *page)
 	WRITE_ONCE(clock->sequence, page->sequence);
 }
 
-static u64 nominal_rate(void)
+static u64 clock_nominal_rate(void)
 {
 	return div64_u64((u64)USEC_PER_SEC << SOS_RATE_SHIFT, max(tsc_khz, 1000U));
 }
 
 /* A window may hold a pause of the machine: a rate far from the nominal one is no rate. */
-static void measure_rate(u64 tsc, u64 ns)
+static void clock_measure_rate(u64 tsc, u64 ns)
 {
-	u64 nominal = nominal_rate();
+	u64 nominal = clock_nominal_rate();
 	u64 measured;
 
 	if (!rate || ns < window_ns || tsc <= window_tsc) {
@@ -87,7 +87,7 @@ static void measure_rate(u64 tsc, u64 ns)
  *
  * Return: the clocksource's cycles, and in *tsc the TSC.
  */
-static u64 read_pair(struct clocksource *source, u64 *tsc)
+static u64 clock_read_pair(struct clocksource *source, u64 *tsc)
 {
 	u64 closest = U64_MAX, best = 0;
 	int i;
@@ -106,7 +106,7 @@ static u64 read_pair(struct clocksource *source, u64 *tsc)
 	return best;
 }
 
-static void convert(const struct timekeeper *tk, struct sos_clock *clock)
+static void clock_convert(const struct timekeeper *tk, struct sos_clock *clock)
 {
 	const struct tk_read_base *base = &tk->tkr_mono;
 	u64 ns = ktime_to_ns(base->base);
@@ -119,11 +119,11 @@ static void convert(const struct timekeeper *tk, struct sos_clock *clock)
 		ns += base->xtime_nsec >> base->shift;
 		rate = 0;
 	} else {
-		u64 cycles = read_pair(base->clock, &clock->base_tsc);
+		u64 cycles = clock_read_pair(base->clock, &clock->base_tsc);
 		u64 delta = (cycles - base->cycle_last) & base->mask;
 
 		ns += (delta * base->mult + base->xtime_nsec) >> base->shift;
-		measure_rate(clock->base_tsc, ns);
+		clock_measure_rate(clock->base_tsc, ns);
 		clock->shift = SOS_RATE_SHIFT;
 		clock->mult = rate;
 	}
@@ -133,23 +133,23 @@ static void convert(const struct timekeeper *tk, struct sos_clock *clock)
 	clock->tsc_khz = tsc_khz;
 }
 
-static int time_updated(struct notifier_block *block, unsigned long was_set, void *data)
+static int clock_time_updated(struct notifier_block *block, unsigned long was_set, void *data)
 {
 	struct sos_clock_page *page;
 	struct sos_clock clock = {};
 	unsigned long flags;
 
-	convert(data, &clock);
+	clock_convert(data, &clock);
 	raw_spin_lock_irqsave(&lock, flags);
 	latest = clock;
 	list_for_each_entry(page, &pages, node)
-		publish(page);
+		clock_publish(page);
 	raw_spin_unlock_irqrestore(&lock, flags);
 	return NOTIFY_OK;
 }
 
 static struct notifier_block notifier = {
-	.notifier_call = time_updated,
+	.notifier_call = clock_time_updated,
 };
 
 /* From now on the record follows; it is valid when this returns. */
@@ -161,7 +161,7 @@ void sos_clock_attach(struct sos_core *core, struct sos_clock *clock)
 	core->clock.shared = clock;
 	core->clock.sequence = 0;
 	list_add(&core->clock.node, &pages);
-	publish(&core->clock);
+	clock_publish(&core->clock);
 	raw_spin_unlock_irqrestore(&lock, flags);
 }
 

@@ -7,25 +7,25 @@
 #include <linux/string.h>
 
 #include "config.h"
-#include "core.h"
+#include "service.h"
 
 /*
- * Under core->lock. Waits for a reset that is under way, during which a device answers to nobody.
- * Errno: see struct sos_config.
+ * Under service->lock. Waits for a reset that is under way, during which a device answers to
+ * nobody. Errno: see struct sos_config.
  */
-int sos_config_read(struct sos_core *core, struct sos_config *arg)
+int sos_config_read(struct sos_service *service, struct sos_config *arg)
 {
 	struct pci_dev *pdev;
 	u32 at = arg->offset;
 	u32 done = 0;
 	int ret = 0;
 
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&service->lock);
 	if (arg->reserved0 || arg->reserved)
 		return -EINVAL;
-	if (arg->device >= core->claim_count || core->claims[arg->device].gone)
+	if (arg->device >= service->claim_count || service->claims[arg->device].gone)
 		return -ENOENT;
-	pdev = core->claims[arg->device].pdev;
+	pdev = service->claims[arg->device].pdev;
 	if (!arg->length || arg->length > sizeof(arg->data) || at > pdev->cfg_size ||
 	    arg->length > pdev->cfg_size - at)
 		return -EINVAL;

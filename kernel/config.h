@@ -3,8 +3,8 @@
 #define SOS_CONFIG_H
 
 struct sos_config;
-struct sos_core;
+struct sos_service;
 
-int sos_config_read(struct sos_core *core, struct sos_config *arg);
+int sos_config_read(struct sos_service *service, struct sos_config *arg);
 
 #endif

@@ -16,7 +16,7 @@
 #include "include/uapi/sos.h"
 
 /* A bridge moves what others send. One that is ours, too, is counted by its own claim. */
-static int is_foreign(struct device *dev, void *data)
+static int confine_is_foreign(struct device *dev, void *data)
 {
 	struct pci_dev *pdev = data;
 
@@ -39,12 +39,12 @@ void sos_confinement_read(struct pci_dev *pdev, struct sos_confinement *confinem
 		confinement->flags |= SOS_CONFINED_MEMORY;
 	if (group && sos_interrupts_are_isolated(&pdev->dev))
 		confinement->flags |= SOS_CONFINED_INTERRUPTS;
-	if (group && !iommu_group_for_each_dev(group, pdev, is_foreign))
+	if (group && !iommu_group_for_each_dev(group, pdev, confine_is_foreign))
 		confinement->flags |= SOS_CONFINED_GROUP;
 	iommu_group_put(group);
 }
 
-static void tell(struct pci_dev *pdev, const struct sos_confinement *confinement)
+static void confine_tell(struct pci_dev *pdev, const struct sos_confinement *confinement)
 {
 	if (!confinement->has_iommu) {
 		pci_warn(pdev, "no IOMMU confines it: it reaches all memory\n");
@@ -64,7 +64,7 @@ int sos_confinement_check(struct pci_dev *pdev, const struct sos_confinement *co
 {
 	if (confinement->flags == SOS_CONFINED_ALL)
 		return 0;
-	tell(pdev, confinement);
+	confine_tell(pdev, confinement);
 	if (confinement->has_iommu && !force)
 		return -EXDEV;
 	/* A card that writes what it likes is what lockdown forbids to whoever is root. */

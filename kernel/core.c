@@ -1,20 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A core: its references, its lock, its two states. What runs on it is in run.c.
+ * A core: its references, its two states, the service that it belongs to. What runs on it is in
+ * run.c.
  */
 #include <linux/slab.h>
+#include <linux/topology.h>
 #include <asm/smp.h>
 
 #include "block.h"
 #include "core.h"
-#include "mapping.h"
 
 /* Reservation and release, and the list of cores. */
 DEFINE_MUTEX(sos_reserve_lock);
 struct workqueue_struct *sos_workqueue;
 const struct sos_resource_ops *const *sos_resources;
 
-/* Return: a core with one reference, or an ERR_PTR. */
+/* The core's own service, which nobody else knows yet. */
+static int service_init(struct sos_core *core)
+{
+	struct sos_service *service = sos_service_alloc(cpu_to_node(core->cpu));
+	int ret;
+
+	if (IS_ERR(service))
+		return PTR_ERR(service);
+	mutex_lock(&service->lock);
+	ret = sos_core_join(core, service);
+	mutex_unlock(&service->lock);
+	if (ret)
+		sos_service_put(service);
+	return ret;
+}
+
+/* Return: a core with one reference and an empty service of its own, or an ERR_PTR. */
 struct sos_core *sos_core_alloc(const struct sos_reserve *arg)
 {
 	struct sos_core *core = kzalloc(sizeof(*core), GFP_KERNEL);
@@ -29,7 +46,7 @@ struct sos_core *sos_core_alloc(const struct sos_reserve *arg)
 	core->flags = arg->flags;
 	core->performance = arg->performance;
 	core->clos = arg->clos;
-	mutex_init(&core->lock);
+	INIT_LIST_HEAD(&core->member);
 	spin_lock_init(&core->state_lock);
 	init_waitqueue_head(&core->wait);
 	core->state = SOS_STATE_RESERVED;
@@ -37,16 +54,16 @@ struct sos_core *sos_core_alloc(const struct sos_reserve *arg)
 		if ((*ops)->init)
 			(*ops)->init(core);
 	}
-	ret = sos_mapping_init(core);
-	if (ret)
-		goto err_core;
 	ret = sos_block_init(core);
 	if (ret)
-		goto err_mapping;
+		goto err_core;
+	ret = service_init(core);
+	if (ret)
+		goto err_block;
 	return core;
 
-err_mapping:
-	sos_mapping_free(core);
+err_block:
+	sos_block_free(core);
 err_core:
 	kfree(core);
 	return ERR_PTR(ret);
@@ -56,8 +73,14 @@ static void core_free(struct kref *kref)
 {
 	struct sos_core *core = container_of(kref, struct sos_core, kref);
 
+	/* One that was never in anybody's hand is among its service's cores still. */
+	if (!list_empty(&core->member)) {
+		mutex_lock(&core->service->lock);
+		sos_core_part(core);
+		mutex_unlock(&core->service->lock);
+	}
 	sos_block_free(core);
-	sos_mapping_free(core);
+	sos_service_put(core->service);
 	kfree(core);
 }
 
@@ -71,15 +94,120 @@ void sos_core_put(struct sos_core *core)
 	kref_put(&core->kref, core_free);
 }
 
-/* Takes core->lock, once no CPU moves. */
+/* Return: the service that the core has right now, with a reference. */
+struct sos_service *sos_core_service_get(struct sos_core *core)
+{
+	struct sos_service *service;
+
+	spin_lock_irq(&core->state_lock);
+	service = core->service;
+	sos_service_get(service);
+	spin_unlock_irq(&core->state_lock);
+	return service;
+}
+
+/* Takes the lock of the core's service, once its CPU does not move. */
 void sos_core_lock(struct sos_core *core)
 {
-	mutex_lock(&core->lock);
-	while (core->hold == SOS_HOLD_MOVING) {
-		mutex_unlock(&core->lock);
+	for (;;) {
+		struct sos_service *service = sos_core_service_get(core);
+		bool settled;
+
+		mutex_lock(&service->lock);
+		settled = core->service == service && core->hold != SOS_HOLD_MOVING;
+		if (!settled)
+			mutex_unlock(&service->lock);
+		/* A core keeps its service, and with the lock it keeps the core. */
+		sos_service_put(service);
+		if (settled)
+			return;
 		wait_event(core->wait, READ_ONCE(core->hold) != SOS_HOLD_MOVING);
-		mutex_lock(&core->lock);
 	}
+}
+
+void sos_core_unlock(struct sos_core *core)
+{
+	mutex_unlock(&core->service->lock);
+}
+
+/*
+ * Under service->lock: the core, which is in no other, is one of those that run the service from
+ * now on, and has the reference of its caller. Return: 0, or -ENOMEM.
+ */
+int sos_core_join(struct sos_core *core, struct sos_service *service)
+{
+	int ret;
+
+	lockdep_assert_held(&service->lock);
+	ret = sos_block_map(core, &service->pagetable);
+	if (ret) {
+		sos_block_unmap(core, &service->pagetable);
+		return ret;
+	}
+	down_write(&service->map_lock);
+	spin_lock_irq(&core->state_lock);
+	core->service = service;
+	spin_lock(&service->run_lock);
+	list_add_tail(&core->member, &service->cores);
+	spin_unlock(&service->run_lock);
+	spin_unlock_irq(&core->state_lock);
+	up_write(&service->map_lock);
+	return 0;
+}
+
+/*
+ * Under service->lock: the core is none of those that run its service any more. It may run still,
+ * on its way out: what it uses of the tables stays until their last core is gone, but for its
+ * block, of which another core that runs has at most a translation that it never uses.
+ */
+void sos_core_part(struct sos_core *core)
+{
+	struct sos_service *service = core->service;
+
+	lockdep_assert_held(&service->lock);
+	down_write(&service->map_lock);
+	spin_lock_irq(&service->run_lock);
+	list_del_init(&core->member);
+	spin_unlock_irq(&service->run_lock);
+	up_write(&service->map_lock);
+	sos_block_unmap(core, &service->pagetable);
+}
+
+/* Under service->lock: whether something can be added to it: none of its cores has begun. */
+bool sos_service_takes(struct sos_service *service)
+{
+	struct sos_core *core;
+
+	lockdep_assert_held(&service->lock);
+	list_for_each_entry(core, &service->cores, member) {
+		if (core->state != SOS_STATE_RESERVED && core->state != SOS_STATE_LOADED)
+			return false;
+	}
+	return true;
+}
+
+/* Under service->lock or map_lock: whether a core runs it. */
+bool sos_service_runs(struct sos_service *service)
+{
+	struct sos_core *core;
+
+	/* Not lockdep_assert_held(), which knows no "or". */
+	lockdep_assert(lockdep_is_held(&service->lock) || lockdep_is_held(&service->map_lock));
+	list_for_each_entry(core, &service->cores, member) {
+		if (sos_core_runs(core))
+			return true;
+	}
+	return false;
+}
+
+/* Under service->lock, no core runs it. */
+void sos_service_set_state(struct sos_service *service, enum sos_state state)
+{
+	struct sos_core *core;
+
+	lockdep_assert_held(&service->lock);
+	list_for_each_entry(core, &service->cores, member)
+		sos_core_set_state(core, state);
 }
 
 /* Under state_lock. */

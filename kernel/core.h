@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A core in our hands, and the service on it.
+ * A core in our hands.
  *
- * Locks, in the order in which they are taken:
- *   sos_reserve_lock   reservation and release (reserve.c, cpu.c)
- *   core->lock         everything that an ioctl changes
- *   core->map_lock     which regions mmap() may show (region.c)
- *   core->state_lock   the state and what comes with it; taken in hard interrupts
+ * Locks, in the order in which they are taken: sos_reserve_lock    reservation and release
+ * (reserve.c, cpu.c), who runs which service (attach.c) service->lock       everything that an
+ * ioctl changes, of a service and of its cores service->map_lock   which regions mmap() may show
+ * (region.c) core->state_lock    the state and what comes with it; taken in hard interrupts
+ * service->run_lock   how many cores run, devices and host ports; taken in hard interrupts
  */
 #ifndef SOS_CORE_H
 #define SOS_CORE_H
@@ -26,10 +26,9 @@
 #include "include/uapi/sos.h"
 #include "monitor.h"
 #include "pagetable.h"
+#include "service.h"
 
 struct eventfd_ctx;
-struct pci_dev;
-struct sos_host_netdev;
 struct task_struct;
 
 /* How long the monitor may take to answer an NMI before INIT takes the core back. */
@@ -38,56 +37,12 @@ struct task_struct;
 #define SOS_RELEASE_STOP_MS	500
 #define SOS_STOP_MS_MAX		60000
 
-struct sos_chunk {
-	struct page *page;
-	size_t size;
-};
-
-/**
- * struct sos_memory_region - a region of a service, see struct sos_region
- * @device: index of the claim whose BAR it is
- * @gone: that went away, or nobody learnt of the region: nothing is mapped any more
- * @lost: a device may still write it: the chunks are never freed
- * @bar_pa: physical address of a BAR
- * @chunk_shift: SOS_CHUNK_SHIFT, or less where memory is too fragmented and nobody minds
- * @chunks: memory, each of that size but the last
- * @dma: the chunks' bus addresses for each claimed device, or NULL
- */
-struct sos_memory_region {
-	u32 kind;
-	u32 prot;
-	u32 flags;
-	u64 va;
-	u64 size;
-	u32 device;
-	bool gone;
-	bool lost;
-	u64 bar_pa;
-	u32 chunk_shift;
-	u32 chunk_count;
-	struct sos_chunk *chunks;
-	dma_addr_t *dma[SOS_MAX_DEVICES];
-};
-
-/**
- * struct sos_claim - a device of a service; changed under core->lock and state_lock
- * @gone: it went away
- * @undone: nobody learnt of it: the index is not used again before UNLOAD
- * @dirty: a service had the bus with it, and no reset has been since
- */
-struct sos_claim {
-	struct pci_dev *pdev;
-	bool gone;
-	bool undone;
-	bool dirty;
-};
-
 /**
  * enum sos_hold - what Linux has in its hand of a core; sos_core_set_hold() knows the ways
  * @SOS_HOLD_ANSWERS: the monitor is there, and takes NMIs
  * @SOS_HOLD_FORCED: NMIs are to end the service, or have ended it
  * @SOS_HOLD_SILENT: it takes none: INIT is ordered
- * @SOS_HOLD_MOVING: Linux starts or unplugs the CPU, and core->lock is free: sos_core_lock()
+ * @SOS_HOLD_MOVING: Linux starts or unplugs the CPU, and service->lock is free: sos_core_lock()
  * @SOS_HOLD_LOST: not even INIT brought it back
  * @SOS_HOLD_RELEASED: Linux has the CPU, and the core is no more
  *
@@ -115,25 +70,18 @@ struct sos_core {
 	u32 mechanism;		/* enum sos_mechanism; the CPU itself writes it as it arrives */
 	u32 clos;
 	u32 siblings;		/* threads of the physical core that are held with it: reserve.c */
-	struct mutex lock;	/* everything that an ioctl changes */
-	enum sos_hold hold;	/* under state_lock; MOVING and RELEASED under lock, too */
+	enum sos_hold hold;	/* under state_lock; MOVING and RELEASED under service->lock, too */
 	u32 files;		/* open descriptors, under sos_reserve_lock */
-	struct inode *inode;	/* its address_space is that of all our mmap()s */
 	struct task_struct *idle;	/* Linux's task there, which the CPU died in */
 
 	struct sos_block *block;
 	struct sos_pagetable park;
-	struct sos_pagetable service;
-	u64 unloads;		/* so far: what was added before one is not there after it */
-
-	struct rw_semaphore map_lock;
-	u32 region_count;
-	struct sos_memory_region regions[SOS_MAX_REGIONS];
-	struct list_head exports;	/* export.c, under map_lock */
-	u32 claim_count;
-	struct sos_claim claims[SOS_MAX_DEVICES];
-	u32 host_port_count;	/* under state_lock too, as are the ports' pointers */
-	struct sos_host_netdev *host_ports[SOS_MAX_HOST_PORTS];
+	/*
+	 * Changed under sos_reserve_lock, its lock and state_lock; any of them keeps it. A core
+	 * that is released is not among its cores any more.
+	 */
+	struct sos_service *service;
+	struct list_head member;	/* of service->cores */
 
 	struct sos_control *control;	/* Linux's pointer to it, NULL without a control region */
 	struct sos_clock_page clock;
@@ -171,28 +119,31 @@ struct sos_core {
 /**
  * struct sos_resource_ops - what a part of the driver does as cores and services come and go
  * @init: there is a core; nobody else knows of it yet
- * @check: under core->lock: whether START may be; errno: see struct sos_start
- * @start: under core->lock, before the service is entered; errno as above
- * @started: under core->lock, the state is RUNNING, and the service is entered next
- * @quiet: under state_lock: nothing that the service set going goes on; in hard interrupts
- * @ended: under state_lock: the service ended, by a fault if @failed; in hard interrupts
- * @reset: may sleep, without a lock: what the service set going is undone
- * @halt: under core->lock, no service runs: as @reset, for the last time
- * @drop: under core->lock, no service runs: nothing is loaded afterwards
- * @forget: under core->lock: the core is released
+ * @check: under service->lock: whether START may be; errno: see struct sos_start
+ * @start: under service->lock, before a core enters the service, @first of this run or to those
+ *	that run it already; errno as above
+ * @started: under service->lock, the core's state is RUNNING, and it enters the service next
+ * @quiet: under run_lock: nothing that the service set going goes on; in hard interrupts
+ * @ended: under state_lock: a core ended, by a fault if @failed; in hard interrupts
+ * @reset: may sleep, without a lock, no core runs the service: what it set going is undone
+ * @halt: under service->lock, no core runs it: as @reset, for the last time
+ * @leave: under service->lock, the core does not run: it has no part in the service any more
+ * @drop: under service->lock, no core runs it: nothing is loaded afterwards
+ * @forget: under service->lock: the core is released
  *
  * All may be NULL. The parts stand in the order in which they start; they drop in the reverse.
  */
 struct sos_resource_ops {
 	void (*init)(struct sos_core *core);
 	int (*check)(struct sos_core *core, const struct sos_start *arg);
-	int (*start)(struct sos_core *core, const struct sos_start *arg);
-	void (*started)(struct sos_core *core);
-	void (*quiet)(struct sos_core *core);
+	int (*start)(struct sos_core *core, const struct sos_start *arg, bool first);
+	void (*started)(struct sos_core *core, bool first);
+	void (*quiet)(struct sos_service *service);
 	void (*ended)(struct sos_core *core, bool failed);
-	void (*reset)(struct sos_core *core);
-	void (*halt)(struct sos_core *core);
-	void (*drop)(struct sos_core *core);
+	void (*reset)(struct sos_service *service);
+	void (*halt)(struct sos_service *service);
+	void (*leave)(struct sos_core *core);
+	void (*drop)(struct sos_service *service);
 	void (*forget)(struct sos_core *core);
 };
 
@@ -209,6 +160,13 @@ struct sos_core *sos_core_alloc(const struct sos_reserve *arg);
 void sos_core_get(struct sos_core *core);
 void sos_core_put(struct sos_core *core);
 void sos_core_lock(struct sos_core *core);
+void sos_core_unlock(struct sos_core *core);
+struct sos_service *sos_core_service_get(struct sos_core *core);
+int sos_core_join(struct sos_core *core, struct sos_service *service);
+void sos_core_part(struct sos_core *core);
+bool sos_service_takes(struct sos_service *service);
+bool sos_service_runs(struct sos_service *service);
+void sos_service_set_state(struct sos_service *service, enum sos_state state);
 void sos_core_set_state(struct sos_core *core, enum sos_state state);
 void sos_core_set_state_locked(struct sos_core *core, enum sos_state state);
 void sos_core_set_hold(struct sos_core *core, enum sos_hold hold);

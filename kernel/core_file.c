@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "attach.h"
 #include "config.h"
 #include "core.h"
 #include "core_file.h"
@@ -17,10 +18,13 @@
 #include "host_port.h"
 #include "lease.h"
 #include "linux_counts.h"
+#include "mapping.h"
 #include "pci.h"
 #include "region.h"
 #include "reserve.h"
 #include "run.h"
+
+static const struct file_operations core_fops;
 
 /* The open description of a core fd. */
 struct core_file {
@@ -44,7 +48,7 @@ static long ioctl_release(struct sos_core *core, void __user *user)
 }
 
 /*
- * A call under core->lock, and what it brings beside its struct. No user memory is touched under
+ * A call under service->lock, and what it brings beside its struct. No user memory is touched under
  * a lock: a page of it may be long in coming (userfaultfd), and rescue needs the locks.
  */
 struct core_call {
@@ -61,19 +65,19 @@ struct core_call {
 		struct sos_linux_counts counts;
 		struct sos_config config;
 	};
-	u64 unloads;		/* core->unloads as it ran */
+	u64 generation;		/* of the service as it ran */
 	u64 *addresses;		/* GET_DMA */
 	struct file *file;	/* EXPORT_REGION */
 };
 
 static int run_claim_device(struct sos_core *core, struct core_call *call)
 {
-	return sos_pci_claim(core, &call->device);
+	return sos_pci_claim(core->service, &call->device);
 }
 
 static void undo_claim_device(struct sos_core *core, struct core_call *call)
 {
-	sos_pci_unclaim_one(core, call->device.index);
+	sos_pci_unclaim_one(core->service, call->device.index);
 }
 
 static int run_add_region(struct sos_core *core, struct core_call *call)
@@ -83,12 +87,12 @@ static int run_add_region(struct sos_core *core, struct core_call *call)
 
 static void undo_add_region(struct sos_core *core, struct core_call *call)
 {
-	sos_region_drop_one(core, call->region.index);
+	sos_region_drop_one(core->service, call->region.index);
 }
 
 static int run_get_dma(struct sos_core *core, struct core_call *call)
 {
-	return sos_region_dma(core, &call->dma, &call->addresses);
+	return sos_region_dma(core->service, &call->dma, &call->addresses);
 }
 
 static int tell_get_dma(struct core_call *call)
@@ -107,7 +111,7 @@ static int run_add_host_port(struct sos_core *core, struct core_call *call)
 
 static void undo_add_host_port(struct sos_core *core, struct core_call *call)
 {
-	sos_host_port_drop_one(core, call->host_port.region);
+	sos_host_port_drop_one(core->service, call->host_port.region);
 }
 
 static int run_start(struct sos_core *core, struct core_call *call)
@@ -117,13 +121,13 @@ static int run_start(struct sos_core *core, struct core_call *call)
 
 static int run_export_region(struct sos_core *core, struct core_call *call)
 {
-	call->file = sos_export_open(core, &call->export);
+	call->file = sos_export_open(core->service, &call->export);
 	return PTR_ERR_OR_ZERO(call->file);
 }
 
 static int run_revoke_region(struct sos_core *core, struct core_call *call)
 {
-	return call->revoke.pad ? -EINVAL : sos_export_revoke(core, call->revoke.region);
+	return call->revoke.pad ? -EINVAL : sos_export_revoke(core->service, call->revoke.region);
 }
 
 static int run_bind_event(struct sos_core *core, struct core_call *call)
@@ -139,7 +143,7 @@ static int run_get_linux_counts(struct sos_core *core, struct core_call *call)
 
 static int run_read_config(struct sos_core *core, struct core_call *call)
 {
-	return sos_config_read(core, &call->config);
+	return sos_config_read(core->service, &call->config);
 }
 
 static int run_set_lease(struct sos_core *core, struct core_call *call)
@@ -149,18 +153,24 @@ static int run_set_lease(struct sos_core *core, struct core_call *call)
 
 static int run_unload(struct sos_core *core, struct core_call *call)
 {
-	/* A silent core may use its memory until INIT has ended what it does. */
-	if (core->state == SOS_STATE_RESERVED || sos_core_runs(core) || !sos_core_answers(core))
+	struct sos_core *member;
+
+	if (core->state == SOS_STATE_RESERVED)
 		return -EBUSY;
-	sos_core_unload(core);
+	/* A silent core may use its memory until INIT has ended what it does. */
+	list_for_each_entry(member, &core->service->cores, member) {
+		if (sos_core_runs(member) || !sos_core_answers(member))
+			return -EBUSY;
+	}
+	sos_service_unload(core->service);
 	return 0;
 }
 
 /**
  * struct core_call_kind - an ioctl of a core
- * @run: does it, under core->lock
+ * @run: does it, under service->lock
  * @tell: without a lock: writes what does not stand in the struct; NULL if there is nothing
- * @undo: under core->lock: the answer could not be written; NULL if there is nothing to undo
+ * @undo: under service->lock: the answer could not be written; NULL if there is nothing to undo
  */
 struct core_call_kind {
 	unsigned int command;
@@ -192,9 +202,9 @@ static int run_locked(struct sos_core *core, const struct core_call_kind *kind,
 	/* A core that INIT takes back right now is soon as good as any. */
 	flush_work(&core->retake);
 	sos_core_lock(core);
-	call->unloads = core->unloads;
+	call->generation = core->service->generation;
 	ret = sos_core_is_released(core) ? -ENODEV : kind->run(core, call);
-	mutex_unlock(&core->lock);
+	sos_core_unlock(core);
 	return ret;
 }
 
@@ -203,10 +213,10 @@ static void undo_locked(struct sos_core *core, const struct core_call_kind *kind
 			struct core_call *call)
 {
 	sos_core_lock(core);
-	if (!sos_core_is_released(core) && core->unloads == call->unloads &&
-	    core->state == SOS_STATE_LOADED)
+	if (!sos_core_is_released(core) && core->service->generation == call->generation &&
+	    sos_service_takes(core->service))
 		kind->undo(core, call);
-	mutex_unlock(&core->lock);
+	sos_core_unlock(core);
 }
 
 static long ioctl_locked(struct sos_core *core, const struct core_call_kind *kind,
@@ -260,12 +270,12 @@ err_fd:
 	return ret;
 }
 
-static bool runs(struct sos_core *core, u64 run)
+static bool core_runs(struct sos_core *core, u64 run)
 {
 	return sos_core_runs(core) && READ_ONCE(core->starts) == run;
 }
 
-/* Without core->lock while it waits: the status stays readable, a release may hurry it. */
+/* Without service->lock while it waits: the status stays readable, a release may hurry it. */
 static long ioctl_stop(struct sos_core *core, void __user *user)
 {
 	struct sos_stop arg;
@@ -279,14 +289,27 @@ static long ioctl_stop(struct sos_core *core, void __user *user)
 	sos_core_lock(core);
 	run = core->starts;
 	ret = sos_core_is_released(core) ? -ENODEV : sos_core_ask_stop(core, arg.timeout_ms);
-	mutex_unlock(&core->lock);
+	sos_core_unlock(core);
 	if (ret)
 		return ret;
 	/* Somebody else may start the next one before we look. */
-	if (wait_event_interruptible(core->wait, !runs(core, run) ||
+	if (wait_event_interruptible(core->wait, !core_runs(core, run) ||
 				     READ_ONCE(core->hold) == SOS_HOLD_LOST))
 		return -EINTR;
-	return runs(core, run) ? -EIO : 0;
+	return core_runs(core, run) ? -EIO : 0;
+}
+
+/* Interrupts are off. */
+static u32 core_cores_of(struct sos_service *service)
+{
+	struct sos_core *core;
+	u32 count = 0;
+
+	spin_lock(&service->run_lock);
+	list_for_each_entry(core, &service->cores, member)
+		count++;
+	spin_unlock(&service->run_lock);
+	return count;
 }
 
 static long ioctl_get_status(struct core_file *file, void __user *user)
@@ -305,6 +328,7 @@ static long ioctl_get_status(struct core_file *file, void __user *user)
 	arg.performance = core->performance;
 	arg.mechanism = core->mechanism;
 	arg.siblings = core->siblings;
+	arg.cores = core_cores_of(core->service);
 	arg.state = core->state;
 	arg.irq = core->irq;
 	arg.exit_code = core->exit_code;
@@ -317,6 +341,35 @@ static long ioctl_get_status(struct core_file *file, void __user *user)
 	file->seen = core->changes;
 	spin_unlock_irq(&core->state_lock);
 	return copy_to_user(user, &arg, sizeof(arg)) ? -EFAULT : 0;
+}
+
+static long ioctl_attach(struct sos_core *core, void __user *user)
+{
+	struct sos_core *other = NULL;
+	struct sos_attach arg;
+	struct file *file = NULL;
+	int ret = -EBADF;
+
+	if (copy_from_user(&arg, user, sizeof(arg)))
+		return -EFAULT;
+	if (arg.flags || arg.reserved || arg.core_fd < -1)
+		return -EINVAL;
+	if (arg.core_fd >= 0) {
+		file = fget(arg.core_fd);
+		if (!file)
+			return -EBADF;
+		if (file->f_op != &core_fops)
+			goto out;
+		other = ((struct core_file *)file->private_data)->core;
+	}
+	flush_work(&core->retake);
+	mutex_lock(&sos_reserve_lock);
+	ret = sos_attach(core, other);
+	mutex_unlock(&sos_reserve_lock);
+out:
+	if (file)
+		fput(file);
+	return ret;
 }
 
 static long core_ioctl(struct file *file, unsigned int command, unsigned long arg)
@@ -333,6 +386,8 @@ static long core_ioctl(struct file *file, unsigned int command, unsigned long ar
 		return ioctl_stop(core, user);
 	case SOS_IOC_GET_STATUS:
 		return ioctl_get_status(core_file, user);
+	case SOS_IOC_ATTACH:
+		return ioctl_attach(core, user);
 	}
 	for (i = 0; i < ARRAY_SIZE(core_call_kinds); i++) {
 		const struct core_call_kind *kind = &core_call_kinds[i];
@@ -382,7 +437,7 @@ static int core_close(struct inode *inode, struct file *file)
 		pr_err("cpu %u stays reserved; it is tried again\n", core->cpu);
 		sos_core_lock(core);
 		sos_lease_set(core, 1);
-		mutex_unlock(&core->lock);
+		sos_core_unlock(core);
 	}
 	mutex_unlock(&sos_reserve_lock);
 	kfree(core_file);
@@ -416,7 +471,7 @@ struct file *sos_core_file_open(struct sos_core *core)
 		kfree(core_file);
 		return file;
 	}
-	file->f_mapping = core->inode->i_mapping;
+	file->f_mapping = sos_mapping();
 	sos_core_get(core);
 	core->files++;
 	return file;

@@ -85,7 +85,7 @@ STACK_FRAME_NON_STANDARD(play_dead_hook);
  * monitor, or sleeps for one that is, must stay: Linux would forget it, and could not start it.
  * acpi_scan_hot_remove() asks device_offline(), which says no while this is set.
  */
-static void hold_device(unsigned int cpu, bool hold)
+static void cpu_hold_device(unsigned int cpu, bool hold)
 {
 	struct device *dev = get_cpu_device(cpu);
 
@@ -103,14 +103,14 @@ static int cpu_up_prepare(unsigned int cpu)
 {
 	if (sos_cpu_keeper(cpu) && READ_ONCE(returning_cpu) != (int)cpu)
 		return -EBUSY;
-	hold_device(cpu, false);
+	cpu_hold_device(cpu, false);
 	return 0;
 }
 
 static int cpu_is_dead(unsigned int cpu)
 {
 	if (sos_cpu_keeper(cpu))
-		hold_device(cpu, true);
+		cpu_hold_device(cpu, true);
 	return 0;
 }
 
@@ -132,7 +132,7 @@ int sos_cpu_check(u32 cpu)
 	return 0;
 }
 
-static bool wait_parked(struct sos_core *core)
+static bool cpu_wait_parked(struct sos_core *core)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_ANSWER_MS);
 	struct sos_mailbox *mailbox = &core->block->mailbox;
@@ -202,7 +202,7 @@ int sos_cpu_unplug(struct sos_core *core, bool *came)
 		/* 1 says that it was offline before us. */
 		return ret == 1 ? -ENODEV : ret == -ENOMEM ? ret : -EBUSY;
 	}
-	if (*came && !READ_ONCE(core->vmx) && wait_parked(core))
+	if (*came && !READ_ONCE(core->vmx) && cpu_wait_parked(core))
 		return 0;
 	if (READ_ONCE(core->vmx))
 		pr_err("cpu %u: another hypervisor has it in VMX operation\n", cpu);

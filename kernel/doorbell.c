@@ -26,7 +26,7 @@
 static struct fwnode_handle *fwnode;
 static struct irq_domain *domain;
 
-static void publish(struct irq_data *data)
+static void doorbell_publish(struct irq_data *data)
 {
 	struct sos_core *core = irq_data_get_irq_chip_data(data);
 	struct irq_cfg *cfg = irqd_cfg(data);
@@ -44,7 +44,7 @@ static int doorbell_set_affinity(struct irq_data *data, const struct cpumask *ma
 
 	/* Before activation there is no vector yet. */
 	if (ret >= 0 && ret != IRQ_SET_MASK_OK_DONE && irqd_is_activated(data))
-		publish(data);
+		doorbell_publish(data);
 	return ret;
 }
 
@@ -77,7 +77,7 @@ static void doorbell_free(struct irq_domain *d, unsigned int virq, unsigned int 
 static int doorbell_activate(struct irq_domain *d, struct irq_data *data, bool reserve)
 {
 	if (!reserve)
-		publish(data);
+		doorbell_publish(data);
 	return 0;
 }
 
@@ -99,7 +99,7 @@ static const struct irq_domain_ops doorbell_ops = {
  * A service that rings all the time would take the CPU that handles it. Beyond so many
  * times in a jiffy it is muted until the next, when the watch looks what there was.
  */
-static void count(struct sos_core *core)
+static void doorbell_count(struct sos_core *core)
 {
 	if (time_after(jiffies, core->rings_since)) {
 		core->rings_since = jiffies;
@@ -115,7 +115,7 @@ static irqreturn_t doorbell_handler(int irq, void *data)
 {
 	struct sos_core *core = data;
 
-	count(core);
+	doorbell_count(core);
 	/* The frames and events first: a service may have sent some before it ended. */
 	sos_host_ports_kick(core);
 	sos_events_signal(core);

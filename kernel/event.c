@@ -10,7 +10,8 @@
 #include "core.h"
 #include "event.h"
 
-static struct eventfd_ctx *replace(struct sos_core *core, u32 index, struct eventfd_ctx *context)
+static struct eventfd_ctx *event_replace(struct sos_core *core, u32 index,
+					 struct eventfd_ctx *context)
 {
 	struct eventfd_ctx *former;
 	unsigned long flags;
@@ -22,12 +23,12 @@ static struct eventfd_ctx *replace(struct sos_core *core, u32 index, struct even
 	return former;
 }
 
-/* Under core->lock. Errno: see struct sos_bind_event. */
+/* Under service->lock. Errno: see struct sos_bind_event. */
 int sos_event_bind(struct sos_core *core, const struct sos_bind_event *arg)
 {
 	struct eventfd_ctx *context = NULL;
 
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&core->service->lock);
 	if (arg->index >= SOS_MAX_EVENTS || arg->fd < -1 || arg->reserved)
 		return -EINVAL;
 	if (arg->fd >= 0) {
@@ -37,42 +38,42 @@ int sos_event_bind(struct sos_core *core, const struct sos_bind_event *arg)
 		if (IS_ERR(context))
 			return PTR_ERR(context);
 	}
-	context = replace(core, arg->index, context);
+	context = event_replace(core, arg->index, context);
 	if (context)
 		eventfd_ctx_put(context);
 	return 0;
 }
 
-/* Under core->lock: the control region is there. */
+/* Under service->lock: the control region is there. */
 void sos_events_attach(struct sos_core *core, struct sos_control *control)
 {
 	unsigned long flags;
 
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&core->service->lock);
 	spin_lock_irqsave(&core->event_lock, flags);
 	core->event_word = &control->events;
 	spin_unlock_irqrestore(&core->event_lock, flags);
 }
 
-/* Under core->lock: the control region goes. */
+/* Under service->lock: the control region goes. */
 void sos_events_detach(struct sos_core *core)
 {
 	unsigned long flags;
 
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&core->service->lock);
 	spin_lock_irqsave(&core->event_lock, flags);
 	core->event_word = NULL;
 	spin_unlock_irqrestore(&core->event_lock, flags);
 }
 
-/* Under core->lock: nothing is loaded any more, and whoever waited has nothing to wait for. */
-static void event_drop(struct sos_core *core)
+/* Under service->lock: the core has no service any more, and whoever waited nothing to wait for. */
+static void event_leave(struct sos_core *core)
 {
 	u32 i;
 
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&core->service->lock);
 	for (i = 0; i < SOS_MAX_EVENTS; i++) {
-		struct eventfd_ctx *context = replace(core, i, NULL);
+		struct eventfd_ctx *context = event_replace(core, i, NULL);
 
 		if (context)
 			eventfd_ctx_put(context);
@@ -103,5 +104,5 @@ static void event_init(struct sos_core *core)
 
 const struct sos_resource_ops sos_event_ops = {
 	.init	= event_init,
-	.drop	= event_drop,
+	.leave	= event_leave,
 };

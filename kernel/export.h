@@ -5,10 +5,10 @@
 #include <linux/types.h>
 
 struct file;
-struct sos_core;
 struct sos_export;
+struct sos_service;
 
-struct file *sos_export_open(struct sos_core *core, const struct sos_export *arg);
-int sos_export_revoke(struct sos_core *core, u32 region);
+struct file *sos_export_open(struct sos_service *service, const struct sos_export *arg);
+int sos_export_revoke(struct sos_service *service, u32 region);
 
 #endif

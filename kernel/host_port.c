@@ -13,6 +13,7 @@
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
+#include <linux/u64_stats_sync.h>
 
 #include "core.h"
 #include "host_port.h"
@@ -21,17 +22,35 @@
 #define SOS_HOST_SLOTS_MIN	64
 #define SOS_HOST_SLOTS_MAX	4096
 
-/* Single writers: the rx ones NAPI, the tx ones whoever holds the transmit lock. */
-struct host_counters {
-	u64 rx_packets, rx_bytes;
-	u64 rx_bad_index;	/* a producer beyond the ring: what it held is lost */
-	u64 rx_bad_length;
-	u64 rx_no_memory;
-	u64 tx_packets, tx_bytes;
-	u64 tx_bad_index;	/* a consumer beyond the ring */
-	u64 tx_bad_length;
-	u64 tx_no_service;
-	u64 tx_stops;		/* the queue was stopped: ring full or byte limit reached */
+/* Each of the two directions has one writer: NAPI, and whoever holds the transmit lock. */
+enum host_counter {
+	RX_PACKETS,
+	RX_BYTES,
+	RX_BAD_INDEX,	/* a producer beyond the ring: what it held is lost */
+	RX_BAD_LENGTH,
+	RX_NO_MEMORY,
+	RX_COUNTERS,
+	TX_PACKETS = RX_COUNTERS,
+	TX_BYTES,
+	TX_BAD_INDEX,	/* a consumer beyond the ring */
+	TX_BAD_LENGTH,
+	TX_NO_SERVICE,
+	TX_STOPS,	/* the queue was stopped: ring full or byte limit reached */
+	HOST_COUNTERS,
+};
+
+static const char counter_names[HOST_COUNTERS][ETH_GSTRING_LEN] = {
+	[RX_PACKETS]	= "rx_packets",
+	[RX_BYTES]	= "rx_bytes",
+	[RX_BAD_INDEX]	= "rx_bad_index",
+	[RX_BAD_LENGTH]	= "rx_bad_length",
+	[RX_NO_MEMORY]	= "rx_no_memory",
+	[TX_PACKETS]	= "tx_packets",
+	[TX_BYTES]	= "tx_bytes",
+	[TX_BAD_INDEX]	= "tx_bad_index",
+	[TX_BAD_LENGTH]	= "tx_bad_length",
+	[TX_NO_SERVICE]	= "tx_no_service",
+	[TX_STOPS]	= "tx_stops",
 };
 
 struct sos_host_netdev {
@@ -49,22 +68,66 @@ struct sos_host_netdev {
 	u32 tx_producer;
 	u32 tx_reclaimed;
 	u16 *tx_lengths;	/* of the frames in flight, for the byte queue limit */
-	struct host_counters counters;
+	u64_stats_t counters[HOST_COUNTERS];
+	struct u64_stats_sync rx_sync;
+	struct u64_stats_sync tx_sync;
 };
 
-static void *slot_at(struct sos_host_netdev *port, u32 offset, u32 index)
+static void *host_slot_at(struct sos_host_netdev *port, u32 offset, u32 index)
 {
 	return sos_region_pointer(port->region,
 				  offset + (u64)(index & (port->slots - 1)) * SOS_HOST_SLOT_SIZE);
+}
+
+static struct u64_stats_sync *host_sync_of(struct sos_host_netdev *port, enum host_counter counter)
+{
+	return counter < RX_COUNTERS ? &port->rx_sync : &port->tx_sync;
+}
+
+static void host_count(struct sos_host_netdev *port, enum host_counter counter)
+{
+	struct u64_stats_sync *sync = host_sync_of(port, counter);
+
+	u64_stats_update_begin(sync);
+	u64_stats_inc(&port->counters[counter]);
+	u64_stats_update_end(sync);
+}
+
+/* @packets: RX_PACKETS or TX_PACKETS, behind which their bytes stand. */
+static void host_count_packet(struct sos_host_netdev *port, enum host_counter packets, u32 length)
+{
+	struct u64_stats_sync *sync = host_sync_of(port, packets);
+
+	u64_stats_update_begin(sync);
+	u64_stats_inc(&port->counters[packets]);
+	u64_stats_add(&port->counters[packets + 1], length);
+	u64_stats_update_end(sync);
+}
+
+/* All counters, those of a direction as they were at one moment. */
+static void host_read_counters(struct sos_host_netdev *port, u64 *values)
+{
+	unsigned int start, i;
+
+	do {
+		start = u64_stats_fetch_begin(&port->rx_sync);
+		for (i = 0; i < RX_COUNTERS; i++)
+			values[i] = u64_stats_read(&port->counters[i]);
+	} while (u64_stats_fetch_retry(&port->rx_sync, start));
+	do {
+		start = u64_stats_fetch_begin(&port->tx_sync);
+		for (i = RX_COUNTERS; i < HOST_COUNTERS; i++)
+			values[i] = u64_stats_read(&port->counters[i]);
+	} while (u64_stats_fetch_retry(&port->tx_sync, start));
 }
 
 /*
  * An index beyond the ring. One is a mistake; who makes them without end would have Linux look
  * again and again, and is not heard any more.
  */
-static void bad_index(struct sos_host_netdev *port, u64 *counter)
+static void host_bad_index(struct sos_host_netdev *port, enum host_counter counter)
 {
-	(*counter)++;
+	host_count(port, counter);
 	if (atomic_inc_return(&port->bad_indexes) != SOS_HOST_BAD_INDEX_MAX + 1)
 		return;
 	WRITE_ONCE(port->closed, true);
@@ -76,32 +139,31 @@ static void bad_index(struct sos_host_netdev *port, u64 *counter)
 /* ---- from the service ---- */
 
 /* Return: the frame in the slot, or NULL if it was dropped, and counted. */
-static struct sk_buff *rx_slot(struct sos_host_netdev *port, u32 index)
+static struct sk_buff *host_rx_slot(struct sos_host_netdev *port, u32 index)
 {
-	struct sos_host_slot *slot = slot_at(port, port->to_host_offset, index);
+	struct sos_host_slot *slot = host_slot_at(port, port->to_host_offset, index);
 	u32 length = READ_ONCE(slot->length);
 	u32 flags = READ_ONCE(slot->flags);
 	struct sk_buff *skb;
 
 	if (length < ETH_HLEN || length > SOS_HOST_FRAME_MAX) {
-		port->counters.rx_bad_length++;
+		host_count(port, RX_BAD_LENGTH);
 		return NULL;
 	}
 	skb = napi_alloc_skb(&port->napi, length);
 	if (!skb) {
-		port->counters.rx_no_memory++;
+		host_count(port, RX_NO_MEMORY);
 		return NULL;
 	}
 	skb_put_data(skb, (u8 *)slot + SOS_HOST_SLOT_HEADER, length);
 	skb->protocol = eth_type_trans(skb, port->dev);
 	if (flags & SOS_HOST_CSUM_VALID)
 		skb->ip_summed = CHECKSUM_UNNECESSARY;
-	port->counters.rx_packets++;
-	port->counters.rx_bytes += length;
+	host_count_packet(port, RX_PACKETS, length);
 	return skb;
 }
 
-static int rx(struct sos_host_netdev *port, int budget)
+static int host_rx(struct sos_host_netdev *port, int budget)
 {
 	struct sos_host_ring *ring = &port->shared->to_host;
 	/* Acquire: the slots before the index that says they are filled. */
@@ -109,13 +171,13 @@ static int rx(struct sos_host_netdev *port, int budget)
 	int done = 0;
 
 	if (producer - port->rx_consumer > port->slots) {
-		bad_index(port, &port->counters.rx_bad_index);
+		host_bad_index(port, RX_BAD_INDEX);
 		port->rx_consumer = producer;
 		/* As much work as there can be: what comes next is for the next turn. */
 		done = budget;
 	}
 	while (done < budget && port->rx_consumer != producer) {
-		struct sk_buff *skb = rx_slot(port, port->rx_consumer);
+		struct sk_buff *skb = host_rx_slot(port, port->rx_consumer);
 
 		port->rx_consumer++;
 		done++;
@@ -130,14 +192,14 @@ static int rx(struct sos_host_netdev *port, int budget)
 /* ---- to the service ---- */
 
 /* Under the transmit lock. Return: free slots. */
-static u32 reclaim(struct sos_host_netdev *port)
+static u32 host_reclaim(struct sos_host_netdev *port)
 {
 	/* Acquire: a slot given back is no longer read when we fill it again. */
 	u32 consumer = smp_load_acquire(&port->shared->from_host.consumer);
 	unsigned int packets = 0, bytes = 0;
 
 	if (port->tx_producer - consumer > port->tx_producer - port->tx_reclaimed) {
-		bad_index(port, &port->counters.tx_bad_index);
+		host_bad_index(port, TX_BAD_INDEX);
 		consumer = port->tx_reclaimed;
 	}
 	while (port->tx_reclaimed != consumer) {
@@ -153,20 +215,20 @@ static u32 reclaim(struct sos_host_netdev *port)
  * Under the transmit lock, the queue is stopped or about to be: asks for an interrupt at the
  * next slot that is emptied. The fence is the one of struct sos_host_ring: either the service
  * sees armed, or we see what it emptied. Then the queue is woken and not just started: where
- * reclaim() lifts the byte limit of a stopped queue, nobody else gets the qdisc to run.
+ * host_reclaim() lifts the byte limit of a stopped queue, nobody else gets the qdisc to run.
  */
-static void stop_queue(struct sos_host_netdev *port)
+static void host_stop_queue(struct sos_host_netdev *port)
 {
 	netif_stop_queue(port->dev);
 	WRITE_ONCE(port->shared->from_host.armed, 1);
-	smp_mb();	/* armed before reclaim() looks at consumer */
-	if (reclaim(port))
+	smp_mb();	/* armed before host_reclaim() looks at consumer */
+	if (host_reclaim(port))
 		netif_wake_queue(port->dev);
 }
 
-static void drop(struct sk_buff *skb, u64 *counter)
+static void host_drop(struct sos_host_netdev *port, struct sk_buff *skb, enum host_counter counter)
 {
-	(*counter)++;
+	host_count(port, counter);
 	dev_kfree_skb_any(skb);
 }
 
@@ -177,29 +239,28 @@ static netdev_tx_t host_xmit(struct sk_buff *skb, struct net_device *dev)
 	u32 length = skb->len;
 
 	if (!READ_ONCE(port->live)) {
-		drop(skb, &port->counters.tx_no_service);
+		host_drop(port, skb, TX_NO_SERVICE);
 		return NETDEV_TX_OK;
 	}
 	if (length < ETH_HLEN || length > SOS_HOST_FRAME_MAX) {
-		drop(skb, &port->counters.tx_bad_length);
+		host_drop(port, skb, TX_BAD_LENGTH);
 		return NETDEV_TX_OK;
 	}
-	if (!reclaim(port)) {
-		port->counters.tx_stops++;
-		stop_queue(port);
+	if (!host_reclaim(port)) {
+		host_count(port, TX_STOPS);
+		host_stop_queue(port);
 		return NETDEV_TX_BUSY;
 	}
-	slot = slot_at(port, port->from_host_offset, port->tx_producer);
+	slot = host_slot_at(port, port->from_host_offset, port->tx_producer);
 	if (skb_copy_bits(skb, 0, (u8 *)slot + SOS_HOST_SLOT_HEADER, length)) {
-		drop(skb, &port->counters.tx_bad_length);
+		host_drop(port, skb, TX_BAD_LENGTH);
 		return NETDEV_TX_OK;
 	}
 	slot->length = length;
 	slot->flags = 0;
 	port->tx_lengths[port->tx_producer & (port->slots - 1)] = length;
 	port->tx_producer++;
-	port->counters.tx_packets++;
-	port->counters.tx_bytes += length;
+	host_count_packet(port, TX_PACKETS, length);
 	netdev_sent_queue(dev, length);
 	/* Release: the slot before the index that says it is filled. */
 	smp_store_release(&port->shared->from_host.producer, port->tx_producer);
@@ -208,22 +269,22 @@ static netdev_tx_t host_xmit(struct sk_buff *skb, struct net_device *dev)
 	/* The byte limit stops the queue by itself; then too somebody has to wake it. */
 	if (port->tx_producer - port->tx_reclaimed == port->slots ||
 	    netif_xmit_stopped(netdev_get_tx_queue(dev, 0))) {
-		port->counters.tx_stops++;
-		stop_queue(port);
+		host_count(port, TX_STOPS);
+		host_stop_queue(port);
 	}
 	return NETDEV_TX_OK;
 }
 
-static void tx_wake(struct sos_host_netdev *port)
+static void host_tx_wake(struct sos_host_netdev *port)
 {
 	struct netdev_queue *queue = netdev_get_tx_queue(port->dev, 0);
 
 	__netif_tx_lock(queue, smp_processor_id());
-	if (reclaim(port) && netif_queue_stopped(port->dev))
+	if (host_reclaim(port) && netif_queue_stopped(port->dev))
 		netif_wake_queue(port->dev);
 	/* What the byte limit still holds needs a further interrupt. */
 	if (netif_xmit_stopped(queue))
-		stop_queue(port);
+		host_stop_queue(port);
 	__netif_tx_unlock(queue);
 }
 
@@ -238,11 +299,11 @@ static int host_poll(struct napi_struct *napi, int budget)
 		return 0;
 	}
 	if (budget)
-		tx_wake(port);
-	done = rx(port, budget);
+		host_tx_wake(port);
+	done = host_rx(port, budget);
 	if (done < budget && napi_complete_done(napi, done)) {
 		WRITE_ONCE(ring->armed, 1);
-		/* As in stop_queue(): either the service sees armed, or we see its frame. */
+		/* As in host_stop_queue(): either the service sees armed, or we see its frame. */
 		smp_mb();
 		if (READ_ONCE(ring->producer) != port->rx_consumer)
 			napi_schedule(napi);
@@ -288,17 +349,18 @@ static int host_change_mtu(struct net_device *dev, int mtu)
 static void host_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
 	struct sos_host_netdev *port = netdev_priv(dev);
-	const struct host_counters *counters = &port->counters;
+	u64 values[HOST_COUNTERS];
 
-	stats->rx_packets = counters->rx_packets;
-	stats->rx_bytes = counters->rx_bytes;
-	stats->rx_errors = counters->rx_bad_index + counters->rx_bad_length;
-	stats->rx_length_errors = counters->rx_bad_length;
-	stats->rx_dropped = counters->rx_no_memory;
-	stats->tx_packets = counters->tx_packets;
-	stats->tx_bytes = counters->tx_bytes;
-	stats->tx_errors = counters->tx_bad_index + counters->tx_bad_length;
-	stats->tx_dropped = counters->tx_no_service;
+	host_read_counters(port, values);
+	stats->rx_packets = values[RX_PACKETS];
+	stats->rx_bytes = values[RX_BYTES];
+	stats->rx_errors = values[RX_BAD_INDEX] + values[RX_BAD_LENGTH];
+	stats->rx_length_errors = values[RX_BAD_LENGTH];
+	stats->rx_dropped = values[RX_NO_MEMORY];
+	stats->tx_packets = values[TX_PACKETS];
+	stats->tx_bytes = values[TX_BYTES];
+	stats->tx_errors = values[TX_BAD_INDEX] + values[TX_BAD_LENGTH];
+	stats->tx_dropped = values[TX_NO_SERVICE];
 }
 
 static const struct net_device_ops host_netdev_ops = {
@@ -310,14 +372,6 @@ static const struct net_device_ops host_netdev_ops = {
 	.ndo_validate_addr	= eth_validate_addr,
 };
 
-/* Names of struct host_counters, in its order. */
-static const char counter_names[][ETH_GSTRING_LEN] = {
-	"rx_packets", "rx_bytes", "rx_bad_index", "rx_bad_length", "rx_no_memory",
-	"tx_packets", "tx_bytes", "tx_bad_index", "tx_bad_length", "tx_no_service", "tx_stops",
-};
-
-static_assert(ARRAY_SIZE(counter_names) * sizeof(u64) == sizeof(struct host_counters));
-
 static void host_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 {
 	strscpy(info->driver, "sos", sizeof(info->driver));
@@ -326,7 +380,7 @@ static void host_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *inf
 
 static int host_get_sset_count(struct net_device *dev, int set)
 {
-	return set == ETH_SS_STATS ? ARRAY_SIZE(counter_names) : -EOPNOTSUPP;
+	return set == ETH_SS_STATS ? HOST_COUNTERS : -EOPNOTSUPP;
 }
 
 static void host_get_strings(struct net_device *dev, u32 set, u8 *strings)
@@ -339,7 +393,7 @@ static void host_get_ethtool_stats(struct net_device *dev, struct ethtool_stats 
 {
 	struct sos_host_netdev *port = netdev_priv(dev);
 
-	memcpy(values, &port->counters, sizeof(port->counters));
+	host_read_counters(port, values);
 }
 
 static const struct ethtool_ops host_ethtool_ops = {
@@ -352,9 +406,9 @@ static const struct ethtool_ops host_ethtool_ops = {
 
 /* ---- its life ---- */
 
-static int check_arguments(struct sos_core *core, const struct sos_add_host_port *arg)
+static int host_check_arguments(struct sos_service *service, const struct sos_add_host_port *arg)
 {
-	if (core->state != SOS_STATE_RESERVED && core->state != SOS_STATE_LOADED)
+	if (!sos_service_takes(service))
 		return -EBUSY;
 	if (arg->pad || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
@@ -366,11 +420,11 @@ static int check_arguments(struct sos_core *core, const struct sos_add_host_port
 	if (arg->slots < SOS_HOST_SLOTS_MIN || arg->slots > SOS_HOST_SLOTS_MAX ||
 	    !is_power_of_2(arg->slots) || !IS_ALIGNED(arg->va, 1ULL << SOS_CHUNK_SHIFT))
 		return -EINVAL;
-	return core->host_port_count == SOS_MAX_HOST_PORTS ? -ENOSPC : 0;
+	return service->host_port_count == SOS_MAX_HOST_PORTS ? -ENOSPC : 0;
 }
 
 /* The shared memory as a service finds it at its start. */
-static void shared_reset(struct sos_host_netdev *port)
+static void host_shared_reset(struct sos_host_netdev *port)
 {
 	struct sos_host_port *shared = port->shared;
 
@@ -391,7 +445,7 @@ static void shared_reset(struct sos_host_netdev *port)
 	port->tx_reclaimed = 0;
 }
 
-static struct sos_host_netdev *port_alloc(const struct sos_add_host_port *arg)
+static struct sos_host_netdev *host_port_alloc(const struct sos_add_host_port *arg)
 {
 	struct net_device *dev = alloc_etherdev(sizeof(struct sos_host_netdev));
 	struct sos_host_netdev *port;
@@ -404,6 +458,8 @@ static struct sos_host_netdev *port_alloc(const struct sos_add_host_port *arg)
 		free_netdev(dev);
 		return NULL;
 	}
+	u64_stats_init(&port->rx_sync);
+	u64_stats_init(&port->tx_sync);
 	port->dev = dev;
 	port->slots = arg->slots;
 	port->to_host_offset = PAGE_SIZE;
@@ -421,13 +477,13 @@ static struct sos_host_netdev *port_alloc(const struct sos_add_host_port *arg)
 	return port;
 }
 
-static void port_free(struct sos_host_netdev *port)
+static void host_port_free(struct sos_host_netdev *port)
 {
 	kfree(port->tx_lengths);
 	free_netdev(port->dev);
 }
 
-/* Under core->lock. Errno: see struct sos_add_host_port. */
+/* Under service->lock. Errno: see struct sos_add_host_port. */
 int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 {
 	struct sos_region region = {
@@ -436,28 +492,29 @@ int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 		.va = arg->va,
 		.size = PAGE_SIZE + 2ULL * arg->slots * SOS_HOST_SLOT_SIZE,
 	};
+	struct sos_service *service = core->service;
 	struct sos_host_netdev *port;
 	int ret;
 
-	lockdep_assert_held(&core->lock);
-	ret = check_arguments(core, arg);
+	lockdep_assert_held(&service->lock);
+	ret = host_check_arguments(service, arg);
 	if (ret)
 		return ret;
-	port = port_alloc(arg);
+	port = host_port_alloc(arg);
 	if (!port)
 		return -ENOMEM;
 	ret = sos_region_add(core, &region);
 	if (ret)
 		goto err_port;
-	port->region = &core->regions[region.index];
+	port->region = &service->regions[region.index];
 	port->shared = sos_region_pointer(port->region, 0);
-	shared_reset(port);
+	host_shared_reset(port);
 	ret = register_netdev(port->dev);
 	if (ret)
 		goto err_region;
-	spin_lock_irq(&core->state_lock);
-	core->host_ports[core->host_port_count++] = port;
-	spin_unlock_irq(&core->state_lock);
+	spin_lock_irq(&service->run_lock);
+	service->host_ports[service->host_port_count++] = port;
+	spin_unlock_irq(&service->run_lock);
 
 	strscpy(arg->name, port->dev->name, sizeof(arg->name));
 	arg->region = region.index;
@@ -466,46 +523,49 @@ int sos_host_port_add(struct sos_core *core, struct sos_add_host_port *arg)
 	return 0;
 
 err_region:
-	sos_region_drop_one(core, region.index);
+	sos_region_drop_one(service, region.index);
 err_port:
-	port_free(port);
+	host_port_free(port);
 	return ret;
 }
 
-/* Under core->lock, LOADED: undoes a sos_host_port_add() that nobody learnt of. */
-void sos_host_port_drop_one(struct sos_core *core, u32 region)
+/* Under service->lock, LOADED: undoes a sos_host_port_add() that nobody learnt of. */
+void sos_host_port_drop_one(struct sos_service *service, u32 region)
 {
 	struct sos_host_netdev *port;
 	u32 i;
 
-	lockdep_assert_held(&core->lock);
-	spin_lock_irq(&core->state_lock);
-	for (i = 0; core->host_ports[i]->region != &core->regions[region]; i++)
+	lockdep_assert_held(&service->lock);
+	spin_lock_irq(&service->run_lock);
+	for (i = 0; service->host_ports[i]->region != &service->regions[region]; i++)
 		;
-	port = core->host_ports[i];
-	core->host_ports[i] = core->host_ports[--core->host_port_count];
-	spin_unlock_irq(&core->state_lock);
+	port = service->host_ports[i];
+	service->host_ports[i] = service->host_ports[--service->host_port_count];
+	spin_unlock_irq(&service->run_lock);
 	unregister_netdev(port->dev);
-	port_free(port);
-	sos_region_drop_one(core, region);
+	host_port_free(port);
+	sos_region_drop_one(service, region);
 }
 
-/* Under core->lock, before a service is entered: fresh rings. */
-static void host_port_started(struct sos_core *core)
+/* Under service->lock, before the first core enters the service: fresh rings. */
+static void host_port_started(struct sos_core *core, bool first)
 {
+	struct sos_service *service = core->service;
 	u32 i;
 
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&service->lock);
+	if (!first)
+		return;
 	rtnl_lock();
-	for (i = 0; i < core->host_port_count; i++) {
-		struct sos_host_netdev *port = core->host_ports[i];
+	for (i = 0; i < service->host_port_count; i++) {
+		struct sos_host_netdev *port = service->host_ports[i];
 		bool up = netif_running(port->dev);
 
 		if (up) {
 			netif_tx_disable(port->dev);
 			napi_disable(&port->napi);
 		}
-		shared_reset(port);
+		host_shared_reset(port);
 		netdev_reset_queue(port->dev);
 		WRITE_ONCE(port->live, true);
 		if (up) {
@@ -519,12 +579,15 @@ static void host_port_started(struct sos_core *core)
 /* The service called, or it is time to look: hard interrupts, the watch. */
 void sos_host_ports_kick(struct sos_core *core)
 {
+	struct sos_service *service;
 	unsigned long flags;
 	u32 i;
 
 	spin_lock_irqsave(&core->state_lock, flags);
-	for (i = 0; i < core->host_port_count; i++) {
-		struct sos_host_netdev *port = core->host_ports[i];
+	service = core->service;
+	spin_lock(&service->run_lock);
+	for (i = 0; i < service->host_port_count; i++) {
+		struct sos_host_netdev *port = service->host_ports[i];
 
 		if (!port->live)
 			continue;
@@ -534,40 +597,41 @@ void sos_host_ports_kick(struct sos_core *core)
 			netif_carrier_off(port->dev);
 		napi_schedule(&port->napi);
 	}
+	spin_unlock(&service->run_lock);
 	spin_unlock_irqrestore(&core->state_lock, flags);
 }
 
-/* The service ended, under state_lock: what Linux still sends is dropped. */
-static void host_port_ended(struct sos_core *core, bool failed)
+/* Under run_lock: the service ended, and what Linux still sends is dropped. */
+static void host_port_quiet(struct sos_service *service)
 {
 	u32 i;
 
-	lockdep_assert_held(&core->state_lock);
-	for (i = 0; i < core->host_port_count; i++) {
-		WRITE_ONCE(core->host_ports[i]->live, false);
-		netif_carrier_off(core->host_ports[i]->dev);
+	lockdep_assert_held(&service->run_lock);
+	for (i = 0; i < service->host_port_count; i++) {
+		WRITE_ONCE(service->host_ports[i]->live, false);
+		netif_carrier_off(service->host_ports[i]->dev);
 	}
 }
 
-/* Under core->lock, no service runs. */
-static void host_port_drop(struct sos_core *core)
+/* Under service->lock, no core runs it. */
+static void host_port_drop(struct sos_service *service)
 {
-	u32 count = core->host_port_count;
+	u32 count = service->host_port_count;
 
-	lockdep_assert_held(&core->lock);
-	spin_lock_irq(&core->state_lock);
-	core->host_port_count = 0;
-	spin_unlock_irq(&core->state_lock);
+	lockdep_assert_held(&service->lock);
+	spin_lock_irq(&service->run_lock);
+	service->host_port_count = 0;
+	spin_unlock_irq(&service->run_lock);
 	while (count) {
-		struct sos_host_netdev *port = core->host_ports[--count];
+		struct sos_host_netdev *port = service->host_ports[--count];
 
 		unregister_netdev(port->dev);
-		port_free(port);
+		host_port_free(port);
 	}
 }
 
 const struct sos_resource_ops sos_host_port_ops = {
 	.started	= host_port_started,
-	.ended		= host_port_ended,
+	.quiet		= host_port_quiet,
 	.drop		= host_port_drop,
 };

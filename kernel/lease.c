@@ -23,19 +23,19 @@ u64 sos_lease_left(struct sos_core *core)
 }
 
 /* Return: whether it is over. A lease that was ended or renewed meanwhile is not. */
-static bool is_over(struct sos_core *core)
+static bool lease_is_over(struct sos_core *core)
 {
 	return !sos_core_is_released(core) && READ_ONCE(core->lease_end) && !sos_lease_left(core);
 }
 
 /* Holds the reference that sos_lease_set() took for it, and keeps it if it comes again. */
-static void expire(struct work_struct *work)
+static void lease_expire(struct work_struct *work)
 {
 	struct sos_core *core = container_of(work, struct sos_core, lease.work);
 	unsigned long again = 0;
 
 	mutex_lock(&sos_reserve_lock);
-	if (is_over(core)) {
+	if (lease_is_over(core)) {
 		pr_warn("cpu %u: the lease is over\n", core->cpu);
 		if (sos_release(core))
 			again = msecs_to_jiffies(SOS_LEASE_RETRY_MS);
@@ -49,10 +49,10 @@ static void expire(struct work_struct *work)
 
 static void lease_init(struct sos_core *core)
 {
-	INIT_DELAYED_WORK(&core->lease, expire);
+	INIT_DELAYED_WORK(&core->lease, lease_expire);
 }
 
-/* Under core->lock, or before anybody else knows of the core. Errno: see struct sos_lease. */
+/* Under service->lock, or before anybody else knows of the core. Errno: see struct sos_lease. */
 int sos_lease_set(struct sos_core *core, u64 duration_ns)
 {
 	if (duration_ns > SOS_LEASE_NS_MAX)

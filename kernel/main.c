@@ -43,7 +43,7 @@ static long ioctl_get_info(void __user *user)
  * A core fd for @core, told to user space by the caller's copy_to_user() before it is
  * installed. Under sos_reserve_lock. Return: the descriptor, or an errno.
  */
-static int prepare_fd(struct sos_core *core, struct file **file)
+static int device_prepare_fd(struct sos_core *core, struct file **file)
 {
 	int fd = get_unused_fd_flags(O_CLOEXEC);
 
@@ -77,7 +77,7 @@ static long ioctl_reserve_core(void __user *user)
 		mutex_unlock(&sos_reserve_lock);
 		return ret;
 	}
-	ret = prepare_fd(core, &file);
+	ret = device_prepare_fd(core, &file);
 	if (ret < 0)
 		goto err_release;
 	arg.core_fd = ret;
@@ -121,7 +121,7 @@ static long ioctl_open_core(void __user *user)
 		return -EINVAL;
 	mutex_lock(&sos_reserve_lock);
 	core = sos_reserve_find(arg.cpu);
-	ret = core ? prepare_fd(core, &file) : -ENODEV;
+	ret = core ? device_prepare_fd(core, &file) : -ENODEV;
 	mutex_unlock(&sos_reserve_lock);
 	if (ret < 0)
 		return ret;
@@ -208,7 +208,7 @@ static const struct sos_resource_ops *const resources[] = {
 };
 
 /* A guest whose registers its host cannot see needs Linux's own handlers for what it exits with. */
-static int __init check_machine(void)
+static int __init device_check_machine(void)
 {
 	if (!boot_cpu_has(X86_FEATURE_OSXSAVE) || !boot_cpu_has(X86_FEATURE_NX)) {
 		pr_err("this CPU lacks XSAVE or NX\n");
@@ -229,7 +229,7 @@ static int __init sos_init(void)
 {
 	int ret;
 
-	ret = check_machine();
+	ret = device_check_machine();
 	if (ret)
 		return ret;
 	ret = sos_cores_init(resources);

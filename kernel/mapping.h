@@ -2,9 +2,15 @@
 #ifndef SOS_MAPPING_H
 #define SOS_MAPPING_H
 
-struct sos_core;
+#include <linux/types.h>
 
-int sos_mapping_init(struct sos_core *core);
-void sos_mapping_free(struct sos_core *core);
+struct address_space;
+
+/* A mapping's offset is the service's number, shifted, plus what mmap() was asked for. */
+#define SOS_MAPPING_SHIFT	46
+
+int sos_mapping_init(u32 *id);
+void sos_mapping_free(u32 id);
+struct address_space *sos_mapping(void);
 
 #endif

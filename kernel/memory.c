@@ -61,7 +61,7 @@ static bool pool_give(struct list_head *pages, struct page *page)
 	return true;
 }
 
-static void clear(struct page *page, size_t size)
+static void memory_clear(struct page *page, size_t size)
 {
 	void *at = page_address(page);
 	size_t done;
@@ -79,7 +79,7 @@ struct page *sos_memory_alloc(int node, size_t size)
 	struct page *page = size == SZ_2M ? pool_take(&pool_pages, node) : NULL;
 
 	if (page) {
-		clear(page, size);
+		memory_clear(page, size);
 		return page;
 	}
 	/* A node without memory has none to insist on. */
@@ -98,7 +98,7 @@ void sos_memory_free(struct page *page, size_t size)
 }
 
 /* Whether Linux can be asked to empty that block: all of it is memory of one zone that may move. */
-static bool is_candidate(unsigned long first)
+static bool memory_is_candidate(unsigned long first)
 {
 	struct page *start = pfn_to_online_page(first);
 	unsigned long pfn;
@@ -127,7 +127,7 @@ static struct page *huge_get(int node)
 		unsigned long first = end - SOS_HUGE_PAGES;
 
 		cond_resched();
-		if (!is_candidate(first) || sos_contig_take(first, end))
+		if (!memory_is_candidate(first) || sos_contig_take(first, end))
 			continue;
 		if (page_to_nid(pfn_to_page(first)) == node) {
 			set_page_private(pfn_to_page(first), 0);
@@ -153,7 +153,7 @@ struct page *sos_memory_alloc_huge(int node)
 			page = huge_get(from);
 	}
 	if (page)
-		clear(page, SOS_HUGE_SIZE);
+		memory_clear(page, SOS_HUGE_SIZE);
 	return page;
 }
 
@@ -164,7 +164,7 @@ void sos_memory_free_huge(struct page *page)
 }
 
 /* Return: how many of @wanted blocks the node had. */
-static unsigned int fill(int node, unsigned int wanted, struct list_head *pages)
+static unsigned int memory_fill(int node, unsigned int wanted, struct list_head *pages)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_NOWARN | __GFP_THISNODE;
 	unsigned int got;
@@ -188,11 +188,11 @@ void sos_memory_init(void)
 	int node;
 
 	for_each_node_state(node, N_MEMORY) {
-		got = fill(node, pool_huge, &huge_pages);
+		got = memory_fill(node, pool_huge, &huge_pages);
 		if (got < pool_huge)
 			pr_warn("pool_huge: node %d has only %u of %u GiB in blocks of 1 GiB\n",
 				node, got, pool_huge);
-		got = fill(node, pool / 2, &pool_pages);
+		got = memory_fill(node, pool / 2, &pool_pages);
 		if (got < pool / 2)
 			pr_warn("pool: node %d has only %u of %u MiB in blocks of 2 MiB\n", node,
 				got * 2, pool);

@@ -46,20 +46,20 @@ void sos_pagetable_free(struct sos_pagetable *pagetable)
 	pagetable->root = NULL;
 }
 
-static u64 *entry_in(u64 *table, u64 va, int level)
+static u64 *table_entry(u64 *table, u64 va, int level)
 {
 	return &table[(va >> (PAGE_SHIFT + 9 * (level - 1))) % SOS_TABLE_ENTRIES];
 }
 
 /* The entry for @va at @level (1: 4 KiB, 2: 2 MiB, 3: 1 GiB); @create: makes tables above it. */
-static u64 *walk(struct sos_pagetable *pagetable, u64 va, int level, bool create)
+static u64 *table_walk(struct sos_pagetable *pagetable, u64 va, int level, bool create)
 {
 	u64 user = va >> 63 ? 0 : _PAGE_USER;
 	u64 *table = pagetable->root;
 	int at;
 
 	for (at = pagetable->levels; at > level; at--) {
-		u64 *entry = entry_in(table, va, at);
+		u64 *entry = table_entry(table, va, at);
 
 		if (*entry & _PAGE_PSE)
 			return NULL;
@@ -74,20 +74,20 @@ static u64 *walk(struct sos_pagetable *pagetable, u64 va, int level, bool create
 			table = __va(__sme_clr(*entry) & PTE_PFN_MASK);
 		}
 	}
-	return entry_in(table, va, level);
+	return table_entry(table, va, level);
 }
 
-static u64 page_size_at(int level)
+static u64 table_page_size(int level)
 {
 	return PAGE_SIZE << (9 * (level - 1));
 }
 
 /* The level of the largest page that can begin there. */
-static int largest_level(u64 va, u64 pa, u64 size)
+static int table_level(u64 va, u64 pa, u64 size)
 {
 	int level = boot_cpu_has(X86_FEATURE_GBPAGES) ? 3 : 2;
 
-	while (!IS_ALIGNED(va | pa, page_size_at(level)) || size < page_size_at(level))
+	while (!IS_ALIGNED(va | pa, table_page_size(level)) || size < table_page_size(level))
 		level--;
 	return level;
 }
@@ -108,17 +108,17 @@ int sos_pagetable_map(struct sos_pagetable *pagetable, u64 va, u64 pa, u64 size,
 	if (flags & _PAGE_RW)
 		flags |= _PAGE_DIRTY;
 	while (size) {
-		int level = largest_level(va, pa, size);
-		u64 *entry = walk(pagetable, va, level, true);
+		int level = table_level(va, pa, size);
+		u64 *entry = table_walk(pagetable, va, level, true);
 		u64 step;
 
 		/* A table of smaller pages was here before: keep to it. */
 		while (entry && level > 1 && (*entry & _PAGE_PRESENT) && !(*entry & _PAGE_PSE))
-			entry = walk(pagetable, va, --level, true);
+			entry = table_walk(pagetable, va, --level, true);
 		if (!entry)
 			return -ENOMEM;
 		*entry = pa | flags | (level > 1 ? _PAGE_PSE : 0);
-		step = page_size_at(level);
+		step = table_page_size(level);
 		va += step;
 		pa += step;
 		size -= step;
@@ -135,24 +135,18 @@ void sos_pagetable_unmap(struct sos_pagetable *pagetable, u64 va, u64 size)
 		int level;
 
 		for (level = 3; level > 1; level--) {
-			entry = walk(pagetable, va, level, false);
+			entry = table_walk(pagetable, va, level, false);
 			if (entry && (*entry & _PAGE_PSE))
 				break;
 		}
 		if (level == 1)
-			entry = walk(pagetable, va, 1, false);
+			entry = table_walk(pagetable, va, 1, false);
 		if (entry)
 			*entry = 0;
-		step = min(page_size_at(level), size);
+		step = min(table_page_size(level), size);
 		va += step;
 		size -= step;
 	}
-}
-
-/* The monitor's half of @from, which @to then shows too; @from must outlive @to. */
-void sos_pagetable_share_upper_half(struct sos_pagetable *to, const struct sos_pagetable *from)
-{
-	memcpy(to->root + SOS_TABLE_ENTRIES / 2, from->root + SOS_TABLE_ENTRIES / 2, PAGE_SIZE / 2);
 }
 
 u64 sos_pagetable_cr3(const struct sos_pagetable *pagetable)

@@ -21,7 +21,6 @@ int sos_pagetable_init(struct sos_pagetable *pagetable);
 void sos_pagetable_free(struct sos_pagetable *pagetable);
 int sos_pagetable_map(struct sos_pagetable *pagetable, u64 va, u64 pa, u64 size, u64 flags);
 void sos_pagetable_unmap(struct sos_pagetable *pagetable, u64 va, u64 size);
-void sos_pagetable_share_upper_half(struct sos_pagetable *to, const struct sos_pagetable *from);
 u64 sos_pagetable_cr3(const struct sos_pagetable *pagetable);
 
 #endif

@@ -6,9 +6,9 @@
  * A device that cannot be reset is not claimed, and memory that one may still write, since its
  * reset failed after a service had it, is never given back to Linux.
  *
- * remove() holds the device's lock and takes core->lock; hence nothing under core->lock waits
- * for the lock of a device that is about to go: it has left the list by then. Linux may hold
- * the lock that CPUs are moved under, too; hence no CPU is moved under core->lock (reserve.c).
+ * device_remove() holds the device's lock and takes service->lock; hence nothing under that one
+ * waits for the lock of a device that is about to go: it has left the list by then. Linux may hold
+ * the lock that CPUs are moved under, too; hence no CPU is moved under service->lock (reserve.c).
  */
 #include <linux/delay.h>
 #include <linux/dma-mapping.h>
@@ -34,13 +34,13 @@
 struct bound_device {
 	struct list_head node;
 	struct pci_dev *pdev;
-	struct sos_core *owner;	/* under devices_lock */
+	struct sos_service *owner;	/* under devices_lock */
 };
 
 static LIST_HEAD(devices);
 static DEFINE_MUTEX(devices_lock);	/* innermost of the mutexes */
 
-static struct bound_device *find_bound(const struct sos_device *arg)
+static struct bound_device *device_find_bound(const struct sos_device *arg)
 {
 	struct bound_device *bound;
 
@@ -55,33 +55,33 @@ static struct bound_device *find_bound(const struct sos_device *arg)
 	return NULL;
 }
 
-static void disown(struct sos_core *core, struct pci_dev *pdev)
+static void device_disown(struct sos_service *service, struct pci_dev *pdev)
 {
 	struct bound_device *bound;
 
 	mutex_lock(&devices_lock);
 	list_for_each_entry(bound, &devices, node) {
-		if (bound->pdev == pdev && bound->owner == core)
+		if (bound->pdev == pdev && bound->owner == service)
 			bound->owner = NULL;
 	}
 	mutex_unlock(&devices_lock);
 }
 
-/* Return: whether the device is @core's, and nobody has begun to take it away. */
-static bool is_owned(struct sos_core *core, struct pci_dev *pdev)
+/* Return: whether the device is @service's, and nobody has begun to take it away. */
+static bool device_is_owned(struct sos_service *service, struct pci_dev *pdev)
 {
 	struct bound_device *bound;
 	bool owned = false;
 
 	mutex_lock(&devices_lock);
 	list_for_each_entry(bound, &devices, node)
-		owned |= bound->pdev == pdev && bound->owner == core;
+		owned |= bound->pdev == pdev && bound->owner == service;
 	mutex_unlock(&devices_lock);
 	return owned;
 }
 
 /* The driver waits until a read gives 0 (virtio 1.2, 4.1.4.3.2). */
-static int await_zero(void __iomem *status)
+static int device_await_zero(void __iomem *status)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_VIRTIO_RESET_MS);
 
@@ -97,7 +97,7 @@ static int await_zero(void __iomem *status)
  * A modern virtio device without a reset of its own (a virtual machine's, on a conventional
  * bus): writes 0 to device_status of its common configuration (virtio 1.2, 2.4.1 and 4.1.4).
  */
-static int virtio_reset(struct pci_dev *pdev)
+static int device_virtio_reset(struct pci_dev *pdev)
 {
 	u8 at, type, bar;
 	u32 offset;
@@ -118,7 +118,7 @@ static int virtio_reset(struct pci_dev *pdev)
 		if (!status)
 			return -ENOMEM;
 		iowrite8(0, status);
-		ret = await_zero(status);
+		ret = device_await_zero(status);
 		pci_iounmap(pdev, status);
 		return ret;
 	}
@@ -129,7 +129,7 @@ static int virtio_reset(struct pci_dev *pdev)
  * Under the device's lock. It is off the bus and raises no interrupt by its line afterwards,
  * whatever a reset restores: nobody handles one, and a shared line would be switched off.
  */
-static int reset_locked(struct pci_dev *pdev)
+static int device_reset_locked(struct pci_dev *pdev)
 {
 	int ret;
 
@@ -137,7 +137,7 @@ static int reset_locked(struct pci_dev *pdev)
 	pci_cfg_access_lock(pdev);
 	ret = pci_reset_function_locked(pdev);
 	if (ret == -ENOTTY)
-		ret = virtio_reset(pdev);
+		ret = device_virtio_reset(pdev);
 	pci_clear_master(pdev);
 	pci_intx(pdev, 0);
 	pci_cfg_access_unlock(pdev);
@@ -147,13 +147,13 @@ static int reset_locked(struct pci_dev *pdev)
 }
 
 /* Return: 0, or an errno; -ENODEV if somebody takes it away, who resets it then. */
-static int reset_owned(struct sos_core *core, struct pci_dev *pdev)
+static int device_reset_owned(struct sos_service *service, struct pci_dev *pdev)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_RESET_MS);
 	int ret;
 
 	while (!device_trylock(&pdev->dev)) {
-		if (!is_owned(core, pdev))
+		if (!device_is_owned(service, pdev))
 			return -ENODEV;
 		if (time_after(jiffies, deadline)) {
 			pci_err(pdev, "is held by somebody else: not reset\n");
@@ -161,12 +161,12 @@ static int reset_owned(struct sos_core *core, struct pci_dev *pdev)
 		}
 		msleep(SOS_RESET_RETRY_MS);
 	}
-	ret = is_owned(core, pdev) ? reset_locked(pdev) : -ENODEV;
+	ret = device_is_owned(service, pdev) ? device_reset_locked(pdev) : -ENODEV;
 	device_unlock(&pdev->dev);
 	return ret;
 }
 
-static int enable(struct sos_core *core, struct pci_dev *pdev)
+static int device_enable(struct sos_service *service, struct pci_dev *pdev)
 {
 	int ret = pci_enable_device_mem(pdev);
 
@@ -178,7 +178,7 @@ static int enable(struct sos_core *core, struct pci_dev *pdev)
 	ret = pci_request_regions(pdev, "sos");
 	if (ret)
 		goto err_enable;
-	ret = reset_owned(core, pdev);
+	ret = device_reset_owned(service, pdev);
 	if (ret)
 		goto err_regions;
 	return 0;
@@ -190,15 +190,15 @@ err_enable:
 	return ret;
 }
 
-static void disable(struct pci_dev *pdev)
+static void device_disable(struct pci_dev *pdev)
 {
 	pci_clear_master(pdev);
 	pci_release_regions(pdev);
 	pci_disable_device(pdev);
 }
 
-static void describe(struct pci_dev *pdev, const struct sos_confinement *confinement,
-		     struct sos_device *arg)
+static void device_describe(struct pci_dev *pdev, const struct sos_confinement *confinement,
+			    struct sos_device *arg)
 {
 	int bar;
 
@@ -213,198 +213,199 @@ static void describe(struct pci_dev *pdev, const struct sos_confinement *confine
 	}
 }
 
-/* Whether another core's service has a device of the same group. */
-static bool is_shared(struct sos_core *core, struct pci_dev *pdev)
+/* Whether another service has a device of the same group. */
+static bool device_is_shared(struct sos_service *service, struct pci_dev *pdev)
 {
 	struct bound_device *bound;
 	bool shared = false;
 
 	mutex_lock(&devices_lock);
 	list_for_each_entry(bound, &devices, node)
-		shared |= bound->owner && bound->owner != core && pdev->dev.iommu_group &&
+		shared |= bound->owner && bound->owner != service && pdev->dev.iommu_group &&
 			  bound->pdev->dev.iommu_group == pdev->dev.iommu_group;
 	mutex_unlock(&devices_lock);
 	return shared;
 }
 
-/* Under core->lock. Errno: see struct sos_device. */
-int sos_pci_claim(struct sos_core *core, struct sos_device *arg)
+/* Under service->lock. Errno: see struct sos_device. */
+int sos_pci_claim(struct sos_service *service, struct sos_device *arg)
 {
 	struct sos_confinement confinement;
 	struct bound_device *bound;
 	struct pci_dev *pdev;
 	int ret;
 
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&service->lock);
 	if (arg->pad || (arg->flags & ~SOS_CLAIM_FORCE_UNCONFINED) || arg->bus > 255 ||
 	    arg->devfn > 255 || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
-	if (core->state != SOS_STATE_RESERVED && core->state != SOS_STATE_LOADED)
+	if (!sos_service_takes(service))
 		return -EBUSY;
-	if (core->claim_count == SOS_MAX_DEVICES)
+	if (service->claim_count == SOS_MAX_DEVICES)
 		return -ENOSPC;
 
 	mutex_lock(&devices_lock);
-	bound = find_bound(arg);
+	bound = device_find_bound(arg);
 	if (!bound || bound->owner) {
 		mutex_unlock(&devices_lock);
 		return bound ? -EBUSY : -ENOENT;
 	}
-	bound->owner = core;
+	bound->owner = service;
 	pdev = pci_dev_get(bound->pdev);
 	mutex_unlock(&devices_lock);
 
 	sos_confinement_read(pdev, &confinement);
-	if (is_shared(core, pdev))
+	if (device_is_shared(service, pdev))
 		confinement.flags &= ~SOS_CONFINED_GROUP;
 	ret = sos_confinement_check(pdev, &confinement, arg->flags & SOS_CLAIM_FORCE_UNCONFINED);
 	if (ret)
 		goto err_owner;
-	ret = enable(core, pdev);
+	ret = device_enable(service, pdev);
 	if (ret) {
 		pci_err(pdev, "could not be enabled: %d\n", ret);
 		ret = -EIO;
 		goto err_owner;
 	}
-	describe(pdev, &confinement, arg);
-	arg->index = core->claim_count;
-	spin_lock_irq(&core->state_lock);
-	core->claims[core->claim_count++] = (struct sos_claim){ .pdev = pdev };
-	spin_unlock_irq(&core->state_lock);
-	sos_core_set_state(core, SOS_STATE_LOADED);
+	device_describe(pdev, &confinement, arg);
+	arg->index = service->claim_count;
+	spin_lock_irq(&service->run_lock);
+	service->claims[service->claim_count++] = (struct sos_claim){ .pdev = pdev };
+	spin_unlock_irq(&service->run_lock);
+	sos_service_set_state(service, SOS_STATE_LOADED);
 	return 0;
 
 err_owner:
-	disown(core, pdev);
+	device_disown(service, pdev);
 	pci_dev_put(pdev);
 	return ret;
 }
 
 /* Return: the device of a claim, with a reference, or NULL. */
-static struct pci_dev *claim_get(struct sos_core *core, u32 index)
+static struct pci_dev *device_claim_get(struct sos_service *service, u32 index)
 {
 	struct pci_dev *pdev = NULL;
 
-	spin_lock_irq(&core->state_lock);
-	if (index < core->claim_count && !core->claims[index].gone)
-		pdev = pci_dev_get(core->claims[index].pdev);
-	spin_unlock_irq(&core->state_lock);
+	spin_lock_irq(&service->run_lock);
+	if (index < service->claim_count && !service->claims[index].gone)
+		pdev = pci_dev_get(service->claims[index].pdev);
+	spin_unlock_irq(&service->run_lock);
 	return pdev;
 }
 
 /* Resets a device that a service had. Return: whether it is stopped. */
-static bool reset_claim(struct sos_core *core, u32 index)
+static bool device_reset_claim(struct sos_service *service, u32 index)
 {
-	struct pci_dev *pdev = claim_get(core, index);
+	struct pci_dev *pdev = device_claim_get(service, index);
 	bool stopped = true;
 
 	if (!pdev)
 		return true;
-	if (core->claims[index].dirty) {
-		stopped = !reset_owned(core, pdev);
-		spin_lock_irq(&core->state_lock);
-		if (stopped && core->claims[index].pdev == pdev)
-			core->claims[index].dirty = false;
-		spin_unlock_irq(&core->state_lock);
+	if (service->claims[index].dirty) {
+		stopped = !device_reset_owned(service, pdev);
+		spin_lock_irq(&service->run_lock);
+		if (stopped && service->claims[index].pdev == pdev)
+			service->claims[index].dirty = false;
+		spin_unlock_irq(&service->run_lock);
 	}
 	pci_dev_put(pdev);
 	return stopped;
 }
 
-/* Under core->lock: gives the devices the bus for a START. */
-static int device_start(struct sos_core *core, const struct sos_start *arg)
+/* Under service->lock: gives the devices the bus for the first START. */
+static int device_start(struct sos_core *core, const struct sos_start *arg, bool first)
 {
+	struct sos_service *service = core->service;
 	u32 i;
 
-	lockdep_assert_held(&core->lock);
-	for (i = 0; i < core->claim_count; i++) {
-		if (core->claims[i].undone)
+	lockdep_assert_held(&service->lock);
+	for (i = 0; i < service->claim_count; i++) {
+		if (service->claims[i].undone)
 			continue;
-		if (core->claims[i].gone)
+		if (service->claims[i].gone)
 			return -ENODEV;
-		if (!reset_claim(core, i))
+		if (first && !device_reset_claim(service, i))
 			return -EIO;
 	}
-	for (i = 0; i < core->claim_count; i++) {
-		if (core->claims[i].gone)
+	for (i = 0; first && i < service->claim_count; i++) {
+		if (service->claims[i].gone)
 			continue;
-		core->claims[i].dirty = true;
-		pci_set_master(core->claims[i].pdev);
+		service->claims[i].dirty = true;
+		pci_set_master(service->claims[i].pdev);
 	}
 	return 0;
 }
 
-/* Under state_lock: takes the bus from the devices; in hard interrupts too. */
-static void device_quiet(struct sos_core *core)
+/* Under run_lock: takes the bus from the devices; in hard interrupts too. */
+static void device_quiet(struct sos_service *service)
 {
 	u32 i;
 
-	lockdep_assert_held(&core->state_lock);
-	for (i = 0; i < core->claim_count; i++) {
-		if (!core->claims[i].gone)
-			pci_clear_master(core->claims[i].pdev);
+	lockdep_assert_held(&service->run_lock);
+	for (i = 0; i < service->claim_count; i++) {
+		if (!service->claims[i].gone)
+			pci_clear_master(service->claims[i].pdev);
 	}
 }
 
 /* The devices forget the service that ended. May sleep, and claims may go meanwhile. */
-static void device_reset(struct sos_core *core)
+static void device_reset(struct sos_service *service)
 {
 	u32 i;
 
 	for (i = 0; i < SOS_MAX_DEVICES; i++)
-		reset_claim(core, i);
+		device_reset_claim(service, i);
 }
 
 /*
- * Under core->lock, no service runs: the last chance to stop the devices before their memory
+ * Under service->lock, no service runs: the last chance to stop the devices before their memory
  * goes. One that does not stop keeps that memory.
  */
-static void device_halt(struct sos_core *core)
+static void device_halt(struct sos_service *service)
 {
 	u32 i;
 
-	lockdep_assert_held(&core->lock);
-	for (i = 0; i < core->claim_count; i++) {
-		if (core->claims[i].gone || reset_claim(core, i))
+	lockdep_assert_held(&service->lock);
+	for (i = 0; i < service->claim_count; i++) {
+		if (service->claims[i].gone || device_reset_claim(service, i))
 			continue;
-		pci_err(core->claims[i].pdev, "did not stop: its memory is lost\n");
-		sos_regions_drop_device(core, i, true, false);
+		pci_err(service->claims[i].pdev, "did not stop: its memory is lost\n");
+		sos_regions_drop_device(service, i, true, false);
 	}
 }
 
-static void unclaim(struct sos_core *core, u32 index)
+static void device_unclaim(struct sos_service *service, u32 index)
 {
 	struct sos_claim claim;
 
-	spin_lock_irq(&core->state_lock);
-	claim = core->claims[index];
-	core->claims[index] = (struct sos_claim){ .gone = true, .undone = true };
-	while (core->claim_count && core->claims[core->claim_count - 1].undone)
-		core->claim_count--;
-	spin_unlock_irq(&core->state_lock);
+	spin_lock_irq(&service->run_lock);
+	claim = service->claims[index];
+	service->claims[index] = (struct sos_claim){ .gone = true, .undone = true };
+	while (service->claim_count && service->claims[service->claim_count - 1].undone)
+		service->claim_count--;
+	spin_unlock_irq(&service->run_lock);
 	if (claim.gone)
 		return;
-	disable(claim.pdev);
-	disown(core, claim.pdev);
+	device_disable(claim.pdev);
+	device_disown(service, claim.pdev);
 	pci_dev_put(claim.pdev);
 }
 
-/* Under core->lock, LOADED: undoes a sos_pci_claim() that nobody learnt of. */
-void sos_pci_unclaim_one(struct sos_core *core, u32 index)
+/* Under service->lock, LOADED: undoes a sos_pci_claim() that nobody learnt of. */
+void sos_pci_unclaim_one(struct sos_service *service, u32 index)
 {
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&service->lock);
 	/* Somebody may have guessed its index. */
-	sos_regions_drop_device(core, index, true, true);
-	unclaim(core, index);
-	sos_core_settle(core);
+	sos_regions_drop_device(service, index, true, true);
+	device_unclaim(service, index);
+	sos_service_settle(service);
 }
 
-/* Under core->lock, no service runs, the regions are gone. */
-static void device_drop(struct sos_core *core)
+/* Under service->lock, no service runs, the regions are gone. */
+static void device_drop(struct sos_service *service)
 {
-	lockdep_assert_held(&core->lock);
-	while (core->claim_count)
-		unclaim(core, core->claim_count - 1);
+	lockdep_assert_held(&service->lock);
+	while (service->claim_count)
+		device_unclaim(service, service->claim_count - 1);
 }
 
 const struct sos_resource_ops sos_pci_ops = {
@@ -415,7 +416,7 @@ const struct sos_resource_ops sos_pci_ops = {
 	.drop	= device_drop,
 };
 
-static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
+static int device_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct bound_device *bound = kzalloc(sizeof(*bound), GFP_KERNEL);
 
@@ -433,45 +434,44 @@ static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
  * Under the device's lock: it goes while a service has it. The service ends, and START answers
  * ENODEV. A device that is not there any more reaches no memory.
  */
-static void take_from(struct sos_core *core, struct pci_dev *pdev)
+static void device_take_from(struct sos_service *service, struct pci_dev *pdev)
 {
 	bool idle, stopped;
 	u32 i;
 
 	device_lock_assert(&pdev->dev);
-	mutex_lock(&core->lock);
-	for (i = 0; i < core->claim_count; i++) {
-		if (core->claims[i].pdev != pdev || core->claims[i].gone)
+	mutex_lock(&service->lock);
+	for (i = 0; i < service->claim_count; i++) {
+		if (service->claims[i].pdev != pdev || service->claims[i].gone)
 			continue;
-		idle = sos_core_stop(core, SOS_RELEASE_STOP_MS);
-		flush_work(&core->ended);
-		stopped = !reset_locked(pdev) || !pci_device_is_present(pdev);
+		idle = sos_service_stop(service, SOS_RELEASE_STOP_MS);
+		stopped = !device_reset_locked(pdev) || !pci_device_is_present(pdev);
 		if (!stopped)
 			pci_err(pdev, "did not stop: its memory is lost\n");
-		sos_regions_drop_device(core, i, idle, stopped);
-		disable(pdev);
-		spin_lock_irq(&core->state_lock);
-		core->claims[i].gone = true;
-		spin_unlock_irq(&core->state_lock);
+		sos_regions_drop_device(service, i, idle, stopped);
+		device_disable(pdev);
+		spin_lock_irq(&service->run_lock);
+		service->claims[i].gone = true;
+		spin_unlock_irq(&service->run_lock);
 		pci_dev_put(pdev);
 	}
-	mutex_unlock(&core->lock);
+	mutex_unlock(&service->lock);
 }
 
-static void remove(struct pci_dev *pdev)
+static void device_remove(struct pci_dev *pdev)
 {
 	struct bound_device *bound = pci_get_drvdata(pdev);
-	struct sos_core *owner;
+	struct sos_service *owner;
 
 	mutex_lock(&devices_lock);
 	list_del(&bound->node);
 	owner = bound->owner;
 	if (owner)
-		sos_core_get(owner);
+		sos_service_get(owner);
 	mutex_unlock(&devices_lock);
 	if (owner) {
-		take_from(owner, pdev);
-		sos_core_put(owner);
+		device_take_from(owner, pdev);
+		sos_service_put(owner);
 	}
 	kfree(bound);
 }
@@ -482,8 +482,8 @@ static const struct pci_device_id no_ids[] = { { } };
 static struct pci_driver driver = {
 	.name		= "sos",
 	.id_table	= no_ids,
-	.probe		= probe,
-	.remove		= remove,
+	.probe		= device_probe,
+	.remove		= device_remove,
 };
 
 int sos_pci_init(void)

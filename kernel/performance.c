@@ -22,14 +22,14 @@
 #define SOS_PM_ENABLED		BIT_ULL(0)	/* IA32_PM_ENABLE, CPPC_ENABLE */
 
 /* Writes @value unless it is there already, and notes what was. */
-static void change(struct sos_mailbox *mailbox, u32 msr, u64 before, u64 value)
+static void performance_change(struct sos_mailbox *mailbox, u32 msr, u64 before, u64 value)
 {
 	if (before == value || mailbox->msr_count == SOS_MSRS_MAX || sos_wrmsr_safe(msr, value))
 		return;
 	mailbox->msrs[mailbox->msr_count++] = (struct sos_msr){ .index = msr, .value = before };
 }
 
-static bool set_hwp(struct sos_core *core)
+static bool performance_set_hwp(struct sos_core *core)
 {
 	u64 enabled, capabilities, before;
 
@@ -37,12 +37,12 @@ static bool set_hwp(struct sos_core *core)
 	    !(enabled & SOS_PM_ENABLED) || sos_rdmsr_safe(MSR_HWP_CAPABILITIES, &capabilities) ||
 	    sos_rdmsr_safe(MSR_HWP_REQUEST, &before))
 		return false;
-	change(&core->block->mailbox, MSR_HWP_REQUEST, before,
-	       sos_hwp_request(capabilities, before, core->performance));
+	performance_change(&core->block->mailbox, MSR_HWP_REQUEST, before,
+			   sos_hwp_request(capabilities, before, core->performance));
 	return true;
 }
 
-static bool set_cppc(struct sos_core *core)
+static bool performance_set_cppc(struct sos_core *core)
 {
 	u64 enabled, capabilities, before;
 
@@ -50,12 +50,12 @@ static bool set_cppc(struct sos_core *core)
 	    !(enabled & SOS_PM_ENABLED) || sos_rdmsr_safe(MSR_AMD_CPPC_CAP1, &capabilities) ||
 	    sos_rdmsr_safe(MSR_AMD_CPPC_REQ, &before))
 		return false;
-	change(&core->block->mailbox, MSR_AMD_CPPC_REQ, before,
-	       sos_cppc_request(capabilities, before, core->performance));
+	performance_change(&core->block->mailbox, MSR_AMD_CPPC_REQ, before,
+			   sos_cppc_request(capabilities, before, core->performance));
 	return true;
 }
 
-static bool set_perf_ctl(struct sos_core *core)
+static bool performance_set_perf_ctl(struct sos_core *core)
 {
 	u64 platform, turbo, before;
 
@@ -63,7 +63,7 @@ static bool set_perf_ctl(struct sos_core *core)
 		/* P0: the nominal frequency, and the boost: AMD APM vol. 2, 17.1. */
 		if (sos_rdmsr_safe(MSR_AMD_PERF_CTL, &before))
 			return false;
-		change(&core->block->mailbox, MSR_AMD_PERF_CTL, before, before & ~7ULL);
+		performance_change(&core->block->mailbox, MSR_AMD_PERF_CTL, before, before & ~7ULL);
 		return true;
 	}
 	if (boot_cpu_data.x86_vendor != X86_VENDOR_INTEL || !boot_cpu_has(X86_FEATURE_EST) ||
@@ -72,40 +72,41 @@ static bool set_perf_ctl(struct sos_core *core)
 		return false;
 	if (sos_rdmsr_safe(MSR_TURBO_RATIO_LIMIT, &turbo))
 		turbo = 0;
-	change(&core->block->mailbox, MSR_IA32_PERF_CTL, before,
-	       sos_perf_ctl(platform, turbo, before, core->performance));
+	performance_change(&core->block->mailbox, MSR_IA32_PERF_CTL, before,
+			   sos_perf_ctl(platform, turbo, before, core->performance));
 	return true;
 }
 
-static void set_bias(struct sos_core *core)
+static void performance_set_bias(struct sos_core *core)
 {
 	u64 before;
 
 	if (boot_cpu_has(X86_FEATURE_EPB) && !sos_rdmsr_safe(MSR_IA32_ENERGY_PERF_BIAS, &before))
-		change(&core->block->mailbox, MSR_IA32_ENERGY_PERF_BIAS, before, before & ~0xfULL);
+		performance_change(&core->block->mailbox, MSR_IA32_ENERGY_PERF_BIAS, before,
+				   before & ~0xfULL);
 }
 
-static void set_class(struct sos_core *core)
+static void performance_set_class(struct sos_core *core)
 {
 	u64 before;
 
 	if ((core->flags & SOS_RESERVE_CLASS) && !sos_rdmsr_safe(SOS_MSR_PQR_ASSOC, &before))
-		change(&core->block->mailbox, SOS_MSR_PQR_ASSOC, before,
-		       (u64)core->clos << 32 | (u32)before);
+		performance_change(&core->block->mailbox, SOS_MSR_PQR_ASSOC, before,
+				   (u64)core->clos << 32 | (u32)before);
 }
 
 /*
  * Where IBRS is what keeps Linux from Retbleed, it is on as Linux leaves; native_play_dead() ends
  * that by itself, which we do not come through. A service is in ring 3, where IBRS only costs.
  */
-static void set_speculation(struct sos_core *core)
+static void performance_set_speculation(struct sos_core *core)
 {
 	u64 before;
 
 	if (cpu_feature_enabled(X86_FEATURE_KERNEL_IBRS) &&
 	    !sos_rdmsr_safe(MSR_IA32_SPEC_CTRL, &before))
-		change(&core->block->mailbox, MSR_IA32_SPEC_CTRL, before,
-		       before & ~(u64)SPEC_CTRL_IBRS);
+		performance_change(&core->block->mailbox, MSR_IA32_SPEC_CTRL, before,
+				   before & ~(u64)SPEC_CTRL_IBRS);
 }
 
 /* On the CPU itself, on its way into the monitor. */
@@ -114,18 +115,18 @@ void sos_performance_set(struct sos_core *core)
 	struct sos_mailbox *mailbox = &core->block->mailbox;
 
 	mailbox->msr_count = 0;
-	if (set_hwp(core))
+	if (performance_set_hwp(core))
 		core->mechanism = SOS_MECHANISM_HWP;
-	else if (set_cppc(core))
+	else if (performance_set_cppc(core))
 		core->mechanism = SOS_MECHANISM_CPPC;
-	else if (set_perf_ctl(core))
+	else if (performance_set_perf_ctl(core))
 		core->mechanism = SOS_MECHANISM_PERF_CTL;
-	set_bias(core);
-	set_class(core);
-	set_speculation(core);
+	performance_set_bias(core);
+	performance_set_class(core);
+	performance_set_speculation(core);
 }
 
-static u32 highest_class(u32 resource)
+static u32 performance_highest_class(u32 resource)
 {
 	u32 eax, ebx, ecx, edx;
 
@@ -146,5 +147,5 @@ int sos_performance_check(u32 flags, u32 performance, u32 clos)
 		return -EOPNOTSUPP;
 	/* L3 allocation, else L2, else memory bandwidth: SDM vol. 3, 18.19.4. */
 	resource = boot_cpu_has(X86_FEATURE_CAT_L3) ? 1 : boot_cpu_has(X86_FEATURE_CAT_L2) ? 2 : 3;
-	return clos > highest_class(resource) ? -EINVAL : 0;
+	return clos > performance_highest_class(resource) ? -EINVAL : 0;
 }

@@ -12,13 +12,13 @@
 #include "power.h"
 #include "reserve.h"
 
-static int going_down(struct notifier_block *block, unsigned long action, void *data)
+static int power_going_down(struct notifier_block *block, unsigned long action, void *data)
 {
 	sos_reserve_close();
 	return NOTIFY_DONE;
 }
 
-static int sleep(struct notifier_block *block, unsigned long action, void *data)
+static int power_sleep(struct notifier_block *block, unsigned long action, void *data)
 {
 	switch (action) {
 	case PM_SUSPEND_PREPARE:
@@ -36,11 +36,11 @@ static int sleep(struct notifier_block *block, unsigned long action, void *data)
 }
 
 static struct notifier_block reboot_block = {
-	.notifier_call	= going_down,
+	.notifier_call	= power_going_down,
 };
 
 static struct notifier_block sleep_block = {
-	.notifier_call	= sleep,
+	.notifier_call	= power_sleep,
 };
 
 int sos_power_init(void)

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Regions: the memory of a service, and how Linux may look at it.
- *
- * Memory is the core's node's, and devices are given bus addresses for it, each its own, by
- * their DMA API: several may reach one region, whatever their IOMMU domains are.
+ * Regions: the memory of a service and the registers of its devices, and how Linux may look at
+ * them. What memory is made of is in chunk.c.
  */
-#include <linux/dma-mapping.h>
-#include <linux/iommu.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "compat/mm.h"
+#include "chunk.h"
 #include "clock.h"
 #include "core.h"
 #include "event.h"
+#include "mapping.h"
 #include "memory.h"
 #include "region.h"
 #include "run.h"
@@ -25,15 +23,22 @@
 #define SOS_PROT_ALL		(SOS_PROT_READ | SOS_PROT_WRITE | SOS_PROT_EXEC)
 #define SOS_REGION_ALL		(SOS_REGION_SHARED | SOS_REGION_DMA | SOS_REGION_COMBINING | \
 				 SOS_REGION_HUGE)
-#define SOS_HUGE_CHUNKS		(SOS_HUGE_SIZE >> SOS_CHUNK_SHIFT)
 
 /* Where mmap() of the core fd finds a region. */
-u64 sos_region_offset(u32 index)
+static u64 region_offset(u32 index)
 {
 	return (u64)index << SOS_MMAP_SHIFT;
 }
 
-static int check_kind(const struct sos_region *arg)
+/* Where it begins among the mappings of all services, in pages: mapping.c. */
+unsigned long sos_region_pgoff(const struct sos_service *service, u32 index)
+{
+	return ((u64)service->id << SOS_MAPPING_SHIFT | region_offset(index)) >> PAGE_SHIFT;
+}
+
+static_assert(BIT(SOS_MAPPING_SHIFT - SOS_MMAP_SHIFT) >= SOS_MAX_REGIONS);
+
+static int region_check_kind(const struct sos_region *arg)
 {
 	bool bar = arg->kind == SOS_REGION_BAR;
 	bool dma = arg->flags & SOS_REGION_DMA;
@@ -60,7 +65,7 @@ static int check_kind(const struct sos_region *arg)
 	return 0;
 }
 
-static int check_range(const struct sos_region *arg)
+static int region_check_range(const struct sos_region *arg)
 {
 	if ((arg->prot & ~SOS_PROT_ALL) || !(arg->prot & SOS_PROT_READ))
 		return -EINVAL;
@@ -80,175 +85,30 @@ static int check_range(const struct sos_region *arg)
 	return 0;
 }
 
-static int check_others(struct sos_core *core, const struct sos_region *arg)
+static int region_check_others(struct sos_core *core, const struct sos_region *arg)
 {
+	const struct sos_service *service = core->service;
 	u32 i;
 
-	for (i = 0; i < core->region_count; i++) {
-		const struct sos_memory_region *other = &core->regions[i];
+	if (arg->kind == SOS_REGION_CONTROL && core->control)
+		return -EEXIST;
+	for (i = 0; i < service->region_count; i++) {
+		const struct sos_memory_region *other = &service->regions[i];
 
-		if (arg->kind == SOS_REGION_CONTROL && other->kind == SOS_REGION_CONTROL)
-			return -EEXIST;
 		if (arg->va < other->va + other->size && other->va < arg->va + arg->size)
 			return -EEXIST;
 	}
 	return 0;
 }
 
-static void unmap_device(struct sos_memory_region *region, struct pci_dev *pdev, u32 device)
-{
-	dma_addr_t *addresses = region->dma[device];
-	u32 i;
-
-	for (i = 0; addresses && i < region->chunk_count && addresses[i] != DMA_MAPPING_ERROR; i++)
-		dma_unmap_page(&pdev->dev, addresses[i], region->chunks[i].size, DMA_BIDIRECTIONAL);
-	kvfree(addresses);
-	region->dma[device] = NULL;
-}
-
-/*
- * Whether the device uses the memory itself. Linux would copy to and fro for one that it does not
- * trust (an external one, behind an IOMMU), or that does not reach so far (swiotlb), and nobody
- * does that for a service.
- */
-static bool is_direct(struct pci_dev *pdev, const struct sos_chunk *chunk, dma_addr_t address)
-{
-	struct iommu_domain *domain = iommu_get_domain_for_dev(&pdev->dev);
-	u64 pa = page_to_phys(chunk->page);
-
-	if (domain && domain->type != IOMMU_DOMAIN_IDENTITY)
-		return !pdev->untrusted;
-	return address == pa || address == __sme_set(pa);
-}
-
-static int map_device(struct sos_memory_region *region, struct pci_dev *pdev, u32 device)
-{
-	dma_addr_t *addresses;
-	u32 i;
-
-	addresses = kvmalloc_array(region->chunk_count, sizeof(*addresses), GFP_KERNEL);
-	if (!addresses)
-		return -ENOMEM;
-	/* An error marks the end of what is mapped: see unmap_device(). */
-	for (i = 0; i < region->chunk_count; i++)
-		addresses[i] = DMA_MAPPING_ERROR;
-	region->dma[device] = addresses;
-	for (i = 0; i < region->chunk_count; i++) {
-		struct sos_chunk *chunk = &region->chunks[i];
-
-		addresses[i] = dma_map_page(&pdev->dev, chunk->page, 0, chunk->size,
-					    DMA_BIDIRECTIONAL);
-		if (dma_mapping_error(&pdev->dev, addresses[i]))
-			return -ENOMEM;
-		if (!is_direct(pdev, chunk, addresses[i])) {
-			pci_err(pdev, "does not reach memory directly\n");
-			return -EIO;
-		}
-	}
-	return 0;
-}
-
-static void chunks_free(struct sos_core *core, struct sos_memory_region *region)
-{
-	u32 i;
-
-	/* What a lost one is mapped for stays mapped, and never is another's. */
-	for (i = 0; i < SOS_MAX_DEVICES; i++) {
-		if (region->dma[i])
-			unmap_device(region, core->claims[i].pdev, i);
-	}
-	for (i = 0; i < region->chunk_count; i++) {
-		struct sos_chunk *chunk = &region->chunks[i];
-
-		if (!chunk->page)
-			break;
-		if (region->lost)
-			continue;
-		if (!(region->flags & SOS_REGION_HUGE))
-			sos_memory_free(chunk->page, chunk->size);
-		else if (i % SOS_HUGE_CHUNKS == 0)
-			sos_memory_free_huge(chunk->page);
-	}
-	kvfree(region->chunks);
-	region->chunks = NULL;
-	region->chunk_count = 0;
-}
-
-/* The @index-th chunk's memory; of huge memory all chunks of a block come with its first. */
-static struct page *chunk_get(struct sos_memory_region *region, u32 index, int node)
-{
-	struct sos_chunk *chunk = &region->chunks[index];
-
-	if (!(region->flags & SOS_REGION_HUGE))
-		return sos_memory_alloc(node, chunk->size);
-	if (index % SOS_HUGE_CHUNKS)
-		return pfn_to_page(page_to_pfn(chunk[-1].page) + (SOS_CHUNK_SIZE >> PAGE_SHIFT));
-	return sos_memory_alloc_huge(node);
-}
-
-static int chunks_alloc(struct sos_core *core, struct sos_memory_region *region, u32 shift)
-{
-	int node = cpu_to_node(core->cpu);
-	u64 left = region->size;
-	u32 i;
-
-	if (region->size >> PAGE_SHIFT > totalram_pages())
-		return -ENOMEM;
-	region->chunk_shift = shift;
-	region->chunk_count = DIV_ROUND_UP_ULL(region->size, BIT_ULL(shift));
-	region->chunks = kvcalloc(region->chunk_count, sizeof(*region->chunks), GFP_KERNEL);
-	if (!region->chunks) {
-		region->chunk_count = 0;
-		return -ENOMEM;
-	}
-	for (i = 0; i < region->chunk_count; i++) {
-		struct sos_chunk *chunk = &region->chunks[i];
-
-		chunk->size = min_t(u64, left, BIT_ULL(shift));
-		chunk->page = chunk_get(region, i, node);
-		if (!chunk->page) {
-			chunks_free(core, region);
-			return -ENOMEM;
-		}
-		left -= chunk->size;
-	}
-	return 0;
-}
-
-/* A service's private memory need not be contiguous: small pages are only slower. */
-static int memory_get(struct sos_core *core, struct sos_memory_region *region)
-{
-	int ret = chunks_alloc(core, region, SOS_CHUNK_SHIFT);
-
-	if (ret != -ENOMEM || region->kind != SOS_REGION_MEMORY || region->flags ||
-	    region->size >> PAGE_SHIFT > totalram_pages())
-		return ret;
-	pr_warn("cpu %u: memory is fragmented, %llu KiB come in small pages: see the parameter pool\n",
-		core->cpu, region->size >> 10);
-	return chunks_alloc(core, region, PAGE_SHIFT);
-}
-
 /* Without a PAT to choose from, Linux gives the next stricter. */
-static u64 bar_caching(const struct sos_memory_region *region)
+static u64 region_bar_caching(const struct sos_memory_region *region)
 {
 	return cachemode2protval(region->flags & SOS_REGION_COMBINING ? _PAGE_CACHE_MODE_WC :
 				 _PAGE_CACHE_MODE_UC);
 }
 
-/* Bytes of the chunks from *@index on that lie one behind the other; *@index goes on there. */
-static u64 run_from(const struct sos_memory_region *region, u32 *index)
-{
-	u64 pa = page_to_phys(region->chunks[*index].page);
-	u64 size = 0;
-
-	do {
-		size += region->chunks[(*index)++].size;
-	} while (*index < region->chunk_count &&
-		 page_to_phys(region->chunks[*index].page) == pa + size);
-	return size;
-}
-
-static int map(struct sos_core *core, struct sos_memory_region *region)
+static int region_map(struct sos_service *service, struct sos_memory_region *region)
 {
 	u64 flags = _PAGE_USER;
 	u64 va = region->va;
@@ -260,29 +120,29 @@ static int map(struct sos_core *core, struct sos_memory_region *region)
 	if (!(region->prot & SOS_PROT_EXEC))
 		flags |= _PAGE_NX;
 	if (region->kind == SOS_REGION_BAR)
-		return sos_pagetable_map(&core->service, va, region->bar_pa, region->size,
-					 flags | bar_caching(region));
+		return sos_pagetable_map(&service->pagetable, va, region->bar_pa, region->size,
+					 flags | region_bar_caching(region));
 	for (i = 0; i < region->chunk_count && !ret; ) {
 		u64 pa = page_to_phys(region->chunks[i].page);
-		u64 size = run_from(region, &i);
+		u64 size = sos_chunks_run(region, &i);
 
-		ret = sos_pagetable_map(&core->service, va, __sme_set(pa), size, flags);
+		ret = sos_pagetable_map(&service->pagetable, va, __sme_set(pa), size, flags);
 		va += size;
 	}
 	return ret;
 }
 
-static struct pci_dev *claimed(struct sos_core *core, u32 device)
+static struct pci_dev *region_claimed(struct sos_service *service, u32 device)
 {
-	if (device >= core->claim_count || core->claims[device].gone)
+	if (device >= service->claim_count || service->claims[device].gone)
 		return NULL;
-	return core->claims[device].pdev;
+	return service->claims[device].pdev;
 }
 
-static int find_bar(struct sos_core *core, const struct sos_region *arg,
-		    struct sos_memory_region *region)
+static int region_find_bar(struct sos_service *service, const struct sos_region *arg,
+			   struct sos_memory_region *region)
 {
-	struct pci_dev *pdev = claimed(core, arg->device);
+	struct pci_dev *pdev = region_claimed(service, arg->device);
 
 	if (!pdev || arg->bar > 5 || !(pci_resource_flags(pdev, arg->bar) & IORESOURCE_MEM) ||
 	    !pci_resource_len(pdev, arg->bar))
@@ -298,16 +158,18 @@ static int find_bar(struct sos_core *core, const struct sos_region *arg,
 }
 
 /* Gives the devices that are asked for their bus addresses. */
-static int map_devices(struct sos_core *core, const struct sos_region *arg,
-		       struct sos_memory_region *region)
+static int region_map_devices(struct sos_service *service, const struct sos_region *arg,
+			      struct sos_memory_region *region)
 {
 	u32 i;
 	int ret;
 
-	for (i = 0; i < core->claim_count; i++) {
-		if ((arg->device != SOS_ALL_DEVICES && arg->device != i) || !claimed(core, i))
+	for (i = 0; i < service->claim_count; i++) {
+		struct pci_dev *pdev = region_claimed(service, i);
+
+		if (!pdev || (arg->device != SOS_ALL_DEVICES && arg->device != i))
 			continue;
-		ret = map_device(region, claimed(core, i), i);
+		ret = sos_chunks_map_device(region, pdev, i);
 		if (ret)
 			return ret;
 	}
@@ -315,20 +177,20 @@ static int map_devices(struct sos_core *core, const struct sos_region *arg,
 }
 
 /* Whether a DMA region has a device to be for. */
-static bool has_device(struct sos_core *core, const struct sos_region *arg)
+static bool region_has_device(struct sos_service *service, const struct sos_region *arg)
 {
 	u32 i;
 
 	if (arg->device != SOS_ALL_DEVICES)
-		return claimed(core, arg->device);
-	for (i = 0; i < core->claim_count; i++) {
-		if (claimed(core, i))
+		return region_claimed(service, arg->device);
+	for (i = 0; i < service->claim_count; i++) {
+		if (region_claimed(service, i))
 			return true;
 	}
 	return false;
 }
 
-static int region_fill(struct sos_core *core, const struct sos_region *arg,
+static int region_fill(struct sos_service *service, const struct sos_region *arg,
 		       struct sos_memory_region *region)
 {
 	bool dma = arg->flags & SOS_REGION_DMA;
@@ -339,77 +201,79 @@ static int region_fill(struct sos_core *core, const struct sos_region *arg,
 	region->flags = arg->flags;
 	region->va = arg->va;
 	region->size = arg->size;
-	if (dma && !has_device(core, arg))
+	if (dma && !region_has_device(service, arg))
 		return -ENOENT;
 	if (arg->kind == SOS_REGION_BAR)
-		ret = find_bar(core, arg, region);
+		ret = region_find_bar(service, arg, region);
 	else
-		ret = memory_get(core, region);
+		ret = sos_chunks_get(service, region);
 	if (ret)
 		return ret;
-	ret = dma ? map_devices(core, arg, region) : 0;
+	ret = dma ? region_map_devices(service, arg, region) : 0;
 	if (ret)
 		goto err_chunks;
-	ret = map(core, region);
+	ret = region_map(service, region);
 	if (ret)
 		goto err_map;
 	return 0;
 
 err_map:
-	sos_pagetable_unmap(&core->service, region->va, region->size);
+	sos_pagetable_unmap(&service->pagetable, region->va, region->size);
 err_chunks:
-	chunks_free(core, region);
+	sos_chunks_free(service, region);
 	return ret;
 }
 
-/* Under core->lock. Errno: see struct sos_region. */
+/* Under service->lock. Errno: see struct sos_region. */
 int sos_region_add(struct sos_core *core, struct sos_region *arg)
 {
+	struct sos_service *service = core->service;
 	struct sos_memory_region *region;
 	int ret;
 
-	lockdep_assert_held(&core->lock);
-	if (core->state != SOS_STATE_RESERVED && core->state != SOS_STATE_LOADED)
+	lockdep_assert_held(&service->lock);
+	if (!sos_service_takes(service))
 		return -EBUSY;
-	ret = check_kind(arg) ?: check_range(arg) ?: check_others(core, arg);
+	ret = region_check_kind(arg) ?: region_check_range(arg) ?: region_check_others(core, arg);
 	if (ret)
 		return ret;
-	if (core->region_count == SOS_MAX_REGIONS)
+	if (service->region_count == SOS_MAX_REGIONS)
 		return -ENOSPC;
-	region = &core->regions[core->region_count];
+	region = &service->regions[service->region_count];
 	memset(region, 0, sizeof(*region));
-	ret = region_fill(core, arg, region);
+	ret = region_fill(service, arg, region);
 	if (ret)
 		return ret;
 
-	arg->index = core->region_count;
-	arg->mmap_offset = arg->kind == SOS_REGION_BAR ? 0 : sos_region_offset(arg->index);
-	down_write(&core->map_lock);
-	core->region_count++;
-	up_write(&core->map_lock);
+	arg->index = service->region_count;
+	arg->mmap_offset = arg->kind == SOS_REGION_BAR ? 0 : region_offset(arg->index);
+	down_write(&service->map_lock);
+	service->region_count++;
+	up_write(&service->map_lock);
 	if (region->kind == SOS_REGION_CONTROL) {
+		region->core = core;
 		core->control = sos_region_pointer(region, 0);
 		sos_clock_attach(core, &core->control->clock);
 		sos_events_attach(core, core->control);
 	}
-	sos_core_set_state(core, SOS_STATE_LOADED);
+	sos_service_set_state(service, SOS_STATE_LOADED);
 	return 0;
 }
 
 /*
- * Under core->lock. Return: 0 and the addresses in *@addresses, for kvfree(); errno: see struct
+ * Under service->lock. Return: 0 and the addresses in *@addresses, for kvfree(); errno: see struct
  * sos_dma.
  */
-int sos_region_dma(struct sos_core *core, struct sos_dma *arg, u64 **addresses)
+int sos_region_dma(struct sos_service *service, struct sos_dma *arg, u64 **addresses)
 {
 	struct sos_memory_region *region;
 	u32 room = arg->count;
 	u32 i;
 
-	lockdep_assert_held(&core->lock);
-	if (arg->region >= core->region_count || arg->reserved0 || arg->reserved)
+	lockdep_assert_held(&service->lock);
+	if (arg->region >= service->region_count || arg->reserved0 || arg->reserved)
 		return -EINVAL;
-	region = &core->regions[arg->region];
+	region = &service->regions[arg->region];
 	if (!(region->flags & SOS_REGION_DMA) || region->gone)
 		return -EINVAL;
 	if (arg->device >= SOS_MAX_DEVICES || !region->dma[arg->device])
@@ -426,29 +290,29 @@ int sos_region_dma(struct sos_core *core, struct sos_dma *arg, u64 **addresses)
 }
 
 /* Whether mmap() may show it now; under map_lock. */
-static bool visible(struct sos_core *core, const struct sos_memory_region *region)
+static bool region_visible(struct sos_service *service, const struct sos_memory_region *region)
 {
 	if (region->gone || region->kind == SOS_REGION_BAR)
 		return false;
 	if (region->kind == SOS_REGION_CONTROL || (region->flags & SOS_REGION_SHARED))
 		return true;
-	return !sos_core_runs(core);
+	return !sos_service_runs(service);
 }
 
 /* Under map_lock: shows the page that was touched. */
-vm_fault_t sos_region_insert(struct sos_core *core, struct vm_fault *vmf)
+vm_fault_t sos_region_insert(struct sos_service *service, struct vm_fault *vmf)
 {
 	u64 offset = (u64)vmf->pgoff << PAGE_SHIFT;
-	u32 index = offset >> SOS_MMAP_SHIFT;
+	u32 index = (offset & (BIT_ULL(SOS_MAPPING_SHIFT) - 1)) >> SOS_MMAP_SHIFT;
 	struct sos_memory_region *region;
 	struct sos_chunk *chunk;
 
-	lockdep_assert_held(&core->map_lock);
+	lockdep_assert_held(&service->map_lock);
 	offset &= (1ULL << SOS_MMAP_SHIFT) - 1;
-	if (index >= core->region_count)
+	if (index >= service->region_count)
 		return VM_FAULT_SIGBUS;
-	region = &core->regions[index];
-	if (!visible(core, region) || offset >= region->size)
+	region = &service->regions[index];
+	if (!region_visible(service, region) || offset >= region->size)
 		return VM_FAULT_SIGBUS;
 	chunk = &region->chunks[offset >> region->chunk_shift];
 	offset &= BIT_ULL(region->chunk_shift) - 1;
@@ -458,22 +322,36 @@ vm_fault_t sos_region_insert(struct sos_core *core, struct vm_fault *vmf)
 
 static vm_fault_t region_vm_fault(struct vm_fault *vmf)
 {
-	struct sos_core *core = vmf->vma->vm_private_data;
+	struct sos_service *service = vmf->vma->vm_private_data;
 	vm_fault_t ret;
 
-	down_read(&core->map_lock);
-	ret = sos_region_insert(core, vmf);
-	up_read(&core->map_lock);
+	down_read(&service->map_lock);
+	ret = sos_region_insert(service, vmf);
+	up_read(&service->map_lock);
 	return ret;
 }
 
+/* A mapping keeps its service, whatever its descriptor's core has by then. */
+static void region_vm_open(struct vm_area_struct *vma)
+{
+	sos_service_get(vma->vm_private_data);
+}
+
+static void region_vm_close(struct vm_area_struct *vma)
+{
+	sos_service_put(vma->vm_private_data);
+}
+
 static const struct vm_operations_struct region_vm_ops = {
-	.fault = region_vm_fault,
+	.open	= region_vm_open,
+	.close	= region_vm_close,
+	.fault	= region_vm_fault,
 };
 
-/* Pages are inserted as they are touched. The file keeps the core alive. */
+/* Pages are inserted as they are touched. */
 int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma)
 {
+	struct sos_service *service;
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 size = vma->vm_end - vma->vm_start;
 	u32 index = offset >> SOS_MMAP_SHIFT;
@@ -484,143 +362,163 @@ int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma)
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;
 	offset &= (1ULL << SOS_MMAP_SHIFT) - 1;
-	down_read(&core->map_lock);
+	service = sos_core_service_get(core);
+	down_read(&service->map_lock);
 	if (sos_core_is_released(core)) {
 		ret = -ENODEV;
-	} else if (index < core->region_count) {
-		struct sos_memory_region *region = &core->regions[index];
+	} else if (index < service->region_count) {
+		struct sos_memory_region *region = &service->regions[index];
 
 		if (region->kind != SOS_REGION_BAR && offset + size <= region->size)
-			ret = visible(core, region) ? 0 : -EBUSY;
+			ret = region_visible(service, region) ? 0 : -EBUSY;
 	}
-	up_read(&core->map_lock);
-	if (ret)
+	up_read(&service->map_lock);
+	if (ret) {
+		sos_service_put(service);
 		return ret;
+	}
 	sos_vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP, VM_MAYEXEC);
-	vma->vm_private_data = core;
+	vma->vm_pgoff = sos_region_pgoff(service, index) + (offset >> PAGE_SHIFT);
+	vma->vm_private_data = service;
 	vma->vm_ops = &region_vm_ops;
 	return 0;
 }
 
 /* Under map_lock, for writing: takes every mapping of a region away. */
-void sos_region_zap_locked(struct sos_core *core, u32 index)
+void sos_region_zap_locked(struct sos_service *service, u32 index)
 {
-	lockdep_assert_held_write(&core->map_lock);
-	unmap_mapping_range(core->inode->i_mapping, sos_region_offset(index),
-			    core->regions[index].size, 1);
+	lockdep_assert_held_write(&service->map_lock);
+	unmap_mapping_range(sos_mapping(),
+			    (loff_t)sos_region_pgoff(service, index) << PAGE_SHIFT,
+			    service->regions[index].size, 1);
 }
 
 /*
  * The state is RUNNING already. Whoever faulted before that has left map_lock once we hold
  * it, and what he inserted goes; whoever faults later is refused.
  */
-static void region_started(struct sos_core *core)
+static void region_started(struct sos_core *core, bool first)
 {
+	struct sos_service *service = core->service;
 	u32 i;
 
-	down_write(&core->map_lock);
-	for (i = 0; i < core->region_count; i++) {
-		if (core->regions[i].size && !visible(core, &core->regions[i]))
-			sos_region_zap_locked(core, i);
+	down_write(&service->map_lock);
+	for (i = 0; i < service->region_count; i++) {
+		if (service->regions[i].size && !region_visible(service, &service->regions[i]))
+			sos_region_zap_locked(service, i);
 	}
-	up_write(&core->map_lock);
+	up_write(&service->map_lock);
 }
 
 /* Under map_lock, for writing; the caller zaps the region's mappings. */
-void sos_region_revoke_locked(struct sos_core *core, u32 index)
+void sos_region_revoke_locked(struct sos_service *service, u32 index)
 {
 	struct sos_region_user *user;
 
-	lockdep_assert_held_write(&core->map_lock);
-	list_for_each_entry(user, &core->exports, node) {
+	lockdep_assert_held_write(&service->map_lock);
+	list_for_each_entry(user, &service->exports, node) {
 		if (user->region == index)
 			user->revoked = true;
 	}
 }
 
-/* Under core->lock and, for writing, map_lock. */
-static void drop(struct sos_core *core, u32 index)
+/* Under service->lock: the core has no control region any more, though there may be one. */
+static void region_leave(struct sos_core *core)
 {
-	struct sos_memory_region *region = &core->regions[index];
+	struct sos_service *service = core->service;
+	u32 i;
 
-	lockdep_assert_held(&core->lock);
-	lockdep_assert_held_write(&core->map_lock);
+	lockdep_assert_held(&service->lock);
+	sos_clock_detach(core);
+	sos_events_detach(core);
+	core->control = NULL;
+	for (i = 0; i < service->region_count; i++) {
+		if (service->regions[i].core == core)
+			service->regions[i].core = NULL;
+	}
+}
+
+/* Under service->lock and, for writing, map_lock. */
+static void region_drop_index(struct sos_service *service, u32 index)
+{
+	struct sos_memory_region *region = &service->regions[index];
+
+	lockdep_assert_held(&service->lock);
+	lockdep_assert_held_write(&service->map_lock);
 	if (!region->size)
 		return;
-	if (region->kind == SOS_REGION_CONTROL) {
-		sos_clock_detach(core);
-		sos_events_detach(core);
-		core->control = NULL;
-	}
-	sos_region_revoke_locked(core, index);
-	sos_region_zap_locked(core, index);
-	sos_pagetable_unmap(&core->service, region->va, region->size);
-	chunks_free(core, region);
+	if (region->core)
+		region_leave(region->core);
+	sos_region_revoke_locked(service, index);
+	sos_region_zap_locked(service, index);
+	sos_pagetable_unmap(&service->pagetable, region->va, region->size);
+	sos_chunks_free(service, region);
 }
 
 /*
- * Under core->lock, LOADED: undoes a sos_region_add() that nobody learnt of. Its index is not
+ * Under service->lock, LOADED: undoes a sos_region_add() that nobody learnt of. Its index is not
  * used again before UNLOAD if another came after it.
  */
-void sos_region_drop_one(struct sos_core *core, u32 index)
+void sos_region_drop_one(struct sos_service *service, u32 index)
 {
-	lockdep_assert_held(&core->lock);
-	down_write(&core->map_lock);
-	drop(core, index);
-	memset(&core->regions[index], 0, sizeof(core->regions[index]));
-	core->regions[index].gone = true;
-	while (core->region_count && !core->regions[core->region_count - 1].size)
-		core->region_count--;
-	up_write(&core->map_lock);
-	sos_core_settle(core);
+	lockdep_assert_held(&service->lock);
+	down_write(&service->map_lock);
+	region_drop_index(service, index);
+	memset(&service->regions[index], 0, sizeof(service->regions[index]));
+	service->regions[index].gone = true;
+	while (service->region_count && !service->regions[service->region_count - 1].size)
+		service->region_count--;
+	up_write(&service->map_lock);
+	sos_service_settle(service);
 }
 
-/* Under core->lock, no service runs. */
-static void region_drop(struct sos_core *core)
+/* Under service->lock, no core runs it. */
+static void region_drop(struct sos_service *service)
 {
-	lockdep_assert_held(&core->lock);
-	down_write(&core->map_lock);
-	while (core->region_count)
-		drop(core, --core->region_count);
-	up_write(&core->map_lock);
+	lockdep_assert_held(&service->lock);
+	down_write(&service->map_lock);
+	while (service->region_count)
+		region_drop_index(service, --service->region_count);
+	up_write(&service->map_lock);
 }
 
 /*
- * Under core->lock: a device goes away, and its BARs with it. Memory that it may still write,
+ * Under service->lock: a device goes away, and its BARs with it. Memory that it may still write,
  * since it did not stop, is never freed. While the core may still run (not @idle) its page
  * tables stay as they are.
  */
-void sos_regions_drop_device(struct sos_core *core, u32 device, bool idle, bool stopped)
+void sos_regions_drop_device(struct sos_service *service, u32 device, bool idle, bool stopped)
 {
 	u32 i;
 
-	lockdep_assert_held(&core->lock);
-	down_write(&core->map_lock);
-	for (i = 0; i < core->region_count; i++) {
-		struct sos_memory_region *region = &core->regions[i];
+	lockdep_assert_held(&service->lock);
+	down_write(&service->map_lock);
+	for (i = 0; i < service->region_count; i++) {
+		struct sos_memory_region *region = &service->regions[i];
 
 		if (region->kind == SOS_REGION_BAR && region->device == device && !region->gone) {
 			if (idle)
-				drop(core, i);
+				region_drop_index(service, i);
 			region->gone = true;
 		} else if (region->dma[device] && stopped) {
-			unmap_device(region, core->claims[device].pdev, device);
+			sos_chunks_unmap_device(region, service->claims[device].pdev, device);
 		} else if (region->dma[device]) {
 			kvfree(region->dma[device]);
 			region->dma[device] = NULL;
 			region->lost = true;
 		}
 	}
-	up_write(&core->map_lock);
+	up_write(&service->map_lock);
 }
 
 /* The region that holds all of [@va, @va + @size) and allows @prot, or NULL. */
-struct sos_memory_region *sos_region_holding(struct sos_core *core, u64 va, u64 size, u32 prot)
+struct sos_memory_region *sos_region_holding(struct sos_service *service, u64 va, u64 size,
+					     u32 prot)
 {
 	u32 i;
 
-	for (i = 0; i < core->region_count; i++) {
-		struct sos_memory_region *region = &core->regions[i];
+	for (i = 0; i < service->region_count; i++) {
+		struct sos_memory_region *region = &service->regions[i];
 
 		if (region->gone || va < region->va || va - region->va >= region->size)
 			continue;
@@ -632,10 +530,11 @@ struct sos_memory_region *sos_region_holding(struct sos_core *core, u64 va, u64 
 }
 
 /* The region that ends at @end and allows @prot, or NULL. */
-struct sos_memory_region *sos_region_ending(struct sos_core *core, u64 end, u32 prot)
+struct sos_memory_region *sos_region_ending(struct sos_service *service, u64 end, u32 prot)
 {
-	struct sos_memory_region *region = end ? sos_region_holding(core, end - 1, 1, prot) : NULL;
+	struct sos_memory_region *region;
 
+	region = end ? sos_region_holding(service, end - 1, 1, prot) : NULL;
 	return region && region->va + region->size == end ? region : NULL;
 }
 
@@ -664,7 +563,7 @@ static void region_ended(struct sos_core *core, bool failed)
 		fault->stack[i] = 0;
 		if (!IS_ALIGNED(va, sizeof(u64)))
 			continue;
-		region = sos_region_holding(core, va, sizeof(u64), SOS_PROT_READ);
+		region = sos_region_holding(core->service, va, sizeof(u64), SOS_PROT_READ);
 		if (!region || region->kind == SOS_REGION_BAR)
 			continue;
 		fault->stack[i] = READ_ONCE(*(u64 *)sos_region_pointer(region, va - region->va));
@@ -674,24 +573,20 @@ static void region_ended(struct sos_core *core, bool failed)
 /* Whether a service can begin where it is to: the addresses are in regions for that. */
 static int region_check(struct sos_core *core, const struct sos_start *arg)
 {
-	if (!core->control || !sos_region_holding(core, arg->entry, 1, SOS_PROT_EXEC))
+	struct sos_service *service = core->service;
+
+	if (!core->control || !sos_region_holding(service, arg->entry, 1, SOS_PROT_EXEC))
 		return -EINVAL;
 	if (!IS_ALIGNED(arg->stack_top, 16) ||
-	    !sos_region_ending(core, arg->stack_top, SOS_PROT_WRITE))
+	    !sos_region_ending(service, arg->stack_top, SOS_PROT_WRITE))
 		return -EINVAL;
 	return 0;
 }
 
-static void region_init(struct sos_core *core)
-{
-	init_rwsem(&core->map_lock);
-	INIT_LIST_HEAD(&core->exports);
-}
-
 const struct sos_resource_ops sos_region_ops = {
-	.init		= region_init,
 	.check		= region_check,
 	.started	= region_started,
 	.ended		= region_ended,
+	.leave		= region_leave,
 	.drop		= region_drop,
 };

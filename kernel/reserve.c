@@ -21,8 +21,10 @@ static u32 core_count;
 static bool closed;	/* Linux goes down: no core is reserved any more */
 static bool asleep;	/* Linux sleeps, or is about to */
 
-/* Undoes unplug(). While the CPU may be in the monitor, the monitor's memory and code stay. */
-static void give_back(struct sos_core *core)
+/*
+ * Undoes reserve_unplug(). While the CPU may be in the monitor, the monitor's memory and code stay.
+ */
+static void reserve_give_back(struct sos_core *core)
 {
 	sos_cpu_leave(core);
 	if (sos_cpu_plug(core->cpu)) {
@@ -33,31 +35,32 @@ static void give_back(struct sos_core *core)
 	sos_cpu_keep(core->cpu, NULL);
 }
 
-static int unplug(struct sos_core *core)
+static int reserve_unplug(struct sos_core *core)
 {
 	bool came;
 	int ret = sos_cpu_unplug(core, &came);
 
 	if (ret && came)
-		give_back(core);
+		reserve_give_back(core);
 	return ret;
 }
 
 /*
- * Under both locks, but core->lock is free meanwhile: Linux takes devices away, which needs
- * that lock, under the one that it moves CPUs under.
+ * Under both locks, but service->lock is free meanwhile: Linux takes devices away, which needs
+ * that lock, under the one that it moves CPUs under. The core keeps its service, which
+ * sos_reserve_lock sees to.
  */
-static int move(struct sos_core *core, int (*how)(struct sos_core *core))
+static int reserve_move(struct sos_core *core, int (*how)(struct sos_core *core))
 {
 	enum sos_hold before = core->hold;
 	int ret;
 
 	lockdep_assert_held(&sos_reserve_lock);
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&core->service->lock);
 	sos_core_set_hold(core, SOS_HOLD_MOVING);
-	mutex_unlock(&core->lock);
+	mutex_unlock(&core->service->lock);
 	ret = how(core);
-	mutex_lock(&core->lock);
+	mutex_lock(&core->service->lock);
 	sos_core_set_hold(core, before);
 	return ret;
 }
@@ -85,7 +88,7 @@ int sos_reserve(struct sos_reserve *arg, struct sos_core **out)
 	ret = sos_siblings_take(core);
 	if (ret)
 		goto err_core;
-	ret = unplug(core);
+	ret = reserve_unplug(core);
 	if (ret)
 		goto err_siblings;
 	ret = sos_doorbell_init(core);
@@ -101,7 +104,7 @@ int sos_reserve(struct sos_reserve *arg, struct sos_core **out)
 	return 0;
 
 err_plug:
-	give_back(core);
+	reserve_give_back(core);
 err_siblings:
 	sos_siblings_give(core);
 err_core:
@@ -109,10 +112,10 @@ err_core:
 	return ret;
 }
 
-/* Under both locks, the CPU is Linux's again and nothing is loaded: the core is no more. */
-static void forget(struct sos_core *core)
+/* Under both locks, the CPU is Linux's again: the core is no more. */
+static void reserve_forget(struct sos_core *core)
 {
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&core->service->lock);
 	lockdep_assert_held(&sos_reserve_lock);
 	sos_cpu_keep(core->cpu, NULL);
 	sos_core_forget(core);
@@ -123,21 +126,21 @@ static void forget(struct sos_core *core)
 	module_put(THIS_MODULE);
 }
 
-static int give_siblings(struct sos_core *core)
+static int reserve_give_siblings(struct sos_core *core)
 {
 	sos_siblings_give(core);
 	return 0;
 }
 
-static int plug(struct sos_core *core)
+static int reserve_plug(struct sos_core *core)
 {
 	return sos_cpu_plug(core->cpu);
 }
 
 /* The core and its physical core's other threads. */
-static int plug_all(struct sos_core *core)
+static int reserve_plug_all(struct sos_core *core)
 {
-	return plug(core) ?: give_siblings(core);
+	return reserve_plug(core) ?: reserve_give_siblings(core);
 }
 
 /* Under sos_reserve_lock. Errno: see struct sos_release. */
@@ -148,30 +151,32 @@ int sos_release(struct sos_core *core)
 	int ret;
 
 	lockdep_assert_held(&sos_reserve_lock);
-	mutex_lock(&core->lock);
+	mutex_lock(&core->service->lock);
 	if (sos_core_is_released(core)) {
-		mutex_unlock(&core->lock);
+		mutex_unlock(&core->service->lock);
 		return -ENODEV;
 	}
 	idle = sos_core_stop(core, SOS_RELEASE_STOP_MS);
-	/* While the core may still run the service its memory stays: INIT comes first. */
+	/*
+	 * While the core may still run the service its memory stays: INIT comes first. So it does
+	 * if others have the service, too.
+	 */
 	if (idle) {
-		sos_core_unload(core);
+		if (list_is_singular(&core->service->cores))
+			sos_service_unload(core->service);
 		sos_cpu_leave(core);
 	}
-	ret = move(core, plug_all);
+	ret = reserve_move(core, reserve_plug_all);
 	if (ret) {
 		pr_err("cpu %u: Linux could not start it: %d\n", cpu, ret);
-		mutex_unlock(&core->lock);
+		mutex_unlock(&core->service->lock);
 		return -EIO;
 	}
-	if (!idle) {
+	if (!idle)
 		sos_core_end_by_init(core);
-		sos_core_unload(core);
-	}
 	sos_core_get(core);
-	forget(core);
-	mutex_unlock(&core->lock);
+	reserve_forget(core);
+	mutex_unlock(&core->service->lock);
 	sos_core_put(core);
 	return 0;
 }
@@ -180,13 +185,13 @@ int sos_release(struct sos_core *core)
  * Takes back a core that answers no NMI: Linux starts the CPU, which INIT gets out of
  * anything, and unplugs it again. Under both locks.
  */
-static void retake(struct sos_core *core)
+static void reserve_retake_core(struct sos_core *core)
 {
 	struct sos_mailbox *mailbox = &core->block->mailbox;
 	int ret;
 
 	lockdep_assert_held(&sos_reserve_lock);
-	lockdep_assert_held(&core->lock);
+	lockdep_assert_held(&core->service->lock);
 	/* It may have answered at the last moment. One that never took a START did not. */
 	sos_core_notice_end(core);
 	if (READ_ONCE(mailbox->ended_run) == mailbox->run &&
@@ -194,7 +199,7 @@ static void retake(struct sos_core *core)
 		sos_core_set_hold(core, SOS_HOLD_FORCED);
 		return;
 	}
-	ret = move(core, plug);
+	ret = reserve_move(core, reserve_plug);
 	if (ret) {
 		pr_err("cpu %u: not even INIT brought it back: %d\n", core->cpu, ret);
 		sos_core_set_hold(core, SOS_HOLD_LOST);
@@ -202,12 +207,11 @@ static void retake(struct sos_core *core)
 	}
 	sos_core_end_by_init(core);
 	sos_block_reset(core);
-	ret = move(core, unplug);
+	ret = reserve_move(core, reserve_unplug);
 	if (ret) {
 		pr_err("cpu %u: taken back by INIT, but Linux keeps it: %d\n", core->cpu, ret);
-		sos_core_unload(core);
-		move(core, give_siblings);
-		forget(core);
+		reserve_move(core, reserve_give_siblings);
+		reserve_forget(core);
 		return;
 	}
 	pr_info("cpu %u: taken back by INIT\n", core->cpu);
@@ -215,15 +219,15 @@ static void retake(struct sos_core *core)
 }
 
 /* The work of sos_core_is_silent(), which took a reference for it. */
-static void retake_work(struct work_struct *work)
+static void reserve_retake(struct work_struct *work)
 {
 	struct sos_core *core = container_of(work, struct sos_core, retake);
 
 	mutex_lock(&sos_reserve_lock);
-	mutex_lock(&core->lock);
+	mutex_lock(&core->service->lock);
 	if (core->hold == SOS_HOLD_SILENT)
-		retake(core);
-	mutex_unlock(&core->lock);
+		reserve_retake_core(core);
+	mutex_unlock(&core->service->lock);
 	mutex_unlock(&sos_reserve_lock);
 	sos_core_put(core);
 }
@@ -287,7 +291,7 @@ void sos_reserve_list(struct sos_info *info)
 
 static void reserve_init(struct sos_core *core)
 {
-	INIT_WORK(&core->retake, retake_work);
+	INIT_WORK(&core->retake, reserve_retake);
 }
 
 const struct sos_resource_ops sos_reserve_ops = {

@@ -14,7 +14,7 @@
 #include "siblings.h"
 
 /* Whether what one thread computes can be read by another, and nobody has said not to mind. */
-static bool threads_leak(void)
+static bool siblings_threads_leak(void)
 {
 	static const u32 bugs[] = {
 		X86_BUG_MDS, X86_BUG_TAA, X86_BUG_L1TF, X86_BUG_MMIO_STALE_DATA, X86_BUG_SMT_RSB,
@@ -30,7 +30,7 @@ static bool threads_leak(void)
 	return false;
 }
 
-static int take(struct sos_core *core, u32 cpu)
+static int siblings_take(struct sos_core *core, u32 cpu)
 {
 	int ret;
 
@@ -55,7 +55,7 @@ int sos_siblings_take(struct sos_core *core)
 	u32 cpu;
 
 	lockdep_assert_held(&sos_reserve_lock);
-	if ((core->flags & SOS_RESERVE_SHARE_CORE) || !threads_leak())
+	if ((core->flags & SOS_RESERVE_SHARE_CORE) || !siblings_threads_leak())
 		return 0;
 	if (!alloc_cpumask_var(&siblings, GFP_KERNEL))
 		return -ENOMEM;
@@ -64,7 +64,7 @@ int sos_siblings_take(struct sos_core *core)
 	for_each_cpu(cpu, siblings) {
 		if (cpu == core->cpu)
 			continue;
-		ret = cpu ? take(core, cpu) : -EXDEV;
+		ret = cpu ? siblings_take(core, cpu) : -EXDEV;
 		if (ret)
 			break;
 	}

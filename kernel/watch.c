@@ -22,7 +22,7 @@
 #define SOS_WATCH_LOOKS		4
 
 /* Under state_lock: from now on NMIs end the service. */
-static void force(struct sos_core *core, u32 vector)
+static void watch_force(struct sos_core *core, u32 vector)
 {
 	lockdep_assert_held(&core->state_lock);
 	sos_core_set_hold_locked(core, SOS_HOLD_FORCED);
@@ -31,7 +31,7 @@ static void force(struct sos_core *core, u32 vector)
 }
 
 /* Under state_lock, STOPPING. Return: milliseconds to the next look, 0 for never. */
-static unsigned int press(struct sos_core *core)
+static unsigned int watch_press(struct sos_core *core)
 {
 	lockdep_assert_held(&core->state_lock);
 	if (!sos_core_answers(core))
@@ -39,7 +39,7 @@ static unsigned int press(struct sos_core *core)
 	if (core->hold != SOS_HOLD_FORCED) {
 		if (time_before(jiffies, core->stop_deadline))
 			return SOS_WATCH_STOPPING_MS;
-		force(core, SOS_FAULT_FORCED);
+		watch_force(core, SOS_FAULT_FORCED);
 	}
 	if (time_after(jiffies, core->force_deadline)) {
 		pr_err("cpu %u answers no NMI: INIT takes it back\n", core->cpu);
@@ -52,7 +52,7 @@ static unsigned int press(struct sos_core *core)
 }
 
 /* Whether its polls stand still for longer than they may. */
-static bool hangs(struct sos_core *core)
+static bool watch_hangs(struct sos_core *core)
 {
 	u64 polls = READ_ONCE(core->control->polls);
 	u64 bound_ns = core->poll_bound_ns;
@@ -71,15 +71,20 @@ static bool hangs(struct sos_core *core)
 }
 
 /* Under state_lock, RUNNING. Return: milliseconds to the next look. */
-static unsigned int check_progress(struct sos_core *core)
+static unsigned int watch_check_progress(struct sos_core *core)
 {
 	u64 look_ms;
 
 	lockdep_assert_held(&core->state_lock);
-	if (hangs(core)) {
-		force(core, SOS_FAULT_HUNG);
+	if (watch_hangs(core)) {
+		watch_force(core, SOS_FAULT_HUNG);
 		sos_core_set_state_locked(core, SOS_STATE_STOPPING);
-		return press(core);
+		return watch_press(core);
+	}
+	/* Another core of the service failed: this one has nothing left to work on. */
+	if (READ_ONCE(core->service->failed)) {
+		sos_core_ask_stop_locked(core, jiffies + msecs_to_jiffies(SOS_RELEASE_STOP_MS));
+		return SOS_WATCH_STOPPING_MS;
 	}
 	if (!core->poll_bound_ns)
 		return SOS_WATCH_RUNNING_MS;
@@ -87,7 +92,7 @@ static unsigned int check_progress(struct sos_core *core)
 	return clamp_t(u64, look_ms, 1, SOS_WATCH_RUNNING_MS);
 }
 
-static void watch(struct work_struct *work)
+static void watch_watch(struct work_struct *work)
 {
 	struct sos_core *core = container_of(work, struct sos_core, watch.work);
 	unsigned int next_ms = 0;
@@ -103,9 +108,9 @@ static void watch(struct work_struct *work)
 	sos_core_notice_end(core);
 	spin_lock_irq(&core->state_lock);
 	if (core->state == SOS_STATE_RUNNING)
-		next_ms = check_progress(core);
+		next_ms = watch_check_progress(core);
 	else if (core->state == SOS_STATE_STOPPING)
-		next_ms = press(core);
+		next_ms = watch_press(core);
 	spin_unlock_irq(&core->state_lock);
 	if (next_ms)
 		queue_delayed_work(sos_workqueue, &core->watch, msecs_to_jiffies(next_ms));
@@ -119,10 +124,10 @@ void sos_watch_look_in(struct sos_core *core, unsigned long jiffies_left)
 
 static void watch_init(struct sos_core *core)
 {
-	INIT_DELAYED_WORK(&core->watch, watch);
+	INIT_DELAYED_WORK(&core->watch, watch_watch);
 }
 
-static int watch_start(struct sos_core *core, const struct sos_start *arg)
+static int watch_start(struct sos_core *core, const struct sos_start *arg, bool first)
 {
 	core->poll_bound_ns = arg->poll_bound_ns;
 	core->polls_start = READ_ONCE(core->control->polls);

@@ -51,7 +51,7 @@
 
 enum call {
 	GET_INFO, RESERVE, OPEN, RELEASE, CLAIM, ADD_REGION, GET_DMA, HOST_PORT, START, STOP, STATUS, UNLOAD, LEASE, EXPORT, REVOKE, BIND,
-	COUNTS, CONFIG, UNKNOWN, MMAP, MMAP_EXPORT, CALLS
+	COUNTS, CONFIG, ATTACH, UNKNOWN, MMAP, MMAP_EXPORT, CALLS
 };
 
 /* What the uapi header documents. EFAULT goes with every pointer. */
@@ -77,6 +77,7 @@ static const struct {
 	[BIND] = { "BIND_EVENT", { EFAULT, EINVAL, EBADF, EBUSY, ENODEV } },
 	[COUNTS] = { "LINUX_COUNTS", { EFAULT, ENODEV } },
 	[CONFIG] = { "READ_CONFIG", { EFAULT, EINVAL, ENOENT, EIO, ENODEV } },
+	[ATTACH] = { "ATTACH", { EFAULT, EBADF, EINVAL, EBUSY, ENODEV, ENOMEM, ENOSPC } },
 	[UNKNOWN] = { "unknown", { ENOTTY } },
 	[MMAP] = { "mmap", { EINVAL, EPERM, EBUSY, ENODEV, ENOMEM, EACCES } },
 	[MMAP_EXPORT] = { "mmap of export", { EINVAL, EPERM, ENODEV, ENOMEM, EACCES } },
@@ -260,12 +261,13 @@ static void fuzz_region(struct random *random, int fd)
 		{ .kind = SOS_REGION_MEMORY, .prot = 5, .va = CODE_VA, .size = 4096 },
 		{ .kind = SOS_REGION_MEMORY, .prot = 3, .va = STACK_VA, .size = 0x10000 },
 		{ .kind = SOS_REGION_CONTROL, .prot = 3, .va = CONTROL_VA, .size = 0x10000 },
+		{ .kind = SOS_REGION_CONTROL, .prot = 3, .va = CONTROL_VA + 0x10000, .size = 0x10000 },
 		{ .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_SHARED, .va = 0x800000000, .size = 0x500000 },
 		{ .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_DMA, .va = 0x1000000000, .size = 0x500000 },
 		{ .kind = SOS_REGION_BAR, .prot = 3, .bar = 4, .va = 0x4000000000, .size = 0x1000 },
 	};
 	/* The last two are the card's. */
-	struct sos_region region = good[below(random, has_card ? 6 : 4)];
+	struct sos_region region = good[below(random, has_card ? 7 : 5)];
 	int ret;
 
 	if (one_in(random, 3)) {
@@ -445,11 +447,13 @@ static void fuzz_rest(struct random *random, int fd)
 	struct pollfd event = { .fd = fd, .events = POLLIN };
 	struct sos_config config = { .device = one_in(random, 4) ? (unsigned int)next(random) : 0, .reserved0 = one_in(random, 20),
 				     .offset = next(random) >> (32 + below(random, 32)), .length = below(random, SOS_CONFIG_SIZE + 4) };
+	struct sos_attach attach = { .core_fd = one_in(random, 3) ? (int)below(random, 8) - 3 : some_fd(random), .flags = one_in(random, 20),
+				     .reserved = one_in(random, 20) };
 	struct sos_linux_counts counts;
 	struct sos_release release;
 	struct sos_status status;
 
-	switch (below(random, 16)) {
+	switch (below(random, 18)) {
 	case 0:
 		judge(CLAIM, ioctl_at(random, fd, SOS_IOC_CLAIM_DEVICE, &claim, sizeof(claim)), 1);
 		break;
@@ -479,6 +483,9 @@ static void fuzz_rest(struct random *random, int fd)
 		break;
 	case 10 ... 11:
 		judge(CONFIG, ioctl_at(random, fd, SOS_IOC_READ_CONFIG, &config, sizeof(config)), 1);
+		break;
+	case 12 ... 13:
+		judge(ATTACH, ioctl_at(random, fd, SOS_IOC_ATTACH, &attach, sizeof(attach)), 1);
 		break;
 	default:
 		judge(STATUS, ioctl_at(random, fd, SOS_IOC_GET_STATUS, &status, sizeof(status)), 1);
@@ -629,8 +636,8 @@ static int report(int good)
 	for (i = 0; i < CALLS; i++) {
 		printf("%-14s %8lu calls %8lu succeeded\n", calls[i].name, shared->made[i], shared->succeeded[i]);
 		/*
-		 * Without these the fuzzer has tried nothing. CLAIM needs a card, READ_CONFIG one that is claimed, GET_DMA its memory, STOP a service that lives yet. On a busy
-		 * host there are few calls of a kind, and that none of a few was good says nothing.
+		 * Without these the fuzzer has tried nothing. CLAIM needs a card, READ_CONFIG one that is claimed, GET_DMA its memory, STOP a
+		 * service that lives yet. On a busy host there are few calls of a kind, and that none of a few was good says nothing.
 		 */
 		if ((has_card || i != CLAIM) && i != GET_DMA && i != CONFIG && i != STOP && i != UNKNOWN && shared->made[i] >= CALLS_ENOUGH && !shared->succeeded[i]) {
 			printf("%s never succeeded\n", calls[i].name);

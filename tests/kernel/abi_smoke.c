@@ -2,8 +2,9 @@
 /*
  * The driver's ABI, tried out in a virtual machine: gcc -static -O2 -o abi_smoke abi_smoke.c
  *
- * usage: abi_smoke CPU [PCI]  (root, sos.ko loaded, /proc and /sys mounted; PCI: the address
- *                              of a spare virtio-net card, as 0000:00:04.0)
+ * usage: abi_smoke CPU [PCI [CPU2]]  (root, sos.ko loaded, /proc and /sys mounted; PCI: the address
+ *                              of a spare virtio-net card, as 0000:00:04.0, or "-"; CPU2: a
+ *                              second CPU, for services of several cores)
  *
  * Prints TAP, exits 1 if a check failed. The services are the few instructions of each blob
  * below; no image, no C#.
@@ -306,6 +307,7 @@ static void test_reserved(int device, int core, int cpu)
 	check_errno(errno_of(ioctl(device, SOS_IOC_OPEN_CORE, &open_arg)), 0, "a further descriptor");
 	close(open_arg.core_fd);
 	check(status_of(core).state == SOS_STATE_RESERVED, "its close changes nothing");
+	check(status_of(core).cores == 1, "its service is its own");
 	check(status_of(core).performance == SOS_PERFORMANCE_MAX, "as fast as it can: mechanism %u", status_of(core).mechanism);
 	check_errno(start(core), EBUSY, "START with nothing loaded");
 	check_errno(stop(core, 10), EBUSY, "STOP with nothing running");
@@ -615,12 +617,14 @@ static void test_backtrace(int core)
 
 #include "host_port_smoke.h"
 #include "pci_smoke.h"
+#include "several_smoke.h"
 #include "shared_smoke.h"
 #include "reliability_smoke.h"
 #include "slow_page_smoke.h"
 
 int main(int argc, char **argv)
 {
+	const char *card = argc > 2 && strcmp(argv[2], "-") ? argv[2] : NULL;
 	int device, core, cpu = argc > 1 ? atoi(argv[1]) : 1;
 	struct sos_reserve arg = { .cpu = cpu };
 
@@ -653,13 +657,19 @@ int main(int argc, char **argv)
 	test_host_port(core);
 	test_shared(core);
 	test_slow_pages(device, core);
-	if (argc > 2)
-		test_pci(core, argv[2]);
+	if (card)
+		test_pci(core, card);
 	close(core);
 	check(online(cpu), "cpu %d is Linux's again", cpu);
 	test_lifetimes(device, cpu);
 	test_lease(device, cpu);
 	test_hotplug_race(device, cpu);
+	if (argc > 3) {
+		test_several(device, cpu, atoi(argv[3]), NULL);
+		test_heir(device, cpu, atoi(argv[3]));
+	}
+	if (argc > 3 && card)
+		test_several(device, cpu, atoi(argv[3]), card);
 	printf("1..%d\n# %d failed\n", checks, failures);
 	return failures != 0;
 }

@@ -2,8 +2,9 @@
 /*
  * Allocation failures at every site of the driver's calls: gcc -static -O2 -o fail_nth fail_nth.c
  *
- * usage: fail_nth CPU [CARD]  (root, sos.ko loaded, a kernel with FAILSLAB and FAIL_PAGE_ALLOC: the lab's debug kernel;
- *        CARD, as 0000:00:03.0, is a virtio card with registers in BAR 4 that nobody needs; without it no device is claimed)
+ * usage: fail_nth CPU [CARD [CPU2]]  (root, sos.ko loaded, a kernel with FAILSLAB and FAIL_PAGE_ALLOC: the lab's debug kernel;
+ *        CARD, as 0000:00:03.0, is a virtio card with registers in BAR 4 that nobody needs; without it no device is claimed;
+ *        CPU2 is what CPU shares a service with)
  *
  * Each call is made with its first allocation failing, then its second, and so on until it makes no more of them
  * (/proc/thread-self/fail-nth, Documentation/fault-injection). A call that fails must have changed nothing. Prints TAP, one line for
@@ -165,6 +166,36 @@ static void undo_open(int core)
 static int reserved(int core)
 {
 	return !online() && state(core) == SOS_STATE_RESERVED;
+}
+
+static int second = -1;	/* a core that has nothing loaded */
+
+static int attach(int core, int to)
+{
+	struct sos_attach arg = { .core_fd = to };
+
+	return ioctl(core, SOS_IOC_ATTACH, &arg) ? errno : 0;
+}
+
+/* To the other's service, and back to one of its own. */
+static int try_attach(int core)
+{
+	return attach(core, second) ?: attach(core, -1);
+}
+
+static void undo_attach(int core)
+{
+	attach(core, -1);
+}
+
+/* Attached it may be still, if its own service could not be had. */
+static int attached_or_not(int core)
+{
+	struct sos_status status = { 0 };
+
+	if (ioctl(core, SOS_IOC_GET_STATUS, &status) || status.cores < 1 || status.cores > 2)
+		return 0;
+	return reserved(core) && !attach(core, -1) && !ioctl(core, SOS_IOC_GET_STATUS, &status) && status.cores == 1;
 }
 
 static int add(int core, unsigned int kind, unsigned int prot, unsigned long long va, unsigned long long size)
@@ -512,6 +543,7 @@ int main(int argc, char **argv)
 		{ "UNLOAD", try_unload, undo_nothing, reserved },
 		{ "GET_LINUX_COUNTS", try_counts, undo_nothing, reserved },
 	};
+	static const struct subject attaching = { "ATTACH", try_attach, undo_attach, attached_or_not };
 	static const struct subject probe = { "a card's binding", try_probe, undo_probe, unbound };
 	static const struct subject with_card[] = {
 		{ "CLAIM_DEVICE", try_claim, undo_load, reserved },
@@ -531,8 +563,8 @@ int main(int argc, char **argv)
 	unsigned int i;
 	int core;
 
-	if (argc != 2 && argc != 3) {
-		fprintf(stderr, "usage: fail_nth CPU [CARD]\n");
+	if (argc < 2 || argc > 4) {
+		fprintf(stderr, "usage: fail_nth CPU [CARD [CPU2]]\n");
 		return 2;
 	}
 	cpu = atoi(argv[1]);
@@ -542,7 +574,7 @@ int main(int argc, char **argv)
 		perror("fail_nth: /dev/sos, /proc/thread-self/fail-nth");
 		return 2;
 	}
-	if (argc == 3 && find_card(argv[2])) {
+	if (argc > 2 && find_card(argv[2])) {
 		fprintf(stderr, "fail_nth: there is no card %s: 'ls /sys/bus/pci/devices' shows those there are\n", argv[2]);
 		return 2;
 	}
@@ -562,6 +594,17 @@ int main(int argc, char **argv)
 	core = other;
 	for (i = 0; i < sizeof(unloaded) / sizeof(unloaded[0]); i++)
 		run(&unloaded[i], core);
+	if (argc > 3) {
+		struct sos_reserve arg = { .cpu = atoi(argv[3]) };
+
+		if (ioctl(device_fd, SOS_IOC_RESERVE_CORE, &arg)) {
+			perror("fail_nth: reserving the second core");
+			return 2;
+		}
+		second = arg.core_fd;
+		run(&attaching, core);
+		close(second);
+	}
 	if (card_address) {
 		run(&probe, -1);
 		if (try_probe(-1)) {

@@ -14,6 +14,16 @@
  *   RELEASE_CORE works from every state; a running service is stopped first. The end of a
  *   lease, a reboot and kexec release a core in the same way.
  *
+ * What a core runs is its service: memory, devices and host ports. A core is reserved with an
+ * empty one of its own, and may be attached to that of another (SOS_IOC_ATTACH): one set of page
+ * tables and devices, and for each core a state, a control region, a START and a STOP of its own.
+ * Whichever core adds something, all have it, and are LOADED; it can be added while all are in
+ * RESERVED or LOADED. The devices have the bus from the first START until the last core has
+ * stopped, or one has failed: then the others are stopped, too, for what a core leaves behind as
+ * it fails is nothing to go on with. UNLOAD is of the service, and needs all of its cores at
+ * rest. A core that is released leaves what it shared to the others; what the last one had goes
+ * with it.
+ *
  * A core that obeys no NMI either is taken back by INIT, by the driver itself: Linux starts
  * the CPU and unplugs it again, which takes a fraction of a second. Its service is then in
  * FAILED, or, had it not started, where it was.
@@ -183,7 +193,7 @@ struct sos_lease {
 
 enum sos_region_kind {
 	SOS_REGION_MEMORY  = 1,	/* zeroed memory, contiguous within each 2 MiB of offset */
-	SOS_REGION_CONTROL = 2,	/* the same, once per service; starts with struct sos_control */
+	SOS_REGION_CONTROL = 2,	/* the same, once for each core; starts with struct sos_control */
 	SOS_REGION_BAR     = 3,	/* a claimed device's memory BAR, uncached */
 };
 
@@ -218,12 +228,14 @@ enum sos_region_kind {
  * first, which takes time and fails the sooner the longer Linux has run: the module's parameter
  * "pool_huge" puts some aside.
  *
- * Memory and control regions are mapped for loading with mmap(MAP_SHARED). START
- * takes these mappings away, except from SHARED regions and the control region.
+ * Memory and control regions are mapped for loading with mmap(MAP_SHARED). START takes these
+ * mappings away, except from SHARED regions and control regions. A control region is that of the
+ * core through whose descriptor it is added.
  * Errno: EINVAL (kind, prot, flag, alignment, range, reserved), EEXIST (overlaps another, or a
- * second CONTROL), ENOENT (no such device or BAR), EBUSY (state), ENOSPC (SOS_MAX_REGIONS),
- * EIO (a device does not reach memory directly), ENOMEM, ENODEV (released), EFAULT. After an
- * error there is no region, unless a START came before an EFAULT: then it stays until UNLOAD.
+ * second CONTROL of the core), ENOENT (no such device or BAR), EBUSY (state), ENOSPC
+ * (SOS_MAX_REGIONS), EIO (a device does not reach memory directly), ENOMEM, ENODEV (released),
+ * EFAULT. After an error there is no region, unless a START came before an EFAULT: then it stays
+ * until UNLOAD.
  */
 struct sos_region {
 	__u32 kind;
@@ -355,9 +367,10 @@ struct sos_add_host_port {
  *	most once a millisecond; 0: no watchdog
  * @reserved: see above
  *
- * Needs a CONTROL region. Errno: EINVAL (address not in such a region, no CONTROL, reserved),
- * EBUSY (state), ENODEV (released, or a claimed device is gone), EIO (the core does not answer;
- * INIT takes it back, and the call may be repeated; or a device could not be reset), EFAULT.
+ * Needs a CONTROL region of the core. Errno: EINVAL (address not in such a region, no CONTROL,
+ * reserved), EBUSY (state; another core of the service failed, and not all have stopped), ENODEV
+ * (released, or a claimed device is gone), EIO (the core does not answer; INIT takes it back, and
+ * the call may be repeated; or a device could not be reset), EFAULT.
  */
 struct sos_start {
 	__u64 entry;
@@ -427,7 +440,7 @@ struct sos_fault {
  * @performance: out, enum sos_performance of the reservation
  * @mechanism: out, enum sos_mechanism
  * @siblings: out, other threads of the physical core that SOS holds with it
- * @reserved0: see above
+ * @cores: out, how many cores its service has, with this one
  * @reserved: see above
  * @fault: out, valid in FAILED
  *
@@ -450,7 +463,7 @@ struct sos_status {
 	__u32 performance;
 	__u32 mechanism;
 	__u32 siblings;
-	__u32 reserved0;
+	__u32 cores;
 	__u64 reserved[4];
 	struct sos_fault fault;
 };
@@ -468,8 +481,9 @@ struct sos_status {
 #define SOS_IOC_STOP		_IOW(SOS_IOC_MAGIC,  0x16, struct sos_stop)
 #define SOS_IOC_GET_STATUS	_IOR(SOS_IOC_MAGIC,  0x17, struct sos_status)
 /*
- * UNLOAD (core fd; LOADED, STOPPED, FAILED): drops regions, host ports and devices.
- * Errno: EBUSY, ENODEV.
+ * UNLOAD (core fd; LOADED, STOPPED, FAILED): drops regions, host ports and devices of the service;
+ * all of its cores are RESERVED then, and still its cores.
+ * Errno: EBUSY (state; another of its cores runs or does not answer), ENODEV.
  */
 #define SOS_IOC_UNLOAD		_IO(SOS_IOC_MAGIC,   0x18)
 #define SOS_IOC_SET_LEASE	_IOW(SOS_IOC_MAGIC,  0x19, struct sos_lease)
@@ -575,11 +589,33 @@ struct sos_config {
 	__u64 reserved;
 };
 
+/**
+ * struct sos_attach - SOS_IOC_ATTACH (core fd; not RUNNING, STOPPING)
+ * @core_fd: in, a core fd of another core, whose service this core is to run, too; -1: an empty one
+ *	of its own
+ * @flags: in, must be 0
+ * @reserved: see above
+ *
+ * The core is in RESERVED afterwards, or in LOADED if something is loaded there, and can be
+ * started once it has a control region. A core that leaves a service leaves its own control
+ * region there as plain memory, and its events are unbound. Memory is on the NUMA node of the
+ * service's first core.
+ * Errno: EBADF (not a core fd), EINVAL (itself, flags, reserved), EBUSY (it runs, does not answer,
+ * or is the only core of a service that has something loaded: UNLOAD first), ENODEV (one of the
+ * two is released), ENOMEM, ENOSPC, EFAULT. After an error it has the service that it had.
+ */
+struct sos_attach {
+	__s32 core_fd;
+	__u32 flags;
+	__u64 reserved;
+};
+
 #define SOS_IOC_EXPORT_REGION	_IOWR(SOS_IOC_MAGIC, 0x20, struct sos_export)
 #define SOS_IOC_REVOKE_REGION	_IOW(SOS_IOC_MAGIC,  0x21, struct sos_revoke)
 #define SOS_IOC_BIND_EVENT	_IOW(SOS_IOC_MAGIC,  0x22, struct sos_bind_event)
 #define SOS_IOC_GET_LINUX_COUNTS _IOR(SOS_IOC_MAGIC, 0x23, struct sos_linux_counts)
-#define SOS_IOC_READ_CONFIG	_IOWR(SOS_IOC_MAGIC, 0x24, struct sos_config)
+#define SOS_IOC_READ_CONFIG	_IOWR(SOS_IOC_MAGIC, 0x25, struct sos_config)
+#define SOS_IOC_ATTACH		_IOW(SOS_IOC_MAGIC,  0x26, struct sos_attach)
 
 /*
  * The gate: the one thing a service may ask of the monitor. "int SOS_GATE_VECTOR" with

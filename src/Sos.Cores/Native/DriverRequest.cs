@@ -27,7 +27,8 @@ internal static class DriverRequest
     public static readonly nuint RevokeRegion = Make<SosRevoke>(Write, 0x21);
     public static readonly nuint BindEvent = Make<SosBindEvent>(Write, 0x22);
     public static readonly nuint GetLinuxCounts = Make<SosLinuxCounts>(Read, 0x23);
-    public static readonly nuint ReadConfig = Make<SosConfig>(Read | Write, 0x24);
+    public static readonly nuint ReadConfig = Make<SosConfig>(Read | Write, 0x25);
+    public static readonly nuint Attach = Make<SosAttach>(Write, 0x26);
 
     private static nuint Make<T>(uint direction, uint number)
         where T : unmanaged

@@ -260,6 +260,15 @@ internal struct SosLinuxCounts
     public ulong Reserved;
 }
 
+/// <summary>struct sos_attach.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosAttach
+{
+    public int CoreFd;
+    public uint Flags;
+    public ulong Reserved;
+}
+
 /// <summary>struct sos_config.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct SosConfig
@@ -299,7 +308,7 @@ internal struct SosStatus
     public uint Performance;
     public uint Mechanism;
     public uint Siblings;
-    public uint Reserved0;
+    public uint Cores;
     public Words4 Reserved;
     public SosFault Fault;
 }

@@ -62,13 +62,9 @@ internal static class InstructionRules
             return (DiagnosticIds.IndirectCall, "an indirect call: a virtual method, a delegate or a function pointer");
         }
 
-        if (i.FlowControl == FlowControl.IndirectBranch || i.Code == Code.Retnq_imm16)
-        {
-            // Told where control is followed, with what is known there.
-            return null;
-        }
-
-        if (effect == Effect.Refused)
+        // Whether these may stand there is told where control is followed, with what is known there.
+        bool isFollowed = i.FlowControl == FlowControl.IndirectBranch || i.Code == Code.Retnq_imm16;
+        if (effect == Effect.Refused && !isFollowed)
         {
             return (DiagnosticIds.FormNotAllowed, $"the form {i.Code} of an instruction is not on the list of those that are allowed");
         }

@@ -33,13 +33,14 @@ public class DriverLayoutTests
         ("sos_bind_event", typeof(SosBindEvent), ["index", "fd", "reserved"]),
         ("sos_linux_counts", typeof(SosLinuxCounts),
             ["device_irqs", "timer_irqs", "resched_irqs", "call_irqs", "other_irqs", "softirqs", "idle_switches", "reserved"]),
+        ("sos_attach", typeof(SosAttach), ["core_fd", "flags", "reserved"]),
         ("sos_config", typeof(SosConfig), ["device", "offset", "length", "reserved0", "data", "reserved"]),
         ("sos_fault", typeof(SosFault),
             ["vector", "ring", "error_code", "address", "tsc", "rip", "rsp", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
              "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "stack"]),
         ("sos_status", typeof(SosStatus),
             ["state", "cpu", "flags", "irq", "exit_code", "starts", "faults", "nmis", "notifications", "lease_ns", "lease_length_ns", "poll_bound_ns",
-             "performance", "mechanism", "siblings", "reserved0", "reserved", "fault"]),
+             "performance", "mechanism", "siblings", "cores", "reserved", "fault"]),
     ];
 
     private static readonly (string C, nuint Value)[] Requests =
@@ -53,7 +54,7 @@ public class DriverLayoutTests
         ("SOS_IOC_EXPORT_REGION", DriverRequest.ExportRegion), ("SOS_IOC_REVOKE_REGION", DriverRequest.RevokeRegion),
         ("SOS_IOC_BIND_EVENT", DriverRequest.BindEvent), ("SOS_IOC_GET_LINUX_COUNTS", DriverRequest.GetLinuxCounts),
         ("SOS_IOC_SET_LEASE", DriverRequest.SetLease),
-        ("SOS_IOC_READ_CONFIG", DriverRequest.ReadConfig),
+        ("SOS_IOC_READ_CONFIG", DriverRequest.ReadConfig), ("SOS_IOC_ATTACH", DriverRequest.Attach),
     ];
 
     [Fact]

@@ -36,7 +36,7 @@ internal enum Effect : byte
     /// <summary>The first operand changes, and flags; a 32-bit result clears the upper half.</summary>
     Arithmetic,
 
-    /// <summary>The first operand changes, and flags.</summary>
+    /// <summary>The first operand changes, and flags, or nothing does.</summary>
     Shift,
 
     /// <summary>The first operand changes.</summary>

@@ -87,13 +87,17 @@ internal static class ScalarForms
         Code.Sbb_rm8_imm8, Code.Sbb_rm16_imm16, Code.Sbb_rm32_imm32, Code.Sbb_rm64_imm32, Code.Sbb_rm16_imm8, Code.Sbb_rm32_imm8, Code.Sbb_rm64_imm8,
         Code.Neg_rm8, Code.Neg_rm16, Code.Neg_rm32, Code.Neg_rm64, Code.Inc_rm8, Code.Dec_rm8, Code.Inc_rm16, Code.Inc_rm32, Code.Inc_rm64,
         Code.Dec_rm16, Code.Dec_rm32, Code.Dec_rm64, Code.Imul_r32_rm32_imm32, Code.Imul_r64_rm64_imm32, Code.Imul_r32_rm32_imm8,
-        Code.Imul_r64_rm64_imm8, Code.Imul_r32_rm32, Code.Imul_r64_rm64, Code.Popcnt_r32_rm32, Code.Popcnt_r64_rm64, Code.Tzcnt_r32_rm32,
-        Code.Tzcnt_r64_rm64, Code.Lzcnt_r32_rm32, Code.Lzcnt_r64_rm64, Code.VEX_Andn_r32_r32_rm32, Code.VEX_Andn_r64_r64_rm64, Code.VEX_Blsr_r32_rm32,
+        Code.Imul_r64_rm64_imm8, Code.Imul_r32_rm32, Code.Imul_r64_rm64, Code.Popcnt_r32_rm32, Code.Popcnt_r64_rm64, Code.VEX_Andn_r32_r32_rm32,
+        Code.VEX_Andn_r64_r64_rm64, Code.VEX_Blsr_r32_rm32,
         Code.VEX_Blsr_r64_rm64, Code.VEX_Blsmsk_r32_rm32, Code.VEX_Blsmsk_r64_rm64, Code.VEX_Blsi_r32_rm32, Code.VEX_Blsi_r64_rm64,
         Code.VEX_Bzhi_r32_rm32_r32, Code.VEX_Bzhi_r64_rm64_r64, Code.VEX_Bextr_r32_rm32_r32, Code.VEX_Bextr_r64_rm64_r64,
     ];
 
-    /// <summary>The first operand becomes a number, and flags change, unless the count is zero: nothing is concluded of the upper half.</summary>
+    /// <summary>
+    /// The first operand becomes a number, and flags change, or it stays as it was: nothing is concluded of the upper half. A shift does
+    /// so by a count of zero; TZCNT and LZCNT of zero on a processor that lacks them, and takes them for BSF and BSR (SDM vol. 2, BSF;
+    /// APM vol. 3, BSF, LZCNT, TZCNT).
+    /// </summary>
     public static ReadOnlySpan<Code> Shifts =>
     [
         Code.Rol_rm8_imm8, Code.Ror_rm8_imm8, Code.Shl_rm8_imm8, Code.Shr_rm8_imm8, Code.Sar_rm8_imm8, Code.Rol_rm16_imm8, Code.Rol_rm32_imm8,
@@ -104,7 +108,7 @@ internal static class ScalarForms
         Code.Sar_rm16_1, Code.Sar_rm32_1, Code.Sar_rm64_1, Code.Rol_rm8_CL, Code.Ror_rm8_CL, Code.Shl_rm8_CL, Code.Shr_rm8_CL, Code.Sar_rm8_CL,
         Code.Rol_rm16_CL, Code.Rol_rm32_CL, Code.Rol_rm64_CL, Code.Ror_rm16_CL, Code.Ror_rm32_CL, Code.Ror_rm64_CL, Code.Shl_rm16_CL,
         Code.Shl_rm32_CL, Code.Shl_rm64_CL, Code.Shr_rm16_CL, Code.Shr_rm32_CL, Code.Shr_rm64_CL, Code.Sar_rm16_CL, Code.Sar_rm32_CL,
-        Code.Sar_rm64_CL,
+        Code.Sar_rm64_CL, Code.Tzcnt_r32_rm32, Code.Tzcnt_r64_rm64, Code.Lzcnt_r32_rm32, Code.Lzcnt_r64_rm64,
     ];
 
     /// <summary>The first operand becomes a number, or stays as it was; flags stay.</summary>
