@@ -141,6 +141,16 @@ public sealed class LinuxRoutesTests
     }
 
     [Fact]
+    public void TheOrderOfSeveralWaysIsNoDifference()
+    {
+        LiveHop one = new(1, NextHopKind.Forward, 0, 7, 1500, 0);
+        LiveHop other = new(2, NextHopKind.Linux, 0, 0, 0, 0);
+        LiveHop group = new(3, NextHopKind.Group, 0, 0, 0, 0);
+        Assert.Equal(
+            HopText.Describe(group with { Members = [one, other] }, ["a"]), HopText.Describe(group with { Members = [other, one] }, ["a"]));
+    }
+
+    [Fact]
     public void InTheBackgroundADifferenceCountsWhenItStays()
     {
         int refreshed = 0;

@@ -171,7 +171,7 @@ internal sealed class RouteVerifier : IDisposable
             case null:
                 return Describe(new LiveHop(0, NextHopKind.NoRoute, 0, 0, 0, 0));
             case NextHopKind.Group:
-                return string.Join(" or ", hop.Members.Select(member => Describe(member.Hop)));
+                return HopText.AnyOf(hop.Members.Select(member => Describe(member.Hop)));
             case NextHopKind.Forward:
                 return Describe(_neighbours.GetValueOrDefault((hop.Port, hop.Gateway)) is { } mac
                     ? new LiveHop(0, NextHopKind.Forward, hop.Port, mac, hop.Mtu, 0)
@@ -197,7 +197,7 @@ internal static class HopText
         {
             NextHopKind.Forward => $"{port} to {MacText(hop.Mac)} mtu {hop.Mtu}",
             NextHopKind.Connected => $"{port} to the destination itself mtu {hop.Mtu}",
-            NextHopKind.Group => string.Join(" or ", hop.Members.Select(member => Describe(member, ports))),
+            NextHopKind.Group => AnyOf(hop.Members.Select(member => Describe(member, ports))),
             NextHopKind.Linux => "Linux",
             NextHopKind.Blackhole => "dropped (blackhole)",
             NextHopKind.Unreachable => "answered: unreachable",
@@ -205,6 +205,9 @@ internal static class HopText
             _ => "no route",
         };
     }
+
+    /// <summary>Several ways, in an order of their own: Linux tells those of a route now in this and now in that.</summary>
+    public static string AnyOf(IEnumerable<string> ways) => string.Join(" or ", ways.Order(StringComparer.Ordinal));
 
     /// <summary>An address on a link as people write it.</summary>
     public static string MacText(ulong mac) => string.Join(':', Enumerable.Range(0, 6).Select(index => $"{(byte)(mac >> (40 - (8 * index))):x2}"));
