@@ -82,6 +82,10 @@ bench-throughput: setup ## TCP through the firewall on an isolated CPU beside Li
 	@dotnet build src/Sos.Ctl -c $(CONFIGURATION) -v q
 	@eng/bench-throughput.sh $(if $(ROUNDS),--rounds=$(ROUNDS))
 
+.PHONY: bench-router
+bench-router: ## the router beside DPDK's FIBs, XDP and Linux on the same routes (ONLY=section, ROUNDS=n)
+	@eng/bench-router.sh $(if $(ONLY),--only=$(ONLY)) $(if $(ROUNDS),--rounds=$(ROUNDS))
+
 .PHONY: try
 try: setup ## the firewall without the driver, on this machine: a fenced CPU, a real client, and all back (CPU=N)
 	@dotnet build services/firewall/Sos.Firewall -c $(CONFIGURATION) -v q
@@ -105,6 +109,12 @@ try-console: setup ## the console without the driver: a fenced CPU, ssh to it fr
 
 .PHONY: console
 console: try-console ## the same, until the console can be shown in a machine that panics
+
+.PHONY: exact-router
+exact-router: setup ## Linux and the router's core side by side under a thousand sequences of random changes (SEQUENCES=n, SEED=first)
+	@dotnet build tests/Sos.Router.Tests -c $(CONFIGURATION) -v q
+	@SOS_ROUTER_SEQUENCES=$(or $(SEQUENCES),1000) SOS_ROUTER_SEED=$(or $(SEED),1) \
+		dotnet test tests/Sos.Router.Tests -c $(CONFIGURATION) --no-build --nologo -v q --filter DifferentialTests --logger "console;verbosity=normal"
 
 .PHONY: bench-timer
 bench-timer: guest driver ## timers and noise of a service core beside Linux's, in the virtual machine and natively (KERNEL=6.1|6.12)

@@ -30,8 +30,16 @@ struct peer_rule {
 	uint8_t reserved[3];
 };
 
+/* A route as the bench writes it. */
+struct peer_route {
+	uint8_t address[16]; /* network byte order; an IPv4 address is in the first four */
+	uint8_t length;
+	uint8_t hop; /* 1 and more */
+	uint8_t reserved[6];
+};
+
 struct peer {
-	/* Writes 1 for each packet of the trace that passes. */
+	/* Writes 1 for each packet of the trace that passes; of routers, the hop of each packet or key, 0 for none. */
 	void (*judge)(uint8_t *passes);
 	/* Runs a number of packets and returns the nanoseconds they took, or a negative number. */
 	double (*run)(const char *name, uint32_t burst, uint32_t packets);

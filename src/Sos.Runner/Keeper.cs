@@ -10,7 +10,8 @@ namespace Sos.Runner;
 /// </summary>
 internal static unsafe class Keeper
 {
-    private const int IntervalMs = 50;
+    // As often as the SDK's upkeep reads a card's link: who has another way takes it within ten milliseconds.
+    private const int IntervalMs = 5;
     private const int SpinRounds = 50;
 
     private static KeeperPage* _page;

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Sos.Router.Control;
 using Sos.Router.Control.Linux;
 using Sos.Router.Routes;
 using Sos.Router.Tables;
@@ -84,6 +85,19 @@ public sealed class LinuxRoutesTests
     }
 
     [Fact]
+    public void OfSeveralIpv6AddressesNoneIsSurelyTheSource()
+    {
+        Dictionary<int, LinuxLink> links = new() { [2] = new(2, "eth0", 1, 1500, true, false) };
+        LinuxAddress first = new(2, new((UInt128)0x2001_0db8_0001 << 80 | 1, true), 64, 0, 0);
+        LinuxAddress second = first with { Address = new((UInt128)0x2001_0db8_0001 << 80 | 2, true) };
+        LinuxRoute route = Via(2, Gateway6) with { Prefix = Prefix6, Mtu = 1300 };
+        HopSpecification hop = new RouteCompiler(new Dictionary<int, int> { [2] = 0 }, links, [first]).Compile(route)!;
+        Assert.Equal((1300u, first.Address), (hop.Mtu, hop.Source));
+        hop = new RouteCompiler(new Dictionary<int, int> { [2] = 0 }, links, [first, second]).Compile(route)!;
+        Assert.Equal((1300u, default), (hop.Mtu, hop.Source));
+    }
+
+    [Fact]
     public void WhatTheCoreCannotHonourIsLinuxs()
     {
         Assert.Equal(HopSpecification.Linux, Compiler.Compile(Via(9, Gateway)));
@@ -104,6 +118,54 @@ public sealed class LinuxRoutesTests
         Assert.Equal((NextHopKind.Forward, 1), (one.Kind, one.Port));
         Assert.Null(Compiler.Compile([both with { Hops = [both.Hops[0] with { Flags = LinuxHop.Dead }] }]));
         Assert.Equal(NextHopKind.Blackhole, Compiler.Compile([both with { Hops = [both.Hops[0] with { Flags = LinuxHop.Dead }] }, Blackhole()])!.Kind);
+    }
+
+    [Fact]
+    public void DifferencesAreLookedAtAgainAllTogether()
+    {
+        int turn = 0;
+        List<TimeSpan> waits = [];
+        RouteComparison comparison = new(
+            address => ("as Linux", address.Value % 2 == 0 || (address.Value % 4 == 1 && turn > 0) ? "as Linux" : $"{turn}"),
+            wait =>
+            {
+                waits.Add(wait);
+                turn++;
+            });
+        List<RouteDifference> differences = comparison.Run(Enumerable.Range(0, 4000).Select(index => new RouteAddress((uint)index, false)));
+        Assert.Equal((4000, 1000), (comparison.Compared, differences.Count));
+        Assert.Equal(2, waits.Count);
+        Assert.All(differences, difference => Assert.Equal((3, "2"), ((int)(difference.Address.Value % 4), difference.Found)));
+        Assert.Empty(comparison.Run([new RouteAddress(2, false)]));
+        Assert.Equal(2, waits.Count);
+    }
+
+    [Fact]
+    public void TheOrderOfSeveralWaysIsNoDifference()
+    {
+        LiveHop one = new(1, NextHopKind.Forward, 0, 7, 1500, 0);
+        LiveHop other = new(2, NextHopKind.Linux, 0, 0, 0, 0);
+        LiveHop group = new(3, NextHopKind.Group, 0, 0, 0, 0);
+        Assert.Equal(
+            HopText.Describe(group with { Members = [one, other] }, ["a"]), HopText.Describe(group with { Members = [other, one] }, ["a"]));
+    }
+
+    [Fact]
+    public void InTheBackgroundADifferenceCountsWhenItStays()
+    {
+        int refreshed = 0;
+        HashSet<UInt128> wrong = [3, 5];
+        RouteAddress[] addresses = [.. Enumerable.Range(0, 10).Select(index => new RouteAddress((uint)index, false))];
+        BackgroundComparison comparison = new(() => addresses, address => ("a", wrong.Contains(address.Value) ? "b" : "a"), () => refreshed++);
+        Assert.Empty(comparison.Step(6));
+        Assert.Empty(comparison.Step(4));
+        wrong.Remove(5);
+        RouteDifference difference = Assert.Single(comparison.Step(0));
+        Assert.Equal(3, (int)difference.Address.Value);
+        Assert.Equal((10UL, 1UL, 2), (comparison.Compared, comparison.Different, refreshed));
+        wrong.Clear();
+        Assert.Empty(comparison.Step(20));
+        Assert.Equal(20UL, comparison.Compared);
     }
 
     private static LinuxRoute Via(int device, RouteAddress? gateway)

@@ -118,6 +118,8 @@ public sealed unsafe class RouterServiceTests : IDisposable
     [InlineData("link-local")]
     [InlineData("hop by hop")]
     [InlineData("own source")]
+    [InlineData("mapped source")]
+    [InlineData("unspecified destination")]
     public void WhatIsLinuxsGoesThereAsItIs(string what)
     {
         byte[] frame = Frames.Udp4(Wan, Client, 0x0a010002, 0x0a020002);
@@ -157,6 +159,12 @@ public sealed unsafe class RouterServiceTests : IDisposable
                 frame = Frames.Udp6(Wan, Client, Net6A.Value + 2, Net6B.Value + 2);
                 frame[20] = 0;
                 break;
+            case "mapped source":
+                frame = Frames.Udp6(Wan, Client, 0xffff_0a01_0002, Net6B.Value + 2);
+                break;
+            case "unspecified destination":
+                frame = Frames.Udp6(Wan, Client, Net6A.Value + 2, 0);
+                break;
             case "own source":
                 _table.Header->Own4[RouterHeader.OwnBit(0x0a020001) >> 6] |= 1UL << (RouterHeader.OwnBit(0x0a020001) & 63);
                 frame = Frames.Udp4(Wan, Client, 0x0a020001, 0x0a020002);
@@ -175,7 +183,7 @@ public sealed unsafe class RouterServiceTests : IDisposable
     [InlineData("router.dropped_martian", "loopback source")]
     [InlineData("router.dropped_martian", "multicast source")]
     [InlineData("router.dropped_martian", "loopback destination")]
-    [InlineData("router.dropped_martian", "mapped source")]
+    [InlineData("router.dropped_martian", "unspecified source")]
     [InlineData("router.dropped_blackhole", "blackhole")]
     [InlineData("router.dropped_reverse_path", "strict")]
     [InlineData("router.dropped_reverse_path", "loose")]
@@ -205,8 +213,8 @@ public sealed unsafe class RouterServiceTests : IDisposable
             case "loopback destination":
                 frame = Frames.Udp4(Wan, Client, 0x0a010002, 0x7f000001);
                 break;
-            case "mapped source":
-                frame = Frames.Udp6(Wan, Client, 0xffff_0a01_0002, Net6B.Value + 2);
+            case "unspecified source":
+                frame = Frames.Udp4(Wan, Client, 0, 0x0a020002);
                 break;
             case "blackhole":
                 _writer.SetRoute(new(0x0b000000, false), 8, new HopSpecification(NextHopKind.Blackhole));
@@ -236,6 +244,54 @@ public sealed unsafe class RouterServiceTests : IDisposable
         Forwarded(Frames.Udp4(Wan, Client, 0x0a010002, 0x0a020002));
         SetPort(0, Wan, PortFlags.ReversePathLoose);
         Forwarded(Frames.Udp4(Wan, Client, 0x0a020009, 0x0a020002));
+    }
+
+    [Fact]
+    public void WhatIsOnlyUnusualIsForwarded()
+    {
+        foreach (uint source in (uint[])[0x00010203, 0xf0000001, 0xa9fe0303, 0x0a0100ff])
+        {
+            Forwarded(Frames.Udp4(Wan, Client, source, 0x0a020002));
+        }
+    }
+
+    [Fact]
+    public void AnIpv6ErrorThatWouldNotGoBackTheWayItCameIsLinuxs()
+    {
+        byte[] frame = Frames.Udp6(Wan, Client, Net6B.Value + 2, Net6B.Value + 2, 1);
+        Assert.Equal(frame, ToLinux(frame));
+    }
+
+    [Fact]
+    public void LaterIpv6FragmentsAndWhatCannotBeFollowedAreAnswered()
+    {
+        foreach (byte[] header in (byte[][])[[17, 0, 0, 8, 0, 0, 0, 1], [58, 0, 0, 8, 3, 0, 0, 1], [17, 0, 0]])
+        {
+            byte[] frame = Frames.Udp6(Wan, Client, Net6A.Value + 2, Net6B.Value + 2, 1);
+            frame[20] = 44;
+            frame = [.. frame[..54], .. header];
+            frame[19] = (byte)header.Length;
+            Send("wan", frame);
+            Frames.AssertError6(
+                Assert.Single(_harness.Nic("wan").ReceiveAll()), Client, Wan, Net6A.Value + 1, Net6A.Value + 2, 3, 0, 0, frame);
+        }
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(1, false)]
+    [InlineData(8, true)]
+    [InlineData(9, false)]
+    [InlineData(13, true)]
+    [InlineData(30, false)]
+    [InlineData(42, false)]
+    public void OfIcmpOnlyWhatIsSurelyNoErrorIsAnswered(byte type, bool isAnswered)
+    {
+        byte[] frame = Frames.Udp4(Wan, Client, 0x0a010002, 0x0a020002, 1);
+        (frame[23], frame[34]) = (1, type);
+        Frames.SetTotal(frame);
+        Send("wan", frame);
+        Assert.Equal(isAnswered ? 1 : 0, _harness.Nic("wan").ReceiveAll().Count);
     }
 
     [Theory]
@@ -384,6 +440,39 @@ public sealed unsafe class RouterServiceTests : IDisposable
         }
 
         Assert.InRange(taken[1], 2900, 3100);
+    }
+
+    [Theory]
+    [InlineData(RouterState.None)]
+    [InlineData(RouterState.HashPorts4 | RouterState.HashPorts6)]
+    public void BothDirectionsOfAFlowTakeTheSameWayWhereAsked(RouterState ports)
+    {
+        HopSpecification a = new(NextHopKind.Forward) { Port = 1, Gateway = new(0x0a020002, false), Mtu = 1500 };
+        HopSpecification b = a with { Gateway = new(0x0a020003, false) };
+        _writer.SetNeighbour(1, b.Gateway, Server + 1);
+        HopSpecification both = new(NextHopKind.Group) { Members = [new(a, 1), new(b, 1)] };
+        _writer.SetRoute(new(0x0b000000, false), 8, both);
+        _writer.SetRoute(new((UInt128)0x3000 << 112, true), 4, both);
+        _writer.Commit();
+        foreach (RouterState symmetric in (RouterState[])[RouterState.None, RouterState.HashSymmetric])
+        {
+            _writer.SetState(RouterState.Ipv4 | RouterState.Ipv6 | ports | symmetric);
+            int differ = 0;
+            for (uint flow = 0; flow < 500; flow++)
+            {
+                (uint one, uint other) = (0x0b000000 + flow, 0x0b100000 + (flow * 77));
+                (UInt128 one6, UInt128 other6) = (((UInt128)0x3000 << 112) + flow, ((UInt128)0x3001 << 112) + (flow * 77));
+                byte[] back = Frames.Udp4(Wan, Client, other, one);
+                byte[] back6 = Frames.Udp6(Wan, Client, other6, one6);
+                (back[34], back[35], back[36], back[37]) = (5000 >> 8, unchecked((byte)5000), 4000 >> 8, unchecked((byte)4000));
+                (back6[54], back6[55], back6[56], back6[57]) = (5000 >> 8, unchecked((byte)5000), 4000 >> 8, unchecked((byte)4000));
+                (back6[16], back6[17]) = ((byte)flow, 1);
+                differ += Forwarded(Frames.Udp4(Wan, Client, one, other))[5] == Forwarded(back)[5] ? 0 : 1;
+                differ += Forwarded(Frames.Udp6(Wan, Client, one6, other6))[5] == Forwarded(back6)[5] ? 0 : 1;
+            }
+
+            Assert.True(symmetric == RouterState.None ? differ > 200 : differ == 0, $"{differ} of 1000 differ");
+        }
     }
 
     [Fact]

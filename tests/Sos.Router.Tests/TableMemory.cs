@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Threading;
 using Sos.Router.Tables;
 using Sos.Sdk.Memory;
 using Xunit;
@@ -25,5 +26,34 @@ internal sealed unsafe class TableMemory : IDisposable
     /// <summary>Says, as a core that begins a pass, that it has let go what was taken out.</summary>
     public void BeginPass() => MemoryOrdering.StoreRelease(ref Table.Header->Seen.Epoch, MemoryOrdering.LoadAcquire(ref Table.Header->Epoch));
 
+    /// <summary>Plays a core on a thread of its own, pass by pass, until it is disposed of.</summary>
+    /// <param name="pass">What it does in each pass.</param>
+    public IDisposable Run(Action pass) => new Core(this, pass);
+
     public void Dispose() => NativeMemory.AlignedFree(_memory);
+
+    private sealed class Core : IDisposable
+    {
+        private readonly Thread _thread;
+        private bool _ends;
+
+        public Core(TableMemory memory, Action pass)
+        {
+            _thread = new Thread(() =>
+            {
+                while (!Volatile.Read(ref _ends))
+                {
+                    memory.BeginPass();
+                    pass();
+                }
+            });
+            _thread.Start();
+        }
+
+        public void Dispose()
+        {
+            Volatile.Write(ref _ends, true);
+            _thread.Join();
+        }
+    }
 }

@@ -11,6 +11,9 @@ namespace Sos.Router.Tests;
 /// <summary>The table against the longest prefix by trying all lengths, and read while it is written.</summary>
 public sealed unsafe class TableTests
 {
+    // A thread that plays the core may be kept waiting by all others.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -18,7 +21,8 @@ public sealed unsafe class TableTests
     public void RandomChangesLeadWhereTheLongestPrefixDoes(int seed)
     {
         using TableMemory memory = new(RouterCapacity.Small with { Ipv6Lines = 1 << 17, NextHops = 1 << 13, Members = 1 << 13 });
-        using RouterTableWriter writer = new(memory.Table);
+        using RouterTableWriter writer = new(memory.Table, Patience);
+        using IDisposable core = memory.Run(() => { });
         Random random = new(seed);
         NaiveRoutes naive = new();
         for (int step = 0; step < 3000; step++)
@@ -102,10 +106,114 @@ public sealed unsafe class TableTests
     }
 
     [Fact]
-    public void AReaderSeesTheOldOrTheNewWayAndNothingElse()
+    public void WhileATableIsTakenOverEachAddressGoesItsOldOrItsNewWay()
+    {
+        using TableMemory memory = new(RouterCapacity.Small);
+        RouteAddress[] covering = [.. Enumerable.Range(0, 64).Select(index => new RouteAddress(((UInt128)0x2001_0000 + ((UInt128)index << 10)) << 96, true))];
+        HopSpecification connected = new(NextHopKind.Connected);
+        HopSpecification blackhole = new(NextHopKind.Blackhole);
+
+        // Now the long prefixes are the way, now the short ones, and what is left of them is a trap.
+        void Write(int turn)
+        {
+            using RouterTableWriter writer = new(memory.Table, Patience);
+            foreach (RouteAddress prefix in covering)
+            {
+                writer.SetRoute(prefix, 22, turn % 2 == 0 ? connected with { Port = turn } : blackhole);
+                if (turn % 2 != 0)
+                {
+                    writer.SetRoute(prefix, 48, connected with { Port = turn });
+                }
+                else if (turn % 4 == 0)
+                {
+                    writer.SetRoute(NaiveRoutes.Cut(new(prefix.Value + ((UInt128)1 << 64), true), 64), 64, blackhole);
+                }
+            }
+
+            writer.Publish();
+        }
+
+        int wrong = 0;
+        bool watches = false;
+        using (memory.Run(() =>
+        {
+            Ipv6Address[] addresses = [.. covering.Select(prefix => new Ipv6Address((ulong)(prefix.Value >> 64), 1))];
+            uint[] found = new uint[addresses.Length];
+            RouterTable table = memory.Table;
+            Ipv6Routes.Lookup(in table, addresses, found, new uint[addresses.Length]);
+            wrong += Volatile.Read(ref watches) ? found.Count(number => KindOf(memory, number) != NextHopKind.Connected) : 0;
+        }))
+        {
+            Write(0);
+            for (int turn = 1; turn < 13; turn++)
+            {
+                // The pass in which this is seen first may have begun before there was a table.
+                Volatile.Write(ref watches, turn > 1);
+                Write(turn);
+            }
+        }
+
+        Assert.Equal(0, wrong);
+    }
+
+    [Fact]
+    public void ATakeOverWithoutRoomLeavesIpv6ToLinuxUntilItIsDone()
+    {
+        using TableMemory memory = new(RouterCapacity.Small with { Ipv6Lines = 16 });
+        HopSpecification way = new(NextHopKind.Connected);
+        for (int turn = 0; turn < 2; turn++)
+        {
+            using RouterTableWriter writer = new(memory.Table, Patience);
+            for (uint i = 0; i < 4; i++)
+            {
+                UInt128 prefix = ((UInt128)0x2001_0000 + ((UInt128)i << 10)) << 96;
+                writer.SetRoute(new(prefix, true), 22, way with { Port = turn });
+                writer.SetRoute(new(prefix, true), 48, way with { Port = 2 + turn });
+            }
+
+            using (memory.Run(() => { }))
+            {
+                writer.Publish();
+                while (writer.RetiredCount > 0)
+                {
+                    writer.Commit();
+                }
+            }
+
+            Assert.Equal(turn == 0 ? RouterState.None : RouterState.Ipv4, memory.Table.Header->State);
+            Assert.Equal(way with { Port = 2 + turn }, writer.Lookup(new((UInt128)0x2001_0000 << 96, true)));
+            Assert.Equal(way with { Port = turn }, writer.Lookup(new(((UInt128)0x2001_0000 << 96) + ((UInt128)1 << 100), true)));
+            writer.SetState(RouterState.Ipv4 | RouterState.Ipv6);
+        }
+    }
+
+    [Fact]
+    public void AShortIpv6PrefixThatGoesTakesNothingWithItThatALongOneHasTakenOver()
     {
         using TableMemory memory = new(RouterCapacity.Small);
         using RouterTableWriter writer = new(memory.Table);
+        RouteAddress address = new(((UInt128)0x2001_0db8 << 96) + 1, true);
+        HopSpecification way = new(NextHopKind.Connected);
+        writer.SetRoute(new(0, true), 0, new HopSpecification(NextHopKind.Blackhole));
+        writer.SetRoute(NaiveRoutes.Cut(address, 20), 20, way);
+        writer.Publish();
+        writer.SetRoute(NaiveRoutes.Cut(address, 48), 48, way with { Port = 1 });
+        writer.RemoveRoute(NaiveRoutes.Cut(address, 20), 20);
+        Assert.Equal(way with { Port = 1 }, writer.Lookup(address));
+        writer.SetRoute(NaiveRoutes.Cut(address, 20), 20, way with { Port = 2 });
+        writer.RemoveRoute(NaiveRoutes.Cut(address, 48), 48);
+        writer.Commit();
+        Assert.Equal(way with { Port = 2 }, writer.Lookup(address));
+        writer.SetRoute(NaiveRoutes.Cut(address, 64), 64, way with { Port = 3 });
+        writer.SetRoute(NaiveRoutes.Cut(address, 22), 22, new HopSpecification(NextHopKind.Blackhole));
+        Assert.Equal(way with { Port = 3 }, writer.Lookup(address));
+    }
+
+    [Fact]
+    public void AReaderSeesTheOldOrTheNewWayAndNothingElse()
+    {
+        using TableMemory memory = new(RouterCapacity.Small);
+        using RouterTableWriter writer = new(memory.Table, Patience);
         HopSpecification[] ways = [.. Enumerable.Range(1, 2).Select(index => new HopSpecification(NextHopKind.Connected) { Port = index })];
         RouteAddress covering4 = new(0x0a000000, false);
         RouteAddress covering6 = new((UInt128)0x2001_0db8 << 96, true);

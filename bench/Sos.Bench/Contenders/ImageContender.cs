@@ -1,27 +1,19 @@
 using System;
-using System.Diagnostics;
-using System.Threading;
 using Sos.Bench.Service;
 using Sos.Bench.Workloads;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
-using Sos.Cores.Reading;
-using Sos.Image;
-using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 using Trace = Sos.Bench.Workloads.Trace;
 
 namespace Sos.Bench.Contenders;
 
-/// <summary>The image in its runner. Between blocks the runner is stopped by a signal, since the service itself never sleeps.</summary>
+/// <summary>The firewall's image.</summary>
 internal sealed unsafe class ImageContender : IContender
 {
     private const ulong DoneOffset = 4; // of BenchMailbox.Done
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
-
-    private readonly ProcessTarget _target;
-    private readonly RunningService _shared;
+    private readonly ImageProcess _process;
     private readonly MappedMemory _memory;
     private readonly Trace _trace;
     private readonly Placement _placement;
@@ -30,7 +22,7 @@ internal sealed unsafe class ImageContender : IContender
     public ImageContender(Workload workload, Placement placement)
         : this(workload.Trace, placement, (ulong)workload.Table.Bytes.Length)
     {
-        LoadTable(workload.Table.Bytes);
+        _process.LoadTable(workload.Table.Bytes);
     }
 
     /// <summary>Loads the image without a table.</summary>
@@ -38,26 +30,21 @@ internal sealed unsafe class ImageContender : IContender
     {
         _trace = trace;
         _placement = placement;
-        _target = new ProcessTarget(new ProcessTargetOptions { RunnerPath = BenchPaths.Runner, Cpu = placement.Cpu });
-        LoadedService loaded = ServiceLoader.Load(_target, ServiceImage.Read(BenchPaths.Image), new ServiceConfiguration
+        _process = new ImageProcess(BenchPaths.Image, placement, new ServiceConfiguration
         {
             PacketMemorySize = BenchMailbox.MemorySize,
             TableSlotSize = AddressSpace.ToPages(tableSize),
         });
-        _shared = _target.Attach(loaded);
-        _memory = _target.MapAt(AddressSpace.PacketMemory);
+        _memory = _process.Map(AddressSpace.PacketMemory);
         trace.Bytes.CopyTo(_memory.Slice(BenchMailbox.TraceOffset, (ulong)trace.Bytes.Length));
-        _target.Start(loaded.Entry, loaded.StackTop, loaded.ControlAddress);
-        Await(() => _shared.State == ServiceState.Initialised);
-        placement.Raise(_target.ProcessId);
-        Pause();
+        _process.Start();
     }
 
     /// <inheritdoc/>
     public string Name => "SOS";
 
     /// <summary>Time that the service took to check the table and switch to it.</summary>
-    public TimeSpan SwapTime => TimeSpan.FromMicroseconds(Mailbox->SwapTicks * 1000.0 / _shared.TscKhz);
+    public TimeSpan SwapTime => _process.TimeOf(Mailbox->SwapTicks);
 
     private BenchMailbox* Mailbox => (BenchMailbox*)_memory.Address;
 
@@ -81,7 +68,7 @@ internal sealed unsafe class ImageContender : IContender
     public double Block(BenchMode mode, int burst, int packets)
     {
         uint command = Order(mode, burst, packets);
-        Resume();
+        _process.Resume();
         return Finish(command, packets);
     }
 
@@ -90,7 +77,7 @@ internal sealed unsafe class ImageContender : IContender
     {
         // The difference of two blocks is free of what comes before and behind them.
         double? Counted(BenchMode mode, int count)
-            => StepCounter.Count(_placement, _target.ProcessId, AddressSpace.PacketMemory + DoneOffset, Order(mode, burst, count));
+            => StepCounter.Count(_placement, _process.Id, AddressSpace.PacketMemory + DoneOffset, Order(mode, burst, count));
         double? whole = Counted(BenchMode.Firewall, 2 * packets) - Counted(BenchMode.Firewall, packets);
         double? harness = Counted(BenchMode.Harness, 2 * packets) - Counted(BenchMode.Harness, packets);
         return (whole - harness) / packets;
@@ -100,7 +87,7 @@ internal sealed unsafe class ImageContender : IContender
     public uint Begin(int burst, int packets)
     {
         uint command = Order(BenchMode.Firewall, burst, packets);
-        Resume();
+        _process.Resume();
         return command;
     }
 
@@ -108,9 +95,9 @@ internal sealed unsafe class ImageContender : IContender
     /// <returns>Nanoseconds per packet.</returns>
     public double Finish(uint command, int packets)
     {
-        Await(() => MemoryOrdering.LoadAcquire(ref Mailbox->Done) == command);
-        Pause();
-        return Mailbox->Ticks * 1e6 / _shared.TscKhz / packets;
+        _process.Await(() => MemoryOrdering.LoadAcquire(ref Mailbox->Done) == command);
+        _process.Pause();
+        return _process.NanosecondsOf(Mailbox->Ticks) / packets;
     }
 
     private uint Order(BenchMode mode, int burst, int packets)
@@ -130,34 +117,6 @@ internal sealed unsafe class ImageContender : IContender
     public void Dispose()
     {
         _memory.Dispose();
-        _shared.Dispose();
-        _target.Dispose();
-    }
-
-    private void LoadTable(ReadOnlySpan<byte> table)
-    {
-        _shared.RequestTable(table);
-        Resume();
-        _shared.AwaitTable(Deadline);
-        Thread.Sleep(1); // the service writes the time behind the answer
-        Pause();
-    }
-
-    private void Pause() => ProcessSignal.Send(_target.ProcessId, ProcessSignal.Stop);
-
-    private void Resume() => ProcessSignal.Send(_target.ProcessId, ProcessSignal.Continue);
-
-    private void Await(Func<bool> condition)
-    {
-        long start = Stopwatch.GetTimestamp();
-        while (!condition())
-        {
-            if (_target.ProcessId == 0 || Stopwatch.GetElapsedTime(start) > Deadline)
-            {
-                throw new BenchException($"the image does not answer: {_target.GetStatus()}");
-            }
-
-            Thread.Sleep(0);
-        }
+        _process.Dispose();
     }
 }

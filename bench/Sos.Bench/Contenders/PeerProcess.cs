@@ -13,7 +13,7 @@ namespace Sos.Bench.Contenders;
 internal sealed class PeerProcess : IContender
 {
     private readonly Process _process;
-    private readonly Workload _workload;
+    private readonly string _verdictsPath;
     private readonly string _function;
     private readonly string? _harness;
     private readonly TimeSpan _limit;
@@ -29,10 +29,24 @@ internal sealed class PeerProcess : IContender
     /// <exception cref="PeerTooSlowException">It is not ready after the limit; it was ended.</exception>
     public PeerProcess(
         string name, Workload workload, Placement placement, IEnumerable<string> command, string function, TimeSpan limit, string? harness = null)
+        : this(name, workload.PathOf("verdicts"), placement, command, function, limit, harness)
+    {
+    }
+
+    /// <param name="name">Its name in tables.</param>
+    /// <param name="verdictsPath">Where it is to write its verdicts.</param>
+    /// <param name="placement">Where it runs.</param>
+    /// <param name="command">Program and arguments.</param>
+    /// <param name="function">What a block runs.</param>
+    /// <param name="limit">How long it may take to get ready, its tables included, and for each answer.</param>
+    /// <param name="harness">What is to be subtracted, or null.</param>
+    /// <inheritdoc cref="PeerProcess(string, Workload, Placement, IEnumerable{string}, string, TimeSpan, string?)"/>
+    public PeerProcess(
+        string name, string verdictsPath, Placement placement, IEnumerable<string> command, string function, TimeSpan limit, string? harness = null)
     {
         Name = name;
         _limit = limit;
-        _workload = workload;
+        _verdictsPath = verdictsPath;
         _function = function;
         _harness = harness;
         string[] line = placement.Wrap(command).ToArray();
@@ -43,7 +57,6 @@ internal sealed class PeerProcess : IContender
         }
 
         _process = Process.Start(start)!;
-        string output = string.Empty;
         long since = Stopwatch.GetTimestamp();
         while (ReadLine(limit - Stopwatch.GetElapsedTime(since)) is { } said)
         {
@@ -52,14 +65,17 @@ internal sealed class PeerProcess : IContender
                 return;
             }
 
-            output += said + "\n";
+            Greeting += said + "\n";
         }
 
-        throw new BenchException($"{name} does not start: {output}{_process.StandardError.ReadToEnd()}");
+        throw new BenchException($"{name} does not start: {Greeting}{_process.StandardError.ReadToEnd()}");
     }
 
     /// <inheritdoc/>
     public string Name { get; }
+
+    /// <summary>Lines that it said before it was ready.</summary>
+    public string Greeting { get; } = string.Empty;
 
     /// <inheritdoc/>
     public bool JudgesByCount { get; init; }
@@ -67,9 +83,8 @@ internal sealed class PeerProcess : IContender
     /// <inheritdoc/>
     public byte[] Judge()
     {
-        string path = _workload.PathOf("verdicts");
-        string answer = Ask($"verdicts {path}");
-        return answer == "done" ? File.ReadAllBytes(path) : throw new BenchException($"{Name}: {answer}");
+        string answer = Ask($"verdicts {_verdictsPath}");
+        return answer == "done" ? File.ReadAllBytes(_verdictsPath) : throw new BenchException($"{Name}: {answer}");
     }
 
     /// <inheritdoc/>

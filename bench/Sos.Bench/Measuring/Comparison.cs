@@ -7,6 +7,12 @@ using Sos.Bench.Workloads;
 
 namespace Sos.Bench.Measuring;
 
+/// <summary>What a comparison is about, as tables name it.</summary>
+/// <param name="Workload">Kind of the workload.</param>
+/// <param name="Size">Prefixes, rules or routes.</param>
+/// <param name="FrameLength">Bytes of a frame; 0 where there are none.</param>
+internal sealed record Subject(string Workload, int Size, int FrameLength);
+
 /// <summary>Runs contenders on one workload in interleaved blocks.</summary>
 internal static class Comparison
 {
@@ -26,6 +32,17 @@ internal static class Comparison
             workload.Check(contender.Name, contender.Judge(), contender.JudgesByCount);
         }
 
+        return Run(new Subject($"{workload.Kind}", workload.Size, workload.Trace.FrameLength), contenders, options, progress);
+    }
+
+    /// <summary>Measures; verdicts are compared before.</summary>
+    /// <param name="subject">What is measured.</param>
+    /// <param name="contenders">Who, and with which bursts each.</param>
+    /// <param name="options">Rounds, each of which runs one block of everything, and the length of a block.</param>
+    /// <param name="progress">Told of each step.</param>
+    public static List<Measurement> Run(Subject subject, IReadOnlyList<(IContender Contender, int[] Bursts)> contenders, BenchOptions options,
+        BenchProgress progress)
+    {
         List<Entry> entries = [.. contenders.SelectMany(pair => pair.Bursts.Select(burst => new Entry(pair.Contender, burst)))];
         foreach (Entry entry in entries)
         {
@@ -48,7 +65,7 @@ internal static class Comparison
             }
         }
 
-        return [.. entries.Select(entry => entry.Sum(workload))];
+        return [.. entries.Select(entry => entry.Sum(subject))];
     }
 
     private sealed class Entry(IContender contender, int burst)
@@ -68,12 +85,12 @@ internal static class Comparison
             _harnesses.Add(harness);
         }
 
-        public Measurement Sum(Workload workload) => new(
-            workload.Kind.ToString(),
-            workload.Size,
+        public Measurement Sum(Subject subject) => new(
+            subject.Workload,
+            subject.Size,
             contender.Name,
             burst,
-            workload.Trace.FrameLength,
+            subject.FrameLength,
             Spread.Of(_totals),
             Spread.Of(_harnesses),
             Spread.Of(_totals.Zip(_harnesses, (total, harness) => total - harness)));

@@ -9,6 +9,11 @@ using Sos.Router.Tables;
 
 namespace Sos.Router.Control;
 
+/// <summary>Choices of the operator that Linux knows nothing of.</summary>
+/// <param name="PastNetfilter">Whether packets are forwarded on the core though Linux has a ruleset for them.</param>
+/// <param name="IsSymmetric">Whether both directions of a flow take the same of several ways.</param>
+internal sealed record FollowerOptions(bool PastNetfilter = false, bool IsSymmetric = false);
+
 /// <summary>
 /// Follows Linux's network and writes it into the router's table. News are taken as they come; what Linux does not tell (routes that go with a link, an
 /// address or a nexthop object) is asked for when one of those changes, all is asked for when news were lost, and once a minute to be sure.
@@ -18,6 +23,9 @@ internal sealed class RouteFollower : IDisposable
     /// <summary>How long an IPv6 route that was removed stays: some daemons replace a route by removing and adding it.</summary>
     private static readonly TimeSpan Bridging = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>Addresses that are compared each second: about a hundredth of a CPU's time.</summary>
+    private const int VerifiedOfAStep = 1000;
+
     private static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AuditEvery = TimeSpan.FromMinutes(1);
     private static readonly int[] Groups = [1, 3, 5, 7, 8, 9, 11, 19, 24, 25, 32]; // RTNLGRP_LINK … RTNLGRP_NEXTHOP
@@ -26,6 +34,7 @@ internal sealed class RouteFollower : IDisposable
     private readonly RouterTable _table;
     private readonly IReadOnlyList<IReadOnlyList<string>> _portNames;
     private readonly bool _pastNetfilter;
+    private readonly bool _isSymmetric;
     private readonly Action<string> _log;
     private readonly LinuxNetwork _network = new();
     private readonly NetlinkSocket _news = new(NetlinkSocket.Route, Groups);
@@ -38,6 +47,8 @@ internal sealed class RouteFollower : IDisposable
     private readonly Dictionary<RoutePrefix, long> _leaving = [];
     private readonly HashSet<RoutePrefix> _missing = [];
     private readonly HashSet<string> _told = [];
+    private readonly RouteVerifier _verifier;
+    private readonly BackgroundComparison _comparison;
     private IReadOnlyList<LinuxAddress> _addresses = [];
     private LinuxRoutes _routes = new();
     private RouteCompiler _compiler;
@@ -51,13 +62,14 @@ internal sealed class RouteFollower : IDisposable
     /// <summary>Asks for all and gives it to the core.</summary>
     /// <param name="table">The router's memory.</param>
     /// <param name="portNames">For each port the names that its network device may have.</param>
-    /// <param name="pastNetfilter">Whether packets are forwarded on the core though Linux has a ruleset for them.</param>
+    /// <param name="options">What the operator has chosen.</param>
     /// <param name="log">Takes what a person should know.</param>
-    public RouteFollower(in RouterTable table, IReadOnlyList<IReadOnlyList<string>> portNames, bool pastNetfilter, Action<string> log)
+    public RouteFollower(in RouterTable table, IReadOnlyList<IReadOnlyList<string>> portNames, FollowerOptions options, Action<string> log)
     {
         _table = table;
         _portNames = portNames;
-        _pastNetfilter = pastNetfilter;
+        _pastNetfilter = options.PastNetfilter;
+        _isSymmetric = options.IsSymmetric;
         _log = log;
         _writer = new RouterTableWriter(in table);
         _compiler = new RouteCompiler(_ports, _links, _addresses);
@@ -65,12 +77,20 @@ internal sealed class RouteFollower : IDisposable
         AskAll();
         _writer.Publish();
         AskSettings();
+        _verifier = new RouteVerifier(new TableReader(table), portNames);
+        _comparison = new BackgroundComparison(() => _routes.Prefixes.SelectMany(RouteVerifier.EndsOf), _verifier.Ways, _verifier.Refresh);
         _auditAt = After(AuditEvery);
         _tellAt = After(TellEvery);
     }
 
     /// <summary>Prefixes in the table.</summary>
     public int RouteCount => _writer.RouteCount;
+
+    /// <summary>Whether the table is as Linux's was when it was last looked at: nothing that was removed stays for a while.</summary>
+    public bool IsSettled => _leaving.Count == 0;
+
+    /// <summary>Whether the table is compared with the kernel's answers in the background.</summary>
+    public bool Verifies { get; init; } = true;
 
     /// <summary>Takes the news of a while.</summary>
     /// <param name="timeout">How long to wait for some.</param>
@@ -100,12 +120,17 @@ internal sealed class RouteFollower : IDisposable
         if (IsDue(ref _tellAt, TellEvery))
         {
             TellUsed();
+            if (Verifies && IsSettled)
+            {
+                Verify();
+            }
         }
     }
 
     /// <inheritdoc/>
     public void Dispose()
     {
+        _verifier.Dispose();
         _network.Dispose();
         _news.Dispose();
         _filterNews?.Dispose();
@@ -415,7 +440,10 @@ internal sealed class RouteFollower : IDisposable
                 1 => PortFlags.ReversePathStrict,
                 _ => PortFlags.ReversePathLoose,
             };
-            bool forwards6 = configurations.GetValueOrDefault((device, true)).Forwards;
+
+            // For IPv6 Linux goes by the setting of all devices alone; a device's own leaves it to Linux.
+            bool forwards6 = configurations.GetValueOrDefault((device, true)).Forwards
+                && configurations.GetValueOrDefault((LinuxNetwork.AllDevices, true)).Forwards;
             PortFlags flags = (link.IsUp ? PortFlags.Up : 0) | reversePath
                 | (ipv4.Forwards && !link.IsEnslaved ? PortFlags.Forwards4 : 0) | (forwards6 && !link.IsEnslaved ? PortFlags.Forwards6 : 0);
             _writer.SetPort(port, new PortSettings { Mac = link.Mac, Mtu = link.Mtu, Flags = flags });
@@ -430,7 +458,7 @@ internal sealed class RouteFollower : IDisposable
         }
 
         _askSettings = false;
-        RouterState state = StateOf(false) | StateOf(true);
+        RouterState state = StateOf(false) | StateOf(true) | (_isSymmetric ? RouterState.HashSymmetric : 0);
         _writer.SetState(state);
     }
 
@@ -466,6 +494,20 @@ internal sealed class RouteFollower : IDisposable
             {
                 _network.Use(device, address);
             }
+        }
+    }
+
+    private unsafe void Verify()
+    {
+        List<RouteDifference> differences = _comparison.Step(VerifiedOfAStep);
+        _table.Header->Verified = _comparison.Compared;
+        _table.Header->Differences = _comparison.Different;
+        if (differences.Count > 0)
+        {
+            RouteDifference first = differences[0];
+            string address = RouteBits.Text(first.Address);
+            _log($"{differences.Count} addresses went another way than Linux's, {address}: {first.Found} for {first.Wanted}; all is asked for anew");
+            _askLinks = _askRoutes = _askSettings = true;
         }
     }
 

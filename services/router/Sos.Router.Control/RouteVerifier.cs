@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Threading;
 using Sos.Router.Control.Linux;
 using Sos.Router.Routes;
 using Sos.Router.Tables;
@@ -12,6 +13,43 @@ namespace Sos.Router.Control;
 /// <param name="Wanted">The way that Linux has for it.</param>
 /// <param name="Found">The way that the core has.</param>
 internal sealed record RouteDifference(RouteAddress Address, string Wanted, string Found);
+
+/// <summary>Compares addresses, all of them once; those that differ again, together, after a while: they may have changed in between.</summary>
+/// <param name="ask">Says the way that Linux has for an address, and the core's.</param>
+/// <param name="refresh">Waits, and asks anew for all that ways are made of.</param>
+internal sealed class RouteComparison(Func<RouteAddress, (string Wanted, string Found)> ask, Action<TimeSpan> refresh)
+{
+    private static readonly TimeSpan[] Waits = [TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(1)];
+
+    /// <summary>Addresses that were compared.</summary>
+    public int Compared { get; private set; }
+
+    /// <summary>Compares.</summary>
+    /// <returns>The addresses that differed each time.</returns>
+    public List<RouteDifference> Run(IEnumerable<RouteAddress> addresses)
+    {
+        List<RouteDifference> differences = [.. addresses.Select(Counted).OfType<RouteDifference>()];
+        foreach (TimeSpan wait in Waits.TakeWhile(_ => differences.Count > 0))
+        {
+            refresh(wait);
+            differences = [.. differences.Select(difference => Compare(difference.Address)).OfType<RouteDifference>()];
+        }
+
+        return differences;
+    }
+
+    private RouteDifference? Counted(RouteAddress address)
+    {
+        Compared++;
+        return Compare(address);
+    }
+
+    private RouteDifference? Compare(RouteAddress address)
+    {
+        (string wanted, string found) = ask(address);
+        return wanted == found ? null : new RouteDifference(address, wanted, found);
+    }
+}
 
 /// <summary>Compares the core's table with the kernel's own answers, at both ends of every prefix and at random addresses.</summary>
 internal sealed class RouteVerifier : IDisposable
@@ -44,55 +82,40 @@ internal sealed class RouteVerifier : IDisposable
     /// <param name="random">Where they come from.</param>
     public List<RouteDifference> Verify(int randomCount, Random random)
     {
-        List<RouteDifference> differences = [];
-        foreach (RoutePrefix prefix in _network.Routes().Prefixes)
+        RouteComparison comparison = new(Ways, wait =>
         {
-            Compare(prefix.Address, differences);
-            Compare(RouteBits.Last(prefix), differences);
-        }
-
-        byte[] bytes = new byte[16];
-        for (int i = 0; i < randomCount; i++)
-        {
-            random.NextBytes(bytes);
-            Compare(LinuxRoute.ReadAddress(bytes.AsSpan(0, 4)), differences);
-            bytes[0] = (byte)(0x20 | (bytes[0] & 0x1f)); // 2000::/3, where addresses are given
-            Compare(LinuxRoute.ReadAddress(bytes), differences);
-        }
-
+            Thread.Sleep(wait);
+            Refresh();
+        });
+        IEnumerable<RouteAddress> ends = _network.Routes().Prefixes.SelectMany(EndsOf);
+        List<RouteDifference> differences = comparison.Run(ends.Concat(Random(randomCount, random).Where(IsForwardable)));
+        Compared += comparison.Compared;
         return differences;
     }
+
+    /// <summary>The ways that Linux and the core have for an address.</summary>
+    public (string Wanted, string Found) Ways(RouteAddress address) => (Describe(Ask(address)), Describe(_reader.Lookup(address)));
+
+    /// <summary>Asks anew for all that ways are made of.</summary>
+    public void Refresh() => _compiler = Look();
+
+    /// <summary>Both ends of a prefix, but for those that the core never looks up: multicast, and addresses that no packet can have.</summary>
+    public static IEnumerable<RouteAddress> EndsOf(RoutePrefix prefix)
+        => ((RouteAddress[])[prefix.Address, RouteBits.Last(prefix)]).Where(IsForwardable);
 
     /// <inheritdoc/>
     public void Dispose() => _network.Dispose();
 
-    /// <summary>Compares an address; what changes while it is looked at is looked at again.</summary>
-    private void Compare(RouteAddress address, List<RouteDifference> differences)
+    private static IEnumerable<RouteAddress> Random(int count, Random random)
     {
-        // What the core never looks up: multicast, and addresses that no packet can have.
-        if (!IsForwardable(address))
+        byte[] bytes = new byte[16];
+        for (int i = 0; i < count; i++)
         {
-            return;
+            random.NextBytes(bytes);
+            yield return LinuxRoute.ReadAddress(bytes.AsSpan(0, 4));
+            bytes[0] = (byte)(0x20 | (bytes[0] & 0x1f)); // 2000::/3, where addresses are given
+            yield return LinuxRoute.ReadAddress(bytes);
         }
-
-        Compared++;
-        string wanted = "";
-        string found = "";
-        for (int attempt = 0; attempt < 3; attempt++)
-        {
-            HopSpecification? hop = Ask(address);
-            wanted = Describe(hop);
-            found = Describe(_reader.Lookup(address));
-            if (wanted == found)
-            {
-                return;
-            }
-
-            System.Threading.Thread.Sleep(attempt == 0 ? 100 : 1000);
-            _compiler = Look();
-        }
-
-        differences.Add(new RouteDifference(address, wanted, found));
     }
 
     private static bool IsForwardable(RouteAddress address)
@@ -104,7 +127,7 @@ internal sealed class RouteVerifier : IDisposable
         }
 
         uint top = (uint)address.Value >> 24;
-        return top is not (0 or 127) && top < 224;
+        return address.Value != 0 && top != 127 && top < 224;
     }
 
     private RouteCompiler Look()
@@ -148,7 +171,7 @@ internal sealed class RouteVerifier : IDisposable
             case null:
                 return Describe(new LiveHop(0, NextHopKind.NoRoute, 0, 0, 0, 0));
             case NextHopKind.Group:
-                return string.Join(" or ", hop.Members.Select(member => Describe(member.Hop)));
+                return HopText.AnyOf(hop.Members.Select(member => Describe(member.Hop)));
             case NextHopKind.Forward:
                 return Describe(_neighbours.GetValueOrDefault((hop.Port, hop.Gateway)) is { } mac
                     ? new LiveHop(0, NextHopKind.Forward, hop.Port, mac, hop.Mtu, 0)
@@ -174,7 +197,7 @@ internal static class HopText
         {
             NextHopKind.Forward => $"{port} to {MacText(hop.Mac)} mtu {hop.Mtu}",
             NextHopKind.Connected => $"{port} to the destination itself mtu {hop.Mtu}",
-            NextHopKind.Group => string.Join(" or ", hop.Members.Select(member => Describe(member, ports))),
+            NextHopKind.Group => AnyOf(hop.Members.Select(member => Describe(member, ports))),
             NextHopKind.Linux => "Linux",
             NextHopKind.Blackhole => "dropped (blackhole)",
             NextHopKind.Unreachable => "answered: unreachable",
@@ -182,6 +205,9 @@ internal static class HopText
             _ => "no route",
         };
     }
+
+    /// <summary>Several ways, in an order of their own: Linux tells those of a route now in this and now in that.</summary>
+    public static string AnyOf(IEnumerable<string> ways) => string.Join(" or ", ways.Order(StringComparer.Ordinal));
 
     /// <summary>An address on a link as people write it.</summary>
     public static string MacText(ulong mac) => string.Join(':', Enumerable.Range(0, 6).Select(index => $"{(byte)(mac >> (40 - (8 * index))):x2}"));

@@ -24,6 +24,12 @@ public sealed unsafe class RouterCompanion : ICompanion
     /// <summary>Its value for forwarding past a ruleset.</summary>
     public const string Bypass = "bypass";
 
+    /// <summary>The start option that says how one of several ways is chosen.</summary>
+    public const string FlowHashOption = "flow-hash";
+
+    /// <summary>Its value for the same way in both directions of a flow.</summary>
+    public const string Symmetric = "symmetric";
+
     /// <inheritdoc/>
     public string Service => ServiceName;
 
@@ -43,6 +49,9 @@ public sealed unsafe class RouterCompanion : ICompanion
         new(
             NetfilterOption, "\"linux\": packets for which Linux has a ruleset are its own (the router's default); \"bypass\": forward past it",
             IsFile: false),
+        new(
+            FlowHashOption, "of several ways, \"direction\": each direction of a flow takes one by itself (the router's default); \"symmetric\": both the same",
+            IsFile: false),
     ];
 
     /// <inheritdoc/>
@@ -50,10 +59,8 @@ public sealed unsafe class RouterCompanion : ICompanion
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(plan);
-        if (plan.Options.TryGetValue(NetfilterOption, out string? value) && value is not ("linux" or Bypass))
-        {
-            throw new SosException(SosError.Usage, $"--{NetfilterOption} cannot be \"{value}\": it takes linux or {Bypass}");
-        }
+        CheckOption(plan, NetfilterOption, "linux", Bypass);
+        CheckOption(plan, FlowHashOption, "direction", Symmetric);
 
         StringBuilder text = new();
         foreach ((string name, string setting) in plan.Parameters)
@@ -72,6 +79,14 @@ public sealed unsafe class RouterCompanion : ICompanion
 
     /// <inheritdoc/>
     public Action<CancellationToken>? Follow(FollowContext context) => end => RouterCore.Follow(context.Record.Cpu, context.Log, end);
+
+    private static void CheckOption(ServicePlan plan, string option, string usual, string other)
+    {
+        if (plan.Options.TryGetValue(option, out string? value) && value != usual && value != other)
+        {
+            throw new SosException(SosError.Usage, $"--{option} cannot be \"{value}\": it takes {usual} or {other}");
+        }
+    }
 
     private static ServiceParameter PowerOfTwo(string name, uint least, uint most) => new(
         name, string.Create(CultureInfo.InvariantCulture, $"a power of two from {least} to {most}"),

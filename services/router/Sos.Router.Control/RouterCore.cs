@@ -128,8 +128,10 @@ internal sealed unsafe class RouterCore : IDisposable
         using RouterCore router = new(cpu);
         using FileStream only = TakeLock(cpu);
         RouterTable table = router.Table;
-        bool past = router._record.Plan.Options.GetValueOrDefault(RouterCompanion.NetfilterOption) == RouterCompanion.Bypass;
-        using RouteFollower follower = new(in table, router.DeviceNames, past, log);
+        FollowerOptions options = new(
+            router._record.Plan.Options.GetValueOrDefault(RouterCompanion.NetfilterOption) == RouterCompanion.Bypass,
+            router._record.Plan.Options.GetValueOrDefault(RouterCompanion.FlowHashOption) == RouterCompanion.Symmetric);
+        using RouteFollower follower = new(in table, router.DeviceNames, options, log);
         log($"core {cpu} has {follower.RouteCount} routes of Linux's");
         DateTime look = DateTime.UtcNow;
         while (!end.IsCancellationRequested)

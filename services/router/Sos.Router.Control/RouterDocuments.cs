@@ -11,7 +11,7 @@ internal sealed record DifferenceEntry(string Address, string Linux, string Core
 
 internal sealed record LookupDocument(int Cpu, string Address, string Way, ulong Packets);
 
-internal sealed record RoutesDocument(int Cpu, bool Ipv4, bool Ipv6, IReadOnlyList<RouteEntry> Routes);
+internal sealed record RoutesDocument(int Cpu, bool Ipv4, bool Ipv6, IReadOnlyList<RouteEntry> Routes, ulong Verified, ulong Differences);
 
 internal sealed record RouteEntry(string Prefix, string Way, ulong Packets);
 

@@ -109,11 +109,14 @@ public static class RouterVerbs
                 entries.Add(new RouteEntry($"{RouteBits.Text(prefix.Address)}/{prefix.Length}", HopText.Describe(hop, router.PortNames), hop.Packets));
             }
 
-            return new RoutesDocument(cpu, (reader.State & RouterState.Ipv4) != 0, (reader.State & RouterState.Ipv6) != 0, entries);
+            (ulong verified, ulong differences) = reader.Verified;
+            return new RoutesDocument(
+                cpu, (reader.State & RouterState.Ipv4) != 0, (reader.State & RouterState.Ipv6) != 0, entries, verified, differences);
         });
         terminal.Write(document, Documents.RoutesDocument, output =>
         {
             output.WriteLine($"core {cpu}: IPv4 {Says(document.Ipv4)}, IPv6 {Says(document.Ipv6)}");
+            output.WriteLine($"in the background {document.Verified} addresses were compared with Linux's answers, {document.Differences} differed");
             Terminal.WriteTable(output, ["PREFIX", "PACKETS", "WAY"], document.Routes.Select(route => (IReadOnlyList<string>)
                 [route.Prefix, route.Packets.ToString(CultureInfo.InvariantCulture), route.Way]));
         });

@@ -27,6 +27,9 @@ internal sealed unsafe class TableReader(RouterTable table)
     /// <summary>Ports.</summary>
     public int PortCount => (int)table.Header->PortCount;
 
+    /// <summary>Addresses that were compared with the kernel's answers in the background, and those of them that went another way.</summary>
+    public (ulong Verified, ulong Differences) Verified => (table.Header->Verified, table.Header->Differences);
+
     /// <summary>What is set for a port.</summary>
     public PortSettings PortOf(int port) => table.Header->Ports[port];
 

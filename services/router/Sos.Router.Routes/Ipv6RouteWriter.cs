@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using Sos.Router.Tables;
 using Sos.Sdk.Memory;
 
@@ -7,21 +8,27 @@ namespace Sos.Router.Routes;
 
 /// <summary>
 /// Writes IPv6 prefixes. Those of at most 22 bits are written at once; a bucket of longer ones is built anew beside the old and put in its place by one
-/// store. What several changes do to one bucket is built once, at <see cref="Commit"/>.
+/// store. What several changes do to one bucket is built once, at <see cref="Commit"/>, or before a prefix of at most 22 bits around it changes: what
+/// went by one that is gone is then on its new way already.
 /// </summary>
 internal sealed unsafe class Ipv6RouteWriter
 {
     private const int RootBits = RouterTable.Ipv6RootBits;
 
+    /// <summary>Buckets that are moved together: for so many there are lines twice.</summary>
+    private const int MovedMax = 256;
+
     private readonly Dictionary<UInt128, ushort>[] _short = new Dictionary<UInt128, ushort>[RootBits + 1];
     private readonly Dictionary<uint, List<LongPrefix>> _long = [];
     private readonly Dictionary<uint, List<uint>> _blocks = [];
     private readonly HashSet<uint> _changed = [];
+    private readonly Dictionary<uint, ulong> _lately = []; // by slot: the mark of a bucket that a pass may not have seen yet
     private readonly StrideTable _root;
     private readonly RouterTable _table;
     private readonly Retirement _retirement;
     private readonly BlockAllocator _lines;
     private uint* _buckets;
+    private bool _isLive;
 
     /// <summary>Begins with no prefix in tables of its own.</summary>
     /// <param name="table">The table.</param>
@@ -51,11 +58,37 @@ internal sealed unsafe class Ipv6RouteWriter
     /// <summary>Frees a block of lines.</summary>
     public void FreeBlock(uint line) => _lines.Free(line);
 
-    /// <summary>Goes on in other tables that have the same entries.</summary>
-    public void MoveTo(uint* buckets, ushort* entries)
+    /// <summary>Goes on in the core's tables, and moves each address there from its old next hop to its new one.</summary>
+    /// <param name="buckets">Where the core finds buckets.</param>
+    /// <param name="entries">Where the core finds prefixes of at most 22 bits.</param>
+    public void Publish(uint* buckets, ushort* entries)
     {
+        List<uint> moved = [];
+        for (uint slot = 0; slot < 1u << RootBits; slot++)
+        {
+            if (_root.Entries[slot] == entries[slot])
+            {
+                MemoryOrdering.StoreRelease(ref buckets[slot], _buckets[slot]);
+            }
+            else if (_buckets[slot] == 0 && buckets[slot] == 0)
+            {
+                entries[slot] = _root.Entries[slot];
+            }
+            else
+            {
+                moved.Add(slot);
+                if (moved.Count == MovedMax)
+                {
+                    Move(moved, buckets, entries);
+                    moved.Clear();
+                }
+            }
+        }
+
+        Move(moved, buckets, entries);
         _buckets = buckets;
         _root.MoveTo(entries);
+        _isLive = true;
     }
 
     /// <summary>Adds a prefix, or gives it another next hop.</summary>
@@ -64,6 +97,7 @@ internal sealed unsafe class Ipv6RouteWriter
         uint slot = (uint)(prefix >> (128 - RootBits));
         if (length <= RootBits)
         {
+            SettleBelow(slot, length);
             _short[length][prefix] = nextHop;
             _root.Cover(slot, length, nextHop, null);
             return;
@@ -100,6 +134,7 @@ internal sealed unsafe class Ipv6RouteWriter
                 return false;
             }
 
+            SettleBelow(slot, length);
             (byte heir, ushort value) = FindShorter(prefix, length);
             _root.Uncover(slot, length, heir, value, null);
             return true;
@@ -132,6 +167,73 @@ internal sealed unsafe class Ipv6RouteWriter
         }
     }
 
+    /// <summary>
+    /// Both tables of some slots change, and the core reads one after the other. So a bucket that says all by itself stands in between: the core goes by it
+    /// before the second table changes, and by the final one after.
+    /// </summary>
+    private void Move(List<uint> slots, uint* buckets, ushort* entries)
+    {
+        if (slots.Count == 0)
+        {
+            return;
+        }
+
+        List<uint> blocks = [];
+        try
+        {
+            foreach (uint slot in slots)
+            {
+                List<LongPrefix> prefixes = _long.GetValueOrDefault(slot) ?? [];
+                MemoryOrdering.StoreRelease(ref buckets[slot], new BucketBuilder(_table, _lines, blocks).Build(prefixes, 0, _root.Entries[slot]));
+            }
+        }
+        catch (TableFullException)
+        {
+            // Until there is a whole table again, Linux forwards.
+            MemoryOrdering.StoreRelease(ref *(uint*)&_table.Header->State, (uint)(_table.Header->State & ~RouterState.Ipv6));
+        }
+
+        _retirement.TryAwait(_retirement.Mark());
+
+        foreach (uint slot in slots)
+        {
+            MemoryOrdering.StoreRelease(ref entries[slot], _root.Entries[slot]);
+            MemoryOrdering.StoreRelease(ref buckets[slot], _buckets[slot]);
+        }
+
+        _retirement.Add(() => blocks.ForEach(_lines.Free));
+    }
+
+    // An address that a longer prefix has taken over is not touched by what becomes of a shorter one afterwards: neither in the table, nor in a pass
+    // that looked for the longer one too early.
+    private void SettleBelow(uint start, int length)
+    {
+        if (!_isLive)
+        {
+            return;
+        }
+
+        uint count = 1u << (RootBits - length);
+        foreach (uint slot in _changed.Where(slot => slot - start < count).ToArray())
+        {
+            try
+            {
+                Build(slot);
+                _changed.Remove(slot);
+            }
+            catch (TableFullException)
+            {
+                // It stays with what has changed, and the next Commit says so.
+            }
+        }
+
+        foreach (uint slot in _lately.Keys.Where(slot => slot - start < count).ToArray())
+        {
+            _retirement.TryAwait(_lately[slot]);
+            _lately.Remove(slot);
+        }
+    }
+
     private void Build(uint slot)
     {
         List<uint> blocks = [];
@@ -154,6 +256,11 @@ internal sealed unsafe class Ipv6RouteWriter
         }
 
         MemoryOrdering.StoreRelease(ref _buckets[slot], entry);
+        if (_isLive)
+        {
+            _lately[slot] = _retirement.Mark();
+        }
+
         if (_blocks.Remove(slot, out List<uint>? former))
         {
             _retirement.Add(() => former.ForEach(_lines.Free));

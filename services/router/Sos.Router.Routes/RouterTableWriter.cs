@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Runtime.InteropServices;
-using System.Threading;
 using Sos.Router.Tables;
 using Sos.Sdk.Memory;
 
@@ -14,8 +13,8 @@ namespace Sos.Router.Routes;
 /// </summary>
 public sealed unsafe class RouterTableWriter : IDisposable
 {
-    /// <summary>A pass takes microseconds; a core that makes none for so long is stopped, or held.</summary>
-    private static readonly TimeSpan LettingGo = TimeSpan.FromMilliseconds(100);
+    /// <summary>A pass takes microseconds.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
 
     private readonly RouterTable _table;
     private readonly Retirement _retirement;
@@ -29,10 +28,11 @@ public sealed unsafe class RouterTableWriter : IDisposable
 
     /// <summary>Begins with no routes, beside what is there.</summary>
     /// <param name="table">The table; its memory must outlive this.</param>
-    public RouterTableWriter(in RouterTable table)
+    /// <param name="patience">How long a core may take for a pass; null for 100 ms.</param>
+    public RouterTableWriter(in RouterTable table, TimeSpan? patience = null)
     {
         _table = table;
-        _retirement = new Retirement(table.Header);
+        _retirement = new Retirement(table.Header, patience ?? Patience);
         _neighbours = new NeighbourWriter(in table, _retirement);
         _nextHops = new NextHopWriter(in table, _neighbours, _retirement);
         _beside = (byte*)NativeMemory.AllocZeroed(Root4Bytes + Root6Bytes + Short6Bytes);
@@ -114,17 +114,16 @@ public sealed unsafe class RouterTableWriter : IDisposable
         }
     }
 
-    /// <summary>Gives the core what was written so far, entry by entry; what one before had written goes.</summary>
+    /// <summary>
+    /// Gives the core what was written so far, entry by entry; what one before had written goes. Where there is no room to do so, IPv6 is Linux's until
+    /// <see cref="SetState"/>.
+    /// </summary>
     public void Publish()
     {
         Commit();
         Replace(new Span<ushort>(_beside, 1 << RouterTable.Ipv4RootBits), new(_table.Ipv4Root, 1 << RouterTable.Ipv4RootBits));
-
-        // Where there is a bucket, short prefixes are seen through it: first they, then the buckets.
-        Replace(new Span<ushort>(_beside + Root4Bytes + Root6Bytes, 1 << RouterTable.Ipv6RootBits), new(_table.Ipv6Short, 1 << RouterTable.Ipv6RootBits));
-        Replace(new Span<uint>(_beside + Root4Bytes, 1 << RouterTable.Ipv6RootBits), new(_table.Ipv6Root, 1 << RouterTable.Ipv6RootBits));
         _ipv4.MoveTo(_table.Ipv4Root);
-        _ipv6.MoveTo(_table.Ipv6Root, _table.Ipv6Short);
+        _ipv6.Publish(_table.Ipv6Root, _table.Ipv6Short);
         NativeMemory.Free(_beside);
         _beside = null;
         IsPublished = true;
@@ -191,27 +190,14 @@ public sealed unsafe class RouterTableWriter : IDisposable
                 change();
                 return;
             }
-            catch (TableFullException) when (IsPublished && AwaitRoom())
+            catch (TableFullException) when (IsPublished && _retirement.TryAwaitRoom())
             {
                 // Something came free: once more.
             }
         }
     }
 
-    private bool AwaitRoom()
-    {
-        int waiting = _retirement.Count;
-        return waiting > 0 && SpinWait.SpinUntil(
-            () =>
-            {
-                _retirement.Turn();
-                return _retirement.Count < waiting;
-            },
-            LettingGo);
-    }
-
-    private static void Replace<T>(Span<T> wanted, Span<T> live)
-        where T : unmanaged, IEquatable<T>
+    private static void Replace(ReadOnlySpan<ushort> wanted, Span<ushort> live)
     {
         for (int i = 0; i < wanted.Length;)
         {

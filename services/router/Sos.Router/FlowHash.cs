@@ -14,33 +14,43 @@ public static class FlowHash
     /// <summary>Hashes an IPv4 packet without options.</summary>
     /// <param name="frame">Its frame.</param>
     /// <param name="withPorts">Whether ports count; those of fragments never do, since only the first has them.</param>
-    public static uint Ipv4(ReadOnlySpan<byte> frame, bool withPorts)
+    /// <param name="isSymmetric">Whether both directions of a flow have the same hash.</param>
+    public static uint Ipv4(ReadOnlySpan<byte> frame, bool withPorts, bool isSymmetric)
     {
-        ulong addresses = BinaryPrimitives.ReadUInt64LittleEndian(frame[(Ethernet + 12)..]);
+        ulong addresses = Pair(
+            BinaryPrimitives.ReadUInt32LittleEndian(frame[(Ethernet + 12)..]), BinaryPrimitives.ReadUInt32LittleEndian(frame[(Ethernet + 16)..]), isSymmetric);
         bool isFragment = (BinaryPrimitives.ReadUInt16BigEndian(frame[(Ethernet + 6)..]) & 0x3fff) != 0;
-        return Mix(addresses, withPorts && !isFragment ? Ports(frame, Ethernet + Ipv4Header.SizeMin, frame[Ethernet + 9]) : 0);
+        return Mix(addresses, withPorts && !isFragment ? Ports(frame, Ethernet + Ipv4Header.SizeMin, frame[Ethernet + 9], isSymmetric) : 0);
     }
 
     /// <summary>Hashes an IPv6 packet.</summary>
     /// <param name="frame">Its frame.</param>
     /// <param name="withPorts">Whether ports count, where they follow the header; else the flow label does.</param>
-    public static uint Ipv6(ReadOnlySpan<byte> frame, bool withPorts)
+    /// <param name="isSymmetric">Whether both directions of a flow have the same hash; the flow label does not count then, since each has its own.</param>
+    public static uint Ipv6(ReadOnlySpan<byte> frame, bool withPorts, bool isSymmetric)
     {
         ReadOnlySpan<byte> header = frame[Ethernet..];
-        ulong more = withPorts
-            ? Ports(frame, Ethernet + Ipv6Header.Size, header[6])
-            : (BinaryPrimitives.ReadUInt32BigEndian(header) & 0xf_ffff) | ((ulong)header[6] << 32);
-        ulong source = Mix(BinaryPrimitives.ReadUInt64LittleEndian(header[8..]), BinaryPrimitives.ReadUInt64LittleEndian(header[16..]));
-        ulong destination = Mix(BinaryPrimitives.ReadUInt64LittleEndian(header[24..]), BinaryPrimitives.ReadUInt64LittleEndian(header[32..]));
-        return Mix(source | (destination << 32), more);
+        uint label = isSymmetric ? 0 : BinaryPrimitives.ReadUInt32BigEndian(header) & 0xf_ffff;
+        ulong more = withPorts ? Ports(frame, Ethernet + Ipv6Header.Size, header[6], isSymmetric) : label | ((ulong)header[6] << 32);
+        uint source = Mix(BinaryPrimitives.ReadUInt64LittleEndian(header[8..]), BinaryPrimitives.ReadUInt64LittleEndian(header[16..]));
+        uint destination = Mix(BinaryPrimitives.ReadUInt64LittleEndian(header[24..]), BinaryPrimitives.ReadUInt64LittleEndian(header[32..]));
+        return Mix(Pair(source, destination, isSymmetric), more);
     }
 
-    private static ulong Ports(ReadOnlySpan<byte> frame, int offset, byte protocol)
+    private static ulong Pair(uint first, uint second, bool isSymmetric)
+        => isSymmetric && first > second ? second | ((ulong)first << 32) : first | ((ulong)second << 32);
+
+    private static ulong Ports(ReadOnlySpan<byte> frame, int offset, byte protocol, bool isSymmetric)
     {
         bool hasPorts = (IpProtocol)protocol is IpProtocol.Tcp or IpProtocol.Udp or IpProtocol.UdpLite or IpProtocol.Sctp or IpProtocol.Dccp;
-        return hasPorts && frame.Length >= offset + sizeof(uint)
-            ? BinaryPrimitives.ReadUInt32LittleEndian(frame[offset..]) | ((ulong)protocol << 32)
-            : (ulong)protocol << 32;
+        if (!hasPorts || frame.Length < offset + sizeof(uint))
+        {
+            return (ulong)protocol << 32;
+        }
+
+        uint source = BinaryPrimitives.ReadUInt16LittleEndian(frame[offset..]);
+        uint destination = BinaryPrimitives.ReadUInt16LittleEndian(frame[(offset + 2)..]);
+        return (isSymmetric ? Math.Min(source, destination) | (Math.Max(source, destination) << 16) : source | (destination << 16)) | ((ulong)protocol << 32);
     }
 
     private static uint Mix(ulong first, ulong second)

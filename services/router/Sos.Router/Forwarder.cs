@@ -5,6 +5,7 @@ using System.Runtime.Intrinsics.X86;
 using Sos.Router.Tables;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Services;
 using Sos.Sdk.Statistics;
 using Sos.Sdk.Time;
@@ -13,7 +14,11 @@ using Sos.Sdk.Wire;
 namespace Sos.Router;
 
 /// <summary>Decides on each packet of a burst, step by step for all of them, so that their memory reads overlap.</summary>
-public unsafe struct Forwarder
+/// <typeparam name="TNic">A card's port.</typeparam>
+/// <typeparam name="THost">A host port.</typeparam>
+public unsafe struct Forwarder<TNic, THost>
+    where TNic : unmanaged, IPort
+    where THost : unmanaged, IPort
 {
     private const int Ethernet = EthernetHeader.UntaggedSize;
 
@@ -48,7 +53,7 @@ public unsafe struct Forwarder
     }
 
     /// <summary>Looks at what holds for all packets of a pass.</summary>
-    public void BeginPass(in RouterPorts ports, ulong now)
+    public void BeginPass(in RouterPorts<TNic, THost> ports, ulong now)
     {
         _now = now;
         _state = (RouterState)MemoryOrdering.LoadAcquire(ref *(uint*)&_table.Header->State);
@@ -63,7 +68,7 @@ public unsafe struct Forwarder
     /// <param name="ports">The ports.</param>
     /// <param name="port">The one that it came by.</param>
     /// <param name="received">The burst.</param>
-    public void Process(ref RouterPorts ports, int port, ref Burst received)
+    public void Process(ref RouterPorts<TNic, THost> ports, int port, ref Burst received)
     {
         _port = port;
         _settings = _table.Header->Ports[port];
@@ -107,7 +112,7 @@ public unsafe struct Forwarder
         }
     }
 
-    private void Process4(ref RouterPorts ports, int count)
+    private void Process4(ref RouterPorts<TNic, THost> ports, int count)
     {
         Span<uint> hops = _scratch.Hops[..count];
         Ipv4Routes.Lookup(in _table, _scratch.Destinations4[..count], hops);
@@ -141,7 +146,7 @@ public unsafe struct Forwarder
             ulong action = NextHopResolver.ReadAction(in _table, hop);
             if (NextHop.KindOf(action) == NextHopKind.Group)
             {
-                uint hash = FlowHash.Ipv4(buffer.Frame, (_state & RouterState.HashPorts4) != 0);
+                uint hash = FlowHash.Ipv4(buffer.Frame, (_state & RouterState.HashPorts4) != 0, (_state & RouterState.HashSymmetric) != 0);
                 action = NextHopResolver.Choose(in _table, action, hash, _upPorts, out hop);
             }
 
@@ -161,7 +166,7 @@ public unsafe struct Forwarder
         }
     }
 
-    private void Process6(ref RouterPorts ports, int count)
+    private void Process6(ref RouterPorts<TNic, THost> ports, int count)
     {
         Span<uint> hops = _scratch.Hops[..count];
         Ipv6Routes.Lookup(in _table, _scratch.Destinations6[..count], hops, _scratch.Spare);
@@ -173,7 +178,7 @@ public unsafe struct Forwarder
             ulong action = NextHopResolver.ReadAction(in _table, hop);
             if (NextHop.KindOf(action) == NextHopKind.Group)
             {
-                uint hash = FlowHash.Ipv6(buffer.Frame, (_state & RouterState.HashPorts6) != 0);
+                uint hash = FlowHash.Ipv6(buffer.Frame, (_state & RouterState.HashPorts6) != 0, (_state & RouterState.HashSymmetric) != 0);
                 action = NextHopResolver.Choose(in _table, action, hash, _upPorts, out hop);
             }
 
@@ -234,7 +239,7 @@ public unsafe struct Forwarder
             && NextHop.KindOf(NextHopResolver.ReadAction(in _table, Ipv4Routes.Lookup(in _table, source))) == NextHopKind.Linux;
     }
 
-    private void Forward4(ref RouterPorts ports, PacketBuffer buffer, ulong action, uint hop)
+    private void Forward4(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, ulong action, uint hop)
     {
         int port = NextHop.PortOf(action);
         Span<byte> packet = buffer.Frame[Ethernet..];
@@ -276,7 +281,7 @@ public unsafe struct Forwarder
         }
     }
 
-    private void Forward6(ref RouterPorts ports, PacketBuffer buffer, ulong action, uint hop)
+    private void Forward6(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, ulong action, uint hop)
     {
         int port = NextHop.PortOf(action);
         Span<byte> packet = buffer.Frame[Ethernet..];
@@ -312,7 +317,7 @@ public unsafe struct Forwarder
 
     private readonly bool IsUp(int port) => port < RouterHeader.PortsMax && (_upPorts >> port & 1) != 0;
 
-    private readonly void CountUse(ref RouterPorts ports, int port, uint hop)
+    private readonly void CountUse(ref RouterPorts<TNic, THost> ports, int port, uint hop)
     {
         _table.NextHopsUsed[hop] = 1;
         _table.NextHopPackets[hop]++;
@@ -326,7 +331,7 @@ public unsafe struct Forwarder
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private readonly void Cut(ref RouterPorts ports, PacketBuffer buffer, int port, int mtu)
+    private readonly void Cut(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, int port, int mtu)
     {
         ReadOnlySpan<byte> frame = buffer.Frame;
         int count = Fragmenter.CountFor(frame.Length - Ethernet, mtu);
@@ -352,7 +357,7 @@ public unsafe struct Forwarder
 
     /// <summary>What is not to be forwarded: by route, or since Linux must see it.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Refuse(ref RouterPorts ports, PacketBuffer buffer, NextHopKind kind)
+    private void Refuse(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, NextHopKind kind)
     {
         switch (kind)
         {
@@ -377,7 +382,7 @@ public unsafe struct Forwarder
         }
     }
 
-    private void Answer(ref RouterPorts ports, PacketBuffer buffer, RouterError error)
+    private void Answer(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, RouterError error)
     {
         if (buffer.Frame[Ethernet] >> 4 == 4)
         {
@@ -391,7 +396,7 @@ public unsafe struct Forwarder
 
     /// <summary>Answers with an error, from the address that Linux would use on the way back; where that way is not plain, Linux answers.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Answer4(ref RouterPorts ports, PacketBuffer buffer, RouterError error, uint mtu)
+    private void Answer4(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, RouterError error, uint mtu)
     {
         Span<byte> packet = buffer.Frame[Ethernet..];
         uint sender = BinaryPrimitives.ReadUInt32BigEndian(packet[12..]);
@@ -421,13 +426,15 @@ public unsafe struct Forwarder
 
     /// <inheritdoc cref="Answer4"/>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Answer6(ref RouterPorts ports, PacketBuffer buffer, RouterError error, uint mtu)
+    private void Answer6(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, RouterError error, uint mtu)
     {
         Span<byte> packet = buffer.Frame[Ethernet..];
         Ipv6Address sender = Ipv6Address.Read(packet[8..]);
+
+        // As for Linux: of a later fragment, and of what cannot be followed to its end, it is not known that it is an error.
         MalformedReason reason = Ipv6ExtensionChain.Parse(packet[Ipv6Header.Size..], (IpProtocol)packet[6], out Ipv6ExtensionChain chain);
-        bool mayAnswer = reason == MalformedReason.None && !chain.Fragment.IsLater
-            && IcmpError.MayAnswer6(packet, chain.Protocol, Ipv6Header.Size + chain.Length);
+        bool mayAnswer = reason != MalformedReason.None || chain.Fragment.IsLater
+            || IcmpError.MayAnswer6(packet, chain.Protocol, Ipv6Header.Size + chain.Length);
         if (!mayAnswer)
         {
             _pool.Free(buffer);
@@ -437,7 +444,9 @@ public unsafe struct Forwarder
         uint hop = Ipv6Routes.Lookup(in _table, sender);
         ulong action = FindWayBack(hop, sender, true);
         Ipv6Address source = hop < _table.NextHopCount ? new Ipv6Address(_table.NextHops[hop].Source6High, _table.NextHops[hop].Source6Low) : default;
-        if (NextHop.KindOf(action) != NextHopKind.Forward || !IsUp(NextHop.PortOf(action)) || source == default)
+
+        // Whether it comes from the address of the way in or of the way out depends on Linux's version.
+        if (NextHop.KindOf(action) != NextHopKind.Forward || NextHop.PortOf(action) != _port || !IsUp(_port) || source == default)
         {
             ports.GiveToLinux(_port, buffer);
             return;
@@ -471,7 +480,7 @@ public unsafe struct Forwarder
         return isHeldBack;
     }
 
-    private readonly void SendAnswer(ref RouterPorts ports, PacketBuffer buffer, ulong action, EtherType type)
+    private readonly void SendAnswer(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, ulong action, EtherType type)
     {
         int port = NextHop.PortOf(action);
         WriteEthernet(buffer.Frame, action, port);

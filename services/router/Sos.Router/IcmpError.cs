@@ -40,7 +40,10 @@ public static class IcmpError
     private const int Ipv6SizeMax = 1280; // RFC 4443, 2.4 (c)
     private const byte TimeToLive = 64;
 
-    /// <summary>Whether an IPv4 packet may be answered with an error: no error itself, no later fragment (RFC 1812, 4.3.2.7).</summary>
+    /// <summary>
+    /// Whether an IPv4 packet may be answered with an error: no later fragment, and of ICMP only what is surely none itself (RFC 1812, 4.3.2.7): for Linux
+    /// echo, timestamp, information and mask.
+    /// </summary>
     /// <param name="packet">The packet from its IP header on.</param>
     public static bool MayAnswer4(ReadOnlySpan<byte> packet)
     {
@@ -50,10 +53,10 @@ public static class IcmpError
         }
 
         bool isIcmp = packet[9] == (byte)IpProtocol.Icmp;
-        return !isIcmp || (packet.Length > Ipv4Header.SizeMin && packet[Ipv4Header.SizeMin] is 0 or 8 or 9 or 10 or 13 or 14 or 15 or 16 or 17 or 18 or 30);
+        return !isIcmp || (packet.Length > Ipv4Header.SizeMin && packet[Ipv4Header.SizeMin] is 0 or 8 or (>= 13 and <= 18));
     }
 
-    /// <summary>Whether an IPv6 packet may be answered with an error: none of ICMPv6 (RFC 4443, 2.4 (e)).</summary>
+    /// <summary>Whether an IPv6 packet may be answered with an error: one that is surely none of ICMPv6 itself (RFC 4443, 2.4 (e)).</summary>
     /// <param name="packet">The packet from its IP header on.</param>
     /// <param name="protocol">What it carries.</param>
     /// <param name="transport">Where that begins.</param>

@@ -76,13 +76,11 @@ public static class PacketSorter
             return PacketClass.Linux;
         }
 
-        return IsMartian(source >> 24) || source >> 28 == 14 || source == LimitedBroadcast || IsMartian(destination >> 24)
-            ? PacketClass.Martian
-            : PacketClass.Ipv4;
+        return IsMartian(source) || source >> 28 == 14 || source == LimitedBroadcast || IsMartian(destination) ? PacketClass.Martian : PacketClass.Ipv4;
     }
 
-    // "This" network and loopback.
-    private static bool IsMartian(uint firstByte) => firstByte is 0 or 127;
+    // Unspecified and loopback. The rest of 0.0.0.0/8 is unicast to Linux.
+    private static bool IsMartian(uint address) => address == 0 || address >> 24 == 127;
 
     private static PacketClass SortIpv6(ReadOnlySpan<byte> packet, out int length)
     {
@@ -100,13 +98,16 @@ public static class PacketSorter
 
         Ipv6Address source = Ipv6Address.Read(packet[8..]);
         Ipv6Address destination = Ipv6Address.Read(packet[24..]);
-        if (destination.IsMulticast || IsLinkLocal(destination) || IsLinkLocal(source) || packet[6] == (byte)IpProtocol.HopByHop)
+
+        // What becomes of a mapped source (::ffff:0:0/96), and of the unspecified destination, depends on Linux's version.
+        bool isMapped = source.High == 0 && source.Low >> 32 == 0xffff;
+        if (destination.IsMulticast || IsLinkLocal(destination) || IsLinkLocal(source) || packet[6] == (byte)IpProtocol.HopByHop
+            || isMapped || destination == default)
         {
             return PacketClass.Linux;
         }
 
-        bool isMapped = source.High == 0 && source.Low >> 32 == 0xffff; // ::ffff:0:0/96
-        return source.IsMulticast || isMapped || IsReserved(source) || IsReserved(destination) ? PacketClass.Martian : PacketClass.Ipv6;
+        return source.IsMulticast || IsReserved(source) || IsReserved(destination) ? PacketClass.Martian : PacketClass.Ipv6;
     }
 
     private static bool IsLinkLocal(Ipv6Address address) => address.High >> 54 == 0x3fa; // fe80::/10

@@ -1,35 +1,43 @@
+using System;
 using Sos.Router.Tables;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Services;
 
 namespace Sos.Router;
 
 /// <summary>The router: in each pass, a burst of each card is forwarded or given to Linux, and a burst of Linux's is sent.</summary>
-public unsafe struct Router
+/// <typeparam name="TNic">A card's port.</typeparam>
+/// <typeparam name="THost">A host port.</typeparam>
+public unsafe struct Router<TNic, THost>
+    where TNic : unmanaged, IPort
+    where THost : unmanaged, IPort
 {
     private RouterTable _table;
-    private RouterPorts _ports;
-    private Forwarder _forwarder;
+    private RouterPorts<TNic, THost> _ports;
+    private Forwarder<TNic, THost> _forwarder;
     private Burst _received;
 
-    /// <summary>Opens the ports.</summary>
+    /// <summary>Begins with no ports.</summary>
     /// <param name="setup">The service's setup.</param>
     /// <param name="table">The routes' memory.</param>
     /// <param name="pool">The buffers of all ports.</param>
-    /// <returns>Whether all opened; the log says which did not.</returns>
-    public bool TryInitialize(ref ServiceSetup setup, in RouterTable table, PacketPool pool)
+    public void Initialize(ref ServiceSetup setup, in RouterTable table, PacketPool pool)
     {
         _table = table;
         RouterCounters counters = new(setup.Statistics);
-        if (!_ports.TryOpen(ref setup, pool, counters))
-        {
-            return false;
-        }
-
-        _forwarder = new Forwarder(ref setup, in table, pool, counters);
-        return true;
+        _ports = new RouterPorts<TNic, THost>(counters);
+        _forwarder = new Forwarder<TNic, THost>(ref setup, in table, pool, counters);
     }
+
+    /// <summary>Adds a port, in the order of the table's ports.</summary>
+    /// <param name="setup">The service's setup.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="nic">Its card, started.</param>
+    /// <param name="host">Its host port.</param>
+    public void AddPort(ref ServiceSetup setup, ReadOnlySpan<byte> name, TNic nic, THost host)
+        => _ports.Add(nic, host, new RouterPortCounters(setup.Statistics, name));
 
     /// <summary>Moves one burst of each port in each direction.</summary>
     /// <param name="now">The TSC.</param>

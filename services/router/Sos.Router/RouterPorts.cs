@@ -1,41 +1,32 @@
-using System;
 using System.Runtime.CompilerServices;
 using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
-using Sos.Sdk.Services;
 
 namespace Sos.Router;
 
 /// <summary>The router's ports, with what waits to leave by each: sent when a burst is full, and at the end of each pass.</summary>
-public struct RouterPorts
+/// <typeparam name="TNic">A card's port.</typeparam>
+/// <typeparam name="THost">A host port.</typeparam>
+public struct RouterPorts<TNic, THost>
+    where TNic : unmanaged, IPort
+    where THost : unmanaged, IPort
 {
-    /// <summary>Ports at most.</summary>
-    public const int CountMax = PortList.CountMax;
-
     private PortArray _ports;
-    private RouterCounters _counters;
+    private readonly RouterCounters _counters;
+
+    /// <summary>Begins with no ports.</summary>
+    public RouterPorts(RouterCounters counters) => _counters = counters;
 
     /// <summary>Ports.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Opens all ports that the service was given; the log says which does not open.</summary>
-    public bool TryOpen(ref ServiceSetup setup, PacketPool pool, RouterCounters counters)
+    /// <summary>Adds a port, at most <see cref="PortList.CountMax"/> in all.</summary>
+    public void Add(TNic nic, THost host, RouterPortCounters counters)
     {
-        _counters = counters;
-        Count = setup.Ports.Count;
-        for (int i = 0; i < Count; i++)
-        {
-            ReadOnlySpan<byte> name = setup.Ports[i].Name;
-            ref Port port = ref _ports[i];
-            if (!NicPort.TryOpen(ref setup, name, pool, out port.Nic) || !HostPort.TryOpen(ref setup, name, pool, out port.Host))
-            {
-                return false;
-            }
-
-            port.Counters = new RouterPortCounters(setup.Statistics, name);
-        }
-
-        return true;
+        ref Port port = ref _ports[Count++];
+        port.Nic = nic;
+        port.Host = host;
+        port.Counters = counters;
     }
 
     /// <summary>Whether frames can leave by a port.</summary>
@@ -122,14 +113,14 @@ public struct RouterPorts
 
     private struct Port
     {
-        public NicPort Nic;
-        public HostPort Host;
+        public TNic Nic;
+        public THost Host;
         public RouterPortCounters Counters;
         public Burst ToCard;
         public Burst ToLinux;
     }
 
-    [InlineArray(CountMax)]
+    [InlineArray(PortList.CountMax)]
     private struct PortArray
     {
         private Port _first;

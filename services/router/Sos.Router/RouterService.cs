@@ -1,6 +1,8 @@
+using System;
 using Sos.Router.Tables;
 using Sos.Sdk.Control;
 using Sos.Sdk.Packets;
+using Sos.Sdk.Ports;
 using Sos.Sdk.Services;
 
 namespace Sos.Router;
@@ -17,7 +19,7 @@ public unsafe struct RouterService : IService
     /// <summary>Exit code: a parameter cannot be honoured, or there is no memory for the routes.</summary>
     public const long NoTable = 3;
 
-    private Router _router;
+    private Router<NicPort, HostPort> _router;
 
     /// <inheritdoc/>
     public long Initialize(ref ServiceSetup setup)
@@ -36,7 +38,19 @@ public unsafe struct RouterService : IService
             return NoPacketMemory;
         }
 
-        return _router.TryInitialize(ref setup, in table, pool) ? ExitCode.Stopped : PortFailed;
+        _router.Initialize(ref setup, in table, pool);
+        for (int i = 0; i < setup.Ports.Count; i++)
+        {
+            ReadOnlySpan<byte> name = setup.Ports[i].Name;
+            if (!NicPort.TryOpen(ref setup, name, pool, out NicPort nic) || !HostPort.TryOpen(ref setup, name, pool, out HostPort host))
+            {
+                return PortFailed;
+            }
+
+            _router.AddPort(ref setup, name, nic, host);
+        }
+
+        return ExitCode.Stopped;
     }
 
     /// <inheritdoc/>

@@ -89,7 +89,12 @@ internal sealed record LinuxAddress(int Interface, RouteAddress Address, int Len
     {
         List<LinuxAddress> own = [.. addresses.Where(
             address => address.Interface == device && address.Address.IsIpv6 == isIpv6 && address.IsUsable && (isIpv6 || !address.IsSecondary))];
-        LinuxAddress? near = gateway is { } next && next.IsIpv6 == isIpv6
+        if (isIpv6)
+        {
+            return own.Count == 1 ? own[0].Address : null; // Of several the destination decides (RFC 6724, 5).
+        }
+
+        LinuxAddress? near = gateway is { IsIpv6: false } next
             ? own.Find(address => RouteBits.Cut(next, address.Length) == RouteBits.Cut(address.Address, address.Length))
             : null;
         return (near ?? own.FirstOrDefault())?.Address;

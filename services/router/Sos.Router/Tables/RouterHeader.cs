@@ -52,6 +52,12 @@ public struct RouterHeader
     /// </summary>
     public SeenLine Seen;
 
+    /// <summary>Addresses whose way was compared with the kernel's answer in the background. Written by the control side.</summary>
+    public ulong Verified;
+
+    /// <summary>Those of them that went another way than Linux's. Written by the control side.</summary>
+    public ulong Differences;
+
     /// <summary>Where in <see cref="Own4"/> an address has its bit.</summary>
     public static int OwnBit(uint address) => (int)((address * 0x9e37_79b1u) >> 23);
 
@@ -96,4 +102,7 @@ public enum RouterState : uint
 
     /// <summary>The same for IPv6.</summary>
     HashPorts6 = 8,
+
+    /// <summary>Of several ways, both directions of a flow take the same.</summary>
+    HashSymmetric = 16,
 }

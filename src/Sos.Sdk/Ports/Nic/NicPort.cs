@@ -145,6 +145,16 @@ public readonly unsafe struct NicPort : IPort
         }
     }
 
+    /// <summary>Reads the link of a card that has a register for it; the state of all others is read where it is asked for.</summary>
+    internal void ReadLink<TMmio>(TMmio mmio)
+        where TMmio : unmanaged, IMmio
+    {
+        if (_kind == NicKind.VirtioNet)
+        {
+            VirtioNet.ReadLink(mmio);
+        }
+    }
+
     /// <summary>Takes a card's rings from packet memory, which a pool takes the rest of.</summary>
     /// <returns>Whether there are rings: the record is valid, and there was room.</returns>
     internal static bool TryTakeRings(ref ServiceSetup setup, PortEntry* entry)

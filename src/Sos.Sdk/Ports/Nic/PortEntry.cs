@@ -33,5 +33,8 @@ internal unsafe struct PortEntry
     /// <summary>The opened host port, or null.</summary>
     public SlotPortState* Host;
 
+    /// <summary>The TSC from when on it is to be maintained; until then its link alone is read.</summary>
+    public ulong MaintainAt;
+
     public readonly bool Has(PortSide side) => (side == PortSide.Card ? Card : HostResource).Kind != ResourceKind.None;
 }

@@ -13,7 +13,7 @@ internal unsafe struct PortRegistry
     public PortEntry* Entries;
     public int Count;
 
-    /// <summary>The next port to be maintained.</summary>
+    /// <summary>The next port to be looked after.</summary>
     public int Next;
 
     /// <summary>The TSC from when on it is due; the largest number when no port was opened.</summary>
@@ -21,6 +21,9 @@ internal unsafe struct PortRegistry
 
     /// <summary>Ticks from one port to the next.</summary>
     public ulong StepTicks;
+
+    /// <summary>Ticks from one maintenance of a port to the next.</summary>
+    public ulong PeriodTicks;
 
     /// <summary>Lists the ports of a control region. What is beyond <see cref="PortsMax"/> is not listed.</summary>
     /// <returns>Null when the arena is full.</returns>

@@ -5,13 +5,16 @@ using Sos.Sdk.Ports.VirtioNet;
 namespace Sos.Sdk.Ports;
 
 /// <summary>
-/// Maintains the ports that a service has opened, each some ten times a second, and passes the link of each card on to its host port. The host
-/// of the service does it between two polls, one port at a time; nearly always it costs one comparison.
+/// Maintains the ports that a service has opened, each some ten times a second, reads the link of each card more often, and passes it on to the host port.
+/// The host of the service does it between two polls, one port at a time; nearly always it costs one comparison.
 /// </summary>
 public readonly unsafe struct PortUpkeep
 {
     /// <summary>Milliseconds from one call of a port's <see cref="IPort.Maintain"/> to the next.</summary>
     public const ulong PeriodMs = 100;
+
+    /// <summary>Milliseconds from one look at a card's link to the next, which is one read of a register: who has another way takes it within ten.</summary>
+    public const ulong LinkPeriodMs = 5;
 
     private readonly PortRegistry* _registry;
 
@@ -20,7 +23,10 @@ public readonly unsafe struct PortUpkeep
     /// <summary>Begins after the service has opened its ports: maintains each of them once.</summary>
     /// <param name="clock">The clock record of the control region, for the frequency of the TSC.</param>
     /// <param name="now">The TSC.</param>
-    public void Begin(in ClockLayout clock, ulong now)
+    public void Begin(in ClockLayout clock, ulong now) => Begin(in clock, now, default(DirectMmio));
+
+    internal void Begin<TMmio>(in ClockLayout clock, ulong now, TMmio mmio)
+        where TMmio : unmanaged, IMmio
     {
         int count = 0;
         for (int i = 0; i < _registry->Count; i++)
@@ -30,19 +36,24 @@ public readonly unsafe struct PortUpkeep
 
         if (count != 0)
         {
-            _registry->StepTicks = (clock.TscKhz * PeriodMs / (ulong)count) + 1;
-            RunAll(now);
+            _registry->StepTicks = (clock.TscKhz * LinkPeriodMs / (ulong)count) + 1;
+            _registry->PeriodTicks = clock.TscKhz * PeriodMs;
+            RunAll(now, mmio);
         }
     }
 
-    /// <summary>Maintains a port if it is time for it.</summary>
+    /// <summary>Looks after a port if it is time for it.</summary>
     /// <param name="now">The TSC.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void RunIfDue(ulong now)
+    public void RunIfDue(ulong now) => RunIfDue(now, default(DirectMmio));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void RunIfDue<TMmio>(ulong now, TMmio mmio)
+        where TMmio : unmanaged, IMmio
     {
         if (now >= _registry->DueAt)
         {
-            RunNext(now);
+            RunNext(now, mmio);
         }
     }
 
@@ -55,6 +66,7 @@ public readonly unsafe struct PortUpkeep
     {
         for (int i = 0; i < _registry->Count; i++)
         {
+            _registry->Entries[i].MaintainAt = now + _registry->PeriodTicks;
             Maintain(_registry->Entries + i, now, mmio);
         }
 
@@ -67,21 +79,25 @@ public readonly unsafe struct PortUpkeep
         where TMmio : unmanaged, IMmio
     {
         entry->Nic.Maintain(now, mmio);
-        if (entry->Host == null)
+        if (entry->Host != null)
         {
-            return;
+            new SlotPort<GateNotifier>(entry->Host).Maintain(now);
         }
 
-        SlotPort<GateNotifier> host = new(entry->Host);
-        host.Maintain(now);
-        if (entry->Nic.IsOpen)
+        PassLinkOn(entry);
+    }
+
+    private static void PassLinkOn(PortEntry* entry)
+    {
+        if (entry->Host != null && entry->Nic.IsOpen)
         {
-            host.SetCardLink(entry->Nic.State == PortState.Up);
+            new SlotPort<GateNotifier>(entry->Host).SetCardLink(entry->Nic.State == PortState.Up);
         }
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void RunNext(ulong now)
+    private void RunNext<TMmio>(ulong now, TMmio mmio)
+        where TMmio : unmanaged, IMmio
     {
         // Those that were not opened are passed over; one at least is open.
         PortRegistry* registry = _registry;
@@ -93,7 +109,16 @@ public readonly unsafe struct PortUpkeep
         }
         while (!IsOpen(entry));
 
-        Maintain(entry, now, default(DirectMmio));
         registry->DueAt = now + registry->StepTicks;
+        if (now >= entry->MaintainAt)
+        {
+            entry->MaintainAt = now + registry->PeriodTicks;
+            Maintain(entry, now, mmio);
+        }
+        else
+        {
+            entry->Nic.ReadLink(mmio);
+            PassLinkOn(entry);
+        }
     }
 }

@@ -49,7 +49,7 @@ internal readonly unsafe struct VirtioNetPort : IPort
     public VirtioNetFailure Failure => _state == null ? VirtioNetFailure.NotGiven : _state->Failure;
 
     /// <inheritdoc/>
-    /// <remarks>As <see cref="Maintain(ulong)"/> last saw it.</remarks>
+    /// <remarks>As upkeep last saw it.</remarks>
     public PortState State => Failure switch
     {
         VirtioNetFailure.None => _state->LinkUp ? PortState.Up : PortState.Down,
@@ -291,6 +291,18 @@ internal readonly unsafe struct VirtioNetPort : IPort
         }
     }
 
+    /// <summary>Reads the link alone: one register. A card that does not answer keeps what it had, until it is maintained.</summary>
+    internal void ReadLink<TMmio>(TMmio mmio)
+        where TMmio : unmanaged, IMmio
+    {
+        if (_state->Failure == VirtioNetFailure.None
+            && (_state->Features & VirtioNetFeatures.Status) != 0
+            && _state->Transport(mmio).TryReadLinkUp(out bool up))
+        {
+            NoteLink(up);
+        }
+    }
+
     private void Inspect<TMmio>(TMmio mmio)
         where TMmio : unmanaged, IMmio
     {
@@ -454,7 +466,11 @@ internal readonly unsafe struct VirtioNetPort : IPort
         where TMmio : unmanaged, IMmio
     {
         // 5.1.5: a device without VIRTIO_NET_F_STATUS is always linked.
-        bool up = (_state->Features & VirtioNetFeatures.Status) == 0 || transport.ReadLinkUp();
+        NoteLink((_state->Features & VirtioNetFeatures.Status) == 0 || transport.ReadLinkUp());
+    }
+
+    private void NoteLink(bool up)
+    {
         if (up != _state->LinkUp)
         {
             _state->LinkUp = up;

@@ -77,6 +77,15 @@ internal unsafe struct VirtioPciTransport<TMmio>
     /// <summary>Whether the link is up; valid with <see cref="VirtioNetFeatures.Status"/>. One read of 16 bits: it cannot tear.</summary>
     public readonly bool ReadLinkUp() => (_mmio.Read16(_device + ConfigStatus) & LinkUpBit) != 0;
 
+    /// <summary>Reads the link of a device that may be off the bus: nobody answers then, and all bits are read as ones.</summary>
+    /// <returns>Whether it answers.</returns>
+    public readonly bool TryReadLinkUp(out bool up)
+    {
+        ushort status = _mmio.Read16(_device + ConfigStatus);
+        up = (status & LinkUpBit) != 0;
+        return status != ushort.MaxValue;
+    }
+
     /// <summary>The largest MTU; valid with <see cref="VirtioNetFeatures.Mtu"/>.</summary>
     public readonly int ReadMtu() => _mmio.Read16(_device + ConfigMtu);
 

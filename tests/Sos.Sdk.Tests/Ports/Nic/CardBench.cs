@@ -58,6 +58,13 @@ internal sealed unsafe class CardBench : IDisposable
     /// <summary>Maintains the ports, as the host of the service does some ten times a second.</summary>
     public void Maintain() => _upkeep.RunAll(0, Device.Mmio);
 
+    /// <summary>Begins upkeep, at TSC 0, which ticks a million times a millisecond.</summary>
+    public void BeginUpkeep() => _upkeep.Begin(in _harness.Control->Clock, 0, Device.Mmio);
+
+    /// <summary>Looks after the ports at a time, if it is time.</summary>
+    /// <param name="ms">The time in milliseconds.</param>
+    public void LookAt(double ms) => _upkeep.RunIfDue((ulong)(ms * _harness.Control->Clock.TscKhz), Device.Mmio);
+
     public ulong Counter(string name) => _harness.Counter(name);
 
     public IReadOnlyList<string> Log() => [.. Texts()];

@@ -40,6 +40,48 @@ public sealed class PortUpkeepTests
     }
 
     [Fact]
+    public void A_link_that_goes_down_is_seen_within_ten_milliseconds()
+    {
+        using CardBench bench = new();
+        Assert.True(bench.TryOpen());
+        bench.BeginUpkeep();
+        double ms = 0;
+        for (int i = 0; i < 40; i++)
+        {
+            bool up = i % 2 == 1;
+            bench.Device.SetLink(up);
+            double seen = ms + 10;
+            for (; ms < seen; ms += 0.25)
+            {
+                bench.LookAt(ms);
+            }
+
+            Assert.Equal((up ? PortState.Up : PortState.Down, up), (bench.Nic.State, bench.Linux.LinkUp));
+        }
+    }
+
+    [Fact]
+    public void Looks_at_the_link_between_leave_recovery_its_pace()
+    {
+        using CardBench bench = new();
+        Assert.True(bench.TryOpen());
+        bench.BeginUpkeep();
+        bench.Device.Status = VirtioStatus.Gone;
+        for (double ms = 0; ms < 390; ms += 1)
+        {
+            bench.LookAt(ms);
+        }
+
+        Assert.Equal(PortState.Up, bench.Nic.State);
+        for (double ms = 390; ms < 700; ms += 1)
+        {
+            bench.LookAt(ms);
+        }
+
+        Assert.Equal(PortState.Gone, bench.Nic.State);
+    }
+
+    [Fact]
     public void A_card_that_needs_a_reset_takes_the_carrier_away_until_it_works_again()
     {
         using CardBench bench = new();
