@@ -47,6 +47,15 @@ public class DhcpReplyTests
         Assert.Equal(FirewallService.BadParameter, bad.ExitCode);
     }
 
+    /// <summary>Who checks rules is told that they are not asked, if they would drop.</summary>
+    [Theory]
+    [InlineData(DropAll, true)]
+    [InlineData(DropUdp, true)]
+    [InlineData("table inet t { chain c { type filter hook input priority 0; policy drop; udp sport 67 udp dport 68 counter accept; }; }", false)]
+    [InlineData("table inet t { chain c { type filter hook input priority 0; policy accept; tcp dport 1-65535 drop; }; }", false)]
+    public void TheCheckOfRulesRemarksOnDhcp(string rules, bool remarks)
+        => Assert.Equal(remarks ? Rules.RuleDiagnosticIds.DhcpReplies : null, Rules.DhcpRemark.Find(FirewallBench.Compile(rules, out _))?.Id);
+
     [Theory]
     [InlineData("arp", true, false, false)]
     [InlineData("arp,pppoe,pppoe-discovery", true, true, false)]

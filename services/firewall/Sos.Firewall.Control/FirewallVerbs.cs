@@ -52,7 +52,13 @@ public static class FirewallVerbs
     private static int Check(Terminal terminal, string path, IReadOnlyList<string> interfaces)
     {
         CompileResult result = FirewallCompanion.Compile(path, interfaces);
-        List<RuleEntry> diagnostics = [.. result.Diagnostics.Select(item => new RuleEntry(
+        List<RuleDiagnostic> found = [.. result.Diagnostics];
+        if (result.Table is { } compiled && DhcpRemark.Find(compiled) is { } remark)
+        {
+            found.Add(remark);
+        }
+
+        List<RuleEntry> diagnostics = [.. found.Select(item => new RuleEntry(
             item.Severity == RuleSeverity.Error ? "error" : "note", item.Id, item.Message, item.Place, item.RuleText))];
         terminal.Write(
             new RulesCheckedDocument(
@@ -60,7 +66,7 @@ public static class FirewallVerbs
             Documents.RulesCheckedDocument,
             output =>
             {
-                foreach (RuleDiagnostic diagnostic in result.Diagnostics)
+                foreach (RuleDiagnostic diagnostic in found)
                 {
                     output.WriteLine(diagnostic);
                 }

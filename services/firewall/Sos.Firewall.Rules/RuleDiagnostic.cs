@@ -72,4 +72,7 @@ public static class RuleDiagnosticIds
 
     /// <summary>A table that is switched off.</summary>
     public const string Dormant = "SOSFW014";
+
+    /// <summary>A note: the rules drop replies to a DHCP client, about which they are not asked.</summary>
+    public const string DhcpReplies = "SOSFW015";
 }

@@ -1,5 +1,6 @@
 using System.Collections.Generic;
 using Sos.Cores.Native;
+using Sos.Cores.Running;
 
 namespace Sos.Cores.Isolation;
 
@@ -7,7 +8,8 @@ namespace Sos.Cores.Isolation;
 /// Ends services of which a process was stopped by a signal (SIGSTOP), as a watchdog ends one that hangs: nothing passes meanwhile, neither to the service nor,
 /// where the device is to be open without it, to Linux. One that is seen stopped in two looks is killed, and the other process ends with it.
 /// </summary>
-internal sealed class StoppedProcesses
+/// <param name="folder">Where the fences' records are.</param>
+internal sealed class StoppedProcesses(string folder = CoreRecord.DefaultFolder)
 {
     private HashSet<(int Process, ulong Start)> _seen = [];
 
@@ -15,9 +17,9 @@ internal sealed class StoppedProcesses
     public void Look()
     {
         HashSet<(int Process, ulong Start)> stopped = [];
-        foreach (int cpu in FenceRecord.List())
+        foreach (int cpu in FenceRecord.List(folder))
         {
-            if (FenceRecord.Read(cpu) is { } fence && RunRecord.Read(fence.Folder) is { IsOurNamespace: true } run)
+            if (FenceRecord.Read(cpu, folder) is { } fence && RunRecord.Read(fence.Folder) is { IsOurNamespace: true } run)
             {
                 Look(run.Keeper, run.KeeperStart, stopped);
                 Look(run.Runner, run.RunnerStart, stopped);
