@@ -43,6 +43,20 @@ guest: build
 test: guest drivers ## all tests, virtual machines included (ONLY=name: those whose name contains it)
 	@eng/test.sh $(ONLY)
 
+.PHONY: exact
+exact: setup ## the prefilter beside Linux over random rulesets with real connections (RULESETS=1000 PACKETS=10000 SEED=1): artifacts/exact.txt
+	@dotnet build tests/Sos.Firewall.Tests -c $(CONFIGURATION) -v q
+	@mkdir -p artifacts
+	@SOS_EXACT_RULESETS=$(or $(RULESETS),1000) SOS_EXACT_PACKETS=$(or $(PACKETS),10000) SOS_EXACT_SEED=$(or $(SEED),1) \
+		SOS_EXACT_REPORT=$(CURDIR)/artifacts/exact.txt dotnet test tests/Sos.Firewall.Tests -c $(CONFIGURATION) --no-build --nologo \
+		--filter FullyQualifiedName~ExactnessTests --logger "console;verbosity=detailed"
+
+.PHONY: share
+share: setup ## which part of what Linux drops of mixed attack traffic the prefilter drops before it (RULESETS=directory of *.nft)
+	@dotnet build tests/Sos.Firewall.Tests -c $(CONFIGURATION) -v q
+	@$(if $(RULESETS),SOS_RULESETS=$(abspath $(RULESETS))) dotnet test tests/Sos.Firewall.Tests -c $(CONFIGURATION) --no-build --nologo \
+		--filter FullyQualifiedName~AttackShareTests --logger "console;verbosity=detailed"
+
 .PHONY: check
 check: build drivers ## formatting, kernel style, annotations, shell scripts, house rules
 	@eng/check.sh

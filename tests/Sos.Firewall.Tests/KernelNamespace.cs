@@ -5,6 +5,7 @@ using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using System.Threading;
 using Sos.Lab;
 
@@ -19,13 +20,18 @@ internal sealed class KernelNamespace : IDisposable
     public const string Device = "tapnic0";
     private const string Observer = "sos_observer";
     private const int OpenReadWrite = 2 | 0x800; // O_RDWR | O_NONBLOCK
+    private const int NetworkNamespace = 0x4000_0000; // CLONE_NEWNET
     private const ulong SetInterface = 0x400454ca; // TUNSETIFF
     private const short TapWithoutHeader = 0x1002; // IFF_TAP | IFF_NO_PI
+
+    private static readonly Regex DeviceNames = new("""\b[io]if ["{]* *"?([a-z][\w.-]*)""");
 
     private readonly string _name = RunId.Next();
     private readonly int _tap;
 
-    public KernelNamespace()
+    /// <summary>Makes the namespace.</summary>
+    /// <param name="device">The tap device's name there.</param>
+    public KernelNamespace(string device = Device)
     {
         // A test host that is killed disposes of nothing: the next one does.
         RunId.RemoveStale();
@@ -34,16 +40,16 @@ internal sealed class KernelNamespace : IDisposable
         try
         {
             _tap = OpenTap(outside);
-            Run("ip", "link", "set", outside, "netns", _name, "name", Device);
-            Run("ip", "-n", _name, "link", "set", Device, "address", "02:00:00:00:00:01", "up");
+            Run("ip", "link", "set", outside, "netns", _name, "name", device);
+            Run("ip", "-n", _name, "link", "set", device, "address", "02:00:00:00:00:01", "arp", "off", "up");
             Run("ip", "-n", _name, "link", "set", "lo", "up");
-            Run("ip", "-n", _name, "addr", "add", "10.9.0.1/24", "dev", Device);
+            Run("ip", "-n", _name, "addr", "add", "10.9.0.1/24", "dev", device);
             Run("ip", "-n", _name, "route", "add", "local", "10.9.0.0/24", "dev", "lo");
-            Run("ip", "-n", _name, "route", "add", "default", "dev", Device);
-            Run("ip", "-n", _name, "addr", "add", "fd00:9::1/64", "dev", Device, "nodad");
+            Run("ip", "-n", _name, "route", "add", "default", "dev", device);
+            Run("ip", "-n", _name, "addr", "add", "fd00:9::1/64", "dev", device, "nodad");
             Run("ip", "-n", _name, "route", "add", "local", "fd00:9::/64", "dev", "lo");
-            Run("ip", "-n", _name, "-6", "route", "add", "default", "dev", Device);
-            string[] settings = ["net.ipv4.conf.all.rp_filter=0", $"net.ipv4.conf.{Device}.rp_filter=0"];
+            Run("ip", "-n", _name, "-6", "route", "add", "default", "dev", device);
+            string[] settings = ["net.ipv4.conf.all.rp_filter=0", $"net.ipv4.conf.{device}.rp_filter=0"];
             foreach (string setting in settings)
             {
                 Run("ip", "netns", "exec", _name, "sysctl", "-q", "-w", setting);
@@ -84,6 +90,45 @@ internal sealed class KernelNamespace : IDisposable
             """);
         Run("ip", "netns", "exec", _name, "nft", "-f", path);
         File.Delete(path);
+    }
+
+    /// <summary>Adds devices for the names that rules give those that packets arrive or leave by, so that nft takes them by their number.</summary>
+    public void AddDevices(string rules)
+    {
+        foreach (string name in DeviceNames.Matches(rules).Select(match => match.Groups[1].Value).Where(name => name is not ("lo" or Device)).Distinct())
+        {
+            RunAny("ip", "-n", _name, "link", "add", name, "type", "dummy"); // It may be there.
+        }
+    }
+
+    /// <summary>Does something on a thread that is in the namespace: the sockets that it makes stay there.</summary>
+    public void Enter(Action work)
+    {
+        Exception? failure = null;
+        Thread thread = new(() =>
+        {
+            try
+            {
+                int place = open($"/run/netns/{_name}", 0);
+                if (setns(place, NetworkNamespace) != 0)
+                {
+                    throw new InvalidOperationException($"the namespace cannot be entered: errno {Marshal.GetLastPInvokeError()}");
+                }
+
+                _ = close(place);
+                work();
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        });
+        thread.Start();
+        thread.Join();
+        if (failure is not null)
+        {
+            throw new InvalidOperationException("the work in the namespace failed", failure);
+        }
     }
 
     /// <summary>Lets a frame arrive.</summary>
@@ -196,16 +241,22 @@ internal sealed class KernelNamespace : IDisposable
 
     private static string Run(string program, params string[] arguments)
     {
+        (int status, string answer, string errors) = RunAny(program, arguments);
+        return status == 0
+            ? answer
+            : throw new InvalidOperationException(
+                $"{program} {string.Join(' ', arguments)}: {errors} (the test needs root and the packages "
+                    + "iproute2, nftables, procps)");
+    }
+
+    private static (int Status, string Answer, string Errors) RunAny(string program, params string[] arguments)
+    {
         ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         System.Threading.Tasks.Task<string> errors = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
+        string answer = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
-        return process.ExitCode == 0
-            ? output
-            : throw new InvalidOperationException(
-                $"{program} {string.Join(' ', arguments)}: {errors.Result} (the test needs root and the packages "
-                    + "iproute2, nftables, procps)");
+        return (process.ExitCode, answer, errors.Result);
     }
 
     [DllImport("libc", SetLastError = true)]
@@ -219,6 +270,9 @@ internal sealed class KernelNamespace : IDisposable
 
     [DllImport("libc", SetLastError = true)]
     private static extern nint read(int descriptor, byte[] bytes, nuint count);
+
+    [DllImport("libc", SetLastError = true)]
+    private static extern int setns(int descriptor, int kind);
 
     [DllImport("libc", SetLastError = true)]
     private static extern int close(int descriptor);

@@ -72,6 +72,43 @@ internal static class Packet
 
     public static byte[] Icmp(byte type, byte code) => [type, code, 0, 0, 0, 0, 0, 0];
 
+    /// <summary>Writes the checksum of a transport header and its payload: RFC 1071, over the pseudo headers of RFC 9293 and RFC 8200.</summary>
+    public static void WriteChecksum(byte protocol, byte[] payload, UInt128 source, UInt128 destination)
+    {
+        int at = protocol switch { 6 => 16, 17 => 6, 1 or 58 => 2, _ => -1 };
+        if (at < 0 || payload.Length < at + 2)
+        {
+            return;
+        }
+
+        // Four bytes or sixteen: the sum is the same, since what leads an IPv4 address is zero.
+        Span<byte> pseudo = stackalloc byte[36];
+        BinaryPrimitives.WriteUInt128BigEndian(pseudo, source);
+        BinaryPrimitives.WriteUInt128BigEndian(pseudo[16..], destination);
+        BinaryPrimitives.WriteUInt16BigEndian(pseudo[32..], (ushort)payload.Length);
+        pseudo[35] = protocol;
+        payload.AsSpan(at, 2).Clear();
+        ulong sum = Sum(payload) + (protocol == 1 ? 0 : Sum(pseudo));
+        while (sum >> 16 != 0)
+        {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+
+        ushort checksum = (ushort)~sum;
+        BinaryPrimitives.WriteUInt16BigEndian(payload.AsSpan(at), checksum == 0 && protocol == 17 ? (ushort)0xffff : checksum);
+    }
+
+    private static ulong Sum(ReadOnlySpan<byte> bytes)
+    {
+        ulong sum = 0;
+        for (int i = 0; i < bytes.Length; i++)
+        {
+            sum += (ulong)bytes[i] << ((i & 1) == 0 ? 8 : 0);
+        }
+
+        return sum;
+    }
+
     private static ushort Checksum(ReadOnlySpan<byte> header)
     {
         uint sum = 0;

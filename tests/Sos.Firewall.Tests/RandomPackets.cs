@@ -27,6 +27,9 @@ internal sealed class RandomPackets(Random random, bool withFragments, bool with
         return frames;
     }
 
+    /// <summary>Makes one frame of the number.</summary>
+    public byte[] MakeOne(int id) => random.Next(2) == 0 ? MakeIpv4((ushort)id) : MakeIpv6((uint)id);
+
     private byte[] MakeIpv4(ushort id)
     {
         uint source = 0x0a000000u | ((uint)random.Next(4) << 16) | ((uint)random.Next(4) << 8) | (uint)random.Next(1, 7);

@@ -120,9 +120,11 @@ internal static unsafe class FirewallTargets
         }
 
         RuleCounters counters = Counters;
+        LogSamplers samplers = default;
+        samplers.Begin(in table, default, now: 0);
         foreach (ref readonly PacketKey key in keys.AsSpan())
         {
-            FuzzException.Require(Enum.IsDefined(RuleEvaluator.Evaluate(in table, in key, in counters)), "there is a verdict");
+            FuzzException.Require(Enum.IsDefined(RuleEvaluator.Evaluate(in table, in key, in counters, ref samplers)), "there is a verdict");
         }
 
         EvaluateBurst(in table, keys);
@@ -133,6 +135,7 @@ internal static unsafe class FirewallTargets
     {
         BurstScratch scratch = default;
         RuleCounters counters = Counters;
+        LogSamplers samplers = default;
         for (int i = 0; i < keys.Length; i++)
         {
             FlowKey flow = FlowKey.Of(in keys[i]);
@@ -147,7 +150,7 @@ internal static unsafe class FirewallTargets
             uint position = scratch.Positions[i];
             FuzzException.Require(
                 position <= Outcome.DropByPolicy
-                    && (position >= Outcome.Pass || Enum.IsDefined(RuleEvaluator.Evaluate(in table, in keys[i], in counters, position))),
+                    && (position >= Outcome.Pass || Enum.IsDefined(RuleEvaluator.Evaluate(in table, in keys[i], in counters, ref samplers, position))),
                 "there is a verdict");
         }
     }

@@ -10,9 +10,14 @@ internal sealed record RulesCheckedDocument(
 
 internal sealed record PrefilterCheckedDocument(
     string File, bool Accepted, int Rules, int Elements, int TableBytes, IReadOnlyList<RuleEntry> Diagnostics, int Drops, int Taken, int TakenInPart,
-    int Elsewhere, IReadOnlyList<DropEntry> Left, IReadOnlyList<string> Notes);
+    int Elsewhere, int Logged, IReadOnlyList<DropEntry> Left, IReadOnlyList<string> Notes);
 
 internal sealed record DropEntry(string Place, string? Rule, string Share, string Reason);
+
+internal sealed record ExplainedDocument(
+    string Packet, bool Dropped, bool Logged, string Reason, IReadOnlyList<StepEntry> Steps);
+
+internal sealed record StepEntry(int Depth, string Chain, string Rule, string Match, string Outcome, string Doubt);
 
 internal sealed record RuleEntry(string Severity, string Id, string Message, string Place, string? Rule);
 
@@ -27,6 +32,7 @@ internal sealed record RuleCounterEntry(string Rule, ulong Packets, ulong Bytes)
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(RulesCheckedDocument))]
 [JsonSerializable(typeof(PrefilterCheckedDocument))]
+[JsonSerializable(typeof(ExplainedDocument))]
 [JsonSerializable(typeof(RulesAppliedDocument))]
 [JsonSerializable(typeof(FirewallDocument))]
 internal sealed partial class FirewallDocuments : JsonSerializerContext;

@@ -35,6 +35,23 @@ public static class FirewallVerbs
             ? Check(terminal, result.GetValue(checkFile)!, result.GetValue(port) ?? [])
             : PrefilterCheck.Run(terminal, Documents, result.GetValue(checkFile)!, result.GetValue(port) ?? []));
 
+        Argument<string[]> packet = new("PACKET")
+        {
+            Description = "PROTOCOL SOURCE DESTINATION [FLAGS or TYPE], as in: tcp 192.0.2.7:40000 10.0.0.1:22 syn",
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        Option<string> explainRules = new("--rules") { Description = "A file of rules in place of those that are loaded here" };
+        Option<string[]> explainPort = new("--port") { Description = "The device that the packet arrives by, as the rules name it; may be repeated" };
+        Option<string> capture = new("--capture") { Description = "Takes the packet from a capture (pcap or pcapng): FILE, or FILE:NUMBER from 1" };
+        Option<bool> connection = new("--connection") { Description = "The packet may belong to a connection; without, it certainly belongs to none" };
+        Command explain = new("explain", "Follow one packet through the rules as the core judges it before Linux")
+        {
+            packet, explainRules, explainPort, capture, connection,
+        };
+        explain.SetAction(result => ExplainVerb.Run(terminal, Documents, new ExplainRequest(
+            result.GetValue(packet) ?? [], result.GetValue(explainRules), result.GetValue(explainPort) ?? [], result.GetValue(capture),
+            result.GetValue(connection))));
+
         Argument<int> applyCpu = CoreArguments.Cpu();
         Argument<string> applyFile = FileArgument();
         Command apply = new("apply", "Let a running firewall decide alone by other rules, without losing a packet") { applyCpu, applyFile };
@@ -44,7 +61,7 @@ public static class FirewallVerbs
         Argument<int> showCpu = CoreArguments.Cpu();
         Command show = new("show", "Show the active rules' file and counters") { showCpu };
         show.SetAction(result => Show(terminal, result.GetValue(showCpu)));
-        return new Command(FirewallCompanion.ServiceName, "Check, apply and show the firewall's rules") { check, apply, show };
+        return new Command(FirewallCompanion.ServiceName, "Check, apply and show the firewall's rules") { check, explain, apply, show };
     }
 
     private static Argument<string> FileArgument() => new("FILE") { Description = "Rules as 'nft -f' takes them" };

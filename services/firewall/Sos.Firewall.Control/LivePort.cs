@@ -39,6 +39,7 @@ internal static class LivePort
             HasOtherTranslation = HasLines("/proc/net/ip_tables_names") || HasLines("/proc/net/ip6_tables_names"),
             ForwardsExceptIpv4 = Forwards("ipv4", names) ? isLocalFirst ? Own(AddressFamily.InterNetwork) : [] : null,
             ForwardsExceptIpv6 = Forwards("ipv6", names) ? isLocalFirst ? Own(AddressFamily.InterNetworkV6) : [] : null,
+            OwnAddresses = isLocalFirst ? Own(AddressFamily.InterNetwork, onlyUp: true) : [], // of IPv6 one may be tentative, and not local yet
             Obstacle = FindObstacle(names, backEnd, isRunning: activeGeneration != 0),
         };
     }
@@ -128,8 +129,10 @@ internal static class LivePort
         }
     }
 
-    private static List<string> Own(AddressFamily family)
-        => [.. NetworkInterface.GetAllNetworkInterfaces().SelectMany(device => device.GetIPProperties().UnicastAddresses)
+    private static List<string> Own(AddressFamily family, bool onlyUp = false)
+        => [.. NetworkInterface.GetAllNetworkInterfaces()
+            .Where(device => !onlyUp || device.OperationalStatus is OperationalStatus.Up or OperationalStatus.Unknown)
+            .SelectMany(device => device.GetIPProperties().UnicastAddresses)
             .Select(address => address.Address).Where(address => address.AddressFamily == family)
             .Select(address => address.ToString().Split('%')[0]).Distinct()];
 

@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using Sos.Cores;
@@ -28,7 +29,7 @@ internal static class PrefilterCheck
         List<DropReport> left = [.. result.Drops.Where(drop => drop.Share != DropShare.All)];
         PrefilterCheckedDocument document = new(
             path, true, result.Table.RuleCount, result.Table.ElementCount, result.Table.Bytes.Length, [], result.Drops.Count, result.Taken,
-            result.Drops.Count(drop => drop.Share == DropShare.Part), result.Elsewhere,
+            result.Drops.Count(drop => drop.Share == DropShare.Part), result.Elsewhere, result.Logged,
             [.. left.Select(drop => new DropEntry(drop.Place, drop.Text, drop.Share == DropShare.Part ? "part" : "none", drop.Reason))], result.Notes);
         terminal.Write(document, documents.PrefilterCheckedDocument, output =>
         {
@@ -43,12 +44,22 @@ internal static class PrefilterCheck
                 output.WriteLine($"    {drop.Text}");
             }
 
-            output.WriteLine($"{path}: for {string.Join(", ", interfaces)} the core takes {document.Taken} of {document.Drops} rules and policies that drop "
-                + $"what arrives{(document.TakenInPart > 0 ? $", {document.TakenInPart} of them in part" : string.Empty)}; Linux judges the rest"
+            if (result.Logged > 0)
+            {
+                output.WriteLine($"{result.Logged} of the rules log: of each as many packets a second pass as its limit lets through, else 10, "
+                    + "so that Linux logs them");
+            }
+
+            output.WriteLine($"{path}: for {string.Join(", ", interfaces)} the core takes {Share(result)} of what drops here, "
+                + $"{document.Taken} of {document.Drops} rules and policies"
+                + $"{(document.TakenInPart > 0 ? $" ({document.TakenInPart} of them in part)" : string.Empty)}; Linux judges the rest"
                 + (document.Elsewhere > 0 ? $", and {document.Elsewhere} that drop what it sends or forwards" : string.Empty));
         });
         return 0;
     }
+
+    private static string Share(PrefilterResult result)
+        => result.Drops.Count == 0 ? "all" : (result.Taken / (double)result.Drops.Count).ToString("0 %", CultureInfo.InvariantCulture);
 
     private static PrefilterResult Compile(string path, ref IReadOnlyList<string> interfaces)
     {

@@ -94,6 +94,9 @@ internal sealed class StagePlanner(
                     counter = instruction.A;
                     position = Outcome.At(chain, at + 1);
                     break;
+                case Operation.Admit:
+                    position = Outcome.At(chain, at + 1); // Nothing that was followed so far logs.
+                    break;
                 case Operation.EqualsMasked when instruction.Field == Field.NetworkFamily:
                     bool matches = ((FamilyIpv4 & instruction.A) == instruction.B) != (instruction.Negate != 0);
                     position = Outcome.At(chain, matches ? at + 1 : instruction.Next);

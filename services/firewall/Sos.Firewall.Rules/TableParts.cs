@@ -19,6 +19,7 @@ internal sealed class TableParts
     private readonly Dictionary<uint, List<Interval>> _smallSets = [];
     private readonly List<Range128> _ranges = [];
     private readonly List<CompiledCounter> _counters = [];
+    private readonly Dictionary<string, Instruction> _samplers = [];
     private byte[] _bytes = new byte[4096];
     private int _length = TableHeader.HeaderSize + FirewallHeader.Size;
 
@@ -33,6 +34,9 @@ internal sealed class TableParts
 
     /// <summary>Intervals of all sets.</summary>
     public int ElementCount { get; private set; }
+
+    /// <summary>Rules that have a sampler.</summary>
+    public int SamplerCount => _samplers.Count;
 
     /// <summary>Instructions that the classifications so far count for.</summary>
     public int ClassificationSteps { get; set; }
@@ -135,6 +139,30 @@ internal sealed class TableParts
             SecondCount = (uint)seenWith,
             Offset = Append<ulong>(filter),
         });
+
+    /// <summary>Adds the sampler of a rule that logs.</summary>
+    /// <param name="place">The rule's place; the same rule has but one.</param>
+    /// <param name="microseconds">The time in which one of its packets passes.</param>
+    /// <param name="burst">How many pass at once.</param>
+    /// <param name="log">The instruction that notes a packet for it.</param>
+    /// <returns>False when there are too many.</returns>
+    public bool TryAddSampler(string place, uint microseconds, uint burst, out Instruction log)
+    {
+        if (!_samplers.TryGetValue(place, out log))
+        {
+            if (_samplers.Count == FirewallHeader.SamplersMax || _sets.Count == FirewallHeader.SetsMax)
+            {
+                return false;
+            }
+
+            uint number = (uint)_samplers.Count;
+            log = new Instruction { Operation = Operation.Log, A = (uint)_sets.Count, B = number };
+            _sets.Add(new SetDescriptor { Kind = SetKind.Sampler, Count = number, SecondCount = burst, ThirdCount = microseconds });
+            _samplers.Add(place, log);
+        }
+
+        return true;
+    }
 
     /// <summary>The operation that looks a value up in a set.</summary>
     public Operation OperationOf(uint set) => _sets[(int)set].Kind switch

@@ -7,6 +7,7 @@ using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
 using Sos.Sdk.Services;
 using Sos.Sdk.Tables;
+using Sos.Sdk.Time;
 using Sos.Sdk.Wire;
 
 namespace Sos.Firewall;
@@ -39,6 +40,8 @@ public struct Firewall<TNic, THost>
     private BurstScratch _scratch;
     private PacketKey _key;
     private ConnectionRecord _connections;
+    private LogSamplers _samplers;
+    private TscClock _clock;
     private ulong _now;
 
     private enum Decision : byte
@@ -63,6 +66,7 @@ public struct Firewall<TNic, THost>
         _counters = new FirewallCounters(setup.Statistics);
         _ruleCounters = new RuleCounters(setup.Statistics);
         _tables = new TableSwap<FirewallTable>(setup.Tables);
+        _clock = setup.Clock;
         if (!_connections.TryMake(setup.Arena))
         {
             setup.Log.Write(LogSeverity.Warning, "the arena is too small to record connections: packets of none cannot be told from others"u8);
@@ -99,7 +103,9 @@ public struct Firewall<TNic, THost>
         _connections.Poll();
         if (_tables.Poll())
         {
+            _clock.Follow();
             _connections.Begin(_tables.Generation);
+            _samplers.Begin(in _tables.Current, in _clock, _now);
             _ruleCounters.Reset();
             _counters.TableGeneration.Set(_tables.Generation);
         }
@@ -132,6 +138,7 @@ public struct Firewall<TNic, THost>
             return;
         }
 
+        _samplers.SetTime(_now);
         int plainCount = ReadKeys(buffers);
         Span<uint> positions = _scratch.Positions;
         BurstEvaluator.Run(in table, plainCount, in _ruleCounters, ref _scratch);
@@ -255,9 +262,9 @@ public struct Firewall<TNic, THost>
         }
 
         Verdict verdict = position == NotPlain
-            ? RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters)
-            : RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, position);
-        if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.Is(frame, in parsed))
+            ? RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, ref _samplers)
+            : RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, ref _samplers, position);
+        if (verdict is Verdict.DropByRule or Verdict.DropByPolicy && !_settings.DhcpByRules && DhcpReply.Is(frame, in parsed))
         {
             _counters.DhcpPassed.Increment();
             return Decision.Pass;
@@ -284,6 +291,9 @@ public struct Firewall<TNic, THost>
         switch (verdict)
         {
             case Verdict.Pass:
+                return Decision.Pass;
+            case Verdict.Sampled:
+                _counters.Sampled.Increment();
                 return Decision.Pass;
             case Verdict.DropByRule:
                 _counters.DroppedByRule.Increment();

@@ -34,6 +34,7 @@ public struct FirewallCounters
         DhcpPassed = statistics.Add("firewall.dhcp_passed"u8);
         Unjudged = statistics.Add("firewall.unjudged"u8);
         Lapsed = statistics.Add("firewall.lapsed"u8);
+        Sampled = statistics.Add("firewall.sampled"u8);
         for (int i = 1; i < ReasonCount; i++)
         {
             _malformed[i] = statistics.Add(NameOf((MalformedReason)i));
@@ -96,6 +97,9 @@ public struct FirewallCounters
 
     /// <summary>Passed unjudged since the table's lease was over; among the passed, too.</summary>
     public Counter Lapsed { get; }
+
+    /// <summary>Passed although the rules drop them, so that Linux logs them; among the passed, too.</summary>
+    public Counter Sampled { get; }
 
     /// <summary>Counts a malformed frame.</summary>
     public readonly void CountMalformed(MalformedReason reason)

@@ -12,22 +12,26 @@ public static class RuleEvaluator
     /// <param name="table">A valid table.</param>
     /// <param name="key">The packet.</param>
     /// <param name="counters">Where rules with counters add it up.</param>
-    public static Verdict Evaluate(in FirewallTable table, in PacketKey key, in RuleCounters counters)
-        => WalkOn(in table, in key, in counters, 0, isUnderWay: false, 0);
+    /// <param name="samplers">What chooses the packets that pass for Linux to log them.</param>
+    public static Verdict Evaluate(in FirewallTable table, in PacketKey key, in RuleCounters counters, ref LogSamplers samplers)
+        => WalkOn(in table, in key, in counters, ref samplers, 0, isUnderWay: false, 0);
 
     /// <summary>The verdict on a packet that stands at a position in a base chain.</summary>
     /// <param name="table">A valid table.</param>
     /// <param name="key">The packet.</param>
     /// <param name="counters">Where rules with counters add it up.</param>
+    /// <param name="samplers">What chooses the packets that pass for Linux to log them.</param>
     /// <param name="position">A position that names an instruction: see <see cref="Outcome.Position"/>.</param>
-    public static Verdict Evaluate(in FirewallTable table, in PacketKey key, in RuleCounters counters, uint position)
+    public static Verdict Evaluate(
+        in FirewallTable table, in PacketKey key, in RuleCounters counters, ref LogSamplers samplers, uint position)
         => WalkOn(
-            in table, in key, in counters, Outcome.BaseChainOf(position), isUnderWay: true, Outcome.InstructionOf(position));
+            in table, in key, in counters, ref samplers, Outcome.BaseChainOf(position), isUnderWay: true, Outcome.InstructionOf(position));
 
     [SkipLocalsInit]
     private static Verdict WalkOn(
-        in FirewallTable table, in PacketKey key, in RuleCounters counters, uint firstChain, bool isUnderWay, uint at)
+        in FirewallTable table, in PacketKey key, in RuleCounters counters, ref LogSamplers samplers, uint firstChain, bool isUnderWay, uint at)
     {
+        samplers.Forget();
         Span<uint> returns = stackalloc uint[FirewallHeader.JumpDepthMax];
         MemoryBlock<BaseChain> baseChains = table.BaseChains;
         for (uint i = firstChain; i < (uint)baseChains.Length; i++)
@@ -38,7 +42,7 @@ public static class RuleEvaluator
                 continue;
             }
 
-            Operation end = Walk(in table, isUnderWay ? at : chain.Entry, in key, in counters, returns);
+            Operation end = Walk(in table, isUnderWay ? at : chain.Entry, in key, in counters, ref samplers, returns);
             isUnderWay = false;
             if (end == Operation.Drop)
             {
@@ -50,9 +54,14 @@ public static class RuleEvaluator
                 return Verdict.Pass;
             }
 
+            if (end == Operation.Admit)
+            {
+                return Verdict.Sampled;
+            }
+
             if (end == Operation.Return && chain.PolicyDrop != 0)
             {
-                return Verdict.DropByPolicy;
+                return samplers.TryTake() ? Verdict.Sampled : Verdict.DropByPolicy;
             }
         }
 
@@ -60,11 +69,11 @@ public static class RuleEvaluator
     }
 
     /// <summary>
-    /// Walks one base chain to its end: <see cref="Operation.Accept"/>, <see cref="Operation.Drop"/>, <see cref="Operation.Pass"/>, or a
-    /// return from it.
+    /// Walks one base chain to its end: <see cref="Operation.Accept"/>, <see cref="Operation.Drop"/>, <see cref="Operation.Pass"/>,
+    /// <see cref="Operation.Admit"/>, or a return from it.
     /// </summary>
     private static Operation Walk(
-        in FirewallTable table, uint entry, in PacketKey key, in RuleCounters counters, Span<uint> returns)
+        in FirewallTable table, uint entry, in PacketKey key, in RuleCounters counters, ref LogSamplers samplers, Span<uint> returns)
     {
         MemoryBlock<Instruction> instructions = table.Instructions;
         int depth = 0;
@@ -97,6 +106,18 @@ public static class RuleEvaluator
                     counters.Count(instruction.A, key.Length);
                     at++;
                     break;
+                case Operation.Log:
+                    samplers.Note(instruction.B);
+                    at++;
+                    break;
+                case Operation.Admit:
+                    if (samplers.TryTake())
+                    {
+                        return Operation.Admit;
+                    }
+
+                    at++;
+                    break;
                 case Operation.Classify:
                     at = Classify(in table, in instruction, in key);
                     break;
@@ -115,8 +136,12 @@ public static class RuleEvaluator
         return rule < (uint)classifier.Entries.Length ? classifier.Entries[(int)rule] : instruction.Next;
     }
 
+    /// <summary>Whether a packet fulfils one condition.</summary>
+    /// <param name="table">A valid table, for its sets.</param>
+    /// <param name="instruction">A match of that table.</param>
+    /// <param name="key">The packet.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Matches(in FirewallTable table, in Instruction instruction, in PacketKey key)
+    public static bool Matches(in FirewallTable table, in Instruction instruction, in PacketKey key)
     {
         Field field = instruction.Field;
         if (!key.Has(field))

@@ -11,4 +11,7 @@ public enum Verdict : byte
 
     /// <summary>No rule decided, and the policy of a base chain dropped it.</summary>
     DropByPolicy = 2,
+
+    /// <summary>The rules drop it, but it goes to Linux as a sample of those that a rule logs.</summary>
+    Sampled = 3,
 }

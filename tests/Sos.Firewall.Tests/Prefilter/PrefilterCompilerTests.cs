@@ -70,6 +70,21 @@ public class PrefilterCompilerTests
             $"table ip a {{ chain c {{ type filter hook input priority {priority}; log; }}; }}\n"
             + "table ip b { chain c { type filter hook input priority 5; drop; }; }"));
 
+    [Theory]
+    [InlineData("fib daddr type local accept; drop", "10.9.0.2", false)]
+    [InlineData("fib daddr type local drop", "10.9.0.2", true)]
+    [InlineData("fib daddr type { local, broadcast } drop", "10.9.0.2", true)]
+    [InlineData("fib daddr type != local accept; drop", "10.9.0.2", true)]
+    [InlineData("fib daddr type multicast accept; drop", "10.9.0.2", true)]
+    [InlineData("fib daddr type multicast return; drop", "10.9.0.2", true)]
+    [InlineData("fib daddr type local drop", "10.9.0.3", false)]
+    [InlineData("fib daddr type multicast accept; drop", "10.9.0.3", false)]
+    [InlineData("fib daddr . iif type local drop", "10.9.0.2", false)]
+    [InlineData("fib saddr type local drop", "10.9.0.2", false)]
+    public void The_Type_Of_The_Machines_Own_Addresses_Is_Known(string rules, string own, bool isDropped)
+        => Assert.Equal(isDropped, Drops(
+            InTable($"type filter hook input priority 0; policy accept; {rules}"), PrefilterBench.Host with { OwnAddresses = [own, "fd00:9::2"] }));
+
     [Fact]
     public void Behind_Translation_Only_Strangers_Are_Judged()
     {

@@ -63,25 +63,22 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
 
     private Ends EndsOf(JsonElement chain, NftOracle.View view)
     {
-        Ends ends = Walk(Text(chain, "family"), Text(chain, "table"), Text(chain, "name"), view);
+        Ends ends = Walk(Text(chain, "family"), Text(chain, "table"), Text(chain, "name"), 0, view);
         return ends.HasFlag(Ends.Return)
             ? (ends & ~Ends.Return) | (Text(chain, "policy") == "drop" ? Ends.Drop : Ends.Accept)
             : ends;
     }
 
     /// <summary>All that may come of a chain; its end is a return.</summary>
-    private Ends Walk(string family, string table, string chain, NftOracle.View view)
+    private Ends Walk(string family, string table, string chain, int from, NftOracle.View? view)
     {
         Ends all = Ends.None;
-        foreach (JsonElement item in _objects)
+        List<JsonElement> rules = [.. _objects.Where(item => item.TryGetProperty("rule", out JsonElement rule)
+            && Text(rule, "family") == family && Text(rule, "table") == table && Text(rule, "chain") == chain).Select(item => item.GetProperty("rule"))];
+        for (int i = from; i < rules.Count; i++)
         {
-            if (!item.TryGetProperty("rule", out JsonElement rule)
-                || Text(rule, "family") != family || Text(rule, "table") != table || Text(rule, "chain") != chain)
-            {
-                continue;
-            }
-
-            Ends ends = Run(family, table, rule.GetProperty("expr"), view);
+            int next = i + 1;
+            Ends ends = Run(family, table, rules[i].GetProperty("expr"), view, () => AllDrops(family, table, chain, next));
             all |= ends & ~Ends.Next;
             if (!ends.HasFlag(Ends.Next))
             {
@@ -92,7 +89,17 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
         return all | Ends.Return;
     }
 
-    private Ends Run(string family, string table, JsonElement statements, NftOracle.View view)
+    /// <summary>Whether the rest of a chain drops every packet there is.</summary>
+    private bool AllDrops(string family, string table, string chain, int from)
+    {
+        JsonElement own = _objects.Where(item => item.TryGetProperty("chain", out _)).Select(item => item.GetProperty("chain"))
+            .First(item => Text(item, "family") == family && Text(item, "table") == table && Text(item, "name") == chain);
+        Ends ends = Walk(family, table, chain, from, view: null);
+        bool drops = own.TryGetProperty("policy", out JsonElement policy) && policy.GetString() == "drop";
+        return ends == Ends.Drop || (drops && (ends & ~Ends.Return) is Ends.None or Ends.Drop);
+    }
+
+    private Ends Run(string family, string table, JsonElement statements, NftOracle.View? view, Func<bool>? restDrops = null)
     {
         Ends all = Ends.None;
         foreach (JsonElement statement in statements.EnumerateArray())
@@ -116,11 +123,16 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
                 case "return":
                     return all | Ends.Return;
                 case "goto":
-                    return all | Walk(family, table, Text(property.Value, "target"), view);
+                    return all | Walk(family, table, Text(property.Value, "target"), 0, view);
                 case "jump":
-                    Ends inner = Walk(family, table, Text(property.Value, "target"), view);
+                    Ends inner = Walk(family, table, Text(property.Value, "target"), 0, view);
                     return all | (inner & ~Ends.Return) | (inner.HasFlag(Ends.Return) ? Ends.Next : Ends.None);
                 case "counter" or "continue" or "notrack" or "mangle": // of those that are generated, "mangle" sets the mark
+                    break;
+                case "log":
+                    break; // Linux gets a share of these packets, whatever becomes of them.
+                case "limit" when DecidesNothing(family, table, statements, property.Value, restDrops):
+                    all |= Ends.Next;
                     break;
                 case "vmap":
                     return all | LookUp(family, table, property.Value, view);
@@ -132,8 +144,22 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
         return all | Ends.Next;
     }
 
+    // How many packets a limit has seen then shows in what is logged, and in nothing else.
+    private bool DecidesNothing(string family, string table, JsonElement statements, JsonElement limit, Func<bool>? restDrops)
+    {
+        List<JsonProperty> others = [.. statements.EnumerateArray().Select(statement => statement.EnumerateObject().First())];
+        return limit.ValueKind == JsonValueKind.Object && !limit.TryGetProperty("inv", out _) && !limit.TryGetProperty("rate_unit", out _)
+            && !others.Exists(other => other.Name is "accept" or "return" or "goto" or "vmap" or "mangle" or "quota")
+            && others.TrueForAll(other => other.Name switch
+            {
+                "drop" => restDrops?.Invoke() == true,
+                "jump" => Walk(family, table, Text(other.Value, "target"), 0, view: null) == Ends.Return,
+                _ => true,
+            });
+    }
+
     /// <summary>All that may come of a verdict map: of each element that may match, and of none.</summary>
-    private Ends LookUp(string family, string table, JsonElement map, NftOracle.View view)
+    private Ends LookUp(string family, string table, JsonElement map, NftOracle.View? view)
     {
         Ends all = Ends.None;
         foreach (JsonElement element in map.GetProperty("data").GetProperty("set").EnumerateArray())
@@ -154,7 +180,7 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
         return all | Ends.Next;
     }
 
-    private bool? IsKey(string family, string table, JsonElement key, JsonElement value, NftOracle.View view)
+    private bool? IsKey(string family, string table, JsonElement key, JsonElement value, NftOracle.View? view)
     {
         if (!key.TryGetProperty("concat", out JsonElement keys))
         {
@@ -166,8 +192,13 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
         return parts.Contains(false) ? false : parts.Contains(null) ? null : true;
     }
 
-    private bool? Matches(string family, string table, JsonElement match, NftOracle.View view)
+    private bool? Matches(string family, string table, JsonElement match, NftOracle.View? view)
     {
+        if (view is null)
+        {
+            return null;
+        }
+
         if (match.GetRawText().Contains(EveryState, StringComparison.Ordinal))
         {
             return true;

@@ -60,6 +60,12 @@ internal sealed class Branch
     /// <summary>What Linux alone can do, in words.</summary>
     public string? Effect { get; set; }
 
+    /// <summary>Notes a packet that meets it, so that Linux gets its share of what it logs; null if it logs nothing.</summary>
+    public Instruction? Log { get; set; }
+
+    /// <summary>Whether it drops what the rest of its chain would drop as well: see <see cref="LogReader.TryReadLimit"/>.</summary>
+    public bool DropsAsItsTail { get; set; }
+
     /// <summary>Makes its match a maybe.</summary>
     public void AddDoubt(string reason) => Doubt ??= reason;
 
@@ -75,5 +81,7 @@ internal sealed class Branch
         Ending = Ending,
         Target = Target,
         Effect = Effect,
+        Log = Log,
+        DropsAsItsTail = DropsAsItsTail,
     };
 }

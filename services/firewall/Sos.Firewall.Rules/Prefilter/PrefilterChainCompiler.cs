@@ -8,7 +8,7 @@ namespace Sos.Firewall.Rules.Prefilter;
 /// Compiles chains for the core by the rules of docs/internals/prefilter.md. A chain has up to two forms: the hard one, for walks that Linux
 /// certainly takes, and the soft one, for walks that it may take: there a drop only ends the walk, and what follows it decides.
 /// </summary>
-internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts, DropLedger ledger, IReadOnlySet<string> tablesWithEffects)
+internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts, DropLedger ledger, IReadOnlySet<string> tablesWithEffects, bool logs)
 {
     private const string SoftMark = " (soft)";
 
@@ -78,25 +78,30 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
         string place = DropLedger.PlaceOf(chain, rule);
         if (branch.Doubt is not null)
         {
-            Emit(walk, branch.Known, Maybe(walk, chain, branch), $"{place} may match: {branch.Doubt}");
+            Emit(walk, branch.Known, Logged(branch, Maybe(walk, chain, branch)), $"{place} may match: {branch.Doubt}");
             return;
         }
 
         foreach (Field guard in branch.Guards)
         {
-            Emit(walk, [.. branch.Known, Nonzero(guard)], Maybe(walk, chain, branch), place);
+            Emit(walk, [.. branch.Known, Nonzero(guard)], Logged(branch, Maybe(walk, chain, branch)), place);
         }
 
         if (!branch.FailsWhenGuarded)
         {
             IEnumerable<Instruction> guards = branch.Guards.Select(Zero);
             List<Instruction>? end = branch.Ending == Ending.Drop && !walk.IsSoft
-                ? [.. ledger.Counter(chain, rule, parts), new Instruction { Operation = Operation.Drop }]
+                ? [.. Admit(), .. ledger.Counter(chain, rule, parts), new Instruction { Operation = Operation.Drop }]
                 : Hard(walk, chain, branch);
-            Emit(walk, [.. branch.Known, .. guards, .. branch.Guarded], end, $"{place} ends its chain");
+            Emit(walk, [.. branch.Known, .. guards, .. branch.Guarded], Logged(branch, end), $"{place} ends its chain");
             walk.IsDead |= walk.Blocked is not null && branch.Ending != Ending.Effect;
         }
     }
+
+    // Where rules log, a drop asks first whether the packet is one of those that Linux is to log.
+    private IEnumerable<Instruction> Admit() => logs ? [new Instruction { Operation = Operation.Admit }] : [];
+
+    private static List<Instruction>? Logged(Branch branch, List<Instruction>? end) => branch.Log is { } log ? [log, .. end ?? []] : end;
 
     /// <summary>What a branch does that certainly matches.</summary>
     private List<Instruction>? Hard(Walk walk, NftChain chain, Branch branch)
@@ -167,19 +172,19 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
         ChainCode code = walk.Code;
         int start = code.Instructions.Count;
         code.Instructions.AddRange(matches);
+        code.Instructions.AddRange(end);
         if (target is not null)
         {
-            code.Targets.Add(code.Instructions.Count, target);
+            code.Targets.Add(code.Instructions.Count - 1, target); // A jump is the last that a branch does.
         }
 
-        code.Instructions.AddRange(end);
         for (int i = start; i < code.Instructions.Count; i++)
         {
             code.Instructions[i] = code.Instructions[i] with { Next = (uint)code.Instructions.Count };
         }
 
         code.Rules.Add((start, code.Instructions.Count));
-        if (matches.Count == 0 && end[^1].Operation is not (Operation.Jump or Operation.Count))
+        if (matches.Count == 0 && end[^1].Operation is not (Operation.Jump or Operation.Log))
         {
             walk.Blocked = reason;
         }
@@ -198,7 +203,11 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
     {
         List<Branch> drops = [.. branches.Where(branch => !branch.NeverMatches && branch.Ending is Ending.Drop or Ending.Effect)];
         Branch? sure = drops.FirstOrDefault(branch => branch is { Doubt: null, Ending: Ending.Drop, FailsWhenGuarded: false });
-        if (drops.Count == 0)
+        if (branches.Exists(branch => branch.DropsAsItsTail && !branch.NeverMatches))
+        {
+            ledger.Note(chain, rule, walk.IsSoft ? DropShare.None : DropShare.All, walk.SoftReason ?? "the way to it is not sure");
+        }
+        else if (drops.Count == 0)
         {
             ledger.NoteElsewhere(chain, rule); // for other devices than the port's
         }
@@ -246,6 +255,13 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
         }
     }
 }
+
+/// <summary>A base chain that packets for the machine can meet.</summary>
+/// <param name="Chain">The chain.</param>
+/// <param name="IsSoft">Whether Linux may not evaluate it.</param>
+/// <param name="Conditions">Packets that pass before it.</param>
+/// <param name="HasEffects">Whether a rule of its table leaves something behind.</param>
+internal sealed record MetChain(NftChain Chain, bool IsSoft, IReadOnlyList<PassCondition> Conditions, bool HasEffects);
 
 /// <summary>Packets that pass before a base chain judges them.</summary>
 /// <param name="Matches">Which.</param>

@@ -33,11 +33,34 @@ public static class PrefilterCompiler
         {
             JsonText.EnsureReadable(json.Span);
             using JsonDocument document = JsonDocument.Parse(json);
-            return new Compilation(NftRuleset.Read(document.RootElement), options).Run();
+            return new Compilation(NftRuleset.Read(document.RootElement), options, new TableParts { Mode = TableMode.Prefilter }).Run();
         }
         catch (Exception wrong) when (wrong is JsonException or RuleException)
         {
             return PassAll($"the core passes everything to Linux, since it cannot make a table of these rules: {wrong.Message}");
+        }
+    }
+
+    /// <summary>Follows one packet through the rules, as the prefilter that <see cref="Compile"/> makes of them judges it.</summary>
+    /// <param name="json">What <c>nft -j -n list ruleset</c> prints, UTF-8.</param>
+    /// <param name="options">What decides how much can be proven.</param>
+    /// <param name="key">A packet that is judged by rules.</param>
+    /// <exception cref="RulesetLoadException">No table can be made of these rules; the message says why.</exception>
+    public static PrefilterTrace Explain(ReadOnlyMemory<byte> json, PrefilterOptions options, in PacketKey key)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        try
+        {
+            JsonText.EnsureReadable(json.Span);
+            using JsonDocument document = JsonDocument.Parse(json);
+            NftRuleset ruleset = NftRuleset.Read(document.RootElement);
+            TableParts parts = new() { Mode = TableMode.Prefilter };
+            Compilation compilation = new(ruleset, options, parts);
+            return new PrefilterTracer(ruleset, compilation.Options, parts).Follow([.. compilation.Meet()], in key);
+        }
+        catch (Exception wrong) when (wrong is JsonException or RuleException)
+        {
+            throw new RulesetLoadException($"no table can be made of these rules: {wrong.Message}", wrong);
         }
     }
 
@@ -46,35 +69,46 @@ public static class PrefilterCompiler
     public static PrefilterResult PassAll(string reason)
     {
         (byte[] bytes, int length) = new TableParts { Mode = TableMode.Prefilter }.Complete(new ProgramLinker(new Dictionary<string, ChainCode>()).Link([]));
-        return new PrefilterResult(new CompiledTable(bytes, length, [], 0, 0), [], 0, [reason]);
+        return new PrefilterResult(new CompiledTable(bytes, length, [], 0, 0), [], 0, 0, [reason]);
     }
 
     private sealed class Compilation
     {
         private readonly NftRuleset _ruleset;
         private readonly PrefilterOptions _options;
-        private readonly TableParts _parts = new() { Mode = TableMode.Prefilter };
+        private readonly TableParts _parts;
         private readonly DropLedger _ledger;
         private readonly HashSet<string> _tablesWithEffects;
         private readonly Dictionary<string, ChainCode> _compiled = [];
         private readonly List<NftChain> _baseForms = [];
 
-        public Compilation(NftRuleset ruleset, PrefilterOptions options)
+        public Compilation(NftRuleset ruleset, PrefilterOptions options, TableParts parts)
         {
             _ruleset = ruleset;
+            _parts = parts;
             _options = options with { RecordsConnections = options.RecordsConnections && SendsAll(ruleset) };
             _ledger = new DropLedger(options.RuleTexts);
             _tablesWithEffects = [.. ruleset.Chains.Where(chain => chain.Rules.Exists(RuleReader.HasEffect)).Select(TableOf)];
         }
 
+        /// <summary>The options, less what the rules themselves make unknown.</summary>
+        public PrefilterOptions Options => _options;
+
+        /// <summary>The base chains that a packet for the machine can meet, in order.</summary>
+        public IEnumerable<MetChain> Meet()
+            => FindBaseChains().Select(chain => new MetChain(
+                chain, chain.Type != "filter" || (chain.Hook == "ingress" && DevicesOf(chain) is null), [.. Conditions(chain)],
+                _tablesWithEffects.Contains(TableOf(chain))));
+
         public PrefilterResult Run()
         {
-            List<NftChain> met = FindBaseChains();
-            PrefilterChainCompiler compiler = new(new RuleReader(_ruleset, _options, _parts), _parts, _ledger, _tablesWithEffects);
-            foreach (NftChain chain in met)
+            List<MetChain> all = [.. Meet()];
+            List<NftChain> met = [.. all.Select(one => one.Chain)];
+            bool logs = _ruleset.Chains.Exists(chain => chain.Rules.Exists(LogReader.Logs));
+            PrefilterChainCompiler compiler = new(new RuleReader(_ruleset, _options, _parts), _parts, _ledger, _tablesWithEffects, logs);
+            foreach (MetChain one in all)
             {
-                bool soft = chain.Type != "filter" || (chain.Hook == "ingress" && DevicesOf(chain) is null);
-                ChainCode code = compiler.CompileBase(chain, soft, [.. Conditions(chain)]);
+                ChainCode code = compiler.CompileBase(one.Chain, one.IsSoft, one.Conditions);
                 _baseForms.Add(code.Chain);
                 _compiled.Add(ProgramLinker.Key(code.Chain), code);
             }
@@ -93,7 +127,7 @@ public static class PrefilterCompiler
                 table.SetLease();
             }
 
-            return new PrefilterResult(table, Report(met), CountElsewhere(met), []);
+            return new PrefilterResult(table, Report(met), CountElsewhere(met), _parts.SamplerCount, []);
         }
 
         private static string TableOf(NftChain chain) => $"{chain.Family} {chain.Table}";

@@ -35,6 +35,9 @@ public sealed record PrefilterOptions
     /// <summary>The same for IPv6.</summary>
     public IReadOnlyList<string>? ForwardsExceptIpv6 { get; init; } = [];
 
+    /// <summary>Addresses that certainly are the machine's own: those of devices that are up.</summary>
+    public IReadOnlyList<string> OwnAddresses { get; init; } = [];
+
     /// <summary>Whether the table is of use only as long as its lease is renewed: for rules that change.</summary>
     public bool IsLeased { get; init; }
 

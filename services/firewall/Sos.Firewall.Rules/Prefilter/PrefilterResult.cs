@@ -27,9 +27,10 @@ public sealed record DropReport(string Place, string? Text, DropShare Share, str
 /// <param name="Table">Its table.</param>
 /// <param name="Drops">What drops of what arrives for the machine.</param>
 /// <param name="Elsewhere">Rules and policies that drop what the machine sends or forwards, which the core leaves to Linux.</param>
+/// <param name="Logged">Rules that log, and of whose packets Linux gets a share.</param>
 /// <param name="Notes">What a person should know.</param>
 public sealed record PrefilterResult(
-    CompiledTable Table, IReadOnlyList<DropReport> Drops, int Elsewhere, IReadOnlyList<string> Notes)
+    CompiledTable Table, IReadOnlyList<DropReport> Drops, int Elsewhere, int Logged, IReadOnlyList<string> Notes)
 {
     /// <summary>How many of <see cref="Drops"/> the core takes, those in part included.</summary>
     public int Taken => Drops.Count(drop => drop.Share != DropShare.None);

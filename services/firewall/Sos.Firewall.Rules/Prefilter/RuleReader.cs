@@ -2,6 +2,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Text.Json;
 using Sos.Firewall.Tables;
+using static Sos.Firewall.Rules.Prefilter.StatementShape;
 
 namespace Sos.Firewall.Rules.Prefilter;
 
@@ -22,6 +23,8 @@ internal sealed class RuleReader
     private readonly PrefilterOptions _options;
     private readonly CompileOptions _compileOptions;
     private readonly TableParts _parts;
+    private readonly LogReader _logs;
+    private readonly LocalTypeMatch _localTypes;
     private readonly HashSet<string> _changing;
     private readonly bool _hasHelpers;
 
@@ -31,13 +34,15 @@ internal sealed class RuleReader
         _options = options;
         _compileOptions = new CompileOptions { PortNames = options.PortNames };
         _parts = parts;
+        _logs = new LogReader(ruleset, options.Sure, parts);
+        _localTypes = new LocalTypeMatch(options.OwnAddresses, parts);
         _changing = FindChangingSets(ruleset);
         _hasHelpers = HasHelpers(ruleset);
     }
 
     /// <summary>Whether a rule may do more than decide.</summary>
     public static bool HasEffect(NftRule rule)
-        => rule.Statements.EnumerateArray().Any(statement => !IsHarmless(Name(statement), Value(statement)));
+        => rule.Statements.EnumerateArray().Any(statement => !IsHarmless(statement));
 
     /// <summary>Whether a rule rewrites addresses, or leads packets elsewhere before a route is looked up.</summary>
     public static bool Translates(NftRule rule)
@@ -87,37 +92,62 @@ internal sealed class RuleReader
             branches[0].AddDoubt("nft does not list all of its conditions");
         }
 
-        foreach (JsonElement statement in rule.Statements.EnumerateArray())
+        List<Branch> logging = [];
+        SampleRate? limit = null;
+        List<JsonElement> statements = [.. rule.Statements.EnumerateArray()];
+        for (int i = 0; i < statements.Count; i++)
         {
-            (string name, JsonElement value) = (Name(statement), Value(statement));
+            (string name, JsonElement value) = (Name(statements[i]), Value(statements[i]));
             switch (name)
             {
                 case "match":
                     branches = ReadMatch(chain, value, branches);
                     break;
                 case "vmap":
-                    return ReadVerdictMap(chain, value, branches);
+                    return [.. logging, .. ReadVerdictMap(chain, value, branches)];
+                case "drop" when limit is not null:
+                    branches.ForEach(branch => branch.DropsAsItsTail = true);
+                    return [.. logging, .. branches];
+                case "return" when limit is not null:
+                    return [.. logging, .. branches]; // of a chain that only logs
                 case "accept" or "drop" or "return" or "jump" or "goto":
                     branches.ForEach(branch => End(branch, name, value));
-                    return branches;
+                    return [.. logging, .. branches];
+                case "log" when TryAddLog(chain, rule, statements[(i + 1)..], limit ?? SampleRate.Default, branches, logging):
+                    break;
+                case "limit" when _logs.TryReadLimit(chain, rule, statements[i..], out SampleRate rate):
+                    limit = rate;
+                    break;
                 default:
-                    if (!IsHarmless(name, value))
+                    if (!IsHarmless(statements[i]))
                     {
                         branches.ForEach(branch => SetEffect(branch, $"\"{name}\" is Linux's"));
-                        return branches;
+                        return [.. logging, .. branches];
                     }
 
                     break;
             }
         }
 
-        return branches;
+        return [.. logging, .. branches];
     }
 
-    private static bool IsHarmless(string name, JsonElement value)
-        => Harmless.Contains(name) || (name == "mangle" && value.ValueKind == JsonValueKind.Object
-            && value.TryGetProperty("key", out JsonElement key) && key.ValueKind == JsonValueKind.Object
-            && key.TryGetProperty("meta", out JsonElement meta) && Text(meta, "key") is "mark" or "priority" or "nftrace");
+    /// <summary>Notes that branches log. Where more is asked behind the log, others log in their place, which do nothing else.</summary>
+    private bool TryAddLog(
+        NftChain chain, NftRule rule, List<JsonElement> rest, SampleRate rate, List<Branch> branches, List<Branch> logging)
+    {
+        bool goesOn = rest.Exists(statement => Name(statement) is "match" or "vmap" or "limit" || !IsHarmless(statement));
+        List<Branch> noted = goesOn ? [.. branches.Select(branch => branch.Clone())] : branches;
+        if (!_logs.TryAdd(DropLedger.PlaceOf(chain, rule), noted, rate))
+        {
+            return false;
+        }
+
+        logging.AddRange(goesOn ? noted : []);
+        return true;
+    }
+
+    private static bool IsHarmless(JsonElement statement) => Harmless.Contains(Name(statement)) || IsMark(statement);
 
     private static void End(Branch branch, string verdict, JsonElement value)
     {
@@ -157,7 +187,12 @@ internal sealed class RuleReader
             return branches;
         }
 
-        if (left.ValueKind != JsonValueKind.Object || !left.TryGetProperty("concat", out JsonElement fields))
+        if (LocalTypeMatch.Is(left) && branches.Count * 4 <= BranchesMax && _localTypes.Split(chain, operation, right, branches) is { } split)
+        {
+            return split;
+        }
+
+        if (left.ValueKind != JsonValueKind.Object || !left.TryGetProperty("concat", out _))
         {
             branches.ForEach(branch => Add(branch, chain, operation, left, right));
             return branches;
@@ -360,18 +395,4 @@ internal sealed class RuleReader
             _ => $"\"{kind}\"",
         };
     }
-
-    private static string? Text(JsonElement element, string name)
-        => element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
-            ? value.GetString()
-            : null;
-
-    // A statement is an object of one property; anything else is unknown.
-    private static string Name(JsonElement statement)
-        => statement.ValueKind == JsonValueKind.Object && statement.EnumerateObject().Count() == 1
-            ? NftRuleset.SingleProperty(statement).Name
-            : string.Empty;
-
-    private static JsonElement Value(JsonElement statement)
-        => Name(statement).Length > 0 ? NftRuleset.SingleProperty(statement).Value : default;
 }

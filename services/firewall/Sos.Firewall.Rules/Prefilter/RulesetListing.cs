@@ -44,7 +44,7 @@ public static class RulesetLister
 {
     private const string List = """
         nft -j -n list ruleset >"$1/ruleset.json" && nft -j -t list ruleset >"$1/terse.json" \
-            && nft -a -n -t list ruleset >"$1/ruleset.txt" && nft --debug=netlink -t list ruleset >"$1/loaded.txt"
+            && nft -a -t list ruleset >"$1/ruleset.txt" && nft --debug=netlink -t list ruleset >"$1/loaded.txt"
         """;
 
     // $1 the directory, $2 the rules, then names that rules give interfaces by.

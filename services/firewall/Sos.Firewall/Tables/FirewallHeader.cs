@@ -49,6 +49,15 @@ public struct FirewallHeader
     /// <summary>Most counters: each takes two of the service's statistics, which other parts need too.</summary>
     public const int CountersMax = 64;
 
+    /// <summary>Most rules that log whose packets are dropped all the same: a packet's way through them is noted in as many bits.</summary>
+    public const int SamplersMax = 64;
+
+    /// <summary>Microseconds for each packet of a sampler at most, an hour: a rarer one would only keep Linux from logging.</summary>
+    public const uint SampleMicrosecondsMax = 3_600_000_000;
+
+    /// <summary>Packets that a sampler lets pass at once at most: with the time above they stay far below what a TSC counts to.</summary>
+    public const uint SampleBurstMax = 65_536;
+
     /// <summary>Most jumps on the way, as in nftables (NFT_JUMP_STACK_SIZE).</summary>
     public const int JumpDepthMax = 16;
 

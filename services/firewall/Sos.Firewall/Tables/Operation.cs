@@ -47,4 +47,13 @@ public enum Operation : byte
 
     /// <summary>Lets the packet pass for good: no base chain that follows judges it.</summary>
     Pass = 13,
+
+    /// <summary>
+    /// Notes that Linux may log the packet by a rule, whose sampler is numbered <see cref="Instruction.B"/> and described by the set numbered
+    /// <see cref="Instruction.A"/>.
+    /// </summary>
+    Log = 14,
+
+    /// <summary>Lets the packet pass for good if one of the samplers noted before takes it, so that Linux logs it.</summary>
+    Admit = 15,
 }

@@ -15,7 +15,7 @@ public struct SetDescriptor
     /// <summary>
     /// <see cref="SetKind.Bitmap"/>: bits, a multiple of 64. <see cref="SetKind.Ipv4"/>: nodes.
     /// <see cref="SetKind.Interval"/>: boundaries. <see cref="SetKind.Classifier"/>: nodes. <see cref="SetKind.Connections"/>: words, a
-    /// power of two.
+    /// power of two. <see cref="SetKind.Sampler"/>: its number.
     /// </summary>
     public uint Count;
 
@@ -30,14 +30,14 @@ public struct SetDescriptor
 
     /// <summary>
     /// <see cref="SetKind.Ipv4"/>: leaves. <see cref="SetKind.Interval"/>: keys in the index.
-    /// <see cref="SetKind.Classifier"/>: blocks.
+    /// <see cref="SetKind.Classifier"/>: blocks. <see cref="SetKind.Sampler"/>: packets that pass at once.
     /// </summary>
     public uint SecondCount;
 
     /// <summary><see cref="SetKind.Ipv4"/>: offset of the leaves. <see cref="SetKind.Classifier"/>: offset of the rules' entries.</summary>
     public uint ThirdOffset;
 
-    /// <summary><see cref="SetKind.Classifier"/>: rules.</summary>
+    /// <summary><see cref="SetKind.Classifier"/>: rules. <see cref="SetKind.Sampler"/>: microseconds for each packet.</summary>
     public uint ThirdCount;
 
     /// <summary><see cref="SetKind.Classifier"/>: see <see cref="Tables.Classifier.Depths"/>.</summary>
@@ -64,4 +64,7 @@ public enum SetKind : uint
     /// <see cref="SetDescriptor.SecondCount"/> was in use. It stands last, and no instruction refers to it.
     /// </summary>
     Connections = 5,
+
+    /// <summary>No set, but how many packets of a rule that logs pass although they would be dropped: see <see cref="LogSamplers"/>.</summary>
+    Sampler = 6,
 }

@@ -105,6 +105,10 @@ public static class TableValidator
                     && IsWithin(set.ThirdOffset, set.ThirdCount, sizeof(uint), size);
             case SetKind.Connections:
                 return BitOperations.IsPow2(set.Count) && IsWithin(set.Offset, set.Count, sizeof(ulong), size);
+            case SetKind.Sampler:
+                return set.Count < FirewallHeader.SamplersMax
+                    && set.SecondCount is > 0 and <= FirewallHeader.SampleBurstMax
+                    && set.ThirdCount is > 0 and <= FirewallHeader.SampleMicrosecondsMax;
             default:
                 return false;
         }
@@ -185,6 +189,10 @@ public static class TableValidator
                 return leavesForward;
             case Operation.Count:
                 return instruction.A < (uint)table.CounterCount && at + 1 < end;
+            case Operation.Log:
+                return IsSet(in table, instruction.A, SetKind.Sampler) && instruction.B == table.Sets[instruction.A].Count && at + 1 < end;
+            case Operation.Admit:
+                return at + 1 < end;
             case Operation.EqualsMasked:
             case Operation.InRange:
                 return leavesForward && isWord;

@@ -1,0 +1,76 @@
+using System;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Sos.Firewall.Tables;
+using Sos.Sdk.Memory;
+using Sos.Sdk.Time;
+
+namespace Sos.Firewall;
+
+/// <summary>
+/// Chooses the packets that pass, although they would be dropped, so that Linux itself logs them: of each rule that logs as many as its limit lets
+/// through. A packet takes of a rule's share only when it would be dropped, since all others reach Linux anyway.
+/// </summary>
+public struct LogSamplers
+{
+    private const ulong NanosecondsPerMicrosecond = 1000;
+
+    private Buckets _buckets;
+    private ulong _noted;
+    private ulong _now;
+
+    /// <summary>Takes over the samplers of a table, each with its whole burst.</summary>
+    /// <param name="table">A valid table.</param>
+    /// <param name="clock">Turns its times into ticks.</param>
+    /// <param name="now">The TSC.</param>
+    public void Begin(in FirewallTable table, in TscClock clock, ulong now)
+    {
+        MemoryBlock<SetDescriptor> sets = table.Sets;
+        for (int i = 0; i < sets.Length; i++)
+        {
+            ref readonly SetDescriptor set = ref sets[i];
+            if (set.Kind == SetKind.Sampler)
+            {
+                ulong ticks = clock.TicksFromNanoseconds(set.ThirdCount * NanosecondsPerMicrosecond);
+                _buckets[(int)set.Count] = new TokenBucket(Math.Max(ticks, 1), set.SecondCount, now);
+            }
+        }
+    }
+
+    /// <summary>Tells the time of the packets that follow.</summary>
+    /// <param name="now">The TSC.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void SetTime(ulong now) => _now = now;
+
+    /// <summary>Begins a packet's way through the rules.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Forget() => _noted = 0;
+
+    /// <summary>Notes that a rule may log the packet.</summary>
+    /// <param name="number">The rule's sampler.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Note(uint number) => _noted |= 1UL << (int)number;
+
+    /// <summary>Takes a packet that would be dropped, out of the share of each rule that may log it.</summary>
+    /// <returns>Whether one of them had a share left: then the packet passes.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool TryTake() => _noted != 0 && TakeNoted();
+
+    private bool TakeNoted()
+    {
+        bool isTaken = false;
+        for (ulong left = _noted; left != 0; left &= left - 1)
+        {
+            isTaken |= _buckets[BitOperations.TrailingZeroCount(left)].TryTake(1, _now);
+        }
+
+        _noted = 0;
+        return isTaken;
+    }
+
+    [InlineArray(FirewallHeader.SamplersMax)]
+    private struct Buckets
+    {
+        private TokenBucket _first;
+    }
+}

@@ -1,0 +1,140 @@
+using System.Linq;
+using Sos.Firewall.Rules.Prefilter;
+using Sos.Sdk.Time;
+using Xunit;
+
+namespace Sos.Firewall.Tests.Prefilter;
+
+/// <summary>Of what rules log and drop Linux gets as many packets a second as it would log, and the core drops the rest.</summary>
+public class LogSamplingTests
+{
+    private const int Packets = 40;
+    private const ulong Second = 1_000_000_000; // of the test's clock
+
+    private static readonly byte[] Segment = Packet.Ethernet(0x0800, Packet.Ipv4(0x0a000001, 0x0a090002, 6, Packet.Tcp(5555, 9999)));
+
+    [Theory]
+    [InlineData("log; drop", 10, 10)]
+    [InlineData("log prefix \"in: \" drop", 10, 10)]
+    [InlineData("log group 3; drop", 10, 10)]
+    [InlineData("limit rate 3/second log; drop", 5, 3)]
+    [InlineData("limit rate 2/second burst 7 packets log; drop", 7, 2)]
+    [InlineData("limit rate 60/minute burst 3 packets log prefix \"a\" drop; drop", 3, 1)]
+    [InlineData("limit rate 5/second counter; drop", 0, 0)]
+    [InlineData("tcp dport 9999 log; tcp dport 9999 drop", 10, 10)]
+    [InlineData("udp dport 9999 log; tcp dport 9999 drop", 0, 0)]
+    [InlineData("log udp dport 9999 drop; drop", 10, 10)]
+    [InlineData("meta mark 1 log; drop", 10, 10)]
+    [InlineData("jump logs; drop", 10, 10)]
+    [InlineData("jump log_drops", 10, 10)]
+    [InlineData("meta mark 1 jump logs; drop", 10, 10)]
+    [InlineData("limit rate 2/second burst 2 packets log; log; drop", 10, 10)]
+    [InlineData("limit rate 1/second burst 2 packets jump logs; drop", 10, 10)]
+    [InlineData("limit rate 1/second burst 2 packets jump limited_logs; drop", 4, 3)]
+    public void As_Many_Pass_As_Linux_Would_Log(string rules, int atOnce, int perSecond)
+    {
+        using FirewallBench bench = Load(rules);
+        ulong now = Tsc.Read();
+        Assert.Equal(atOnce, Passing(bench, now));
+        Assert.Equal(0, Passing(bench, now));
+        Assert.Equal(perSecond, Passing(bench, now + Second));
+        Assert.Equal((ulong)(atOnce + perSecond), bench.Counter("firewall.sampled"));
+        Assert.Equal((ulong)((3 * Packets) - atOnce - perSecond), Dropped(bench));
+    }
+
+    [Theory]
+    [InlineData("limit rate 3/second drop; tcp dport 22 accept; drop")]
+    [InlineData("limit rate over 3/second log; drop")]
+    [InlineData("limit rate 3/second accept; drop")]
+    [InlineData("limit name \"shared\" log; drop")]
+    [InlineData("limit rate 10 kbytes/second log; drop")]
+    [InlineData("limit rate 3/second meta mark set 1; drop")]
+    [InlineData("limit rate 3/second log jump accepts; drop")]
+    [InlineData("log reject")]
+    public void What_A_Limit_Decides_Is_Linuxs(string rules)
+    {
+        using FirewallBench bench = Load(rules);
+        Assert.Equal(Packets, Passing(bench, Tsc.Read()));
+        Assert.Equal(0ul, bench.Counter("firewall.sampled"));
+    }
+
+    [Fact]
+    public void Policies_Drop_What_Is_Logged()
+    {
+        using FirewallBench bench = Load("limit rate 3/minute burst 4 packets log prefix \"x\" drop", policy: "drop");
+        Assert.Equal(4, Passing(bench, Tsc.Read()));
+    }
+
+    [Fact]
+    public void What_Passes_Anyway_Takes_Nothing_Of_A_Share()
+    {
+        using FirewallBench bench = Load("log; tcp dport 22 accept; drop");
+        ulong now = Tsc.Read();
+        byte[] accepted = Packet.Ethernet(0x0800, Packet.Ipv4(0x0a000001, 0x0a090002, 6, Packet.Tcp(5555, 22)));
+        Assert.Equal(Packets, Passing(bench, now, accepted));
+        Assert.Equal(10, Passing(bench, now));
+    }
+
+    [Fact]
+    public void A_Log_And_A_Drop_In_Different_Tables_Share_A_Packet()
+    {
+        PrefilterResult result = PrefilterBench.Compile(
+            "table ip a { chain c { type filter hook prerouting priority 0; log; }; }\ntable ip b { chain c { type filter hook input priority 0; drop; }; }");
+        using FirewallBench bench = new();
+        Assert.True(bench.Harness.LoadTable(result.Table.Bytes));
+        Assert.Equal(10, Passing(bench, Tsc.Read()));
+    }
+
+    [Fact]
+    public void More_Rules_That_Log_Than_There_Are_Samplers_Leave_The_Packet_To_Linux()
+    {
+        using FirewallBench bench = Load(string.Join("; ", Enumerable.Range(0, 65).Select(i => $"tcp dport {9935 + i} log")) + "; drop");
+        Assert.Equal(Packets, Passing(bench, Tsc.Read())); // of the last rule, for port 9999
+    }
+
+    [Fact]
+    public void The_Report_Counts_What_Is_Logged_As_Taken()
+    {
+        PrefilterResult result = PrefilterBench.Compile(InTable("limit rate 3/second log drop; log prefix \"x\" drop", "accept"));
+        Assert.Equal([DropShare.All, DropShare.All], result.Drops.Select(drop => drop.Share));
+        Assert.Equal(2, result.Logged);
+    }
+
+    private static ulong Dropped(FirewallBench bench)
+        => Enumerable.Range(0, 4).Aggregate(0ul, (sum, number) => sum + bench.Counter($"rule_counter{number}.packets"));
+
+    private static int Passing(FirewallBench bench, ulong now, byte[]? frame = null)
+    {
+        for (int i = 0; i < Packets; i++)
+        {
+            Assert.True(bench.Nic.Send(frame ?? Segment));
+        }
+
+        for (int i = 0; i < Packets; i++)
+        {
+            bench.Harness.PollAt(now);
+        }
+
+        return bench.Host.ReceiveAll().Count;
+    }
+
+    private static FirewallBench Load(string rules, string policy = "accept")
+    {
+        FirewallBench bench = new();
+        PrefilterResult result = PrefilterBench.Compile(InTable(rules, policy));
+        Assert.Empty(result.Notes);
+        Assert.True(bench.Harness.LoadTable(result.Table.Bytes));
+        return bench;
+    }
+
+    private static string InTable(string rules, string policy) => $$"""
+        table inet f {
+          limit shared { rate 3/second; }
+          chain accepts { accept; }
+          chain logs { log; }
+          chain limited_logs { meta mark 1 limit rate 1/second return; limit rate 3/second burst 4 packets log; }
+          chain log_drops { log; drop; }
+          chain c { type filter hook input priority 0; policy {{policy}}; {{rules}}; }
+        }
+        """;
+}
