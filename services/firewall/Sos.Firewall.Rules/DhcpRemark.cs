@@ -44,6 +44,7 @@ public static unsafe class DhcpRemark
         }
 
         PacketKeyReader.Read(frame, in parsed, ref key);
+        LogSamplers samplers = default;
         void* memory = NativeMemory.AlignedAlloc(StatisticsLayout.TotalSize, 64);
         try
         {
@@ -51,7 +52,7 @@ public static unsafe class DhcpRemark
             {
                 return CounterRegistry.TryCreate(memory, StatisticsLayout.TotalSize, out CounterRegistry registry)
                     && FirewallTable.TryOpen(start, (ulong)table.Bytes.Length, out FirewallTable opened)
-                    && RuleEvaluator.Evaluate(in opened, in key, new RuleCounters(registry)) != Verdict.Pass;
+                    && RuleEvaluator.Evaluate(in opened, in key, new RuleCounters(registry), ref samplers) != Verdict.Pass;
             }
         }
         finally
