@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "core.h"
 #include "event.h"
+#include "linux_memory.h"
 #include "memory.h"
 #include "region.h"
 #include "run.h"
@@ -38,7 +39,9 @@ static int check_kind(const struct sos_region *arg)
 
 	if (memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
-	if (arg->kind < SOS_REGION_MEMORY || arg->kind > SOS_REGION_BAR)
+	if (arg->kind < SOS_REGION_MEMORY || arg->kind > SOS_REGION_LINUX)
+		return -EINVAL;
+	if (arg->kind == SOS_REGION_LINUX && (arg->flags || arg->prot != SOS_PROT_READ))
 		return -EINVAL;
 	if (arg->flags & ~SOS_REGION_ALL)
 		return -EINVAL;
@@ -58,6 +61,12 @@ static int check_kind(const struct sos_region *arg)
 	return 0;
 }
 
+/* Whether it is memory of its own, which Linux may look at. */
+static bool has_chunks(const struct sos_memory_region *region)
+{
+	return region->kind == SOS_REGION_MEMORY || region->kind == SOS_REGION_CONTROL;
+}
+
 static int check_range(const struct sos_region *arg)
 {
 	if ((arg->prot & ~SOS_PROT_ALL) || !(arg->prot & SOS_PROT_READ))
@@ -69,7 +78,7 @@ static int check_range(const struct sos_region *arg)
 	if (arg->size >= SOS_CHUNK_SIZE && !IS_ALIGNED(arg->va, SOS_CHUNK_SIZE))
 		return -EINVAL;
 	/* What mmap() shows of it lies in a range of that size. */
-	if (arg->size > 1ULL << SOS_MMAP_SHIFT)
+	if (arg->size > 1ULL << SOS_MMAP_SHIFT && arg->kind != SOS_REGION_LINUX)
 		return -EINVAL;
 	if (arg->va < SOS_VA_MIN || arg->size > SOS_VA_MAX || arg->va > SOS_VA_MAX - arg->size)
 		return -EINVAL;
@@ -83,7 +92,9 @@ static int check_others(struct sos_core *core, const struct sos_region *arg)
 	for (i = 0; i < core->region_count; i++) {
 		const struct sos_memory_region *other = &core->regions[i];
 
-		if (arg->kind == SOS_REGION_CONTROL && other->kind == SOS_REGION_CONTROL)
+		/* A gap that nobody learnt of is of no kind. */
+		if (arg->kind == other->kind &&
+		    (arg->kind == SOS_REGION_CONTROL || arg->kind == SOS_REGION_LINUX))
 			return -EEXIST;
 		if (arg->va < other->va + other->size && other->va < arg->va + arg->size)
 			return -EEXIST;
@@ -306,6 +317,12 @@ static int region_fill(struct sos_core *core, const struct sos_region *arg,
 	region->flags = arg->flags;
 	region->va = arg->va;
 	region->size = arg->size;
+	if (arg->kind == SOS_REGION_LINUX) {
+		ret = sos_linux_memory_map(core, region);
+		if (ret)
+			sos_linux_memory_unmap(core, region);
+		return ret;
+	}
 	if (dma && !has_device(core, arg))
 		return -ENOENT;
 	if (arg->kind == SOS_REGION_BAR)
@@ -350,7 +367,7 @@ int sos_region_add(struct sos_core *core, struct sos_region *arg)
 		return ret;
 
 	arg->index = core->region_count;
-	arg->mmap_offset = arg->kind == SOS_REGION_BAR ? 0 : sos_region_offset(arg->index);
+	arg->mmap_offset = has_chunks(region) ? sos_region_offset(arg->index) : 0;
 	down_write(&core->map_lock);
 	core->region_count++;
 	up_write(&core->map_lock);
@@ -395,7 +412,7 @@ int sos_region_dma(struct sos_core *core, struct sos_dma *arg, u64 **addresses)
 /* Whether mmap() may show it now; under map_lock. */
 static bool visible(struct sos_core *core, const struct sos_memory_region *region)
 {
-	if (region->gone || region->kind == SOS_REGION_BAR)
+	if (region->gone || !has_chunks(region))
 		return false;
 	if (region->kind == SOS_REGION_CONTROL || (region->flags & SOS_REGION_SHARED))
 		return true;
@@ -457,7 +474,7 @@ int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma)
 	} else if (index < core->region_count) {
 		struct sos_memory_region *region = &core->regions[index];
 
-		if (region->kind != SOS_REGION_BAR && offset + size <= region->size)
+		if (has_chunks(region) && offset + size <= region->size)
 			ret = visible(core, region) ? 0 : -EBUSY;
 	}
 	up_read(&core->map_lock);
@@ -473,6 +490,8 @@ int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma)
 void sos_region_zap_locked(struct sos_core *core, u32 index)
 {
 	lockdep_assert_held_write(&core->map_lock);
+	if (!has_chunks(&core->regions[index]))
+		return;
 	unmap_mapping_range(core->inode->i_mapping, sos_region_offset(index),
 			    core->regions[index].size, 1);
 }
@@ -521,6 +540,10 @@ static void drop(struct sos_core *core, u32 index)
 	}
 	sos_region_revoke_locked(core, index);
 	sos_region_zap_locked(core, index);
+	if (region->kind == SOS_REGION_LINUX) {
+		sos_linux_memory_unmap(core, region);
+		return;
+	}
 	sos_pagetable_unmap(&core->service, region->va, region->size);
 	chunks_free(core, region);
 }
@@ -632,7 +655,7 @@ static void region_ended(struct sos_core *core, bool failed)
 		if (!IS_ALIGNED(va, sizeof(u64)))
 			continue;
 		region = sos_region_holding(core, va, sizeof(u64), SOS_PROT_READ);
-		if (!region || region->kind == SOS_REGION_BAR)
+		if (!region || !has_chunks(region))
 			continue;
 		fault->stack[i] = READ_ONCE(*(u64 *)sos_region_pointer(region, va - region->va));
 	}

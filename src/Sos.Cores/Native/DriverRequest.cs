@@ -27,6 +27,7 @@ internal static class DriverRequest
     public static readonly nuint RevokeRegion = Make<SosRevoke>(Write, 0x21);
     public static readonly nuint BindEvent = Make<SosBindEvent>(Write, 0x22);
     public static readonly nuint GetLinuxCounts = Make<SosLinuxCounts>(Read, 0x23);
+    public static readonly nuint GetLinuxRanges = Make<SosGetLinuxRanges>(Read | Write, 0x24);
 
     private static nuint Make<T>(uint direction, uint number)
         where T : unmanaged

@@ -33,6 +33,7 @@ public class DriverLayoutTests
         ("sos_bind_event", typeof(SosBindEvent), ["index", "fd", "reserved"]),
         ("sos_linux_counts", typeof(SosLinuxCounts),
             ["device_irqs", "timer_irqs", "resched_irqs", "call_irqs", "other_irqs", "softirqs", "idle_switches", "reserved"]),
+        ("sos_get_linux_ranges", typeof(SosGetLinuxRanges), ["region", "count", "ranges", "reserved"]),
         ("sos_fault", typeof(SosFault),
             ["vector", "ring", "error_code", "address", "tsc", "rip", "rsp", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
              "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "stack"]),
@@ -51,7 +52,7 @@ public class DriverLayoutTests
         ("SOS_IOC_GET_STATUS", DriverRequest.GetStatus), ("SOS_IOC_UNLOAD", DriverRequest.Unload),
         ("SOS_IOC_EXPORT_REGION", DriverRequest.ExportRegion), ("SOS_IOC_REVOKE_REGION", DriverRequest.RevokeRegion),
         ("SOS_IOC_BIND_EVENT", DriverRequest.BindEvent), ("SOS_IOC_GET_LINUX_COUNTS", DriverRequest.GetLinuxCounts),
-        ("SOS_IOC_SET_LEASE", DriverRequest.SetLease),
+        ("SOS_IOC_SET_LEASE", DriverRequest.SetLease), ("SOS_IOC_GET_LINUX_RANGES", DriverRequest.GetLinuxRanges),
     ];
 
     [Fact]
