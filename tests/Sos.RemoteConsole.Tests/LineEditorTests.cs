@@ -2,6 +2,7 @@ using System;
 using System.Linq;
 using System.Text;
 using Sos.RemoteConsole.Shell;
+using Sos.RemoteConsole.Text;
 using Xunit;
 
 namespace Sos.RemoteConsole.Tests;

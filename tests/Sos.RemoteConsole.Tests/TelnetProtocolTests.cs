@@ -1,6 +1,6 @@
 using System.Collections.Generic;
-using Sos.RemoteConsole.Shell;
 using Sos.RemoteConsole.Telnet;
+using Sos.RemoteConsole.Text;
 using Xunit;
 
 namespace Sos.RemoteConsole.Tests;

@@ -7,6 +7,7 @@ using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
+using Sos.RemoteConsole.Control.Linux;
 
 namespace Sos.RemoteConsole.Control;
 
@@ -18,6 +19,12 @@ public sealed class ConsoleCompanion : ICompanion
 
     /// <summary>The start option that turns telnet on.</summary>
     public const string TelnetOption = "telnet";
+
+    /// <summary>The start option that grants what the console may do beyond its card.</summary>
+    public const string GrantOption = "grant";
+
+    /// <summary>The grant to read Linux's memory.</summary>
+    public const string LinuxMemoryGrant = "linux-memory";
 
     private const string Address = "address";
     private const string Address6 = "address6";
@@ -43,7 +50,10 @@ public sealed class ConsoleCompanion : ICompanion
 
     /// <inheritdoc/>
     public IReadOnlyList<StartOption> Options { get; } =
-        [new(TelnetOption, "Telnet, unencrypted, with the password whose hash is in this file (the console)", IsFile: true)];
+    [
+        new(TelnetOption, "Telnet, unencrypted, with the password whose hash is in this file (the console)", IsFile: true),
+        new(GrantOption, "What the console may do: linux-memory, to read Linux's memory, all secrets of the machine included", IsFile: false),
+    ];
 
     /// <inheritdoc/>
     public ServiceConfiguration Configure(ServiceConfiguration configuration, ServicePlan plan)
@@ -72,7 +82,24 @@ public sealed class ConsoleCompanion : ICompanion
 
         // Another one for each start, and none that is kept.
         parameters["seed"] = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(SeedSize));
-        return configuration with { Parameters = parameters };
+        configuration = configuration with { Parameters = parameters };
+        if (!Grants(plan).Contains(LinuxMemoryGrant))
+        {
+            return configuration;
+        }
+
+        LinuxMemoryRequest.CheckBackEnd(configuration.BackEnd);
+        return configuration with { LinuxMemory = LinuxSymbolsBuilder.ForRunningKernel() };
+    }
+
+    /// <summary>Reads the grants of a plan.</summary>
+    /// <exception cref="SosException">It grants what there is not.</exception>
+    internal static IReadOnlyCollection<string> Grants(ServicePlan plan)
+    {
+        string[] grants = plan.Options.TryGetValue(GrantOption, out string? text) ? text.Split(',') : [];
+        return grants.FirstOrDefault(grant => grant != LinuxMemoryGrant) is { } unknown
+            ? throw new SosException(SosError.Usage, $"there is nothing called \"{unknown}\" to grant: --{GrantOption} takes {LinuxMemoryGrant}")
+            : grants;
     }
 
     private static void Replace(Dictionary<string, string> parameters, string name, Func<string, string?> write)

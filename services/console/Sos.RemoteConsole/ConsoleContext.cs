@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Sos.Net;
+using Sos.RemoteConsole.View;
 using Sos.RemoteConsole.Shell;
 using Sos.Sdk.Control;
 using Sos.Sdk.Logging;
@@ -71,6 +72,7 @@ public unsafe struct ConsoleContext
         Control = setup.Control;
         Statistics = setup.TryFindResource(ResourceKind.Statistics, 0, out Resource statistics) ? (StatisticsLayout*)statistics.Address : null;
         Records = setup.TryFindResource(ResourceKind.Log, 0, out Resource log) && log.ByteCount >= LogLayout.HeaderSize ? (LogLayout*)log.Address : null;
+        Linux = LinuxAccess.Open(ref setup);
         Passwords = new PasswordCheck(in settings, TscKhz);
         LoggedIn = setup.Statistics.Add("console.logins"u8);
         Failed = setup.Statistics.Add("console.logins_failed"u8);
@@ -100,6 +102,9 @@ public unsafe struct ConsoleContext
     internal TscClock Clock;
 
     internal PasswordCheck Passwords;
+
+    /// <summary>Linux's memory; not there unless the operator granted it.</summary>
+    internal LinuxMemory Linux;
 
     /// <summary>Makes the context.</summary>
     /// <returns>Whether the arena had room.</returns>

@@ -1,4 +1,5 @@
 using System;
+using Sos.RemoteConsole.Commands.Linux;
 
 namespace Sos.RemoteConsole.Commands;
 
@@ -40,6 +41,7 @@ internal readonly struct StatusCommand : ICommand
             row.Time("linux_seen_ago_s"u8, silentMs / 1000);
         }
 
+        LinuxView.WritePanic(ref context.Linux, ref row);
         row.Time("running_s"u8, (run.Now.Ms - context.StartedMs) / 1000);
         unsafe
         {
