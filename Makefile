@@ -89,6 +89,16 @@ try-router: setup ## the router without the driver: a fenced CPU between two cab
 	@dotnet build src/Sos.Ctl -c $(CONFIGURATION) -v q
 	@eng/try-router.sh
 
+.PHONY: try-console
+try-console: setup ## the console without the driver: a fenced CPU, ssh to it from a client, and all back (CPU=N, HOLD=1 to look around)
+	@dotnet build services/console/Sos.RemoteConsole -c $(CONFIGURATION) -v q
+	@dotnet build src/Sos.Runner -c $(CONFIGURATION) -v q
+	@dotnet build src/Sos.Ctl -c $(CONFIGURATION) -v q
+	@eng/try-console.sh
+
+.PHONY: console
+console: try-console ## the same, until the console can be shown in a machine that panics
+
 .PHONY: bench-timer
 bench-timer: guest driver ## timers and noise of a service core beside Linux's, in the virtual machine and natively (KERNEL=6.1|6.12)
 	@dotnet bench/Sos.TimerBench/bin/Release/net10.0/Sos.TimerBench.dll $(ONLY)

@@ -27,6 +27,7 @@ public static class FuzzTargets
         new("image-mutant", "ImageVerifier on changed images; what it accepts is decoded again by objdump", ImageTargets.Mutant, 16),
         new("debug-file", "DebugFile.Read and Resolve", ImageTargets.Debug, 8 << 10),
         new("firewall-rules", "RulesetCompiler on nft's JSON, and the evaluator with its table", FirewallTargets.Rules, 16 << 10),
+        new("prefilter-rules", "PrefilterCompiler on nft's JSON: always a valid table", FirewallTargets.PrefilterRules, 16 << 10),
         new("firewall-table", "TableValidator, and the evaluator with what it accepts", FirewallTargets.Table),
         new("timer-area", "the timer service with a client that writes what it likes", TimerTarget.Run, 20 << 10),
         new("virtio-capabilities", "VirtioPciCapabilities.Parse and ToLayout", VirtioTarget.Run, 512),

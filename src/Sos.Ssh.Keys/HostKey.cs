@@ -1,7 +1,6 @@
 using System;
 using System.Buffers.Binary;
 using System.IO;
-using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using System.Text;
 using Sos.Crypto.Curves;
@@ -42,15 +41,14 @@ public sealed class HostKey
     /// <summary>Writes the key into a new file.</summary>
     /// <param name="path">A file that does not exist yet: a host's key is replaced by removing it first.</param>
     /// <param name="comment">A word about the key.</param>
-    [SupportedOSPlatform("linux")]
     public void Save(string path, string comment)
     {
-        FileStreamOptions options = new()
+        FileStreamOptions options = new() { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
         {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
-        };
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
         using FileStream file = new(path, options);
         file.Write(Encoding.ASCII.GetBytes(Encode(comment)));
         file.Flush(flushToDisk: true);
@@ -58,12 +56,11 @@ public sealed class HostKey
 
     /// <summary>Reads a key's file.</summary>
     /// <exception cref="FormatException">The file is no Ed25519 key without a passphrase, or others may read it; the message says what to do.</exception>
-    [SupportedOSPlatform("linux")]
     public static HostKey Load(string path)
     {
         const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
         using FileStream file = new(path, FileMode.Open, FileAccess.Read);
-        if ((File.GetUnixFileMode(file.SafeFileHandle) & Others) != 0)
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file.SafeFileHandle) & Others) != 0)
         {
             throw new FormatException($"{path}: others may read or write it; chmod 600 it, and make a new key if somebody may have read it");
         }

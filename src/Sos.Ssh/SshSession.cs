@@ -35,6 +35,9 @@ public struct SshSession
     /// <summary>Whether the user is logged in.</summary>
     public readonly bool IsLoggedIn => _authenticator.IsDone;
 
+    /// <summary>Keys and methods that were refused so far.</summary>
+    public readonly uint Refusals => _authenticator.Failures;
+
     /// <summary>
     /// Whether the connection is to be closed once nothing is <see cref="Pending"/>. Whatever runs on its channels is over then; no event tells it.
     /// </summary>

@@ -36,6 +36,8 @@ public class PublishedSosctlTests
         ["Avx512"] = "avx512f avx512bw avx512cd avx512dq avx512vl",
         ["InvariantTsc"] = "nonstop_tsc",
         ["WaitPkg"] = "waitpkg",
+        ["RdRand"] = "rdrand",
+        ["RdSeed"] = "rdseed",
     };
 
     // The same for images. Linux has no flag for AVX10.

@@ -130,6 +130,22 @@ public class RulesetCompilerTests
         Assert.Equal("SOSFW001", Assert.Single(result.Diagnostics).Id);
     }
 
+    [Theory]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("\"op\"")]
+    [InlineData("{}")]
+    public void A_Match_That_Is_None_Is_An_Error(string match)
+    {
+        string json = $$$"""
+            {"nftables":[{"table":{"family":"ip","name":"f","handle":1}},
+            {"chain":{"family":"ip","table":"f","name":"c","handle":3,"type":"filter","hook":"input","prio":0,"policy":"accept"}},
+            {"rule":{"family":"ip","table":"f","chain":"c","handle":4,"expr":[{"match":{{{match}}}},{"drop":null}]}}]}
+            """;
+        CompileResult result = RulesetCompiler.Compile(Encoding.UTF8.GetBytes(json), new CompileOptions());
+        Assert.Equal("SOSFW005", Assert.Single(result.Diagnostics).Id);
+    }
+
     [Fact]
     public void A_Set_That_The_Kernel_Listed_Twice_In_Part_Is_An_Error()
     {

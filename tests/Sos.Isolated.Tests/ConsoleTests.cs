@@ -1,5 +1,6 @@
 using System;
 using System.IO;
+using System.Text.Json;
 using Xunit;
 
 namespace Sos.Isolated.Tests;
@@ -14,6 +15,7 @@ public sealed class ConsoleTests : IsolatedScenario
 
     private readonly string _password = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
     private readonly string _rules = Path.GetTempFileName();
+    private readonly string _folder = Directory.CreateTempSubdirectory("sos-console-").FullName;
 
     [Fact]
     public void AVisitorLogsInBesideLinux()
@@ -27,6 +29,38 @@ public sealed class ConsoleTests : IsolatedScenario
         network.AssertPing();
         string status = Command.SosctlJson(network.Host, "console", "status", $"{Cpu}").Succeeded().Output;
         Assert.Contains("\"console.logins\":1", status, StringComparison.Ordinal);
+        Command.SosctlJson(network.Host, "service", "stop", $"{Cpu}").Succeeded();
+        network.AssertPing();
+    }
+
+    [Fact]
+    public void AVisitorLogsInBySshTwentyTimesOfTwenty()
+    {
+        const int LogIns = 20;
+        using NetworkPair network = new();
+        network.AssertPing();
+        Reserve();
+        Command.Shell($"ssh-keygen -q -t ed25519 -N '' -C somebody -f {_folder}/id").Succeeded();
+        JsonElement key = Command.SosctlJson(null, "console", "key", $"{_folder}/host", "--host", Address).Succeeded().Json;
+        File.WriteAllText($"{_folder}/known", key.GetProperty("known_hosts").GetString() + "\n");
+        JsonElement started = Command.SosctlJson(
+            network.Host, "console", "start", $"{Cpu}", "--image", Command.Metadata("Console"), "--device", "eth0", "--address", Address,
+            "--ssh", $"{_folder}/id.pub", "--host-key", $"{_folder}/host").Succeeded().Json;
+        Assert.Equal(key.GetProperty("fingerprint").GetString(), started.GetProperty("fingerprint").GetString());
+        Command.Await(() => network.AtClient($"ping -c 1 -W 1 {Address}").ExitCode == 0, "the console does not answer");
+        for (int i = 0; i < LogIns; i++)
+        {
+            Assert.Contains("SOS console", network.AtClient(Ssh("version")).Succeeded().Output, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("\"key\":\"somebody\"", network.AtClient(Ssh("who --json")).Succeeded().Output, StringComparison.Ordinal);
+        network.AssertPing();
+        JsonElement status = Command.SosctlJson(network.Host, "console", "status", $"{Cpu}").Succeeded().Json;
+        Assert.Equal((ulong)LogIns + 1, status.GetProperty("counters").GetProperty("console.logins").GetUInt64());
+        Assert.Equal($"ssh console@{Address}", Assert.Single(status.GetProperty("ssh").EnumerateArray()).GetString());
+
+        // Telnet was not asked for.
+        Assert.NotEqual(0, network.AtClient($"timeout 5 bash -c 'exec 3<>/dev/tcp/{Address}/23'").ExitCode);
         Command.SosctlJson(network.Host, "service", "stop", $"{Cpu}").Succeeded();
         network.AssertPing();
     }
@@ -60,9 +94,14 @@ public sealed class ConsoleTests : IsolatedScenario
 
     protected override void Clean()
     {
+        Directory.Delete(_folder, recursive: true);
         File.Delete(_password);
         File.Delete(_rules);
     }
+
+    private string Ssh(string command)
+        => $"env -u SSH_AUTH_SOCK ssh -F none -i {_folder}/id -o IdentitiesOnly=yes -o BatchMode=yes -o StrictHostKeyChecking=yes"
+            + $" -o UserKnownHostsFile={_folder}/known -o GlobalKnownHostsFile=none -o ConnectTimeout=60 console@{Address} '{command}'";
 
     private static string Rules(string policy) => $$"""
         table inet t {

@@ -11,6 +11,8 @@ public sealed class ConsoleServiceTests
 {
     private const string Minimum = "address=00000000000000000000ffff0a4d0909/128\nseed=000102030405060708090a0b0c0d0e0f\n";
 
+    private const string Secret = "1111111111111111111111111111111111111111111111111111111111111111";
+
     [Fact]
     public void WhatIsNotTheConsolesIsLinuxs()
     {
@@ -51,6 +53,8 @@ public sealed class ConsoleServiceTests
     [InlineData("address=10.0.0.1\nseed=000102030405060708090a0b0c0d0e0f\n")]
     [InlineData("address=00000000000000000000ffff0a4d0909/128\n")]
     [InlineData(Minimum + "telnet-password=1:2:3\n")]
+    [InlineData(Minimum + "ssh-host-seed=" + Secret + "\n")]
+    [InlineData(Minimum + "ssh-host-seed=" + Secret + "\nssh-keys=" + Secret + "\nssh-random=" + Secret + "\n")]
     [InlineData(Minimum + "allow=\n")]
     [InlineData(Minimum + "mac=010000000000\n")]
     [InlineData(Minimum + "autoconf=perhaps\n")]

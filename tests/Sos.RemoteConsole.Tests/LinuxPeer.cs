@@ -7,7 +7,6 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Sos.Lab;
 using Sos.RemoteConsole.Control;
-using Sos.Sdk.Testing;
 using Xunit;
 
 namespace Sos.RemoteConsole.Tests;
@@ -29,7 +28,7 @@ internal sealed class LinuxPeer : IDisposable
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
 
     private readonly string _namespace = RunId.Next();
-    private readonly ServiceHarness<ConsoleService> _harness;
+    private readonly ITestConsole _console;
     private readonly ConcurrentQueue<byte[]> _injected = new();
     private readonly Random _random = new(1);
     private readonly Thread _pump;
@@ -38,25 +37,20 @@ internal sealed class LinuxPeer : IDisposable
 
     /// <summary>Starts a console with a peer.</summary>
     /// <param name="parameters">More lines of its parameters.</param>
-    public LinuxPeer(string parameters = "")
+    /// <param name="make">Makes the console of its parameters; by default a class of ordinary .NET.</param>
+    public LinuxPeer(string parameters = "", Func<string, ITestConsole>? make = null)
     {
         RunId.RemoveStale();
         string hash = PasswordFile.Hash(Password, iterations: 100);
-        _harness = new ServiceHarness<ConsoleService>(new HarnessOptions
-        {
-            Ports = ["nic"],
-            HostPorts = ["nic"],
-            Parameters = $"""
-                address=00000000000000000000ffff0a4d0909/128
-                address6=fd000077000900000000000000000009/128
-                seed=000102030405060708090a0b0c0d0e0f
-                telnet-password={hash}
-                {parameters}
+        string all = $"""
+            address=00000000000000000000ffff0a4d0909/128
+            address6=fd000077000900000000000000000009/128
+            seed=000102030405060708090a0b0c0d0e0f
+            telnet-password={hash}
+            {parameters}
 
-                """,
-        });
-        Assert.Equal(0, _harness.Start());
-        _harness.Maintain();
+            """;
+        _console = make is null ? new HarnessConsole(all) : make(all);
         Shell($"ip netns add {_namespace}");
         string outside = $"soscon{Environment.ProcessId % 100_000}";
         _tap = OpenTap(outside);
@@ -71,7 +65,7 @@ internal sealed class LinuxPeer : IDisposable
     public int LossPercent { get; set; }
 
     /// <summary>Reads a counter of the service.</summary>
-    public ulong Counter(string name) => _harness.Counter(name);
+    public ulong Counter(string name) => _console.Counter(name);
 
     /// <summary>Lets a frame arrive at the card.</summary>
     public void Inject(byte[] frame) => _injected.Enqueue(frame);
@@ -104,7 +98,7 @@ internal sealed class LinuxPeer : IDisposable
         _pump.Join();
         _ = close(_tap);
         _ = Run("ip", ["netns", "del", _namespace]);
-        _harness.Dispose();
+        _console.Dispose();
     }
 
     private void Pump()
@@ -122,17 +116,19 @@ internal sealed class LinuxPeer : IDisposable
                 }
 
                 isIdle = false;
-                _ = length <= 1514 && !IsLost() && _harness.Nic().Send(buffer.AsSpan(0, length));
+                if (length <= 1514 && !IsLost())
+                {
+                    _console.Send(buffer.AsSpan(0, length));
+                }
             }
 
             for (int i = 0; i < 32 && _injected.TryDequeue(out byte[]? frame); i++)
             {
                 isIdle = false;
-                _ = _harness.Nic().Send(frame);
+                _console.Send(frame);
             }
 
-            _harness.Poll(4);
-            foreach (byte[] frame in _harness.Nic().ReceiveAll())
+            foreach (byte[] frame in _console.Receive())
             {
                 isIdle = false;
                 if (!IsLost())
@@ -141,7 +137,6 @@ internal sealed class LinuxPeer : IDisposable
                 }
             }
 
-            _ = _harness.Host().ReceiveAll();
             if (isIdle)
             {
                 Thread.Yield();

@@ -1,7 +1,9 @@
 using System;
+using System.Linq;
 using System.Runtime.InteropServices;
 using Sos.Firewall;
 using Sos.Firewall.Rules;
+using Sos.Firewall.Rules.Prefilter;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Control;
 using Sos.Sdk.Statistics;
@@ -16,6 +18,15 @@ internal static unsafe class FirewallTargets
     private const int Packets = 24;
 
     private static readonly CompileOptions Options = new() { PortNames = ["eth0"] };
+
+    /// <summary>Rules that no text makes sure prove nothing, so those of the seeds' handles are sure.</summary>
+    private static readonly PrefilterOptions LiveOptions = new()
+    {
+        PortNames = ["eth0"],
+        Sure = Enumerable.Range(1, 64).SelectMany(handle => new[] { NftRuleset.RuleKey("inet", "host", handle), NftRuleset.RuleKey("ip", "t", handle) })
+            .ToHashSet(),
+        RecordsConnections = true,
+    };
 
     [ThreadStatic]
     private static GuardedMemory? _memory;
@@ -44,14 +55,26 @@ internal static unsafe class FirewallTargets
             return false;
         }
 
+        EvaluateCompiled(compiled, input.Length);
+        return true;
+    }
+
+    /// <summary>Listings of nft in front of Linux: whatever they hold, there is a table; one that can drop something counts as accepted.</summary>
+    public static bool PrefilterRules(byte[] input)
+    {
+        PrefilterResult result = PrefilterCompiler.Compile(input, LiveOptions);
+        EvaluateCompiled(result.Table, input.Length);
+        return result.Taken != 0;
+    }
+
+    private static void EvaluateCompiled(CompiledTable compiled, int seed)
+    {
         fixed (byte* bytes = compiled.Bytes)
         {
             FuzzException.Require(
                 FirewallTable.TryOpen(bytes, (ulong)compiled.Bytes.Length, out FirewallTable table), "what is compiled is valid");
-            Evaluate(in table, input.Length);
+            Evaluate(in table, seed);
         }
-
-        return true;
     }
 
     /// <summary>Tables as they lie in a slot; what a table's size names beyond the input is zero, so that inputs stay small.</summary>

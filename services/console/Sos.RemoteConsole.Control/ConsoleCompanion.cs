@@ -3,11 +3,14 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using System.Threading;
 using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 using Sos.RemoteConsole.Control.Linux;
+using Sos.RemoteConsole.Linux;
+using Sos.RemoteConsole.Ssh;
 
 namespace Sos.RemoteConsole.Control;
 
@@ -26,10 +29,17 @@ public sealed class ConsoleCompanion : ICompanion
     /// <summary>The grant to read Linux's memory.</summary>
     public const string LinuxMemoryGrant = "linux-memory";
 
-    private const string Address = "address";
-    private const string Address6 = "address6";
-    private const string Automatic = "autoconf";
-    private const string Sources = "allow";
+    /// <summary>The start option that turns SSH on.</summary>
+    public const string SshOption = "ssh";
+
+    /// <summary>The start option that names the host key's file.</summary>
+    public const string HostKeyOption = "host-key";
+
+    internal const string Address = "address";
+    internal const string Address6 = "address6";
+    internal const string Automatic = "autoconf";
+    internal const string Sources = "allow";
+    internal const string SshPort = SshSettings.PortName;
     private const string Mac = "mac";
     private const string TelnetPort = "telnet-port";
     private const int SeedSize = 16;
@@ -45,12 +55,15 @@ public sealed class ConsoleCompanion : ICompanion
         ServiceParameter.OneOf(Automatic, "true", "false"),
         new(Sources, "up to 16 prefixes of those who are answered, as in \"10.0.0.0/8,2001:db8::/32\"", value => AddressParameter.Prefixes(value) is not null),
         new(Mac, "a link-layer address of its own, as in 02:00:00:00:00:09", value => AddressParameter.Mac(value) is not null),
+        ServiceParameter.Number(SshPort, 1, ushort.MaxValue),
         ServiceParameter.Number(TelnetPort, 1, ushort.MaxValue),
     ];
 
     /// <inheritdoc/>
     public IReadOnlyList<StartOption> Options { get; } =
     [
+        new(SshOption, "SSH, for the public keys in this file, as in authorized_keys (the console)", IsFile: true),
+        new(HostKeyOption, $"The host key's file, by default {SshParameters.HostKeyDefault} (the console)", IsFile: true),
         new(TelnetOption, "Telnet, unencrypted, with the password whose hash is in this file (the console)", IsFile: true),
         new(GrantOption, "What the console may do: linux-memory, to read Linux's memory, all secrets of the machine included", IsFile: false),
     ];
@@ -70,6 +83,7 @@ public sealed class ConsoleCompanion : ICompanion
         Replace(parameters, Address6, value => AddressParameter.Host(value, AddressFamily.InterNetworkV6));
         Replace(parameters, Sources, AddressParameter.Prefixes);
         Replace(parameters, Mac, AddressParameter.Mac);
+        ConfigureSsh(parameters, plan);
         if (plan.Options.TryGetValue(TelnetOption, out string? path))
         {
             parameters["telnet-password"] = PasswordFile.Read(path);
@@ -82,7 +96,7 @@ public sealed class ConsoleCompanion : ICompanion
 
         // Another one for each start, and none that is kept.
         parameters["seed"] = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(SeedSize));
-        configuration = configuration with { Parameters = parameters };
+        configuration = configuration with { Parameters = parameters, SharedMemory = [.. configuration.SharedMemory, LinuxPage.Size] };
         if (!Grants(plan).Contains(LinuxMemoryGrant))
         {
             return configuration;
@@ -100,6 +114,30 @@ public sealed class ConsoleCompanion : ICompanion
         return grants.FirstOrDefault(grant => grant != LinuxMemoryGrant) is { } unknown
             ? throw new SosException(SosError.Usage, $"there is nothing called \"{unknown}\" to grant: --{GrantOption} takes {LinuxMemoryGrant}")
             : grants;
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Notes(ServicePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        return plan.Options.TryGetValue(SshOption, out string? path) ? SshParameters.Notes(path) : [];
+    }
+
+    /// <inheritdoc/>
+    public Action<CancellationToken>? Follow(FollowContext context) => end => LinuxPageWriter.Run(context.Record, end);
+
+    private static void ConfigureSsh(Dictionary<string, string> parameters, ServicePlan plan)
+    {
+        if (plan.Options.TryGetValue(SshOption, out string? keys))
+        {
+            SshParameters.Add(parameters, keys, plan.Options.GetValueOrDefault(HostKeyOption, SshParameters.HostKeyDefault));
+        }
+        else if (parameters.ContainsKey(SshPort) || plan.Options.ContainsKey(HostKeyOption))
+        {
+            string given = parameters.ContainsKey(SshPort) ? SshPort : $"--{HostKeyOption}";
+            throw new SosException(
+                SosError.Usage, $"{given} is given, and SSH is off: --{SshOption} FILE turns it on, with the public keys that may log in, in FILE");
+        }
     }
 
     private static void Replace(Dictionary<string, string> parameters, string name, Func<string, string?> write)

@@ -13,12 +13,13 @@ using Sos.Verbs;
 
 namespace Sos.RemoteConsole.Control;
 
-/// <summary><c>sosctl console</c>: makes passwords, and shows what a console counted.</summary>
+/// <summary><c>sosctl console</c>: makes keys and passwords, starts a console, and shows what it counted.</summary>
 public static class ConsoleVerbs
 {
     private static ConsoleDocuments? _documents;
 
-    private static ConsoleDocuments Documents
+    /// <summary>How documents are written.</summary>
+    internal static ConsoleDocuments Documents
         => _documents ??= Terminal.Readable(ConsoleDocuments.Default.Options, options => new ConsoleDocuments(options));
 
     /// <summary>Makes the command.</summary>
@@ -33,7 +34,10 @@ public static class ConsoleVerbs
         Argument<int> cpu = CoreArguments.Cpu();
         Command status = new("status", "Show a console's addresses and what it counted") { cpu };
         status.SetAction(result => Show(terminal, result.GetValue(cpu)));
-        return new Command(ConsoleCompanion.ServiceName, "Log in to a machine whose Linux does not answer") { password, status };
+        return new Command(ConsoleCompanion.ServiceName, "Log in to a machine whose Linux does not answer")
+        {
+            new ConsoleStart().Create(terminal, companions), ConsoleHostKey.Create(terminal), password, status,
+        };
     }
 
     /// <summary>Makes a password's file.</summary>
@@ -61,8 +65,10 @@ public static class ConsoleVerbs
         }
 
         Dictionary<string, ulong> counters = view.Counters.Where(pair => pair.Key.StartsWith("console.", StringComparison.Ordinal)).ToDictionary();
+        bool hasSsh = record.Plan.Options.ContainsKey(ConsoleCompanion.SshOption);
         ConsoleDocument document = new(
-            cpu, record.Plan.Parameters, record.Plan.Options.ContainsKey(ConsoleCompanion.TelnetOption), counters);
+            cpu, record.Plan.Parameters, record.Plan.Options.ContainsKey(ConsoleCompanion.TelnetOption), counters,
+            hasSsh ? [.. ConsoleLogIn.Addresses(record.Plan).Select(address => ConsoleLogIn.Command(address, ConsoleLogIn.Port(record.Plan)))] : null);
         terminal.Write(document, Documents.ConsoleDocument, output =>
         {
             foreach ((string name, string value) in document.Parameters)
@@ -70,6 +76,7 @@ public static class ConsoleVerbs
                 output.WriteLine($"{name} {value}");
             }
 
+            output.WriteLine(document.Ssh is null ? "ssh is off" : $"ssh is on: {string.Join(", or ", document.Ssh)}");
             output.WriteLine(document.Telnet ? "telnet is on: passwords and all else can be read on the way" : "telnet is off");
             Terminal.WriteTable(output, ["COUNTER", "VALUE"], document.Counters.Select(pair => (IReadOnlyList<string>)
                 [pair.Key, pair.Value.ToString(CultureInfo.InvariantCulture)]));
@@ -81,12 +88,21 @@ public static class ConsoleVerbs
 /// <summary>The document of 'sosctl console password'.</summary>
 internal sealed record ConsolePasswordDocument(string File);
 
+/// <summary>The document of 'sosctl console key'.</summary>
+internal sealed record ConsoleKeyDocument(string File, bool IsNew, string Fingerprint, string PublicKey, string KnownHosts);
+
+/// <summary>The document of 'sosctl console start'.</summary>
+internal sealed record ConsoleStartedDocument(
+    int Cpu, IReadOnlyList<string> Addresses, int? SshPort, string? Fingerprint, IReadOnlyList<string> KnownHosts, IReadOnlyList<string> Notes);
+
 /// <summary>The document of 'sosctl console status'. Keys are added, never renamed.</summary>
 internal sealed record ConsoleDocument(
-    int Cpu, IReadOnlyDictionary<string, string> Parameters, bool Telnet, IReadOnlyDictionary<string, ulong> Counters);
+    int Cpu, IReadOnlyDictionary<string, string> Parameters, bool Telnet, IReadOnlyDictionary<string, ulong> Counters, IReadOnlyList<string>? Ssh);
 
 /// <summary>How the documents are written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(ConsolePasswordDocument))]
+[JsonSerializable(typeof(ConsoleKeyDocument))]
+[JsonSerializable(typeof(ConsoleStartedDocument))]
 [JsonSerializable(typeof(ConsoleDocument))]
 internal sealed partial class ConsoleDocuments : JsonSerializerContext;

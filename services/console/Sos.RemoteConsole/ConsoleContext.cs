@@ -2,8 +2,10 @@ using System;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using Sos.Net;
-using Sos.RemoteConsole.View;
+using Sos.RemoteConsole.Linux;
 using Sos.RemoteConsole.Shell;
+using Sos.RemoteConsole.Ssh;
+using Sos.RemoteConsole.View;
 using Sos.Sdk.Control;
 using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
@@ -54,6 +56,10 @@ public unsafe struct ConsoleContext
     /// <summary>Shells at most: each visitor has one, at his own number, and those behind are lent to who has several channels.</summary>
     internal const int ShellsMax = 2 * VisitorsMax;
 
+    /// <summary>Lines of the log that strangers cause a second, and at once: the log has some hundred, and others shall find theirs.</summary>
+    private const uint StrangerLinesPerSecond = 1;
+    private const uint StrangerLinesSaved = 64;
+
     /// <summary>The frequency of a clock that tells none: its ticks are nanoseconds.</summary>
     private const ulong TscKhzDefault = 1_000_000;
 
@@ -61,6 +67,10 @@ public unsafe struct ConsoleContext
     private Slots _visitors;
     private uint _lent; // a bit for each shell that is lent
     private uint _sequence;
+    private TokenBucket _strangerLines;
+    private readonly LinuxPage* _page; // or null
+    private ulong _beats;
+    private ulong _seeds;
 
     private ConsoleContext(ref ServiceSetup setup, in ConsoleSettings settings, MemoryBlock<CommandShell> shells)
     {
@@ -76,7 +86,11 @@ public unsafe struct ConsoleContext
         Passwords = new PasswordCheck(in settings, TscKhz);
         LoggedIn = setup.Statistics.Add("console.logins"u8);
         Failed = setup.Statistics.Add("console.logins_failed"u8);
+        Unlogged = setup.Statistics.Add("console.unlogged"u8);
+        _strangerLines = new TokenBucket(TscKhz * 1000 / StrangerLinesPerSecond, StrangerLinesSaved, Tsc.Read());
+        Reseeded = setup.Statistics.Add("console.reseeded"u8);
         _sequence = MemoryOrdering.LoadAcquire(ref Control->Clock.Sequence);
+        _page = setup.TryFindResource(ResourceKind.Shared, 0, out Resource page) && page.ByteCount >= LinuxPage.Size ? (LinuxPage*)page.Address : null;
     }
 
     /// <summary>The TSC's frequency.</summary>
@@ -96,6 +110,14 @@ public unsafe struct ConsoleContext
 
     internal ulong StartedMs { get; }
 
+    internal Counter Reseeded { get; }
+
+    /// <summary>Lines of strangers that were too many for the log.</summary>
+    internal Counter Unlogged { get; }
+
+    /// <summary>When a program of Linux last showed a sign of life; 0: not since the service's start.</summary>
+    internal ulong ProgramsSeenMs { get; private set; }
+
     /// <summary>When Linux last wrote its clock; 0: not since the service's start.</summary>
     internal ulong LinuxSeenMs { get; private set; }
 
@@ -105,6 +127,8 @@ public unsafe struct ConsoleContext
 
     /// <summary>Linux's memory; not there unless the operator granted it.</summary>
     internal LinuxMemory Linux;
+
+    internal SshHost Ssh;
 
     /// <summary>Makes the context.</summary>
     /// <returns>Whether the arena had room.</returns>
@@ -117,7 +141,8 @@ public unsafe struct ConsoleContext
         }
 
         context = new ConsoleContext(ref setup, in settings, shells);
-        return true;
+        Instant now = Instant.At(Tsc.Read(), context.TscKhz);
+        return context.Ssh.TryStart(setup.Arena, in settings.Ssh, new ProcessorRandom(setup.Control->Isa), now);
     }
 
     /// <summary>A shell by number. That of a visitor's number is his.</summary>
@@ -162,6 +187,30 @@ public unsafe struct ConsoleContext
             _ = Clock.TryRefresh();
             LinuxSeenMs = Instant.At(tsc, TscKhz).Ms;
         }
+
+        if (_page != null && MemoryOrdering.LoadAcquire(ref _page->Beats) is ulong beats && beats != _beats)
+        {
+            _beats = beats;
+            ProgramsSeenMs = Instant.At(tsc, TscKhz).Ms;
+            TakeSeed(tsc);
+        }
+    }
+
+    /// <summary>Takes a seed of Linux's, once.</summary>
+    private void TakeSeed(ulong tsc)
+    {
+        ulong seeds = MemoryOrdering.LoadAcquire(ref _page->Seeds);
+        if (seeds == _seeds)
+        {
+            return;
+        }
+
+        _seeds = seeds;
+        Span<byte> seed = _page->Seed;
+        Ssh.Reseed(seed, tsc);
+        seed.Clear();
+        Reseeded.Increment();
+        MemoryOrdering.StoreRelease(ref _page->Taken, seeds);
     }
 
     /// <summary>Gives a visitor a number.</summary>
@@ -194,10 +243,32 @@ public unsafe struct ConsoleContext
     internal void LogVisitor(LogSeverity severity, ReadOnlySpan<byte> what, int visitor)
     {
         Span<byte> text = stackalloc byte[LogRecord.TextSize];
+        if (!_visitors[visitor].IsLoggedIn && !_strangerLines.TryTake(1, Tsc.Read()))
+        {
+            Unlogged.Increment();
+            return;
+        }
+
         int length = Math.Min(what.Length, LogRecord.TextSize - AddressText.SizeMax);
         what[..length].CopyTo(text);
         length += AddressText.Write(_visitors[visitor].Peer.Remote, text[length..]);
         Log.Write(severity, text[..length], _visitors[visitor].Peer.RemotePort);
+    }
+
+    /// <summary>Logs the comment of the key with which a visitor logged in.</summary>
+    internal void LogLabel(int visitor)
+    {
+        Span<byte> text = stackalloc byte[LogRecord.TextSize];
+        ReadOnlySpan<byte> before = "console: ssh key "u8;
+        ReadOnlySpan<byte> label = _visitors[visitor].Label;
+        before.CopyTo(text);
+        int length = before.Length;
+        for (int i = 0; i < label.Length && length < text.Length; i++)
+        {
+            text[length++] = label[i] is < 0x20 or > 0x7e ? (byte)'?' : label[i];
+        }
+
+        Log.Write(LogSeverity.Notice, text[..length], _visitors[visitor].Peer.RemotePort);
     }
 
     [InlineArray(VisitorsMax)]

@@ -1,5 +1,4 @@
 using Sos.Net;
-using Sos.RemoteConsole.Telnet;
 using Sos.Sdk.Statistics;
 
 namespace Sos.RemoteConsole;
@@ -36,7 +35,7 @@ public readonly struct ConsoleCounters
     public Counter Sent { get; }
 
     /// <summary>Takes over what the endpoint counts.</summary>
-    internal void Follow(in Endpoint<TelnetSession, ConsoleContext> endpoint)
+    internal void Follow(in Endpoint<ConsoleSession, ConsoleContext> endpoint)
     {
         _refused.Set(endpoint.Refused);
         _opened.Set(endpoint.Opened);

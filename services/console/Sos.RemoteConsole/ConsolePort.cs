@@ -1,5 +1,4 @@
 using Sos.Net;
-using Sos.RemoteConsole.Telnet;
 using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
 using Sos.Sdk.Services;
@@ -117,6 +116,6 @@ public readonly unsafe struct ConsolePort<TNic> : IPort
         public PacketPool Pool;
         public ConsoleContext Context;
         public ConsoleCounters Counters;
-        public Endpoint<TelnetSession, ConsoleContext> Endpoint;
+        public Endpoint<ConsoleSession, ConsoleContext> Endpoint;
     }
 }

@@ -1,6 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using Sos.Net;
+using Sos.RemoteConsole.Ssh;
 using Sos.Sdk.Control;
 using Sos.Sdk.Logging;
 using Sos.Sdk.Services;
@@ -26,6 +27,9 @@ public struct ConsoleSettings
     /// <summary>The password's hash.</summary>
     internal PasswordHash Password;
 
+    /// <summary>The settings of SSH.</summary>
+    internal SshSettings Ssh;
+
     /// <summary>Reads the parameters.</summary>
     /// <returns>False if one is missing or has a value that it cannot have; the log says which.</returns>
     public static bool TryRead(Parameters parameters, Log log, out ConsoleSettings settings)
@@ -43,6 +47,12 @@ public struct ConsoleSettings
             return false;
         }
 
+        if (!SshSettings.TryRead(parameters, out settings.Ssh))
+        {
+            log.Write(LogSeverity.Error, "console: ssh lacks its port, keys or randomness: start it with 'sosctl', which writes them"u8);
+            return false;
+        }
+
         // Nothing is on unless it was asked for.
         if (!parameters.TryFind("telnet-password"u8, out ReadOnlySpan<byte> password))
         {
@@ -51,7 +61,7 @@ public struct ConsoleSettings
 
         ulong port = TelnetPortDefault;
         bool isPort = !parameters.TryFind("telnet-port"u8, out _) || parameters.TryGetUInt64("telnet-port"u8, out port);
-        if (!isPort || port is 0 or > ushort.MaxValue || !PasswordHash.TryParse(password, out settings.Password))
+        if (!isPort || port is 0 or > ushort.MaxValue || port == settings.Ssh.Port || !PasswordHash.TryParse(password, out settings.Password))
         {
             log.Write(LogSeverity.Error, "console: telnet-port is no port, or telnet-password no hash: make one with 'sosctl console password'"u8);
             return false;
@@ -69,6 +79,7 @@ public struct ConsoleSettings
     {
         PortSet ports = default;
         _ = _telnetPort != 0 && ports.TryAdd(_telnetPort);
+        _ = Ssh.Port != 0 && ports.TryAdd(Ssh.Port);
         return new EndpointSettings
         {
             Mac = _hasMac ? _mac : mac,

@@ -32,7 +32,8 @@ internal sealed class MatchCompiler
     /// <exception cref="RuleException">It cannot be honoured.</exception>
     public void Compile(JsonElement match)
     {
-        if (!match.TryGetProperty("left", out JsonElement left) || !match.TryGetProperty("right", out JsonElement right))
+        if (match.ValueKind != JsonValueKind.Object
+            || !match.TryGetProperty("left", out JsonElement left) || !match.TryGetProperty("right", out JsonElement right))
         {
             throw new RuleException(RuleDiagnosticIds.Expression, $"{NftRuleset.Shorten(match)} is no match");
         }

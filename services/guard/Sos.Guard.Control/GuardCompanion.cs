@@ -1,6 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Threading;
+using System.Threading.Tasks;
+using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
@@ -31,5 +33,37 @@ public sealed class GuardCompanion : ICompanion
     public ServiceTable? BuildTable(TableRequest request) => _firewall.BuildTable(request);
 
     /// <inheritdoc/>
-    public Action<CancellationToken>? Follow(FollowContext context) => _firewall.Follow(context);
+    public IReadOnlyList<string> Notes(ServicePlan plan) => _console.Notes(plan);
+
+    /// <inheritdoc/>
+    public Action<CancellationToken>? Follow(FollowContext context)
+    {
+        Action<CancellationToken> console = _console.Follow(context)!;
+        return _firewall.Follow(context) is not { } firewall ? console : end =>
+        {
+            using CancellationTokenSource both = CancellationTokenSource.CreateLinkedTokenSource(end);
+            Task life = Task.Run(() => Live(console, both.Token), CancellationToken.None);
+            try
+            {
+                firewall(end);
+            }
+            finally
+            {
+                both.Cancel();
+                life.Wait(CancellationToken.None);
+            }
+        };
+    }
+
+    private static void Live(Action<CancellationToken> console, CancellationToken end)
+    {
+        try
+        {
+            console(end);
+        }
+        catch (SosException)
+        {
+            // The service is gone, which whoever follows the rules finds out and tells.
+        }
+    }
 }

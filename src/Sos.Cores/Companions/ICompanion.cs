@@ -27,6 +27,10 @@ public interface ICompanion
     /// <param name="plan">The plan.</param>
     ServiceConfiguration Configure(ServiceConfiguration configuration, ServicePlan plan) => configuration;
 
+    /// <summary>Returns what a person should know of a plan though it works, a line each.</summary>
+    /// <param name="plan">The plan, which <see cref="Configure"/> has taken.</param>
+    IReadOnlyList<string> Notes(ServicePlan plan) => [];
+
     /// <summary>Builds the table that the service starts with, from the plan's options. It can take minutes; nothing is locked meanwhile.</summary>
     /// <param name="request">What to build it of.</param>
     /// <returns>Null when the service starts without a table.</returns>

@@ -58,7 +58,9 @@ public sealed record ProcessorFeatures
             | Flag(avx && Has(cpu.Leaf1Ecx, 12), InstructionSets.Fma)
             | Flag(HasAvx512(cpu), InstructionSets.Avx512)
             | Flag(Has(cpu.Extended7Edx, 8), InstructionSets.InvariantTsc)
-            | Flag(Has(cpu.Leaf7Ecx, 5), InstructionSets.WaitPkg);
+            | Flag(Has(cpu.Leaf7Ecx, 5), InstructionSets.WaitPkg)
+            | Flag(Has(cpu.Leaf1Ecx, 30), InstructionSets.RdRand)
+            | Flag(Has(cpu.Leaf7Ebx, 18), InstructionSets.RdSeed);
     }
 
     // Each set of ILC's stands for all that its documentation lists, and builds on the ones before it.

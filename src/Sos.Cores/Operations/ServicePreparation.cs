@@ -113,6 +113,7 @@ internal static class ServicePreparation
             Table = companion?.BuildTable(new TableRequest(plan, ports, notes.Add) { BackEnd = backEnd }),
         };
         CheckLinuxMemory(request.Configuration, image);
+        notes.AddRange(companion?.Notes(plan) ?? []);
         ServiceStart.CheckTable(request);
         return request;
     }

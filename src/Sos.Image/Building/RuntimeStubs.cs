@@ -37,6 +37,8 @@ internal static class RuntimeStubs
         "sos_gate_notify" => Code(name, Notify),
         "sos_read_tsc" => Code(name, ReadTsc),
         "sos_tpause" => Code(name, TimedPause),
+        "sos_read_random" => Code(name, static a => ReadRandom(a, static b => b.rdrand(rax))),
+        "sos_read_seed" => Code(name, static a => ReadRandom(a, static b => b.rdseed(rax))),
         "memmove" or "memcpy" => Code(name, MemMove),
         "memset" => Code(name, MemSet),
 
@@ -117,6 +119,17 @@ internal static class RuntimeStubs
         a.rdtsc();
         a.shl(rdx, 32);
         a.or(rax, rdx);
+        a.ret();
+    }
+
+    // The carry says whether there is a number (SDM vol. 1, 7.3.17); if there is none, 0.
+    private static void ReadRandom(Assembler a, Action<Assembler> read)
+    {
+        Label done = a.CreateLabel();
+        read(a);
+        a.jb(done);
+        a.xor(eax, eax);
+        a.Label(ref done);
         a.ret();
     }
 

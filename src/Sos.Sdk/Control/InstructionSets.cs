@@ -56,4 +56,10 @@ public enum InstructionSets : ulong
 
     /// <summary>WAITPKG: umonitor, umwait and tpause (CPUID 7.0:ECX bit 5).</summary>
     WaitPkg = 1UL << 15,
+
+    /// <summary>RDRAND (CPUID 1:ECX bit 30).</summary>
+    RdRand = 1UL << 16,
+
+    /// <summary>RDSEED (CPUID 7.0:EBX bit 18).</summary>
+    RdSeed = 1UL << 17,
 }

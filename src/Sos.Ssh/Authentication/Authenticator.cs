@@ -14,8 +14,10 @@ internal struct Authenticator
     private const int SignedSizeMax = 512;
 
     private AuthorizedKey _key;
-    private uint _failures;
     private bool _hasService;
+
+    /// <summary>Keys and methods that were refused.</summary>
+    public uint Failures { get; private set; }
 
     /// <summary>Whether the user is logged in.</summary>
     public bool IsDone { get; private set; }
@@ -27,7 +29,7 @@ internal struct Authenticator
     /// <summary>Begins anew.</summary>
     public void Start()
     {
-        (_failures, _hasService, IsDone) = (0, false, false);
+        (Failures, _hasService, IsDone) = (0, false, false);
         _key = default;
     }
 
@@ -185,8 +187,8 @@ internal struct Authenticator
 
     private void Refuse(ref SshTransport transport, in SshLimits limits, bool counts)
     {
-        _failures += counts ? 1u : 0u;
-        if (_failures >= limits.AttemptsMax)
+        Failures += counts ? 1u : 0u;
+        if (Failures >= limits.AttemptsMax)
         {
             transport.End(EndReason.NoMoreAuthenticationMethods);
             return;

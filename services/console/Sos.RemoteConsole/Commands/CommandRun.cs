@@ -50,6 +50,9 @@ internal ref struct CommandRun
     /// <summary>The line that was typed after <see cref="CommandProgress.Asks"/>; else empty.</summary>
     public ReadOnlySpan<byte> Answer;
 
+    /// <summary>The line above the rows of a table.</summary>
+    public ReadOnlySpan<byte> Heading;
+
     /// <summary>Who runs it.</summary>
     public int Visitor;
 
@@ -57,7 +60,15 @@ internal ref struct CommandRun
     public Instant Now;
 
     /// <summary>Begins a row of a table, or the only one of <see cref="CommandForm.Fields"/>.</summary>
-    public readonly RowWriter BeginRow(CommandForm form = CommandForm.Table) => new(ref Output, ref State, form);
+    public readonly RowWriter BeginRow(CommandForm form = CommandForm.Table)
+    {
+        if (State is { Rows: 0, IsJson: false } && form == CommandForm.Table && !Heading.IsEmpty)
+        {
+            Output.WriteLine(Heading);
+        }
+
+        return new RowWriter(ref Output, ref State, form);
+    }
 
     /// <summary>Says what is wrong and ends the command.</summary>
     /// <param name="message">What is wrong, and what to do.</param>

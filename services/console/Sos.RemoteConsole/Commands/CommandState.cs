@@ -21,9 +21,6 @@ internal struct CommandState
     /// <summary>The status that <c>ssh</c> returns: 0 when all is well.</summary>
     public uint ExitStatus;
 
-    /// <summary>Whether the first step was run.</summary>
-    public bool HasBegun;
-
     /// <summary>Whether the visitor leaves with the command's end.</summary>
     public bool Leaves;
 

@@ -35,17 +35,11 @@ internal ref struct CommandStep : ICommandVisitor
             return;
         }
 
-        bool isTable = TCommand.Form == CommandForm.Table;
-        if (isTable && _run.State is { IsJson: false, HasBegun: false } && !TCommand.Heading.IsEmpty)
-        {
-            _run.Output.WriteLine(TCommand.Heading);
-        }
-
-        _run.State.HasBegun = true;
+        _run.Heading = TCommand.Heading;
         Progress = TCommand.Step(ref _run);
         if (Progress == CommandProgress.Done && _run.State is { IsJson: true, ExitStatus: 0 })
         {
-            End(isTable);
+            End(TCommand.Form == CommandForm.Table);
         }
     }
 

@@ -52,6 +52,6 @@ internal enum CommandProgress : byte
     /// <summary>There is nothing to write now: the next step comes in a later pass.</summary>
     Waiting,
 
-    /// <summary>The visitor is asked something, which was written: the next step comes with the line that he types, in <see cref="CommandRun.Answer"/>.</summary>
+    /// <summary>The visitor was asked something: the next step comes with the line that is typed, in <see cref="CommandRun.Answer"/>.</summary>
     Asks,
 }

@@ -84,12 +84,12 @@ internal ref struct RowWriter
     }
 
     /// <summary>Writes a time span: seconds in JSON.</summary>
-    /// <param name="name">The field's name; by custom it ends with "_s".</param>
+    /// <param name="name">The field's name, which ends with "_s"; people see the unit.</param>
     /// <param name="seconds">The value.</param>
     /// <param name="width">Columns at least, in a table.</param>
     public void Time(scoped ReadOnlySpan<byte> name, ulong seconds, int width = 0)
     {
-        Begin(name);
+        Begin(_isJson ? name : name[..^"_s"u8.Length]);
         int before = _output.Room;
         if (_isJson)
         {

@@ -28,13 +28,14 @@ internal readonly struct StatusCommand : ICommand
     public static CommandProgress Step(ref CommandRun run)
     {
         ref ConsoleContext context = ref run.Context;
-        ulong seenMs = context.LinuxSeenMs;
+        ulong seenMs = Math.Max(context.LinuxSeenMs, context.ProgramsSeenMs);
         ulong silentMs = run.Now.Ms - seenMs;
         RowWriter row = run.BeginRow(Form);
-        row.Text("linux"u8, seenMs == 0 ? "not known"u8 : silentMs < SilentMs ? "alive"u8 : "SILENT"u8);
+        ReadOnlySpan<byte> silent = context.LinuxSeenMs == 0 ? "not known"u8 : "SILENT"u8; // programs may end while Linux lives
+        row.Text("linux"u8, seenMs != 0 && silentMs < SilentMs ? "alive"u8 : silent);
         if (seenMs == 0)
         {
-            row.Text("linux_reason"u8, "its clock was not passed on since the service started"u8);
+            row.Text("linux_reason"u8, "nobody passed a sign of life on since the service started"u8);
         }
         else
         {
@@ -42,6 +43,11 @@ internal readonly struct StatusCommand : ICommand
         }
 
         LinuxView.WritePanic(ref context.Linux, ref row);
+        if (context.ProgramsSeenMs != 0)
+        {
+            row.Time("programs_seen_ago_s"u8, (run.Now.Ms - context.ProgramsSeenMs) / 1000);
+        }
+
         row.Time("running_s"u8, (run.Now.Ms - context.StartedMs) / 1000);
         unsafe
         {

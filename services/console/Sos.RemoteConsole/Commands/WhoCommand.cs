@@ -24,6 +24,7 @@ internal readonly struct WhoCommand : ICommand
     /// <inheritdoc/>
     public static CommandProgress Step(ref CommandRun run)
     {
+        Span<byte> from = stackalloc byte[AddressAndPort.SizeMax];
         for (int place = (int)run.State.Step; place < ConsoleContext.VisitorsMax; place++)
         {
             ref Visitor visitor = ref run.Context[place];
@@ -32,7 +33,6 @@ internal readonly struct WhoCommand : ICommand
                 continue;
             }
 
-            Span<byte> from = stackalloc byte[AddressAndPort.SizeMax];
             RowWriter row = run.BeginRow();
             row.Text("from"u8, from[..AddressAndPort.Write(in visitor.Peer, from)], 36);
             row.Text("by"u8, visitor.IsSsh ? "ssh"u8 : "telnet"u8, 6);

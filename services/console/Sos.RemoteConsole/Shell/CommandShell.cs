@@ -71,7 +71,10 @@ internal struct CommandShell
 
     /// <summary>Whether a key is taken now; else it is to be offered again.</summary>
     public readonly bool TakesKeys => !IsOver
-        && (ReadsKeys && _aheadCount == 0 ? Output.Room >= CommandRun.StepSizeMax : _aheadCount < AheadMax);
+        && (ReadsKeys && _aheadCount == 0 ? HasRoomForKeys : _aheadCount < AheadMax);
+
+    // A program is told apart what failed and what did not: the one is sent before the other begins.
+    private readonly bool HasRoomForKeys => Output.IsPlain ? Output.IsEmpty : Output.Room >= CommandRun.StepSizeMax;
 
     // Keys go to the line that is typed; else they wait for the command's end.
     private readonly bool ReadsKeys => _asks ? !_hasAnswer : _running == 0 && _use != ShellUse.Command;
@@ -129,6 +132,19 @@ internal struct CommandShell
     /// <summary>The visitor types nothing more.</summary>
     public void EndInput() => _hasInputEnded = true;
 
+    /// <summary>The visitor sent a break.</summary>
+    public void Break()
+    {
+        bool types = ReadsKeys && _hasTerminal;
+        Output.Write(types ? "\r\n"u8 : default);
+        Output.WriteLine("break: nothing is granted that it could do"u8);
+        if (types)
+        {
+            Output.Write(Prompt);
+            Editor.Draw(ref Output);
+        }
+    }
+
     /// <summary>Ends the command that runs, if one does.</summary>
     public void Interrupt()
     {
@@ -157,7 +173,7 @@ internal struct CommandShell
         {
             if (ReadsKeys)
             {
-                if (!TypeAhead())
+                if (!HasRoomForKeys || !TypeAhead())
                 {
                     return;
                 }

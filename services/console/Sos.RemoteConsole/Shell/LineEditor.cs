@@ -74,6 +74,13 @@ internal struct LineEditor
     /// <summary>Keeps the line among the earlier ones.</summary>
     public void Remember() => _history.Add(Text);
 
+    /// <summary>Shows the line again, with the cursor where it was.</summary>
+    public readonly void Draw(ref TextOutput output)
+    {
+        Echo(Text, ref output);
+        Back(_length - _cursor, ref output);
+    }
+
     /// <summary>Takes a byte that was typed.</summary>
     public LineResult Take(byte key, ref TextOutput output)
     {

@@ -60,7 +60,7 @@ public struct TelnetSession : ISession<ConsoleContext>
             shell.Editor.IsEchoed = _protocol.Echoes;
             if (kind == TelnetKey.Break)
             {
-                shell.Output.WriteLine("break: nothing is granted that it could do"u8);
+                shell.Break();
             }
             else if (kind == TelnetKey.Data)
             {

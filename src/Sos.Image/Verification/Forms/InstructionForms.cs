@@ -87,6 +87,7 @@ internal static class InstructionForms
         Add(ScalarForms.Differences, Effect.Difference);
         Add(ScalarForms.Masks, Effect.Mask);
         Add(ScalarForms.Arithmetic, Effect.Arithmetic);
+        Add(ScalarForms.RandomNumbers, Effect.Arithmetic);
         Add(ScalarForms.Shifts, Effect.Shift);
         Add(ScalarForms.Selections, Effect.Select);
         Add(ScalarForms.Exchanges, Effect.Exchange);

@@ -168,6 +168,12 @@ internal static class ScalarForms
         Code.Rdtsc,
     ];
 
+    /// <summary>The first operand becomes a number that nobody knows, and flags tell whether there was one. Whole registers alone.</summary>
+    public static ReadOnlySpan<Code> RandomNumbers =>
+    [
+        Code.Rdrand_r64, Code.Rdseed_r64,
+    ];
+
     /// <summary>RCX bytes at RSI are copied to RDI, and the three count.</summary>
     public static ReadOnlySpan<Code> RepeatedMoves =>
     [
