@@ -18,6 +18,7 @@
 #include "host_port.h"
 #include "lease.h"
 #include "linux_counts.h"
+#include "linux_memory.h"
 #include "mapping.h"
 #include "pci.h"
 #include "region.h"
@@ -64,9 +65,11 @@ struct core_call {
 		struct sos_bind_event event;
 		struct sos_linux_counts counts;
 		struct sos_config config;
+		struct sos_get_linux_ranges get_ranges;
 	};
 	u64 generation;		/* of the service as it ran */
 	u64 *addresses;		/* GET_DMA */
+	struct sos_linux_range *ranges;	/* GET_LINUX_RANGES */
 	struct file *file;	/* EXPORT_REGION */
 };
 
@@ -146,6 +149,21 @@ static int run_read_config(struct sos_core *core, struct core_call *call)
 	return sos_config_read(core->service, &call->config);
 }
 
+static int run_get_linux_ranges(struct sos_core *core, struct core_call *call)
+{
+	return sos_linux_memory_ranges(core->service, &call->get_ranges, &call->ranges);
+}
+
+static int tell_get_linux_ranges(struct core_call *call)
+{
+	void __user *user = u64_to_user_ptr(call->get_ranges.ranges);
+	unsigned long left = copy_to_user(user, call->ranges,
+					  call->get_ranges.count * sizeof(*call->ranges));
+
+	kvfree(call->ranges);
+	return left ? -EFAULT : 0;
+}
+
 static int run_set_lease(struct sos_core *core, struct core_call *call)
 {
 	return call->lease.reserved ? -EINVAL : sos_lease_set(core, call->lease.duration_ns);
@@ -192,6 +210,7 @@ static const struct core_call_kind core_call_kinds[] = {
 	{ SOS_IOC_BIND_EVENT, run_bind_event },
 	{ SOS_IOC_GET_LINUX_COUNTS, run_get_linux_counts },
 	{ SOS_IOC_READ_CONFIG, run_read_config },
+	{ SOS_IOC_GET_LINUX_RANGES, run_get_linux_ranges, .tell = tell_get_linux_ranges },
 };
 
 static int run_locked(struct sos_core *core, const struct core_call_kind *kind,
@@ -229,7 +248,8 @@ static long ioctl_locked(struct sos_core *core, const struct core_call_kind *kin
 	if ((_IOC_DIR(kind->command) & _IOC_WRITE) && copy_from_user(&call, user, size))
 		return -EFAULT;
 	ret = run_locked(core, kind, &call);
-	if (ret && (ret != -ENOSPC || kind->command != SOS_IOC_GET_DMA))
+	/* Who gave too little room is told how much it takes. */
+	if (ret && (ret != -ENOSPC || !kind->tell))
 		return ret;
 	if (!ret && kind->tell)
 		ret = kind->tell(&call);

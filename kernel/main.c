@@ -19,6 +19,7 @@
 #include "event.h"
 #include "host_port.h"
 #include "lease.h"
+#include "linux_memory.h"
 #include "memory.h"
 #include "pci.h"
 #include "power.h"
@@ -250,13 +251,18 @@ static int __init sos_init(void)
 	ret = sos_power_init();
 	if (ret)
 		goto err_clock;
-	ret = misc_register(&device);
+	ret = sos_linux_memory_init();
 	if (ret)
 		goto err_power;
+	ret = misc_register(&device);
+	if (ret)
+		goto err_linux_memory;
 	sos_memory_init();
 	pr_info("version " SOS_VERSION ", ABI %u\n", SOS_ABI_VERSION);
 	return 0;
 
+err_linux_memory:
+	sos_linux_memory_exit();
 err_power:
 	sos_power_exit();
 err_clock:
@@ -276,6 +282,7 @@ err_cores:
 static void __exit sos_exit(void)
 {
 	misc_deregister(&device);
+	sos_linux_memory_exit();
 	sos_power_exit();
 	sos_clock_exit();
 	sos_pci_exit();

@@ -12,6 +12,7 @@
 #include "clock.h"
 #include "core.h"
 #include "event.h"
+#include "linux_memory.h"
 #include "mapping.h"
 #include "memory.h"
 #include "region.h"
@@ -45,7 +46,9 @@ static int region_check_kind(const struct sos_region *arg)
 
 	if (memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
-	if (arg->kind < SOS_REGION_MEMORY || arg->kind > SOS_REGION_BAR)
+	if (arg->kind < SOS_REGION_MEMORY || arg->kind > SOS_REGION_LINUX)
+		return -EINVAL;
+	if (arg->kind == SOS_REGION_LINUX && (arg->flags || arg->prot != SOS_PROT_READ))
 		return -EINVAL;
 	if (arg->flags & ~SOS_REGION_ALL)
 		return -EINVAL;
@@ -65,6 +68,12 @@ static int region_check_kind(const struct sos_region *arg)
 	return 0;
 }
 
+/* Whether it is memory of its own, which Linux may look at. */
+static bool region_has_chunks(const struct sos_memory_region *region)
+{
+	return region->kind == SOS_REGION_MEMORY || region->kind == SOS_REGION_CONTROL;
+}
+
 static int region_check_range(const struct sos_region *arg)
 {
 	if ((arg->prot & ~SOS_PROT_ALL) || !(arg->prot & SOS_PROT_READ))
@@ -78,7 +87,7 @@ static int region_check_range(const struct sos_region *arg)
 	if ((arg->flags & SOS_REGION_HUGE) && !IS_ALIGNED(arg->size | arg->va, SOS_HUGE_SIZE))
 		return -EINVAL;
 	/* What mmap() shows of it lies in a range of that size. */
-	if (arg->size > 1ULL << SOS_MMAP_SHIFT)
+	if (arg->size > 1ULL << SOS_MMAP_SHIFT && arg->kind != SOS_REGION_LINUX)
 		return -EINVAL;
 	if (arg->va < SOS_VA_MIN || arg->size > SOS_VA_MAX || arg->va > SOS_VA_MAX - arg->size)
 		return -EINVAL;
@@ -95,6 +104,9 @@ static int region_check_others(struct sos_core *core, const struct sos_region *a
 	for (i = 0; i < service->region_count; i++) {
 		const struct sos_memory_region *other = &service->regions[i];
 
+		/* A gap that nobody learnt of is of no kind. */
+		if (arg->kind == SOS_REGION_LINUX && other->kind == SOS_REGION_LINUX)
+			return -EEXIST;
 		if (arg->va < other->va + other->size && other->va < arg->va + arg->size)
 			return -EEXIST;
 	}
@@ -201,6 +213,12 @@ static int region_fill(struct sos_service *service, const struct sos_region *arg
 	region->flags = arg->flags;
 	region->va = arg->va;
 	region->size = arg->size;
+	if (arg->kind == SOS_REGION_LINUX) {
+		ret = sos_linux_memory_map(service, region);
+		if (ret)
+			sos_linux_memory_unmap(service, region);
+		return ret;
+	}
 	if (dma && !region_has_device(service, arg))
 		return -ENOENT;
 	if (arg->kind == SOS_REGION_BAR)
@@ -246,7 +264,7 @@ int sos_region_add(struct sos_core *core, struct sos_region *arg)
 		return ret;
 
 	arg->index = service->region_count;
-	arg->mmap_offset = arg->kind == SOS_REGION_BAR ? 0 : region_offset(arg->index);
+	arg->mmap_offset = region_has_chunks(region) ? region_offset(arg->index) : 0;
 	down_write(&service->map_lock);
 	service->region_count++;
 	up_write(&service->map_lock);
@@ -292,7 +310,7 @@ int sos_region_dma(struct sos_service *service, struct sos_dma *arg, u64 **addre
 /* Whether mmap() may show it now; under map_lock. */
 static bool region_visible(struct sos_service *service, const struct sos_memory_region *region)
 {
-	if (region->gone || region->kind == SOS_REGION_BAR)
+	if (region->gone || !region_has_chunks(region))
 		return false;
 	if (region->kind == SOS_REGION_CONTROL || (region->flags & SOS_REGION_SHARED))
 		return true;
@@ -369,7 +387,7 @@ int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma)
 	} else if (index < service->region_count) {
 		struct sos_memory_region *region = &service->regions[index];
 
-		if (region->kind != SOS_REGION_BAR && offset + size <= region->size)
+		if (region_has_chunks(region) && offset + size <= region->size)
 			ret = region_visible(service, region) ? 0 : -EBUSY;
 	}
 	up_read(&service->map_lock);
@@ -388,6 +406,8 @@ int sos_region_mmap(struct sos_core *core, struct vm_area_struct *vma)
 void sos_region_zap_locked(struct sos_service *service, u32 index)
 {
 	lockdep_assert_held_write(&service->map_lock);
+	if (!region_has_chunks(&service->regions[index]))
+		return;
 	unmap_mapping_range(sos_mapping(),
 			    (loff_t)sos_region_pgoff(service, index) << PAGE_SHIFT,
 			    service->regions[index].size, 1);
@@ -451,6 +471,10 @@ static void region_drop_index(struct sos_service *service, u32 index)
 		region_leave(region->core);
 	sos_region_revoke_locked(service, index);
 	sos_region_zap_locked(service, index);
+	if (region->kind == SOS_REGION_LINUX) {
+		sos_linux_memory_unmap(service, region);
+		return;
+	}
 	sos_pagetable_unmap(&service->pagetable, region->va, region->size);
 	sos_chunks_free(service, region);
 }
@@ -564,7 +588,7 @@ static void region_ended(struct sos_core *core, bool failed)
 		if (!IS_ALIGNED(va, sizeof(u64)))
 			continue;
 		region = sos_region_holding(core->service, va, sizeof(u64), SOS_PROT_READ);
-		if (!region || region->kind == SOS_REGION_BAR)
+		if (!region || !region_has_chunks(region))
 			continue;
 		fault->stack[i] = READ_ONCE(*(u64 *)sos_region_pointer(region, va - region->va));
 	}

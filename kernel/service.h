@@ -34,6 +34,7 @@ struct sos_chunk {
  * @chunk_shift: SOS_CHUNK_SHIFT, or less where memory is too fragmented and nobody minds
  * @chunks: memory, each of that size but the last
  * @dma: the chunks' bus addresses for each claimed device, or NULL
+ * @ranges: of Linux's memory, @range_count of them: linux_memory.c
  */
 struct sos_memory_region {
 	u32 kind;
@@ -50,6 +51,8 @@ struct sos_memory_region {
 	u32 chunk_count;
 	struct sos_chunk *chunks;
 	dma_addr_t *dma[SOS_MAX_DEVICES];
+	u32 range_count;
+	struct sos_linux_range *ranges;
 };
 
 /**

@@ -41,7 +41,7 @@ internal sealed record DiagnosticEntry(string Id, string Message, string Method,
 
 internal sealed record ImageDocument(
     string Name, string Version, uint Abi, string BuildId, string Sha256, int FileBytes, ulong MemoryBytes, uint StackBytes, ulong ArenaBytes,
-    ulong PollBoundNs, IReadOnlyList<SegmentEntry> Segments, IReadOnlyList<PortWishEntry> Ports);
+    ulong PollBoundNs, IReadOnlyList<SegmentEntry> Segments, IReadOnlyList<PortWishEntry> Ports, IReadOnlyList<string> AsksFor);
 
 internal sealed record PortWishEntry(string Name, int Least, int Most, string HostPort);
 

@@ -93,6 +93,9 @@ internal sealed class ToolArguments
             case "max-image-size":
                 Options = Options with { MaxImageSize = ParseSize(name, value) };
                 break;
+            case "asks-for" when value == "linux-memory":
+                Options = Options with { AsksForLinuxMemory = true };
+                break;
             case "port":
                 Ports.Add(PortWishes.ParseWish(value));
                 break;

@@ -85,6 +85,9 @@ public sealed unsafe class ServiceHarness<TService> : IDisposable
     /// <summary>A piece of memory that programs share with the service.</summary>
     public byte* SharedMemory(int index) => _shared[index];
 
+    /// <summary>Gives the service a resource of the test's own making, before it is started.</summary>
+    public void Give(Resource resource) => _control->Resources[(int)_control->ResourceCount++] = resource;
+
     /// <summary>Initialises the service.</summary>
     /// <returns>0, or the exit code.</returns>
     public long Start() => ServiceHost<TService>.Start(_control, out _service, out _ports);

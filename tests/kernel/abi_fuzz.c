@@ -49,39 +49,7 @@
 #define MADV_POPULATE_WRITE	23
 #endif
 
-enum call {
-	GET_INFO, RESERVE, OPEN, RELEASE, CLAIM, ADD_REGION, GET_DMA, HOST_PORT, START, STOP, STATUS, UNLOAD, LEASE, EXPORT, REVOKE, BIND,
-	COUNTS, CONFIG, ATTACH, UNKNOWN, MMAP, MMAP_EXPORT, CALLS
-};
-
-/* What the uapi header documents. EFAULT goes with every pointer. */
-static const struct {
-	const char *name;
-	int errnos[13];
-} calls[CALLS] = {
-	[GET_INFO] = { "GET_INFO", { EFAULT } },
-	[RESERVE] = { "RESERVE_CORE", { EFAULT, EINVAL, EPERM, EBUSY, ENODEV, ENOSPC, ENOMEM, EIO, EMFILE, EXDEV, EOPNOTSUPP } },
-	[OPEN] = { "OPEN_CORE", { EFAULT, EINVAL, ENODEV, EMFILE, ENOMEM } },
-	[RELEASE] = { "RELEASE_CORE", { EFAULT, ENODEV, EIO } },
-	[CLAIM] = { "CLAIM_DEVICE", { EFAULT, ENOENT, EBUSY, ENOSPC, EINVAL, EIO, EXDEV, EPERM, ENODEV } },
-	[ADD_REGION] = { "ADD_REGION", { EFAULT, EINVAL, EEXIST, ENOENT, EBUSY, ENOSPC, ENOMEM, EIO, ENODEV } },
-	[GET_DMA] = { "GET_DMA", { EFAULT, EINVAL, ENOENT, ENOSPC, ENOMEM, ENODEV } },
-	[HOST_PORT] = { "ADD_HOST_PORT", { EFAULT, EINVAL, EEXIST, EBUSY, ENOSPC, ENOMEM, ENODEV } },
-	[START] = { "START", { EFAULT, EINVAL, EBUSY, ENODEV, EIO } },
-	[STOP] = { "STOP", { EFAULT, EINVAL, EBUSY, EINTR, EIO, ENODEV } },
-	[STATUS] = { "GET_STATUS", { EFAULT, ENODEV } },
-	[UNLOAD] = { "UNLOAD", { EBUSY, ENODEV } },
-	[LEASE] = { "SET_LEASE", { EFAULT, EINVAL, ENODEV } },
-	[EXPORT] = { "EXPORT_REGION", { EFAULT, EINVAL, EPERM, EMFILE, ENOMEM, ENODEV } },
-	[REVOKE] = { "REVOKE_REGION", { EFAULT, EINVAL, ENODEV } },
-	[BIND] = { "BIND_EVENT", { EFAULT, EINVAL, EBADF, EBUSY, ENODEV } },
-	[COUNTS] = { "LINUX_COUNTS", { EFAULT, ENODEV } },
-	[CONFIG] = { "READ_CONFIG", { EFAULT, EINVAL, ENOENT, EIO, ENODEV } },
-	[ATTACH] = { "ATTACH", { EFAULT, EBADF, EINVAL, EBUSY, ENODEV, ENOMEM, ENOSPC } },
-	[UNKNOWN] = { "unknown", { ENOTTY } },
-	[MMAP] = { "mmap", { EINVAL, EPERM, EBUSY, ENODEV, ENOMEM, EACCES } },
-	[MMAP_EXPORT] = { "mmap of export", { EINVAL, EPERM, ENODEV, ENOMEM, EACCES } },
-};
+#include "documented_errnos.h"
 
 /* Shared with the children, too. */
 struct shared {
@@ -263,6 +231,7 @@ static void fuzz_region(struct random *random, int fd)
 		{ .kind = SOS_REGION_CONTROL, .prot = 3, .va = CONTROL_VA, .size = 0x10000 },
 		{ .kind = SOS_REGION_CONTROL, .prot = 3, .va = CONTROL_VA + 0x10000, .size = 0x10000 },
 		{ .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_SHARED, .va = 0x800000000, .size = 0x500000 },
+		{ .kind = SOS_REGION_LINUX, .prot = 1, .va = 0x400000000000, .size = 0x4000000000 },
 		{ .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_DMA, .va = 0x1000000000, .size = 0x500000 },
 		{ .kind = SOS_REGION_BAR, .prot = 3, .bar = 4, .va = 0x4000000000, .size = 0x1000 },
 	};
@@ -273,7 +242,7 @@ static void fuzz_region(struct random *random, int fd)
 	if (one_in(random, 3)) {
 		region.va = one_in(random, 2) ? next(random) : 0x900000000 + (next(random) & 0xffe00000);
 		region.size = one_in(random, 8) ? next(random) : (next(random) & 0x3ff) * page_size;
-		region.kind = below(random, 5);
+		region.kind = below(random, 6);
 		region.prot = below(random, 9);
 		region.flags = below(random, 17);
 		region.reserved[1] = one_in(random, 20);
@@ -449,6 +418,7 @@ static void fuzz_rest(struct random *random, int fd)
 				     .offset = next(random) >> (32 + below(random, 32)), .length = below(random, SOS_CONFIG_SIZE + 4) };
 	struct sos_attach attach = { .core_fd = one_in(random, 3) ? (int)below(random, 8) - 3 : some_fd(random), .flags = one_in(random, 20),
 				     .reserved = one_in(random, 20) };
+	struct sos_get_linux_ranges ranges = { .region = dma.region, .count = dma.count * 16, .ranges = dma.addresses, .reserved = dma.reserved };
 	struct sos_linux_counts counts;
 	struct sos_release release;
 	struct sos_status status;
@@ -486,6 +456,9 @@ static void fuzz_rest(struct random *random, int fd)
 		break;
 	case 12 ... 13:
 		judge(ATTACH, ioctl_at(random, fd, SOS_IOC_ATTACH, &attach, sizeof(attach)), 1);
+		break;
+	case 14:
+		judge(RANGES, ioctl_at(random, fd, SOS_IOC_GET_LINUX_RANGES, &ranges, sizeof(ranges)), 1);
 		break;
 	default:
 		judge(STATUS, ioctl_at(random, fd, SOS_IOC_GET_STATUS, &status, sizeof(status)), 1);
@@ -636,10 +609,11 @@ static int report(int good)
 	for (i = 0; i < CALLS; i++) {
 		printf("%-14s %8lu calls %8lu succeeded\n", calls[i].name, shared->made[i], shared->succeeded[i]);
 		/*
-		 * Without these the fuzzer has tried nothing. CLAIM needs a card, READ_CONFIG one that is claimed, GET_DMA its memory, STOP a
-		 * service that lives yet. On a busy host there are few calls of a kind, and that none of a few was good says nothing.
+		 * Without these the fuzzer has tried nothing. CLAIM needs a card, READ_CONFIG one that is claimed, GET_DMA its memory, RANGES a window,
+		 * STOP a service that lives yet. On a busy host there are few calls of a kind, and that none of a few was good says nothing.
 		 */
-		if ((has_card || i != CLAIM) && i != GET_DMA && i != CONFIG && i != STOP && i != UNKNOWN && shared->made[i] >= CALLS_ENOUGH && !shared->succeeded[i]) {
+		if ((has_card || i != CLAIM) && i != GET_DMA && i != CONFIG && i != RANGES && i != STOP && i != UNKNOWN && shared->made[i] >= CALLS_ENOUGH &&
+		    !shared->succeeded[i]) {
 			printf("%s never succeeded\n", calls[i].name);
 			good = 0;
 		}

@@ -619,6 +619,7 @@ static void test_backtrace(int core)
 #include "pci_smoke.h"
 #include "several_smoke.h"
 #include "shared_smoke.h"
+#include "linux_memory_smoke.h"
 #include "reliability_smoke.h"
 #include "slow_page_smoke.h"
 
@@ -656,6 +657,7 @@ int main(int argc, char **argv)
 	test_backtrace(core);
 	test_host_port(core);
 	test_shared(core);
+	test_linux_memory(core);
 	test_slow_pages(device, core);
 	if (card)
 		test_pci(core, card);

@@ -27,6 +27,7 @@
 #define STACK_VA	0x200000000ULL
 #define CONTROL_VA	0x400000000ULL
 #define LARGE_VA	0x800000000ULL
+#define LINUX_VA	0x400000000000ULL
 #define SHARED_REGION	3	/* its index in prepare() */
 #define HOST_PORT_VA	0x5000000000ULL
 #define BAR_VA		0x4000000000ULL
@@ -218,6 +219,18 @@ static int try_large(int core)
 static int try_control(int core)
 {
 	return add(core, SOS_REGION_CONTROL, 3, CONTROL_VA, 0x10000);
+}
+
+static int try_linux(int core)
+{
+	static struct sos_linux_range ranges[SOS_MAX_LINUX_RANGES];
+	struct sos_region region = { .kind = SOS_REGION_LINUX, .prot = SOS_PROT_READ, .va = LINUX_VA, .size = 1ULL << 38 };
+	struct sos_get_linux_ranges arg = { .count = SOS_MAX_LINUX_RANGES, .ranges = (unsigned long)ranges };
+
+	if (ioctl(core, SOS_IOC_ADD_REGION, &region))
+		return errno;
+	arg.region = region.index;
+	return ioctl(core, SOS_IOC_GET_LINUX_RANGES, &arg) ? errno : 0;
 }
 
 static int try_host_port(int core)
@@ -539,6 +552,7 @@ int main(int argc, char **argv)
 		{ "ADD_REGION, 64 KiB", try_small, undo_load, reserved },
 		{ "ADD_REGION, 7 MiB", try_large, undo_load, reserved },
 		{ "ADD_REGION, control", try_control, undo_load, reserved },
+		{ "ADD_REGION, GET_LINUX_RANGES", try_linux, undo_load, reserved },
 		{ "ADD_HOST_PORT", try_host_port, undo_load, reserved },
 		{ "UNLOAD", try_unload, undo_nothing, reserved },
 		{ "GET_LINUX_COUNTS", try_counts, undo_nothing, reserved },

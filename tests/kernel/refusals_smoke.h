@@ -41,7 +41,7 @@ static void test_region_errors(int core)
 		int error;
 	} cases[] = {
 		{ "no kind", { .prot = 1, .va = CODE_VA, .size = 4096 }, EINVAL },
-		{ "unknown kind", { .kind = 4, .prot = 1, .va = CODE_VA, .size = 4096 }, EINVAL },
+		{ "unknown kind", { .kind = 5, .prot = 1, .va = CODE_VA, .size = 4096 }, EINVAL },
 		{ "write and execute", { .kind = 1, .prot = 7, .va = CODE_VA, .size = 4096 }, EINVAL },
 		{ "no read", { .kind = 1, .prot = 2, .va = CODE_VA, .size = 4096 }, EINVAL },
 		{ "unknown prot", { .kind = 1, .prot = 9, .va = CODE_VA, .size = 4096 }, EINVAL },

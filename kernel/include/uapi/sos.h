@@ -46,6 +46,7 @@
 #define SOS_MAX_DEVICES		4	/* PCI devices of one service */
 #define SOS_MAX_HOST_PORTS	4	/* host ports of one service */
 #define SOS_MAX_EVENTS		64	/* eventfds of one service */
+#define SOS_MAX_LINUX_RANGES	4096	/* ranges of Linux's memory */
 #define SOS_CHUNK_SHIFT		21	/* memory is contiguous within 2 MiB chunks */
 
 /* Lowest and highest+1 address of a region: page 0 stays unmapped, 47 bits as in a process. */
@@ -195,6 +196,7 @@ enum sos_region_kind {
 	SOS_REGION_MEMORY  = 1,	/* zeroed memory, contiguous within each 2 MiB of offset */
 	SOS_REGION_CONTROL = 2,	/* the same, once for each core; starts with struct sos_control */
 	SOS_REGION_BAR     = 3,	/* a claimed device's memory BAR, uncached */
+	SOS_REGION_LINUX   = 4,	/* Linux's memory, to be read; once per service, see below */
 };
 
 #define SOS_PROT_READ	(1u << 0)
@@ -219,9 +221,9 @@ enum sos_region_kind {
  * @index: out, the region's index
  * @va: in, page-aligned address in the service; 2 MiB-aligned if @size is 2 MiB or more, and
  *	1 GiB-aligned, as is @size, for HUGE
- * @size: in, bytes, a multiple of the page size, 1 TiB at most; for a BAR at most its size,
- *	and a BAR smaller than a page cannot be had: others may share that page
- * @mmap_offset: out, offset for mmap() of the core fd (not for BARs: 0)
+ * @size: in, bytes, a multiple of the page size, 1 TiB at most, but for LINUX; for a BAR at most
+ *	its size, and a BAR smaller than a page cannot be had: others may share that page
+ * @mmap_offset: out, offset for mmap() of the core fd (not for BARs and LINUX: 0)
  * @reserved: see above
  *
  * HUGE memory is mapped by pages of 1 GiB where the CPU has them. Linux has to empty such a block
@@ -231,9 +233,18 @@ enum sos_region_kind {
  * Memory and control regions are mapped for loading with mmap(MAP_SHARED). START takes these
  * mappings away, except from SHARED regions and control regions. A control region is that of the
  * core through whose descriptor it is added.
- * Errno: EINVAL (kind, prot, flag, alignment, range, reserved), EEXIST (overlaps another, or a
- * second CONTROL of the core), ENOENT (no such device or BAR), EBUSY (state), ENOSPC
- * (SOS_MAX_REGIONS), EIO (a device does not reach memory directly), ENOMEM, ENODEV (released),
+ *
+ * A LINUX region (prot READ, no flags) is a window on physical memory: at @va + n lies the byte
+ * with physical address n, if that is System RAM which no driver manages, online, not poisoned
+ * and not taken by a hypervisor now; SOS_IOC_GET_LINUX_RANGES tells what is there. Touching
+ * anything else is a page fault. What lies beyond @size is left out. As long as the region is
+ * there Linux takes no memory offline; what is added later, it does not show. It needs
+ * CAP_SYS_RAWIO, and a kernel that is not locked down for confidentiality.
+ *
+ * Errno: EINVAL (kind, prot, flag, alignment, range, reserved), EEXIST (overlaps another, a second
+ * CONTROL of the core, or a second LINUX), ENOENT (no such device or BAR), EBUSY (state; LINUX:
+ * memory goes offline now), EPERM (LINUX: see above), ENOSPC (SOS_MAX_REGIONS,
+ * SOS_MAX_LINUX_RANGES), EIO (a device does not reach memory directly), ENOMEM, ENODEV (released),
  * EFAULT. After an error there is no region, unless a START came before an EFAULT: then it stays
  * until UNLOAD.
  */
@@ -617,6 +628,35 @@ struct sos_attach {
 #define SOS_IOC_READ_CONFIG	_IOWR(SOS_IOC_MAGIC, 0x25, struct sos_config)
 #define SOS_IOC_ATTACH		_IOW(SOS_IOC_MAGIC,  0x26, struct sos_attach)
 
+/**
+ * struct sos_linux_range - a piece of Linux's memory
+ * @start: its physical address
+ * @size: bytes
+ */
+struct sos_linux_range {
+	__u64 start;
+	__u64 size;
+};
+
+/**
+ * struct sos_get_linux_ranges - SOS_IOC_GET_LINUX_RANGES (core fd; any state but RESERVED)
+ * @region: in, index of a LINUX region
+ * @count: in, how many ranges @ranges takes; out, how many the region has
+ * @ranges: in, user pointer to struct sos_linux_range[]: what is mapped, in order of address
+ * @reserved: see above
+ *
+ * Errno: EINVAL (not a LINUX region, reserved), ENOSPC (@count too small; @count is set), ENOMEM,
+ * EFAULT, ENODEV (released).
+ */
+struct sos_get_linux_ranges {
+	__u32 region;
+	__u32 count;
+	__u64 ranges;
+	__u64 reserved;
+};
+
+#define SOS_IOC_GET_LINUX_RANGES _IOWR(SOS_IOC_MAGIC, 0x24, struct sos_get_linux_ranges)
+
 /*
  * The gate: the one thing a service may ask of the monitor. "int SOS_GATE_VECTOR" with
  * EAX = SOS_GATE_*; all registers but RAX are kept. In the isolated back end the same
@@ -654,6 +694,8 @@ enum sos_resource_kind {
 	SOS_RESOURCE_MEMORY_PORT   = 9,	/* in a card's place: struct sos_host_port */
 	SOS_RESOURCE_XSK           = 11,	/* an AF_XDP socket: Sos.Sdk XskLayout at address */
 	SOS_RESOURCE_SHARED        = 12, /* memory that Linux programs share with the service */
+	SOS_RESOURCE_LINUX_MEMORY  = 13, /* Linux's memory, to be read; aux: see below */
+	SOS_RESOURCE_LINUX_SYMBOLS = 14, /* where what lies in it: the service's own affair */
 };
 
 #define SOS_PORT_NAME_SIZE	16	/* bytes, with the NUL at its end */
@@ -666,7 +708,8 @@ enum sos_resource_kind {
  * @size: bytes
  * @aux: PACKET_MEMORY: address of the __u64[] of DMA addresses, one for each 2 MiB
  *	chunk, or 0 without a device. VIRTIO_NET: the same array as this card sees the
- *	packet memory, or 0 if that of PACKET_MEMORY is its own
+ *	packet memory, or 0 if that of PACKET_MEMORY is its own. LINUX_MEMORY: address of
+ *	the struct sos_linux_range[] that are mapped, a range of size 0 behind the last
  * @name: VIRTIO_NET, XSK, MEMORY_PORT: the port's name, padded with NUL. HOST_PORT: the
  *	name of the port that it is Linux's side of. Empty for all others
  */

@@ -8,6 +8,7 @@ using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
+using Sos.RemoteConsole.Control.Linux;
 using Sos.RemoteConsole.Linux;
 using Sos.RemoteConsole.Ssh;
 
@@ -21,6 +22,12 @@ public sealed class ConsoleCompanion : ICompanion
 
     /// <summary>The start option that turns telnet on.</summary>
     public const string TelnetOption = "telnet";
+
+    /// <summary>The start option that grants what the console may do beyond its card.</summary>
+    public const string GrantOption = "grant";
+
+    /// <summary>The grant to read Linux's memory.</summary>
+    public const string LinuxMemoryGrant = "linux-memory";
 
     /// <summary>The start option that turns SSH on.</summary>
     public const string SshOption = "ssh";
@@ -58,6 +65,7 @@ public sealed class ConsoleCompanion : ICompanion
         new(SshOption, "SSH, for the public keys in this file, as in authorized_keys (the console)", IsFile: true),
         new(HostKeyOption, $"The host key's file, by default {SshParameters.HostKeyDefault} (the console)", IsFile: true),
         new(TelnetOption, "Telnet, unencrypted, with the password whose hash is in this file (the console)", IsFile: true),
+        new(GrantOption, "What the console may do: linux-memory, to read Linux's memory, all secrets of the machine included", IsFile: false),
     ];
 
     /// <inheritdoc/>
@@ -88,7 +96,24 @@ public sealed class ConsoleCompanion : ICompanion
 
         // Another one for each start, and none that is kept.
         parameters["seed"] = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(SeedSize));
-        return configuration with { Parameters = parameters, SharedMemory = [.. configuration.SharedMemory, LinuxPage.Size] };
+        configuration = configuration with { Parameters = parameters, SharedMemory = [.. configuration.SharedMemory, LinuxPage.Size] };
+        if (!Grants(plan).Contains(LinuxMemoryGrant))
+        {
+            return configuration;
+        }
+
+        LinuxMemoryRequest.CheckBackEnd(configuration.BackEnd);
+        return configuration with { LinuxMemory = LinuxSymbolsBuilder.ForRunningKernel() };
+    }
+
+    /// <summary>Reads the grants of a plan.</summary>
+    /// <exception cref="SosException">It grants what there is not.</exception>
+    internal static IReadOnlyCollection<string> Grants(ServicePlan plan)
+    {
+        string[] grants = plan.Options.TryGetValue(GrantOption, out string? text) ? text.Split(',') : [];
+        return grants.FirstOrDefault(grant => grant != LinuxMemoryGrant) is { } unknown
+            ? throw new SosException(SosError.Usage, $"there is nothing called \"{unknown}\" to grant: --{GrantOption} takes {LinuxMemoryGrant}")
+            : grants;
     }
 
     /// <inheritdoc/>

@@ -5,6 +5,7 @@ using Sos.Net;
 using Sos.RemoteConsole.Linux;
 using Sos.RemoteConsole.Shell;
 using Sos.RemoteConsole.Ssh;
+using Sos.RemoteConsole.View;
 using Sos.Sdk.Control;
 using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
@@ -81,6 +82,7 @@ public unsafe struct ConsoleContext
         Control = setup.Control;
         Statistics = setup.TryFindResource(ResourceKind.Statistics, 0, out Resource statistics) ? (StatisticsLayout*)statistics.Address : null;
         Records = setup.TryFindResource(ResourceKind.Log, 0, out Resource log) && log.ByteCount >= LogLayout.HeaderSize ? (LogLayout*)log.Address : null;
+        Linux = LinuxAccess.Open(ref setup);
         Passwords = new PasswordCheck(in settings, TscKhz);
         LoggedIn = setup.Statistics.Add("console.logins"u8);
         Failed = setup.Statistics.Add("console.logins_failed"u8);
@@ -122,6 +124,9 @@ public unsafe struct ConsoleContext
     internal TscClock Clock;
 
     internal PasswordCheck Passwords;
+
+    /// <summary>Linux's memory; not there unless the operator granted it.</summary>
+    internal LinuxMemory Linux;
 
     internal SshHost Ssh;
 

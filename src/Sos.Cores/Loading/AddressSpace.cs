@@ -39,6 +39,18 @@ public static class AddressSpace
     /// <summary>The first piece of memory that programs share with the service.</summary>
     public const ulong SharedMemory = 0x0000_0060_0000_0000;
 
+    /// <summary>The symbols of Linux's memory.</summary>
+    public const ulong LinuxSymbols = 0x0000_0070_0000_0000;
+
+    /// <summary>The ranges of Linux's memory.</summary>
+    public const ulong LinuxRanges = 0x0000_0078_0000_0000;
+
+    /// <summary>Linux's memory: the byte with physical address 0. Behind it there is nothing else.</summary>
+    public const ulong LinuxMemory = 0x0000_4000_0000_0000;
+
+    /// <summary>Bytes of Linux's memory at most.</summary>
+    public const ulong LinuxMemoryMax = 0x0000_3f00_0000_0000;
+
     /// <summary>Bytes from one BAR or host port to the next.</summary>
     public const ulong PortStride = 1UL << 32;
 

@@ -93,6 +93,28 @@ public sealed unsafe class DriverTarget : IServiceTarget
         => throw new SosException(SosError.Refused, $"an unplugged core drives cards by itself: {request.Interface} is for an isolated one");
 
     /// <inheritdoc/>
+    public LinuxRange[] AddLinuxMemory(ulong address, ulong size)
+    {
+        SosRegion region = new() { Kind = (uint)RegionKind.Linux, Prot = (uint)RegionProtection.Read, Va = address, Size = size };
+        int errno = _core.Handle.TryCall(DriverRequest.AddRegion, ref region);
+        _core.Check("letting the service read Linux's memory", errno, errno switch
+        {
+            Errno.NotPermitted => "the kernel is locked down for confidentiality (kernel_lockdown(7)), or this is not root: start it without --grant linux-memory",
+            Errno.Invalid => "the driver does not know how: load the sos.ko of this version",
+            Errno.Busy => "Linux takes memory offline now: try again",
+            Errno.NoSpace => "too many pieces of memory are missing: see the kernel log",
+            _ => null,
+        });
+        LinuxRange[] ranges = new LinuxRange[SosGetLinuxRanges.RangesMax];
+        fixed (LinuxRange* pointer = ranges)
+        {
+            SosGetLinuxRanges request = new() { Region = region.Index, Count = SosGetLinuxRanges.RangesMax, Ranges = (ulong)pointer };
+            _core.Check("asking for the ranges of Linux's memory", _core.Handle.TryCall(DriverRequest.GetLinuxRanges, ref request));
+            return ranges[..(int)request.Count];
+        }
+    }
+
+    /// <inheritdoc/>
     public MappedMemory Map(TargetRegion region) => _core.Map(region.MapOffset, region.Size);
 
     /// <inheritdoc/>

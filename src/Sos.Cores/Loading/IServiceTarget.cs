@@ -16,6 +16,9 @@ public enum RegionKind : uint
 
     /// <summary>A claimed device's BAR.</summary>
     Bar = 3,
+
+    /// <summary>Linux's memory, to be read.</summary>
+    Linux = 4,
 }
 
 /// <summary>SOS_PROT_*: what the service may do with a region.</summary>
@@ -109,6 +112,15 @@ public interface IServiceTarget
 
     /// <summary>Maps a region for filling.</summary>
     MappedMemory Map(TargetRegion region);
+
+    /// <summary>Lets the service read Linux's memory, each byte at its physical address behind the window's start.</summary>
+    /// <param name="address">Where the window begins.</param>
+    /// <param name="size">Its bytes.</param>
+    /// <returns>The ranges that can be read.</returns>
+    /// <exception cref="SosException">The target has no such window, or it is refused.</exception>
+    LinuxRange[] AddLinuxMemory(ulong address, ulong size)
+        => throw new SosException(
+            SosError.Refused, "the service of an isolated core ends with Linux, so that it has no view of it: linux-memory is for an unplugged core");
 
     /// <summary>The bus address of each 2 MiB chunk of a DMA region.</summary>
     /// <param name="region">The region.</param>

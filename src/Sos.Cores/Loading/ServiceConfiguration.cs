@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using Sos.Cores.BackEnds;
 using Sos.Cores.Devices;
 using Sos.Cores.Isolation;
 using Sos.Cores.Isolation.Network;
@@ -77,6 +78,12 @@ public sealed record ServiceConfiguration
 
     /// <summary>Bytes of each piece of memory that programs share with the service, in the order in which it sees them.</summary>
     public IReadOnlyList<ulong> SharedMemory { get; init; } = [];
+
+    /// <summary>What keeps the core.</summary>
+    public BackEndKind BackEnd { get; init; }
+
+    /// <summary>Linux's memory, to be read; null unless the operator grants it.</summary>
+    public LinuxMemoryRequest? LinuxMemory { get; init; }
 
     /// <summary>Bytes of arena; 0 for what the image asks for.</summary>
     public ulong ArenaSize { get; init; }

@@ -96,6 +96,11 @@ public sealed unsafe class ServiceLoader
         AddMemoryRings(ResourceKind.MemoryPort, _configuration.MemoryPorts, 0);
         AddMemoryRings(ResourceKind.HostPort, _configuration.MemoryHostPorts, (uint)hostPorts.Count);
         List<TargetRegion> shared = AddSharedMemory();
+        if (_configuration.LinuxMemory is { } linux)
+        {
+            AddLinuxMemory(linux);
+        }
+
         TargetRegion control = AddControl(dmaAddresses);
         return new LoadedService(
             AddressSpace.Image + _image.Entry, AddressSpace.Stack + stackSize, AddressSpace.Control, control, tables, hostPorts,
@@ -291,6 +296,24 @@ public sealed unsafe class ServiceLoader
         }
 
         return regions;
+    }
+
+    private void AddLinuxMemory(LinuxMemoryRequest request)
+    {
+        LinuxRange[] ranges = _target.AddLinuxMemory(AddressSpace.LinuxMemory, request.WindowSize);
+        AddResource(ResourceKind.LinuxMemory, 0, AddressSpace.LinuxMemory, request.WindowSize, AddressSpace.LinuxRanges);
+        LinuxRange[] ended = [.. ranges, default];
+        AddReadOnly(AddressSpace.LinuxRanges, MemoryMarshal.AsBytes(ended.AsSpan()));
+        AddReadOnly(AddressSpace.LinuxSymbols, request.Symbols.Span);
+        AddResource(ResourceKind.LinuxSymbols, 0, AddressSpace.LinuxSymbols, (ulong)request.Symbols.Length);
+    }
+
+    private void AddReadOnly(ulong address, ReadOnlySpan<byte> bytes)
+    {
+        ulong size = (ulong)bytes.Length >= AddressSpace.ChunkSize ? AddressSpace.ToChunks((ulong)bytes.Length) : AddressSpace.ToPages((ulong)bytes.Length);
+        TargetRegion region = _target.AddRegion(new RegionRequest(RegionKind.Memory, address, size, RegionProtection.Read));
+        using MappedMemory memory = _target.Map(region);
+        bytes.CopyTo(memory.Slice(0, (ulong)bytes.Length));
     }
 
     private TargetRegion AddControl(List<ulong[]> dmaAddresses)

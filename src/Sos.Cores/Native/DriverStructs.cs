@@ -289,6 +289,18 @@ internal struct SosConfig
     }
 }
 
+/// <summary>struct sos_get_linux_ranges.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosGetLinuxRanges
+{
+    public const int RangesMax = 4096;
+
+    public uint Region;
+    public uint Count;
+    public ulong Ranges;
+    public ulong Reserved;
+}
+
 /// <summary>struct sos_status.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct SosStatus

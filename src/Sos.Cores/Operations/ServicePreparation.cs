@@ -95,6 +95,7 @@ internal static class ServicePreparation
         ServiceConfiguration configuration = AddCaptures(
             new ServiceConfiguration
             {
+                BackEnd = backEnd,
                 ArenaSize = plan.ArenaSize,
                 PacketMemorySize = plan.PacketMemorySize ?? ServiceConfiguration.DefaultPacketMemorySize * (ulong)Math.Max(plan.Ports.Count, 1),
                 TableSlotSize = plan.TableSlotSize ?? ServiceConfiguration.DefaultTableSlotSize,
@@ -111,9 +112,29 @@ internal static class ServicePreparation
             Watchdog = plan.Watchdog is { } bound ? (bound == TimeSpan.Zero ? null : bound) : Watchdog.ForImage(image),
             Table = companion?.BuildTable(new TableRequest(plan, ports, notes.Add) { BackEnd = backEnd }),
         };
+        CheckLinuxMemory(request.Configuration, image);
         notes.AddRange(companion?.Notes(plan) ?? []);
         ServiceStart.CheckTable(request);
         return request;
+    }
+
+    /// <summary>Refuses Linux's memory to a service that does not ask for it, or could not outlive Linux.</summary>
+    internal static void CheckLinuxMemory(ServiceConfiguration configuration, ServiceImage image)
+    {
+        if (configuration.LinuxMemory is not { } memory)
+        {
+            return;
+        }
+
+        LinuxMemoryRequest.CheckBackEnd(configuration.BackEnd);
+        string? problem = (image.Descriptor.Flags & ServiceDescriptor.AsksForLinuxMemory) == 0
+            ? $"the image of {image.Descriptor.Name} does not ask for Linux's memory: leave linux-memory away, or set SosAsksFor in its project"
+            : memory.WindowSize > AddressSpace.LinuxMemoryMax ? "the machine has memory beyond 63 TiB, more than the service can be shown"
+            : null;
+        if (problem is not null)
+        {
+            throw new SosException(SosError.Usage, problem);
+        }
     }
 
     private static void RefuseTwice(IEnumerable<string?> names, Func<string, string> message)

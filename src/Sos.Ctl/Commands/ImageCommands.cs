@@ -113,13 +113,19 @@ internal static class ImageCommands
             descriptor.ArenaSize, descriptor.PollBoundNs,
             [.. image.Segments.Select(segment => new SegmentEntry(segment.Rva, segment.MemorySize, Protection(segment.Protection)))],
             [.. image.Ports.Wishes.Select(wish => new PortWishEntry(
-                wish.Name, wish.Least, wish.Most, wish.HostPort.ToString().ToLowerInvariant()))]);
+                wish.Name, wish.Least, wish.Most, wish.HostPort.ToString().ToLowerInvariant()))],
+            (descriptor.Flags & ServiceDescriptor.AsksForLinuxMemory) != 0 ? ["linux-memory"] : []);
         terminal.Write(document, Documents.Current.ImageDocument, output =>
         {
             output.WriteLine($"{document.Name} {document.Version}, ABI {document.Abi}, build {document.BuildId}");
             output.WriteLine($"SHA-256 {document.Sha256}");
             output.WriteLine($"file {document.FileBytes} bytes, memory {document.MemoryBytes}, stack {document.StackBytes}, arena {document.ArenaBytes}");
             output.WriteLine($"takes {image.Ports}");
+            if (document.AsksFor.Count > 0)
+            {
+                output.WriteLine($"asks for {string.Join(", ", document.AsksFor)}, which it is given if it is granted");
+            }
+
             Terminal.WriteTable(
                 output, ["OFFSET", "SIZE", "PROTECTION"],
                 document.Segments.Select(segment => (IReadOnlyList<string>)[$"0x{segment.Offset:x}", $"0x{segment.Bytes:x}", segment.Protection]));

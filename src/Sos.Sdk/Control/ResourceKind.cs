@@ -41,4 +41,13 @@ public enum ResourceKind : uint
 
     /// <summary>Memory that Linux programs share with the service; what it holds is the service's business.</summary>
     Shared = 12,
+
+    /// <summary>
+    /// Linux's memory, to be read: at the address plus n lies the byte with physical address n. <see cref="Resource.Aux"/> is the address of the
+    /// ranges that are there (<see cref="LinuxRange"/>), with an empty one behind the last; touching anything else is a fault.
+    /// </summary>
+    LinuxMemory = 13,
+
+    /// <summary>Where what lies in Linux's memory; what it looks like is between the service and its companion.</summary>
+    LinuxSymbols = 14,
 }

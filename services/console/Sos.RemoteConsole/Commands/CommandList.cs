@@ -1,3 +1,5 @@
+using Sos.RemoteConsole.Commands.Linux;
+
 namespace Sos.RemoteConsole.Commands;
 
 /// <summary>Something that looks at each command of the list.</summary>
@@ -25,6 +27,21 @@ internal static class CommandList
         visitor.Visit<WhoCommand>();
         visitor.Visit<VersionCommand>();
         visitor.Visit<UptimeCommand>();
+        visitor.Visit<DmesgCommand>();
+        visitor.Visit<PsCommand>();
+        visitor.Visit<StackCommand>();
+        visitor.Visit<CpusCommand>();
+        visitor.Visit<LoadCommand>();
+        visitor.Visit<MemCommand>();
+        visitor.Visit<SlabCommand>();
+        visitor.Visit<ModulesCommand>();
+        visitor.Visit<IrqCommand>();
+        visitor.Visit<SoftirqCommand>();
+        visitor.Visit<NetCommand>();
+        visitor.Visit<NetstatCommand>();
+        visitor.Visit<SymCommand>();
+        visitor.Visit<ReadCommand>();
+        visitor.Visit<VmcoreCommand>();
         visitor.Visit<ExitCommand>();
     }
 }

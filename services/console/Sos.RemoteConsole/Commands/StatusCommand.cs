@@ -1,4 +1,5 @@
 using System;
+using Sos.RemoteConsole.Commands.Linux;
 
 namespace Sos.RemoteConsole.Commands;
 
@@ -41,6 +42,7 @@ internal readonly struct StatusCommand : ICommand
             row.Time("linux_seen_ago_s"u8, silentMs / 1000);
         }
 
+        LinuxView.WritePanic(ref context.Linux, ref row);
         if (context.ProgramsSeenMs != 0)
         {
             row.Time("programs_seen_ago_s"u8, (run.Now.Ms - context.ProgramsSeenMs) / 1000);

@@ -1,4 +1,5 @@
 using System;
+using Sos.RemoteConsole.Commands.Linux;
 using Sos.Sdk.Control;
 
 namespace Sos.RemoteConsole.Commands;
@@ -13,7 +14,7 @@ internal readonly struct VersionCommand : ICommand
     public static ReadOnlySpan<byte> Arguments => default;
 
     /// <inheritdoc/>
-    public static ReadOnlySpan<byte> Explanation => "the service's ABI"u8;
+    public static ReadOnlySpan<byte> Explanation => "the service's ABI, and Linux's version if it can be seen"u8;
 
     /// <inheritdoc/>
     public static CommandForm Form => CommandForm.Fields;
@@ -27,6 +28,13 @@ internal readonly struct VersionCommand : ICommand
         RowWriter row = run.BeginRow(Form);
         row.Text("service"u8, "SOS console"u8);
         row.Number("abi"u8, ServiceControl.AbiVersion);
+        Span<byte> space = stackalloc byte[LinuxView.BannerMax];
+        ReadOnlySpan<byte> linux = LinuxView.ReadBanner(ref run.Context.Linux, space);
+        if (!linux.IsEmpty)
+        {
+            row.Text("linux"u8, linux);
+        }
+
         row.End();
         return CommandProgress.Done;
     }

@@ -1,0 +1,30 @@
+using Sos.RemoteConsole.View;
+using Sos.Sdk.Control;
+using Sos.Sdk.Services;
+
+namespace Sos.RemoteConsole;
+
+/// <summary>Opens the view of Linux, where the operator granted one.</summary>
+internal static unsafe class LinuxAccess
+{
+    /// <summary>Opens it; the log says so.</summary>
+    /// <returns>A reader that is not there if nothing was granted, or what tells of Linux's memory is of another version.</returns>
+    public static LinuxMemory Open(ref ServiceSetup setup)
+    {
+        if (!setup.TryFindResource(ResourceKind.LinuxMemory, 0, out Resource memory) || memory.Aux == 0
+            || !setup.TryFindResource(ResourceKind.LinuxSymbols, 0, out Resource blob))
+        {
+            return default;
+        }
+
+        if (!LinuxSymbols.TryCreate((byte*)blob.Address, blob.ByteCount, out LinuxSymbols symbols))
+        {
+            setup.Log.Write(LogSeverity.Error, "console: the symbols of Linux are of another version: build image and sosctl of the same"u8);
+            return default;
+        }
+
+        LinuxMemory linux = new((byte*)memory.Address, (LinuxRange*)memory.Aux, symbols);
+        setup.Log.Write(LogSeverity.Notice, "console: reads Linux's memory, ranges: "u8, (ulong)linux.Ranges.Length);
+        return linux;
+    }
+}

@@ -1,0 +1,170 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using System.Text.Json;
+using System.Threading.Tasks;
+using Sos.Lab.Machine;
+using Sos.Lab.Network;
+using Xunit;
+
+namespace Sos.Lab.Tests;
+
+/// <summary>
+/// A visitor of the console looks at Linux from a core that Linux does not have: first while Linux lives, held against what Linux's own files say, and then
+/// at one that has panicked. With 3 and 4 CPUs, in machines of their own.
+/// </summary>
+public sealed class ConsoleViewScenarios
+{
+    private const string Address = "10.77.0.9";
+    private const string Password = "correct horse battery";
+    private const string Image = "/usr/lib/sos/console.sosimg";
+    private const string Marker = "console view: the marker";
+
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+
+    [Theory]
+    [InlineData("6.1", 4)]
+    [InlineData("6.12", 3)]
+    public async Task LinuxIsSeenAliveAndDead(string kernel, int cpus)
+    {
+        await using LabNetwork network = await LabNetwork.CreateAsync();
+        LabPeer client = await network.AddPeerAsync("client");
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions
+        {
+            Kernel = kernel,
+            Cpus = cpus,
+            Network = network,
+            KernelArguments = "panic=0",
+        });
+        await machine.ConfigureAsync("eth0");
+        await machine.CheckAsync($"sosctl core reserve {cpus - 1}");
+        await machine.CheckAsync($"echo '{Password}' | sosctl console password /tmp/telnet");
+        await machine.CheckAsync(
+            $"sosctl service start {cpus - 1} {Image} --device eth0 -p address={Address} --telnet /tmp/telnet --grant linux-memory", Limit);
+        Assert.Contains("its service may read Linux's memory", await machine.CheckAsync("dmesg"), StringComparison.Ordinal);
+
+        await CompareAsync(machine, client, cpus);
+        HashSet<int> alive = [.. (await PidsAsync(machine)).Intersect(await PidsAsync(machine))];
+
+        _ = machine.Start("echo c > /proc/sysrq-trigger");
+        await machine.Console.WaitForAsync("end Kernel panic", Limit);
+        string log = await AskAsync(client, "dmesg --level 5");
+        Assert.Contains("Kernel panic - not syncing: sysrq triggered crash", log, StringComparison.Ordinal);
+        Assert.Contains("end Kernel panic", log.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^2], StringComparison.Ordinal);
+        IEnumerable<int> dead = Rows(await AskAsync(client, "ps --json")).Select(row => row.GetProperty("pid").GetInt32());
+        Assert.Empty(alive.Except(dead));
+        Assert.Equal(cpus, Rows(await AskAsync(client, "cpus --json")).Count);
+        string status = await AskUntilAsync(client, "status", "SILENT");
+        Assert.Contains("SILENT", status, StringComparison.Ordinal);
+        Assert.Contains("panic on cpu", status, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WithoutAGrantThereIsNoViewAndAnIsolatedCoreHasNone()
+    {
+        await using LabNetwork network = await LabNetwork.CreateAsync();
+        LabPeer client = await network.AddPeerAsync("client");
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions { Network = network });
+        await machine.ConfigureAsync("eth0");
+        await machine.CheckAsync($"echo '{Password}' | sosctl console password /tmp/telnet");
+        string start = $"{Image} --device eth0 -p address={Address} --telnet /tmp/telnet";
+        await machine.CheckAsync("sosctl core reserve 2 --isolated");
+        Assert.Contains("ends with Linux", (await machine.RunAsync($"sosctl service start 2 {start} --grant linux-memory")).Error, StringComparison.Ordinal);
+        await machine.CheckAsync("sosctl core release 2; sosctl core reserve 3");
+        Assert.Contains("nothing called", (await machine.RunAsync($"sosctl service start 3 {start} --grant everything")).Error, StringComparison.Ordinal);
+        await machine.CheckAsync($"sosctl service start 3 {start}");
+        Assert.Contains("--grant linux-memory", await AskAsync(client, "ps"), StringComparison.Ordinal);
+
+        await machine.CheckAsync("sosctl service stop 3 && sosctl core release 3");
+        machine.EnsureHealthy();
+    }
+
+    /// <summary>Holds what the console shows against what Linux's own files say of the same moment.</summary>
+    private static async Task CompareAsync(LabMachine machine, LabPeer client, int cpus)
+    {
+        string core = $"{cpus - 1}";
+        await machine.CheckAsync($"echo '{Marker}' > /dev/kmsg");
+        Assert.Contains(Marker, await AskAsync(client, "dmesg"), StringComparison.Ordinal);
+        Assert.Contains((await machine.CheckAsync("cat /proc/version")).Trim(), await AskAsync(client, "version"), StringComparison.Ordinal);
+
+        HashSet<int> before = await PidsAsync(machine);
+        List<JsonElement> tasks = Rows(await AskAsync(client, "ps --json"));
+        HashSet<int> after = await PidsAsync(machine);
+        HashSet<int> seen = [.. tasks.Select(task => task.GetProperty("pid").GetInt32())];
+        Assert.Empty(before.Intersect(after).Except(seen));
+        Assert.Equal(seen.Count, tasks.Count);
+        Assert.Contains(tasks, task => task.GetProperty("pid").GetInt32() == 2 && task.GetProperty("name").GetString() == "kthreadd"
+            && task.GetProperty("kernel").GetBoolean());
+
+        ulong total = ulong.Parse((await machine.CheckAsync("awk '/^MemTotal/ {print $2}' /proc/meminfo")).Trim(), CultureInfo.InvariantCulture);
+        Assert.Equal(total, Object(await AskAsync(client, "mem --json")).GetProperty("total_kib").GetUInt64());
+        string[] modules = (await machine.CheckAsync("awk '{print $1}' /proc/modules")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(modules.Order(), Rows(await AskAsync(client, "modules --json")).Select(row => row.GetProperty("name").GetString()!).Order());
+        List<JsonElement> queues = Rows(await AskAsync(client, "cpus --json"));
+        Assert.Equal([core], queues.Where(row => !row.GetProperty("online").GetBoolean()).Select(row => row.GetProperty("cpu").GetInt32().ToString(
+            CultureInfo.InvariantCulture)));
+        Assert.Contains(Rows(await AskAsync(client, "net --json")), row => row.GetProperty("name").GetString() == "lo");
+        Assert.Equal(cpus - 1, Rows(await AskAsync(client, "softirq --json")).Count);
+        string numbers = await machine.CheckAsync("awk '$1 ~ /^[0-9]+:$/ {print $1 + 0}' /proc/interrupts");
+        IEnumerable<string> irqs = Rows(await AskAsync(client, "irq --json")).Where(row => row.GetProperty("name").GetString()!.Length > 0)
+            .Select(row => row.GetProperty("irq").GetInt32().ToString(CultureInfo.InvariantCulture));
+        Assert.NotEmpty(irqs);
+        Assert.Empty(irqs.Except(numbers.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+        _ = Object(await AskAsync(client, "load --json")).GetProperty("load_1m");
+        Assert.Contains(Rows(await AskAsync(client, "slab --json")), row => row.GetProperty("name").GetString() == "task_struct"
+            && row.GetProperty("objects").GetUInt64() > 0);
+        Assert.Contains("kthreadd", await AskAsync(client, "stack 2"), StringComparison.Ordinal);
+        Assert.NotEmpty(Rows(await AskAsync(client, "netstat --json")));
+
+        string function = (await machine.CheckAsync("awk '$3 == \"panic\" {print $1}' /proc/kallsyms")).Trim();
+        Assert.Contains("panic", await AskAsync(client, $"sym {function}"), StringComparison.Ordinal);
+        string banner = (await machine.CheckAsync("awk '$3 == \"linux_banner\" {print $1}' /proc/kallsyms")).Trim();
+        Assert.Contains("Linux version", await AskAsync(client, $"read {banner} 16"), StringComparison.Ordinal);
+        Assert.Contains("no memory", await AskAsync(client, "read fee00000 4"), StringComparison.Ordinal);
+
+        // What the console can see does not go offline meanwhile.
+        CommandResult offline = await machine.RunAsync("echo offline > /sys/devices/system/memory/memory4/state");
+        Assert.NotEqual(0, offline.ExitCode);
+        Assert.Contains("busy", offline.Error, StringComparison.Ordinal);
+    }
+
+    private static async Task<HashSet<int>> PidsAsync(LabMachine machine)
+        => [.. (await machine.CheckAsync("cd /proc && echo [0-9]*")).Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries)
+            .Select(pid => int.Parse(pid, CultureInfo.InvariantCulture))];
+
+    /// <summary>Logs in by telnet, runs a command and leaves.</summary>
+    private static async Task<string> AskAsync(LabPeer client, string command)
+    {
+        string line = $"""
+            bash -c 'exec 3<>/dev/tcp/{Address}/23 && IFS= read -r -t 100 -d : x <&3 && printf "{Password}\r\n" >&3 && IFS= read -r -t 100 -d ">" x <&3 &&
+            printf "{command}\r\nexit\r\n" >&3 && timeout 100 cat <&3'
+            """;
+        CommandResult result = await client.RunAsync(line.ReplaceLineEndings(" "), Limit);
+        Assert.True(result.ExitCode == 0 && result.Output.Contains("sos> ", StringComparison.Ordinal), $"{command}: {result.Output}{result.Error}");
+        return result.Output.Replace("\r", "", StringComparison.Ordinal);
+    }
+
+    /// <summary>Asks again until an answer holds a text, which it must within the limit.</summary>
+    private static async Task<string> AskUntilAsync(LabPeer client, string command, string wanted)
+    {
+        DateTime end = DateTime.UtcNow + Limit;
+        string answer = await AskAsync(client, command);
+        while (!answer.Contains(wanted, StringComparison.Ordinal) && DateTime.UtcNow < end)
+        {
+            answer = await AskAsync(client, command);
+        }
+
+        return answer;
+    }
+
+    private static List<JsonElement> Rows(string answer) => [.. Parse(answer, '[', ']').EnumerateArray()];
+
+    private static JsonElement Object(string answer) => Parse(answer, '{', '}');
+
+    private static JsonElement Parse(string answer, char first, char last)
+    {
+        using JsonDocument json = JsonDocument.Parse(answer[answer.IndexOf(first, StringComparison.Ordinal)..(answer.LastIndexOf(last) + 1)]);
+        return json.RootElement.Clone();
+    }
+}

@@ -1,0 +1,107 @@
+using System;
+using System.Text;
+using Sos.Net;
+using Sos.RemoteConsole.Commands;
+using Sos.RemoteConsole.Shell;
+using Sos.Sdk.Control;
+using Sos.Sdk.Services;
+using Sos.Sdk.Testing;
+using Sos.Sdk.Time;
+using Xunit;
+
+namespace Sos.RemoteConsole.Tests.View;
+
+/// <summary>Runs commands of the console on a Linux that a test makes up, as <c>ssh console COMMAND</c> does.</summary>
+internal sealed unsafe class ViewShell : IDisposable
+{
+    /// <summary>Steps that no command of a test takes.</summary>
+    private const int StepsMax = 100_000;
+
+    private readonly ServiceHarness<ConsoleService> _harness = new(new HarnessOptions());
+    private ConsoleContext _context;
+    private CommandShell _shell;
+    private ulong _tsc;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="linux">The Linux to look at; null for a console without a view.</param>
+    public ViewShell(SyntheticLinux? linux)
+    {
+        if (linux is not null)
+        {
+            _ = linux.Open();
+            _harness.Give(new Resource
+            {
+                Kind = ResourceKind.LinuxMemory,
+                Address = (ulong)linux.Window,
+                ByteCount = SyntheticLinux.RangeStart + SyntheticLinux.RangeSize,
+                Aux = (ulong)linux.Ranges,
+            });
+            _harness.Give(new Resource { Kind = ResourceKind.LinuxSymbols, Address = (ulong)linux.SymbolsAddress, ByteCount = linux.SymbolsSize });
+        }
+
+        Assert.Equal(ExitCode.Stopped, ServiceSetup.Create(_harness.Control, out ServiceSetup setup));
+        Assert.True(ConsoleContext.TryCreate(ref setup, default, out _context));
+        _tsc = Tsc.Read();
+    }
+
+    /// <summary>The status of the last command.</summary>
+    public uint Status => _shell.ExitStatus;
+
+    /// <summary>Runs between two steps of a command: what Linux does meanwhile.</summary>
+    public Action<int>? Meanwhile { get; set; }
+
+    /// <summary>Runs a command to its end.</summary>
+    /// <returns>What it wrote.</returns>
+    public string Run(string line)
+    {
+        _shell.Reset();
+        _shell.Execute(Encoding.ASCII.GetBytes(line), hasTerminal: false);
+        StringBuilder text = new();
+        for (int i = 0; !_shell.IsOver; i++)
+        {
+            Assert.True(i < StepsMax, $"{line} does not end");
+            Step(text);
+            Meanwhile?.Invoke(i);
+        }
+
+        Step(text);
+        return text.ToString();
+    }
+
+    /// <summary>Runs a command that writes bytes.</summary>
+    public byte[] RunBytes(string line) => Encoding.Latin1.GetBytes(Run(line));
+
+    /// <summary>Lets time pass: it stands still else.</summary>
+    public void Advance(TimeSpan time) => _tsc += (ulong)time.TotalNanoseconds;
+
+    /// <summary>Begins a command that waits for more.</summary>
+    public void Begin(string line)
+    {
+        _shell.Reset();
+        _shell.Execute(Encoding.ASCII.GetBytes(line), hasTerminal: false);
+    }
+
+    /// <summary>Goes on with a command, some passes long.</summary>
+    /// <returns>What it wrote.</returns>
+    public string GoOn(int passes = 200)
+    {
+        StringBuilder text = new();
+        for (int i = 0; i < passes; i++)
+        {
+            Step(text);
+        }
+
+        return text.ToString();
+    }
+
+    public void Dispose() => _harness.Dispose();
+
+    private void Step(StringBuilder text)
+    {
+        _shell.Run(ref _context, 0, Instant.At(_tsc, _context.TscKhz));
+        Span<byte> space = stackalloc byte[4096];
+        int count = _shell.Output.Take(space);
+        Assert.InRange(count, 0, 4 * CommandRun.StepSizeMax);
+        text.Append(Encoding.Latin1.GetString(space[..count]));
+    }
+}
