@@ -27,7 +27,7 @@ internal sealed unsafe class TableReader(RouterTable table)
     /// <summary>Ports.</summary>
     public int PortCount => (int)table.Header->PortCount;
 
-    /// <summary>What is set for a port.</summary>
+    /// <summary>Reads what is set for a port.</summary>
     public PortSettings PortOf(int port) => table.Header->Ports[port];
 
     /// <summary>The way of an address.</summary>

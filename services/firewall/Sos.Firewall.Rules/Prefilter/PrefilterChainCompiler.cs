@@ -98,7 +98,7 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
         }
     }
 
-    /// <summary>What a branch does that certainly matches.</summary>
+    /// <summary>Compiles a branch that certainly matches.</summary>
     private List<Instruction>? Hard(Walk walk, NftChain chain, Branch branch)
     {
         Operation? operation = branch.Ending switch
@@ -115,7 +115,7 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
                 : null;
     }
 
-    /// <summary>What a branch does that may match: both ways must end in a drop.</summary>
+    /// <summary>Compiles a branch that may match: both ways must end in a drop.</summary>
     private List<Instruction>? Maybe(Walk walk, NftChain chain, Branch branch)
     {
         switch (branch.Ending)
