@@ -206,7 +206,7 @@ public sealed class AuthorizedKeyLine(int line, PublicKey publicKey, string comm
     /// <summary>The key.</summary>
     public PublicKey PublicKey { get; } = publicKey;
 
-    /// <summary>What stands behind the key.</summary>
+    /// <summary>The text behind the key.</summary>
     public string Comment { get; } = comment;
 
     /// <summary>Whether it may have a terminal.</summary>

@@ -26,7 +26,7 @@ public struct AuthorizedKey
     private CommandBytes _command;
     private LabelBytes _label;
 
-    /// <summary>What the key may do.</summary>
+    /// <summary>The rights of the key.</summary>
     public AuthorizedKeyOptions Options
     {
         readonly get => _options;
@@ -86,16 +86,16 @@ public struct AuthorizedKey
     }
 }
 
-/// <summary>What a key may not do, and must.</summary>
+/// <summary>The limits and duties of a key.</summary>
 [Flags]
 public enum AuthorizedKeyOptions : uint
 {
     /// <summary>Everything.</summary>
     None = 0,
 
-    /// <summary>It gets no terminal.</summary>
+    /// <summary>Gets no terminal.</summary>
     NoTerminal = 1,
 
-    /// <summary>It runs its command, whatever the client asks for.</summary>
+    /// <summary>Runs its command, whatever the client asks for.</summary>
     HasCommand = 2,
 }

@@ -3,7 +3,7 @@ namespace Sos.Ssh;
 /// <summary>Why a connection ended. Up to 15 these are RFC 4253's reasons (11.1), sent to the client; the others are told to the log alone.</summary>
 public enum EndReason : byte
 {
-    /// <summary>It has not ended.</summary>
+    /// <summary>Not ended.</summary>
     None = 0,
 
     /// <summary>The client sent what the protocol does not allow there.</summary>

@@ -10,7 +10,7 @@ using Sos.Ssh.Wire;
 namespace Sos.Ssh;
 
 /// <summary>
-/// What all sessions of a server share: its key, the keys that may log in, randomness, and how many handshakes and signatures it computes in a second.
+/// The state shared by a server's sessions: its key, the keys that may log in, randomness, and how many handshakes and signatures it computes in a second.
 /// It lies beside the sessions in the service's memory and is handed to each call by reference.
 /// </summary>
 public unsafe struct SshServer

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Sos.Firewall.Tests;
 
-/// <summary>What becomes a classifier, and that its two ways of asking it agree with a plain search.</summary>
+/// <summary>The rules that become a classifier, and that its two ways of asking it agree with a plain search.</summary>
 public unsafe class ClassifierTests
 {
     [Theory]

@@ -265,7 +265,7 @@ internal sealed class NftOracle
     private static UInt128 Address(string text)
         => IPAddress.Parse(text).GetAddressBytes().Aggregate(UInt128.Zero, (sum, part) => (sum << 8) | part);
 
-    /// <summary>What the kernel knows of a packet as it enters netfilter.</summary>
+    /// <summary>The kernel's knowledge of a packet as it enters netfilter.</summary>
     internal sealed class View
     {
         private readonly byte[] _packet;

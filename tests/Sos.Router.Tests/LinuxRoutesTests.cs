@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Sos.Router.Tests;
 
-/// <summary>What Linux tells of its routes, and what the core does by them.</summary>
+/// <summary>The routes that Linux tells, and what the core does by them.</summary>
 public sealed class LinuxRoutesTests
 {
     private const ushort Replace = 0x100;

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Sos.Ssh.Tests;
 
-/// <summary>What a client must not do ends its connection, and nothing else: the next one logs in.</summary>
+/// <summary>A client that does what it must not loses its connection, and nothing else: the next one logs in.</summary>
 public sealed class HostileTests
 {
     private static readonly byte[] Ignore = [2, 0, 0, 0, 0];

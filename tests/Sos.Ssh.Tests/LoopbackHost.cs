@@ -50,7 +50,7 @@ internal sealed unsafe class LoopbackHost : IDisposable
     /// <summary>How connections ended, and which client it was.</summary>
     public ConcurrentQueue<(EndReason Reason, string Client)> Ends { get; } = new();
 
-    /// <summary>What clients asked for.</summary>
+    /// <summary>The requests of clients.</summary>
     public ConcurrentQueue<SshEvent> Events { get; } = new();
 
     public void Dispose()

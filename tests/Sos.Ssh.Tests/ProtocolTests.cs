@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Sos.Ssh.Tests;
 
-/// <summary>What a client that keeps to the protocol gets.</summary>
+/// <summary>A client that keeps to the protocol gets what it asks for.</summary>
 public sealed class ProtocolTests
 {
     [Fact]

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Sos.Ssh.Tests;
 
-/// <summary>What runs on a channel of the <see cref="LoopbackHost"/>: a shell that answers lines, and a handful of commands.</summary>
+/// <summary>A shell that runs on a channel of the <see cref="LoopbackHost"/>: it answers lines, and a handful of commands.</summary>
 internal sealed class TestShell(int channel)
 {
     private readonly List<byte> _output = [];

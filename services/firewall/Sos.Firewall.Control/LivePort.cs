@@ -15,7 +15,7 @@ using Sos.Firewall.Tables;
 
 namespace Sos.Firewall.Control;
 
-/// <summary>What of this machine decides how much a prefilter can prove, beside its rules. What cannot be read counts as what proves least.</summary>
+/// <summary>Reads what of this machine decides how much a prefilter can prove, beside its rules. What cannot be read counts as what proves least.</summary>
 internal static class LivePort
 {
     private const string Devices = "/sys/class/net";

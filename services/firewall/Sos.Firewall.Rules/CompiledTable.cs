@@ -6,7 +6,7 @@ using Sos.Sdk.Control;
 
 namespace Sos.Firewall.Rules;
 
-/// <summary>What the compiler made of a ruleset.</summary>
+/// <summary>The compiler's product of a ruleset.</summary>
 public sealed class CompileResult
 {
     /// <summary>Makes a result.</summary>
@@ -71,14 +71,14 @@ public sealed class CompiledTable
         => MemoryMarshal.Cast<byte, TableHeader>(_bytes.AsSpan(0, TableHeader.HeaderSize))[0].Generation = generation;
 }
 
-/// <summary>What one counter stands for.</summary>
+/// <summary>The rule or policy that one counter stands for.</summary>
 /// <param name="Place">The rule or the named counter.</param>
 /// <param name="RuleText">nft's text of the rule, if it is known and the counter is one rule's.</param>
 /// <param name="InitialPackets">What the ruleset says it starts from, to be added to the statistic.</param>
 /// <param name="InitialBytes">The same for bytes.</param>
 public sealed record CompiledCounter(string Place, string? RuleText, ulong InitialPackets, ulong InitialBytes);
 
-/// <summary>What the compiler needs to know beside the rules.</summary>
+/// <summary>The compiler's knowledge beside the rules.</summary>
 public sealed record CompileOptions
 {
     /// <summary>

@@ -2,7 +2,7 @@ using Sos.Firewall.Tables;
 
 namespace Sos.Firewall.Rules;
 
-/// <summary>What a rule demands of a <see cref="FlowKey"/>: ranges with both ends included, and bits of its last word.</summary>
+/// <summary>The demands of a rule on a <see cref="FlowKey"/>: ranges with both ends included, and bits of its last word.</summary>
 internal sealed class FlowRule
 {
     /// <summary>The dimensions: source and destination address, source and destination port, protocol and flags.</summary>
@@ -28,7 +28,7 @@ internal sealed class FlowRule
     /// <summary>Which bits of <see cref="FlowKey.Meta"/> count.</summary>
     public uint MetaMask { get; private set; }
 
-    /// <summary>What they must be.</summary>
+    /// <summary>The values that they must have.</summary>
     public uint MetaValue { get; private set; }
 
     /// <summary>Whether it demands an address or a port.</summary>

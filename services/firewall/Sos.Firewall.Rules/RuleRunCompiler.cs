@@ -11,13 +11,13 @@ namespace Sos.Firewall.Rules;
 /// </summary>
 internal sealed class RuleRunCompiler(TableParts parts)
 {
-    /// <summary>What the small sets of one rule may multiply to.</summary>
+    /// <summary>The most that the small sets of one rule may multiply to.</summary>
     private const int FlowsMax = 64;
 
-    /// <summary>What those of a ruleset may add up to, which bounds the time that building classifiers takes.</summary>
+    /// <summary>The most that those of a ruleset may add up to, which bounds the time that building classifiers takes.</summary>
     private const int AddedFlowsMax = 1 << 14;
 
-    /// <summary>What all classifications of a ruleset may add to a packet's worst way: half of what a table allows.</summary>
+    /// <summary>The most that all classifications of a ruleset may add to a packet's worst way: half of what a table allows.</summary>
     private const int StepsMax = FirewallHeader.StepsMax / 2;
 
     /// <summary>Rewrites a chain.</summary>
@@ -100,7 +100,7 @@ internal sealed class RuleRunCompiler(TableParts parts)
         return new Rule(start, end, flows, rest, ends);
     }
 
-    /// <summary>What is left of a rule's flows behind one more match; null if a classifier cannot decide it.</summary>
+    /// <summary>Works out what is left of a rule's flows behind one more match; null if a classifier cannot decide it.</summary>
     private List<FlowRule>? TryNarrow(List<FlowRule> flows, Instruction match)
     {
         IReadOnlyList<Interval>? set = match.Negate == 0 && match.Operation is Operation.InBitmap or Operation.InIntervalSet

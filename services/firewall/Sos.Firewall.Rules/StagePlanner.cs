@@ -4,7 +4,7 @@ using Sos.Firewall.Tables;
 
 namespace Sos.Firewall.Rules;
 
-/// <summary>What a table says of its stages.</summary>
+/// <summary>The description of a table's stages.</summary>
 /// <param name="Start">Where plain packets start.</param>
 /// <param name="Stages">The stages.</param>
 /// <param name="Outcomes">The outcomes of all.</param>

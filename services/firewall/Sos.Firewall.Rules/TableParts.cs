@@ -6,7 +6,7 @@ using Sos.Sdk.Control;
 
 namespace Sos.Firewall.Rules;
 
-/// <summary>What all chains of a table share: sets, 128-bit ranges, counters; and the bytes of the table as they grow.</summary>
+/// <summary>The parts that all chains of a table share: sets, 128-bit ranges, counters; and the bytes of the table as they grow.</summary>
 internal sealed class TableParts
 {
     /// <summary>Elements that a ruleset may have in all its sets together.</summary>

@@ -7,7 +7,7 @@ using Sos.Sdk.Packets;
 namespace Sos.Firewall;
 
 /// <summary>
-/// What is worked out for each packet of a burst. It is kept between bursts, as a part of the service, so that nothing has to be
+/// The values worked out for each packet of a burst. They are kept between bursts, as a part of the service, so that nothing has to be
 /// cleared and the stack stays small; nothing in it has a meaning from one burst to the next.
 /// </summary>
 public struct BurstScratch
@@ -61,7 +61,7 @@ public struct BurstScratch
     [UnscopedRef]
     internal Span<byte> SomePlaces => _somePlaces;
 
-    /// <summary>What a stage found for each packet.</summary>
+    /// <summary>The finding of a stage for each packet.</summary>
     [UnscopedRef]
     internal Span<uint> Found => _found;
 

@@ -304,7 +304,7 @@ public struct Firewall<TNic, THost>
         }
     }
 
-    /// <summary>What is decided before the rules: malformed frames, what is no IP, tags and fragments.</summary>
+    /// <summary>Decides what comes before the rules: malformed frames, what is no IP, tags and fragments.</summary>
     private readonly Decision Classify(ReadOnlySpan<byte> frame, ref PacketKey key, out ParsedFrame parsed)
     {
         MalformedReason reason = FrameParser.Parse(frame, out parsed);

@@ -5,7 +5,7 @@ using Sos.Sdk.Wire;
 
 namespace Sos.Firewall;
 
-/// <summary>What the firewall counts beside its ports and rules. All but the generation are frames.</summary>
+/// <summary>The firewall's counters beside those of its ports and rules. All but the generation are frames.</summary>
 public struct FirewallCounters
 {
     private const int ReasonCount = (int)MalformedReason.TransportTruncated + 1;

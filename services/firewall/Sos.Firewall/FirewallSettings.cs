@@ -3,7 +3,7 @@ using Sos.Sdk.Services;
 
 namespace Sos.Firewall;
 
-/// <summary>What is done with frames that no rule sees.</summary>
+/// <summary>The treatment of frames that no rule sees.</summary>
 public enum FramePolicy : byte
 {
     /// <summary>The rules decide.</summary>

@@ -1,9 +1,9 @@
 namespace Sos.Firewall;
 
-/// <summary>What becomes of a packet.</summary>
+/// <summary>The fate of a packet.</summary>
 public enum Verdict : byte
 {
-    /// <summary>It goes to Linux.</summary>
+    /// <summary>Goes to Linux.</summary>
     Pass = 0,
 
     /// <summary>A rule dropped it.</summary>

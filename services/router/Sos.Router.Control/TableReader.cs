@@ -30,7 +30,7 @@ internal sealed unsafe class TableReader(RouterTable table)
     /// <summary>Addresses that were compared with the kernel's answers in the background, and those of them that went another way.</summary>
     public (ulong Verified, ulong Differences) Verified => (table.Header->Verified, table.Header->Differences);
 
-    /// <summary>What is set for a port.</summary>
+    /// <summary>Reads what is set for a port.</summary>
     public PortSettings PortOf(int port) => table.Header->Ports[port];
 
     /// <summary>The way of an address.</summary>

@@ -7,7 +7,8 @@ using Sos.Sdk.Memory;
 namespace Sos.Router.Routes;
 
 /// <summary>
-/// What was taken out of the table and may still be in the core's hands. It is free when the core has begun a pass since: each pass tells, at its start, how
+/// Holds what was taken out of the table and may still be in the core's hands. That is free when the core has begun a pass since: each
+/// pass tells, at its start, how
 /// far it has seen.
 /// </summary>
 /// <param name="header">The table's header.</param>

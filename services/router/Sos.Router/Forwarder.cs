@@ -355,7 +355,7 @@ public unsafe struct Forwarder<TNic, THost>
         _pool.Free(buffer);
     }
 
-    /// <summary>What is not to be forwarded: by route, or since Linux must see it.</summary>
+    /// <summary>Treats what is not to be forwarded: by route, or since Linux must see it.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void Refuse(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, NextHopKind kind)
     {

@@ -6,7 +6,7 @@ using Sos.Sdk.Wire;
 
 namespace Sos.Router;
 
-/// <summary>What is worked out for the packets of a burst, by family, close together. Nothing in it has a meaning from one burst to the next.</summary>
+/// <summary>The values worked out for the packets of a burst, by family, close together. Nothing in it has a meaning from one burst to the next.</summary>
 public struct ForwarderScratch
 {
     private Handles _handles4;

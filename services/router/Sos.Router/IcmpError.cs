@@ -18,7 +18,7 @@ public readonly record struct RouterError(byte Type4, byte Code4, byte Type6, by
     /// <summary>The host cannot be reached, says a route.</summary>
     public static RouterError Unreachable => new(3, 1, 1, 0);
 
-    /// <summary>It is forbidden, says a route.</summary>
+    /// <summary>Forbidden by a route.</summary>
     public static RouterError Prohibited => new(3, 13, 1, 1);
 
     /// <summary>The TTL or hop limit has come to its end.</summary>

@@ -6,22 +6,22 @@ using Sos.Sdk.Wire;
 
 namespace Sos.Router;
 
-/// <summary>What is to be done with a frame before any route is looked up.</summary>
+/// <summary>The treatment of a frame before any route is looked up.</summary>
 public enum PacketClass : byte
 {
     /// <summary>Linux gets it.</summary>
     Linux,
 
-    /// <summary>It is looked up among the IPv4 routes.</summary>
+    /// <summary>Looked up among the IPv4 routes.</summary>
     Ipv4,
 
-    /// <summary>It is looked up among the IPv6 routes.</summary>
+    /// <summary>Looked up among the IPv6 routes.</summary>
     Ipv6,
 
-    /// <summary>It is dropped as malformed.</summary>
+    /// <summary>Dropped as malformed.</summary>
     Malformed,
 
-    /// <summary>It is dropped: nobody can have its source or destination.</summary>
+    /// <summary>Dropped: nobody can have its source or destination.</summary>
     Martian,
 }
 

@@ -3,7 +3,7 @@ using Sos.Sdk.Statistics;
 
 namespace Sos.Router;
 
-/// <summary>What the router counts beside its ports: packets, by what became of them.</summary>
+/// <summary>The router's counters beside those of its ports: packets, by what became of them.</summary>
 public struct RouterCounters
 {
     /// <summary>Names the counters.</summary>
@@ -92,7 +92,7 @@ public struct RouterCounters
     public Counter ErrorsLimited { get; }
 }
 
-/// <summary>What is counted for a port.</summary>
+/// <summary>The counters of a port.</summary>
 public readonly struct RouterPortCounters
 {
     /// <summary>Names the counters: NAME.forwarded_in, NAME.forwarded_out.</summary>

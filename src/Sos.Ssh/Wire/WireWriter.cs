@@ -11,7 +11,7 @@ internal ref struct WireWriter(Span<byte> bytes)
     /// <summary>Bytes written.</summary>
     public int Length { get; private set; }
 
-    /// <summary>What was written.</summary>
+    /// <summary>The bytes that were written.</summary>
     public readonly ReadOnlySpan<byte> Written => _bytes[..Length];
 
     /// <summary>Returns the bytes that a string takes.</summary>

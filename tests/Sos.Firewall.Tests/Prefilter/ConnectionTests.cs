@@ -8,7 +8,7 @@ using Xunit;
 
 namespace Sos.Firewall.Tests.Prefilter;
 
-/// <summary>What the core knows of connections: who Linux answered or called is never a stranger.</summary>
+/// <summary>The core's knowledge of connections: who Linux answered or called is never a stranger.</summary>
 public class ConnectionTests
 {
     private const uint Peer = 0x0a000001;

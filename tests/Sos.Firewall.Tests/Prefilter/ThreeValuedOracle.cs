@@ -20,7 +20,7 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
     private readonly NftOracle _known = new(root, portName);
     private readonly List<JsonElement> _objects = [.. root.GetProperty("nftables").EnumerateArray()];
 
-    /// <summary>What may come of a rule or chain.</summary>
+    /// <summary>The outcomes that a rule or chain may have.</summary>
     [Flags]
     private enum Ends
     {

@@ -3,28 +3,28 @@ using Sos.Firewall.Tables;
 
 namespace Sos.Firewall.Rules.Prefilter;
 
-/// <summary>What a rule does in the end.</summary>
+/// <summary>The end of a rule.</summary>
 internal enum Ending
 {
     /// <summary>Nothing: the next rule is asked.</summary>
     Continue,
 
-    /// <summary>It accepts.</summary>
+    /// <summary>Accepts.</summary>
     Accept,
 
-    /// <summary>It drops.</summary>
+    /// <summary>Drops.</summary>
     Drop,
 
-    /// <summary>It returns from its chain.</summary>
+    /// <summary>Returns from its chain.</summary>
     Return,
 
-    /// <summary>It jumps.</summary>
+    /// <summary>Jumps.</summary>
     Jump,
 
-    /// <summary>It goes to another chain for good.</summary>
+    /// <summary>Goes to another chain for good.</summary>
     Goto,
 
-    /// <summary>It does what only Linux can, so that the packet must reach it.</summary>
+    /// <summary>Does what only Linux can, so that the packet must reach it.</summary>
     Effect,
 }
 
@@ -57,7 +57,7 @@ internal sealed class Branch
     /// <summary>The chain of a jump or goto.</summary>
     public string? Target { get; set; }
 
-    /// <summary>What Linux alone can do, in words.</summary>
+    /// <summary>The thing that Linux alone can do, in words.</summary>
     public string? Effect { get; set; }
 
     /// <summary>Notes a packet that meets it, so that Linux gets its share of what it logs; null if it logs nothing.</summary>

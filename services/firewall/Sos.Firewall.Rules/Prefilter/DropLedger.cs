@@ -3,7 +3,7 @@ using Sos.Firewall.Tables;
 
 namespace Sos.Firewall.Rules.Prefilter;
 
-/// <summary>What the core takes of each rule and policy that drops, and the counters of those that it takes.</summary>
+/// <summary>The core's share of each rule and policy that drops, and the counters of those that it takes.</summary>
 internal sealed class DropLedger(IReadOnlyDictionary<string, string> texts)
 {
     private readonly Dictionary<string, DropReport> _reports = [];

@@ -103,7 +103,7 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
 
     private static List<Instruction>? Logged(Branch branch, List<Instruction>? end) => branch.Log is { } log ? [log, .. end ?? []] : end;
 
-    /// <summary>What a branch does that certainly matches.</summary>
+    /// <summary>Compiles a branch that certainly matches.</summary>
     private List<Instruction>? Hard(Walk walk, NftChain chain, Branch branch)
     {
         Operation? operation = branch.Ending switch
@@ -120,7 +120,7 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
                 : null;
     }
 
-    /// <summary>What a branch does that may match: both ways must end in a drop.</summary>
+    /// <summary>Compiles a branch that may match: both ways must end in a drop.</summary>
     private List<Instruction>? Maybe(Walk walk, NftChain chain, Branch branch)
     {
         switch (branch.Ending)

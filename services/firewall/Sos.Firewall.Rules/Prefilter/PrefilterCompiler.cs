@@ -149,7 +149,7 @@ public static class PrefilterCompiler
                 .OrderBy(chain => Array.IndexOf(Hooks, chain.Hook)).ThenBy(chain => chain.Priority)
                 .ThenBy(chain => _tablesWithEffects.Contains(TableOf(chain)) ? 0 : 1)];
 
-        /// <summary>What must hold for a packet to be judged by a base chain.</summary>
+        /// <summary>The conditions that must hold for a packet to be judged by a base chain.</summary>
         private IEnumerable<PassCondition> Conditions(NftChain chain)
         {
             bool isBehind = chain.Hook == "input" || (chain.Hook == "prerouting" && chain.Priority >= TranslationPriority);

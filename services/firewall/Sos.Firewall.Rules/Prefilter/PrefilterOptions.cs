@@ -2,7 +2,7 @@ using System.Collections.Generic;
 
 namespace Sos.Firewall.Rules.Prefilter;
 
-/// <summary>What decides how much a prefilter can prove, beside the rules. The defaults prove least.</summary>
+/// <summary>The facts that decide how much a prefilter can prove, beside the rules. The defaults prove least.</summary>
 public sealed record PrefilterOptions
 {
     /// <summary>The names under which Linux knows the port.</summary>
@@ -23,7 +23,7 @@ public sealed record PrefilterOptions
     /// <summary>Whether the core records which connections Linux answered or began.</summary>
     public bool RecordsConnections { get; init; }
 
-    /// <summary>What Linux knows of connections, for a core that records them; null: then no packet is certainly a stranger's so far.</summary>
+    /// <summary>Linux's knowledge of connections, for a core that records them; null: then no packet is certainly a stranger's so far.</summary>
     public KnownConnections? Connections { get; init; }
 
     /// <summary>Whether something other than nftables rewrites addresses.</summary>

@@ -3,16 +3,16 @@ using System.Linq;
 
 namespace Sos.Firewall.Rules.Prefilter;
 
-/// <summary>What a prefilter does with a rule or policy that drops.</summary>
+/// <summary>The share of a prefilter in a rule or policy that drops.</summary>
 public enum DropShare
 {
     /// <summary>Nothing: Linux judges these packets.</summary>
     None,
 
-    /// <summary>It drops some of them.</summary>
+    /// <summary>Drops some of them.</summary>
     Part,
 
-    /// <summary>It drops all of them that it can read.</summary>
+    /// <summary>Drops all of them that it can read.</summary>
     All,
 }
 

@@ -5,16 +5,16 @@ using Sos.Sdk.Wire;
 
 namespace Sos.Firewall.Connections;
 
-/// <summary>What a frame that Linux sends tells of its connection.</summary>
+/// <summary>Reads what a frame that Linux sends tells of its connection.</summary>
 public enum SentKind
 {
-    /// <summary>It belongs to no connection: no IP, or an ICMP message of its own.</summary>
+    /// <summary>Of no connection: no IP, or an ICMP message of its own.</summary>
     None,
 
-    /// <summary>It has a key.</summary>
+    /// <summary>Of a connection with a key.</summary>
     Keyed,
 
-    /// <summary>It is IP, and cannot be read: it may belong to any connection.</summary>
+    /// <summary>IP that cannot be read: it may belong to any connection.</summary>
     Unreadable,
 }
 

@@ -1,7 +1,7 @@
 namespace Sos.Firewall.Tables;
 
 /// <summary>
-/// What a rule can look at. A field that a packet does not have makes the rule not match, as a failed load does in nftables
+/// The fields that a rule can look at. A field that a packet does not have makes the rule not match, as a failed load does in nftables
 /// (NFT_BREAK), whatever the operator.
 /// </summary>
 public enum Field : byte

@@ -12,10 +12,10 @@ public struct Instruction
     /// <summary>Bytes of an instruction: four to a cache line.</summary>
     public const int Size = 16;
 
-    /// <summary>What it does.</summary>
+    /// <summary>The operation.</summary>
     public Operation Operation;
 
-    /// <summary>What a match looks at.</summary>
+    /// <summary>The field that a match looks at.</summary>
     public Field Field;
 
     /// <summary>1 if a match is to fail where it would succeed; a missing field fails either way.</summary>

@@ -126,7 +126,7 @@ public readonly ref struct Ipv4Set
     }
 }
 
-/// <summary>What a node of an <see cref="Ipv4Set"/> knows of 64 neighbouring /24s.</summary>
+/// <summary>The knowledge of a node of an <see cref="Ipv4Set"/> of 64 neighbouring /24s.</summary>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
 public struct Ipv4Chunk
 {

@@ -1,6 +1,6 @@
 namespace Sos.Firewall.Tables;
 
-/// <summary>What an <see cref="Instruction"/> does.</summary>
+/// <summary>The operation of an <see cref="Instruction"/>.</summary>
 public enum Operation : byte
 {
     /// <summary>End of a chain: back to the caller, or the policy of the base chain.</summary>

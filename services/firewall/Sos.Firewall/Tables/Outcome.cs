@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Sos.Firewall.Tables;
 
-/// <summary>What follows from a lookup: where the packet goes on, or what becomes of it, and in which counter it counts.</summary>
+/// <summary>The consequence of a lookup: where the packet goes on, or what becomes of it, and in which counter it counts.</summary>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
 public struct Outcome
 {

@@ -8,7 +8,7 @@ using Sos.Router.Control.Netlink;
 
 namespace Sos.Router.Control.Linux;
 
-/// <summary>What Linux has set for IP on a network device.</summary>
+/// <summary>Linux's settings for IP on a network device.</summary>
 /// <param name="Forwards">Whether packets that come in there are forwarded.</param>
 /// <param name="ReversePath">rp_filter: 0, 1 or 2.</param>
 internal readonly record struct LinuxConfiguration(bool Forwards, int ReversePath);
@@ -82,7 +82,7 @@ internal sealed class LinuxNetwork : IDisposable
         return routes;
     }
 
-    /// <summary>What is set on each device, by its number and whether it is for IPv6.</summary>
+    /// <summary>The settings of each device, by its number and whether it is for IPv6.</summary>
     public IReadOnlyDictionary<(int Device, bool IsIpv6), LinuxConfiguration> Configurations()
     {
         Dictionary<(int Device, bool IsIpv6), LinuxConfiguration> configurations = [];

@@ -20,7 +20,7 @@ public static unsafe class Ipv6Routes
     /// <summary>Starts of ranges, or values, in a line.</summary>
     public const int LineKeys = 16;
 
-    /// <summary>What stands behind the last start in a line: above every start.</summary>
+    /// <summary>The value behind the last start in a line: above every start.</summary>
     public const int Padding = int.MaxValue;
 
     /// <summary>The value of a range that no prefix of its bucket covers: what the first 22 bits say holds.</summary>

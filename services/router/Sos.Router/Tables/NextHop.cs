@@ -83,7 +83,7 @@ public struct Neighbour
     /// <summary>0: free. Else as <see cref="NextHop.Action"/>: of kind Forward, or Linux while its address on the link is not known.</summary>
     public ulong Action;
 
-    /// <summary>What it is for: bits 0 to 7 the port, bit 8 set for IPv6. Written before <see cref="Action"/>.</summary>
+    /// <summary>The use that it is for: bits 0 to 7 the port, bit 8 set for IPv6. Written before <see cref="Action"/>.</summary>
     public ulong Place;
 
     /// <summary>The place in such a word.</summary>

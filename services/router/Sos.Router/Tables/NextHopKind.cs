@@ -1,6 +1,6 @@
 namespace Sos.Router.Tables;
 
-/// <summary>What becomes of a packet whose longest prefix leads here.</summary>
+/// <summary>The fate of a packet whose longest prefix leads here.</summary>
 public enum NextHopKind : byte
 {
     /// <summary>There is no route: an ICMP error says that the network cannot be reached.</summary>
@@ -18,7 +18,7 @@ public enum NextHopKind : byte
     /// <summary>Linux gets it: an address of its own, a broadcast, a device that is no port, a neighbour that is not known yet.</summary>
     Linux = 4,
 
-    /// <summary>It is dropped without a word (blackhole).</summary>
+    /// <summary>Dropped without a word (blackhole).</summary>
     Blackhole = 5,
 
     /// <summary>An ICMP error says that the host cannot be reached (unreachable).</summary>

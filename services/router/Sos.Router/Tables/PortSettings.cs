@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Sos.Router.Tables;
 
-/// <summary>What Linux has set for a port's network device.</summary>
+/// <summary>Linux's settings for a port's network device.</summary>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
 public struct PortSettings
 {
@@ -16,11 +16,11 @@ public struct PortSettings
     /// <summary>Largest packet behind an Ethernet header.</summary>
     public uint Mtu;
 
-    /// <summary>What is switched on.</summary>
+    /// <summary>The switches that are on.</summary>
     public PortFlags Flags;
 }
 
-/// <summary>What Linux has switched on for a port.</summary>
+/// <summary>The switches that Linux has for a port.</summary>
 [Flags]
 public enum PortFlags : uint
 {

@@ -38,7 +38,7 @@ public struct RouterHeader
     /// <summary>Counts what was taken out of the table. Written by the control side.</summary>
     public ulong Epoch;
 
-    /// <summary>What Linux has set for each port. Written by the control side.</summary>
+    /// <summary>Linux's settings for each port. Written by the control side.</summary>
     public PortArray Ports;
 
     /// <summary>
