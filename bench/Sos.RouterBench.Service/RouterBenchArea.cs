@@ -2,13 +2,13 @@ using System.Runtime.InteropServices;
 
 namespace Sos.RouterBench.Service;
 
-/// <summary>What a block does.</summary>
+/// <summary>The work of a block.</summary>
 public enum RouterBenchMode : uint
 {
     /// <summary>The whole way of a packet: receive, check, look up, rewrite, count, send.</summary>
     Forward = 0,
 
-    /// <summary>What stands for the card alone: the next frame of the trace is written into a buffer that is at hand.</summary>
+    /// <summary>The card alone: the next frame of the trace is written into a buffer that is at hand.</summary>
     Harness = 1,
 
     /// <summary>Keys of IPv4 are looked up.</summary>
@@ -61,7 +61,7 @@ public struct RouterBenchArea
     /// <summary>Number of the block that is done; written last.</summary>
     public uint Done;
 
-    /// <summary>What the block does.</summary>
+    /// <summary>The block's work.</summary>
     public RouterBenchMode Mode;
 
     /// <summary>Packets or keys of a burst, 1 to <see cref="BurstMax"/>.</summary>

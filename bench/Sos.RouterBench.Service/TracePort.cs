@@ -7,7 +7,7 @@ using Sos.Sdk.Wire;
 
 namespace Sos.RouterBench.Service;
 
-/// <summary>What the ports of the bench share.</summary>
+/// <summary>The trace and the counts that the ports of the bench share.</summary>
 internal unsafe struct TraceState
 {
     /// <summary>The trace.</summary>

@@ -7,7 +7,7 @@ using Sos.Bench.Workloads;
 
 namespace Sos.Bench.Measuring;
 
-/// <summary>What a comparison is about, as tables name it.</summary>
+/// <summary>The subject of a comparison, as tables name it.</summary>
 /// <param name="Workload">Kind of the workload.</param>
 /// <param name="Size">Prefixes, rules or routes.</param>
 /// <param name="FrameLength">Bytes of a frame; 0 where there are none.</param>

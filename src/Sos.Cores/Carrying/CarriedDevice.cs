@@ -33,7 +33,7 @@ internal sealed class CarriedDevice(NetworkLink link) : IDisposable
     /// <summary>The routing socket of this network namespace.</summary>
     public RouteSocket Routes { get; } = new();
 
-    /// <summary>What could not be given, a sentence each.</summary>
+    /// <summary>All that could not be given, a sentence each.</summary>
     public List<string> Problems { get; } = [];
 
     /// <summary>Gives one thing.</summary>

@@ -110,7 +110,8 @@ internal sealed class TrafficControl : ICarriedKind
         IEnumerable<RouteAttribute> attributes = AttributesOf(thing).Where(attribute => Kept.Contains(attribute.Kind))
             .Select(attribute => attribute.Kind == Options ? attribute with { Value = AsAsked(kind, attribute.Value) } : attribute);
         return device.Routes.TryChange(
-            RouteMessage.Of(BinaryPrimitives.ReadUInt16LittleEndian(thing), RouteSocket.Create, RouteAttribute.Join(head, attributes)));    }
+            RouteMessage.Of(BinaryPrimitives.ReadUInt16LittleEndian(thing), RouteSocket.Create, RouteAttribute.Join(head, attributes)));
+    }
 
     private static int Depth(byte[] thing, Dictionary<uint, byte[]> classes)
     {

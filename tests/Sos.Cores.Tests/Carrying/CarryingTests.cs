@@ -168,7 +168,7 @@ public sealed class CarryingTests
         AssertSame(before, host.Snapshot(), $"{kind}: given twice");
     }
 
-    /// <summary>What changes on the host port while it stands in the card's place is the host's, and comes back with it.</summary>
+    /// <summary>A change on the host port while it stands in the card's place is the host's, and comes back with it.</summary>
     [Fact]
     public void WhatChangesMeanwhileComesBack()
     {
@@ -213,7 +213,7 @@ public sealed class CarryingTests
         Assert.InRange(int.Parse(left.Groups[1].Value, CultureInfo.InvariantCulture), 1, 30);
     }
 
-    /// <summary>What programs asked of the device, they have of the next one: multicast groups, and frames.</summary>
+    /// <summary>Programs have of the next device whatever they asked of the first: multicast groups, and frames.</summary>
     [Fact]
     public void SocketsOfProgramsGoOn()
     {

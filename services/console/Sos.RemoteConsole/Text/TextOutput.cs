@@ -105,7 +105,9 @@ internal struct TextOutput
         WriteNumber(seconds % 60, 2, (byte)'0');
     }
 
-    /// <summary>Writes text as a string of JSON (RFC 8259, 7), with its quotes. Bytes beyond ASCII become characters of Latin-1, so that it is JSON whatever they are.</summary>
+    /// <summary>
+    /// Writes text as a string of JSON (RFC 8259, 7), with its quotes. Bytes beyond ASCII become characters of Latin-1, so that it is JSON whatever they are.
+    /// </summary>
     public void WriteJsonText(ReadOnlySpan<byte> text)
     {
         Write((byte)'"');
