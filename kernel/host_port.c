@@ -363,11 +363,20 @@ static void host_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *s
 	stats->tx_dropped = values[TX_NO_SERVICE];
 }
 
+/*
+ * Nothing is to be filtered: the service hands over what it will. A device without this has no
+ * multicast addresses that a user sets (SIOCADDMULTI).
+ */
+static void host_set_rx_mode(struct net_device *dev)
+{
+}
+
 static const struct net_device_ops host_netdev_ops = {
 	.ndo_open		= host_open,
 	.ndo_stop		= host_stop,
 	.ndo_start_xmit		= host_xmit,
 	.ndo_change_mtu		= host_change_mtu,
+	.ndo_set_rx_mode	= host_set_rx_mode,
 	.ndo_get_stats64	= host_get_stats64,
 	.ndo_validate_addr	= eth_validate_addr,
 };

@@ -18,8 +18,11 @@ internal sealed class FollowingWork(CoreRecord record, Action<CancellationToken>
     private DateTime _next = DateTime.MinValue;
     private string? _told;
 
-    /// <summary>Returns whether it is for a service as a record tells of it: each start, and each other source of its table, is another one.</summary>
-    public bool IsFor(CoreRecord now) => now.Started == record.Started && now.Plan.HasSameOptions(record.Plan);
+    /// <summary>
+    /// Returns whether it is for a service as a record tells of it: each start, and each other source of its table, is another one. So is a record that was
+    /// read before the start had written all of it.
+    /// </summary>
+    public bool IsFor(CoreRecord now) => now.Started == record.Started && now.Control == record.Control && now.Plan.HasSameOptions(record.Plan);
 
     /// <summary>Begins the work, or begins it again.</summary>
     public void Look(DateTime now)

@@ -151,6 +151,14 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
                 return; // Somebody works on the core: its state does not last, and he may be restarting it.
             }
 
+            // What was read before may be the half of a record whose service has been started meanwhile.
+            if (CoreRecord.Read(core.Core.Cpu) is not { } record || record.Started != core.Record.Started)
+            {
+                return;
+            }
+
+            core.Record = record;
+
             Accompany(core, state, now);
             if (core.Note(state, now) is { } news)
             {

@@ -66,6 +66,14 @@ public sealed class FollowingWorkTests
     private static TimeSpan Patience => TimeSpan.FromMinutes(1);
 
     // Each look is a minute after the one before: longer than any pause.
+    [Fact]
+    public void ARecordThatWasReadBeforeTheStartHadWrittenAllOfItIsAnotherOne()
+    {
+        using FollowingWork work = new(Record, _ => { }, _ => { });
+        Assert.True(work.IsFor(Record with { RestartPending = true }));
+        Assert.False(work.IsFor(Record with { Control = new SharedRegion(1, 4096) }));
+    }
+
     private static void LookUntil(FollowingWork work, Func<bool> condition)
     {
         DateTime now = Start;

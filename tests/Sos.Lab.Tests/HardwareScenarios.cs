@@ -143,13 +143,13 @@ public sealed class HardwareScenarios
         Assert.Equal("siblings 0\nregion ENOMEM", (await machine.RunAsync($"{Smoke} huge 3 6", Limit)).Text);
         for (int round = 0; round < 3; round++)
         {
-            Assert.Equal(Works, await machine.CheckAsync($"{Smoke} huge 3 2", Limit));
+            // Linux empties a block by moving what lies there, and a page that somebody holds just then stays: ENOMEM until it is let go.
+            await AwaitAsync(machine, $"{Smoke} huge 3 2", Works);
         }
 
-        await machine.CheckAsync("rmmod sos && modprobe sos pool_huge=2", Limit);
+        await AwaitAsync(machine, $"rmmod sos && modprobe sos pool_huge=2 && {Smoke} huge 3 2", Works);
         const string FreeKiB = "awk '$1 == \"MemFree:\" { print $2 }' /proc/meminfo";
         int with = int.Parse(await machine.CheckAsync(FreeKiB), CultureInfo.InvariantCulture);
-        Assert.Equal(Works, await machine.CheckAsync($"{Smoke} huge 3 2", Limit));
         await machine.CheckAsync("rmmod sos", Limit);
         int without = int.Parse(await machine.CheckAsync(FreeKiB), CultureInfo.InvariantCulture);
         Assert.True(without - with > 1 << 20, $"{with} KiB were free with the pool, {without} without");
