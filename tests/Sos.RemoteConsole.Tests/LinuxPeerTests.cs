@@ -1,6 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using System.Linq;
+using Sos.Sdk.Control;
 using Sos.Sdk.Wire;
 using Xunit;
 
@@ -24,7 +25,7 @@ public sealed class LinuxPeerTests
         string[] expected =
         [
             "these commands", "linux             not known", "logins            1", "telnet", "console.received", "console: telnet logged in from ",
-            "abi               2", "there is no such command",
+            $"abi               {ServiceControl.AbiVersion}", "there is no such command",
         ];
         Assert.All(expected, part => Assert.Contains(part, shown, StringComparison.Ordinal));
         Assert.Contains(address == LinuxPeer.Address ? "10.77.9.1:" : "[fd00:77:9::1]:", shown, StringComparison.Ordinal);

@@ -2,6 +2,7 @@ using System;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
+using Sos.Sdk.Control;
 using Sos.Ssh.Keys;
 using Xunit;
 
@@ -52,7 +53,7 @@ public sealed class SshTests : IDisposable
         Assert.Equal("not known", Json("status").GetProperty("linux").GetString());
         Assert.Contains(Json("service").EnumerateArray(), row => row.GetProperty("counter").GetString() == "console.logins");
         Assert.Contains(Json("log").EnumerateArray(), row => row.GetProperty("text").GetString() == $"console: ssh key {SshVisitor.Label}");
-        Assert.Equal(2u, Json("version").GetProperty("abi").GetUInt32());
+        Assert.Equal(ServiceControl.AbiVersion, Json("version").GetProperty("abi").GetUInt32());
         Assert.True(Json("uptime").TryGetProperty("linux_s", out _));
     }
 

@@ -113,5 +113,8 @@ public readonly unsafe struct MemoryPort : IPort
     public int Transmit(ref Burst burst) => _port.Transmit(ref burst);
 
     /// <inheritdoc/>
-    public void Maintain(ulong now) => _port.NotePeerLink();
+    public void Maintain(ulong now) => NoteLink();
+
+    /// <summary>Counts a change of the other end's link.</summary>
+    internal void NoteLink() => _port.NotePeerLink();
 }

@@ -145,13 +145,21 @@ public readonly unsafe struct NicPort : IPort
         }
     }
 
-    /// <summary>Reads the link of a card that has a register for it; the state of all others is read where it is asked for.</summary>
+    /// <summary>Looks at the card's link, and counts a change of it.</summary>
     internal void ReadLink<TMmio>(TMmio mmio)
         where TMmio : unmanaged, IMmio
     {
-        if (_kind == NicKind.VirtioNet)
+        switch (_kind)
         {
-            VirtioNet.ReadLink(mmio);
+            case NicKind.VirtioNet:
+                VirtioNet.ReadLink(mmio);
+                break;
+            case NicKind.Xsk:
+                Xsk.NoteLink();
+                break;
+            case NicKind.Memory:
+                Memory.NoteLink();
+                break;
         }
     }
 

@@ -148,15 +148,20 @@ internal readonly unsafe struct XskPort : IPort
     /// <inheritdoc/>
     public void Maintain(ulong now)
     {
+        NoteLink();
+        if (_state->Failure == XskFailure.None)
+        {
+            Reclaim();
+        }
+    }
+
+    /// <summary>Counts a change of the device's link.</summary>
+    internal void NoteLink()
+    {
         PortState state = State;
         if (state != _state->LastState)
         {
             NoteState(state);
-        }
-
-        if (_state->Failure == XskFailure.None)
-        {
-            Reclaim();
         }
     }
 
