@@ -1,6 +1,4 @@
-using System;
 using System.Collections.Immutable;
-using Sos.Cores.Native;
 
 namespace Sos.Cores;
 
@@ -59,13 +57,4 @@ public sealed record FaultRecord(
         LostVector => "it hung and obeyed no NMI: a reset of the core (INIT) ended it",
         _ => $"vector {Vector}",
     };
-
-    internal static FaultRecord From(in SosFault fault)
-        => new(
-            fault.Vector, fault.Ring, fault.ErrorCode, fault.Address, fault.Tsc, fault.Rip, fault.Rsp, fault.Rflags,
-            [
-                fault.Rax, fault.Rbx, fault.Rcx, fault.Rdx, fault.Rsi, fault.Rdi, fault.Rbp,
-                fault.R8, fault.R9, fault.R10, fault.R11, fault.R12, fault.R13, fault.R14, fault.R15,
-            ],
-            [.. (ReadOnlySpan<ulong>)fault.Stack]);
 }

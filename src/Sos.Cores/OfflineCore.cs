@@ -4,7 +4,6 @@ using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Devices;
-using Sos.Cores.Isolation;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
@@ -57,7 +56,7 @@ public sealed unsafe class OfflineCore : IServiceCore
         CoreState state = (CoreState)status.State;
         return new CoreStatus(
             state, (int)status.Cpu, (status.Flags & SosReserve.Persist) != 0, (int)status.Irq, status.ExitCode, status.Starts, status.Faults,
-            status.Nmis, status.Notifications, state == CoreState.Failed ? FaultRecord.From(status.Fault) : null)
+            status.Nmis, status.Notifications, state == CoreState.Failed ? status.Fault.ToRecord() : null)
         {
             LeaseLeft = status.LeaseLengthNs == 0 ? null : DriverTime.FromNs(status.LeaseNs),
             LeaseLength = status.LeaseLengthNs == 0 ? null : DriverTime.FromNs(status.LeaseLengthNs),

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 using Xunit;
 
 namespace Sos.Isolated.Tests;

@@ -4,7 +4,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Text;
 using System.Threading;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 using Sos.Router.Control;
 using Sos.Router.Routes;
 using Sos.Router.Tables;

@@ -4,7 +4,6 @@ using System.Linq;
 using System.Reflection;
 using Limiter.Control;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Loading;
 using Sos.Cores.Operations;

@@ -1,7 +1,6 @@
 using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Firewall.Rules;
 using Sos.Firewall.Rules.Prefilter;
 using Sos.Firewall.Tables;

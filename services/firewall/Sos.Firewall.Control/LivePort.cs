@@ -7,7 +7,7 @@ using System.Linq;
 using System.Net.NetworkInformation;
 using System.Net.Sockets;
 using System.Text.Json;
-using Sos.Cores.BackEnds;
+using Sos.Cores;
 using Sos.Cores.Network;
 using Sos.Firewall.Connections;
 using Sos.Firewall.Rules.Prefilter;

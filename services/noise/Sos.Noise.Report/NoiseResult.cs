@@ -4,7 +4,6 @@ using System.IO;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Running;
 
 namespace Sos.Noise.Report;

@@ -2,7 +2,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 using System.Text;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Carrying;
 

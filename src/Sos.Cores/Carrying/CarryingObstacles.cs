@@ -3,9 +3,8 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
 using System.Text;
-using Sos.Cores.Isolation.Network;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Carrying;
 
@@ -73,7 +72,7 @@ internal static class CarryingObstacles
     private static List<string> Stacked(CarriedDevice device)
     {
         List<string> found = [.. LinksOn(ListLinks(device.Routes), device.Link.Index, null)];
-        using FileDescriptor here = RunnerProcess.Raise(Libc.Open("/proc/thread-self/ns/net", Libc.OpenCloseOnExec), "opening this network namespace");
+        using FileDescriptor here = FileDescriptor.Raise(Libc.Open("/proc/thread-self/ns/net", Libc.OpenCloseOnExec), "opening this network namespace");
         foreach (NetworkNamespace _ in NetworkNamespace.EnterOthers())
         {
             // The namespace may learn of this one as it lists its links: it has an id for it only then.

@@ -6,9 +6,8 @@ using System.Linq;
 using System.Net;
 using System.Text;
 using System.Threading;
-using Sos.Cores.Isolation;
-using Sos.Cores.Isolation.Network;
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Carrying;
 

@@ -1,8 +1,7 @@
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
-using Sos.Cores.Isolation.Network;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Carrying;
 
@@ -38,7 +37,7 @@ internal static class DeviceIndex
             return link;
         }
 
-        using FileDescriptor here = RunnerProcess.Raise(Libc.Open(Own, Libc.OpenCloseOnExec), $"opening {Own}");
+        using FileDescriptor here = FileDescriptor.Raise(Libc.Open(Own, Libc.OpenCloseOnExec), $"opening {Own}");
         using (RouteSocket hereRoutes = new())
         using (ScratchNamespace scratch = ScratchNamespace.Enter())
         {

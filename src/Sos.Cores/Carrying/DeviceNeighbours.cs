@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
 using System.Net;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Carrying;
 

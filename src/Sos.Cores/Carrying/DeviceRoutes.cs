@@ -1,8 +1,8 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using Sos.Cores.Isolation.Network;
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Carrying;
 

@@ -3,7 +3,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text;
-using Sos.Cores.Isolation;
+using Sos.Cores.Native;
 
 namespace Sos.Cores.Carrying;
 

@@ -4,7 +4,6 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.Linq;
 using System.Net;
-using Sos.Cores.Isolation;
 using Sos.Cores.Native;
 
 namespace Sos.Cores.Carrying;

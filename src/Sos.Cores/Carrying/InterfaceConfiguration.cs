@@ -1,7 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Carrying;

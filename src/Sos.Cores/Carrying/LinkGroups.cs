@@ -4,8 +4,6 @@ using System.Globalization;
 using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
-using Sos.Cores.Isolation;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
 
 namespace Sos.Cores.Carrying;
@@ -37,7 +35,7 @@ internal sealed unsafe class LinkGroups : ICarriedKind
 
         // They are counted: one that is there must not be there twice.
         List<string> known = [.. Read(device).Select(address => Convert.ToHexString(address))];
-        using FileDescriptor socket = RunnerProcess.Raise(
+        using FileDescriptor socket = FileDescriptor.Raise(
             NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
         foreach (byte[] address in things.Where(address => !known.Contains(Convert.ToHexString(address))))
         {

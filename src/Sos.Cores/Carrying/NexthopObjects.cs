@@ -2,7 +2,7 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Carrying;
 

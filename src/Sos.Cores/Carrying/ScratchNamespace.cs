@@ -1,8 +1,7 @@
 using System;
 using System.Runtime.InteropServices;
-using Sos.Cores.Isolation.Network;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Carrying;
 
@@ -34,7 +33,7 @@ internal sealed class ScratchNamespace : IDisposable
 
         try
         {
-            return new ScratchNamespace(entered, RunnerProcess.Raise(Libc.Open(Own, Libc.OpenCloseOnExec), $"opening {Own}"));
+            return new ScratchNamespace(entered, FileDescriptor.Raise(Libc.Open(Own, Libc.OpenCloseOnExec), $"opening {Own}"));
         }
         catch
         {

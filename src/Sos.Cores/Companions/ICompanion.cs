@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using System.Threading;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 

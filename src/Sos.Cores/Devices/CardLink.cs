@@ -2,7 +2,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Devices;
 

@@ -1,5 +1,4 @@
 using System.Text.RegularExpressions;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Plan;
 
 namespace Sos.Cores.Enabled;

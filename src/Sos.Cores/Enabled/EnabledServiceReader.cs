@@ -3,8 +3,6 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text;
-using Sos.Cores.BackEnds;
-using Sos.Cores.Isolation;
 using Sos.Cores.Plan;
 using Sos.Sdk.Control;
 

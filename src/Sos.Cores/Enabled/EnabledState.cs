@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Sos.Cores.Native;
 using Sos.Cores.Running;
 
 namespace Sos.Cores.Enabled;

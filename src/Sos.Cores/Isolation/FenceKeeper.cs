@@ -1,7 +1,7 @@
 using System;
 using System.IO;
 using System.Threading;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 using Sos.Cores.Running;
 
 namespace Sos.Cores.Isolation;

@@ -7,6 +7,7 @@ using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
 using Sos.Sdk.Control;
@@ -60,7 +61,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
         LeaseRecord? lease = LeaseRecord.Read(Cpu);
         CoreState state = StateOf(run, out bool killed);
         FenceDrift drift = FenceDrift.Read(Cpu);
-        FaultRecord? fault = state == CoreState.Failed && !killed ? FaultRecord.From(Page->Fault) : null;
+        FaultRecord? fault = state == CoreState.Failed && !killed ? Page->Fault.ToRecord() : null;
         return new CoreStatus(
             state, Cpu, true, 0, Page->ExitCode, Page->Starts, Page->Faults + (killed ? 1u : 0), 0, Page->Notifications, fault)
         {
@@ -146,8 +147,8 @@ public sealed unsafe class IsolatedCore : IServiceCore
             ? found
             : throw new SosException(SosError.Refused, $"the service on core {Cpu} does not run: see 'sosctl service status {Cpu}'");
         string what = $"taking the events of the service on core {Cpu} over from process {run.Runner}";
-        using FileDescriptor process = RunnerProcess.Raise(SchedulerCalls.OpenProcess(run.Runner), what);
-        return RunnerProcess.Raise(SchedulerCalls.TakeDescriptor(process.Descriptor, RunnerProcess.NotifierDescriptor), what);
+        using FileDescriptor process = FileDescriptor.Raise(SchedulerCalls.OpenProcess(run.Runner), what);
+        return FileDescriptor.Raise(SchedulerCalls.TakeDescriptor(process.Descriptor, RunnerProcess.NotifierDescriptor), what);
     }
 
     /// <inheritdoc/>

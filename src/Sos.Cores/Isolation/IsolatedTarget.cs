@@ -4,6 +4,7 @@ using Sos.Cores.Devices;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Plan;
 using Sos.Sdk.Control;
 using Sos.Sdk.Ports;
 
@@ -133,7 +134,7 @@ internal sealed unsafe class IsolatedTarget : IServiceTarget, IDisposable
 
         // The region is closed with its handle, the socket with another: each has a descriptor of its own.
         int own = ProcessCalls.Fcntl(socket.Socket.Descriptor, ProcessCalls.DuplicateCloseOnExec, 0);
-        Memory.Add(request, RunnerProcess.Raise(own, "sharing an AF_XDP socket"), mapOffset);
+        Memory.Add(request, FileDescriptor.Raise(own, "sharing an AF_XDP socket"), mapOffset);
         return XskSocket.ToRing(in offsets, address);
     }
 }

@@ -1,6 +1,7 @@
 using System;
 using System.IO;
 using System.IO.Compression;
+using Sos.Cores.Native;
 
 namespace Sos.Cores.Isolation;
 

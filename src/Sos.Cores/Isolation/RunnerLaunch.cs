@@ -7,6 +7,7 @@ using System.Threading;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Plan;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 
@@ -39,7 +40,7 @@ internal sealed unsafe class RunnerLaunch
         Page->Notifier = RunnerProcess.NotifierDescriptor;
         Page->Magic = RunnerPage.MagicValue;
         Page->Starts++;
-        FileDescriptor notifier = RunnerProcess.Raise(
+        FileDescriptor notifier = FileDescriptor.Raise(
             ProcessCalls.EventFd(0, ProcessCalls.EventNonBlocking | ProcessCalls.EventCloseOnExec), "making an eventfd");
 
         FenceKeeper.Start();
@@ -130,7 +131,7 @@ internal sealed unsafe class RunnerLaunch
     {
         string file = Path.Combine(_fence.Folder, "keeper");
         using RunnerMemory.SharedFile page = RunnerMemory.MakeShared(file, AddressSpace.ToPages((ulong)sizeof(KeeperPage)));
-        using FileDescriptor process = RunnerProcess.Raise(SchedulerCalls.OpenProcess(runner), "watching the runner");
+        using FileDescriptor process = FileDescriptor.Raise(SchedulerCalls.OpenProcess(runner), "watching the runner");
         List<FileDescriptor> given = [page.Handle];
         int Give(FileDescriptor? handle)
         {
@@ -161,7 +162,7 @@ internal sealed unsafe class RunnerLaunch
             keeper->CaptureSwapped = captures.IsSwapped ? 1u : 0;
         }
 
-        using FileDescriptor? information = _target.Sockets.Count == 0 ? null : RunnerProcess.Raise(
+        using FileDescriptor? information = _target.Sockets.Count == 0 ? null : FileDescriptor.Raise(
             NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
         keeper->Information = Give(information);
         for (int i = 0; i < KeeperPage.PortsMax; i++)
@@ -188,7 +189,7 @@ internal sealed unsafe class RunnerLaunch
     {
         int* pipe = stackalloc int[2];
         return ProcessCalls.Pipe(pipe, ProcessCalls.EventCloseOnExec) == 0
-            ? (RunnerProcess.Raise(pipe[0], "making a pipe"), RunnerProcess.Raise(pipe[1], "making a pipe"))
+            ? (FileDescriptor.Raise(pipe[0], "making a pipe"), FileDescriptor.Raise(pipe[1], "making a pipe"))
             : throw Errno.ToException("making a pipe", System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), null);
     }
 

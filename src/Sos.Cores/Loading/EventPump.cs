@@ -42,7 +42,7 @@ public sealed unsafe class EventPump : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, (uint)EventsMax);
         FileDescriptor? own = eventFd is null
             ? null
-            : RunnerProcess.Raise(
+            : FileDescriptor.Raise(
                 ProcessCalls.Fcntl((int)eventFd.DangerousGetHandle(), ProcessCalls.DuplicateCloseOnExec, 0), "binding an eventfd");
         GC.KeepAlive(eventFd);
         lock (_lock)

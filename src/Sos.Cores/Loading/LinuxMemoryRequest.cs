@@ -1,7 +1,6 @@
 using System;
 using System.Globalization;
 using System.IO;
-using Sos.Cores.BackEnds;
 
 namespace Sos.Cores.Loading;
 

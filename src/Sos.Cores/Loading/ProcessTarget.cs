@@ -163,7 +163,7 @@ public sealed unsafe class ProcessTarget : IServiceTarget, IDisposable
     {
         CoreState state = State();
         bool recorded = state == CoreState.Failed && Page->State == (uint)RunnerState.Faulted;
-        FaultRecord? fault = recorded ? FaultRecord.From(Page->Fault) : null;
+        FaultRecord? fault = recorded ? Page->Fault.ToRecord() : null;
         if (state == CoreState.Failed && _runner is { FailureCounted: false } failed)
         {
             failed.FailureCounted = true;

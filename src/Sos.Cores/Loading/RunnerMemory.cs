@@ -225,7 +225,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
             throw Errno.ToException($"making {path}", Marshal.GetLastPInvokeError(), null);
         }
 
-        FileDescriptor file = RunnerProcess.Raise(descriptor, "sharing memory");
+        FileDescriptor file = FileDescriptor.Raise(descriptor, "sharing memory");
         if (ProcessCalls.Truncate(file.Descriptor, (nint)size) == 0)
         {
             return file;
@@ -241,7 +241,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
         int descriptor = Libc.Open(path, Libc.OpenReadWrite | Libc.OpenCloseOnExec);
         return descriptor < 0
             ? throw Errno.ToException($"opening {path}", Marshal.GetLastPInvokeError(), null)
-            : RunnerProcess.Raise(descriptor, "sharing memory");
+            : FileDescriptor.Raise(descriptor, "sharing memory");
     }
 
     /// <summary>A file of shared memory, open and mapped.</summary>

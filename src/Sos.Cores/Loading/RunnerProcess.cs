@@ -20,9 +20,6 @@ internal sealed unsafe class RunnerProcess : IDisposable
     /// <summary>Number of the notifier in the runner.</summary>
     public const int NotifierDescriptor = LifeLineDescriptor + 1;
 
-    // Above all numbers used in the runner, so that no dup2() there overwrites what a later one copies.
-    private const int DescriptorMin = 128;
-
     private static readonly TimeSpan ForceTimeout = TimeSpan.FromSeconds(10);
 
     private readonly FileDescriptor _lifeLine;
@@ -69,7 +66,7 @@ internal sealed unsafe class RunnerProcess : IDisposable
     /// <summary>Zeroed memory that can be shared.</summary>
     public static FileDescriptor MakeMemory(string name, ulong size)
     {
-        FileDescriptor memory = Raise(ProcessCalls.MemfdCreate(name, ProcessCalls.MemfdCloseOnExec), "making shared memory");
+        FileDescriptor memory = FileDescriptor.Raise(ProcessCalls.MemfdCreate(name, ProcessCalls.MemfdCloseOnExec), "making shared memory");
         if (ProcessCalls.Truncate(memory.Descriptor, (nint)size) != 0)
         {
             int errno = Marshal.GetLastPInvokeError();
@@ -89,9 +86,9 @@ internal sealed unsafe class RunnerProcess : IDisposable
             throw Errno.ToException("making a pipe", Marshal.GetLastPInvokeError(), null);
         }
 
-        using FileDescriptor readEnd = Raise(pipe[0], "making a pipe");
-        FileDescriptor lifeLine = Raise(pipe[1], "making a pipe");
-        FileDescriptor notifier = Raise(
+        using FileDescriptor readEnd = FileDescriptor.Raise(pipe[0], "making a pipe");
+        FileDescriptor lifeLine = FileDescriptor.Raise(pipe[1], "making a pipe");
+        FileDescriptor notifier = FileDescriptor.Raise(
             ProcessCalls.EventFd(0, ProcessCalls.EventNonBlocking | ProcessCalls.EventCloseOnExec), "making an eventfd");
         page->LifeLine = LifeLineDescriptor;
         page->Notifier = NotifierDescriptor;
@@ -238,14 +235,5 @@ internal sealed unsafe class RunnerProcess : IDisposable
 
         // What a shell left open for us is not the service's.
         return errno != 0 ? errno : ProcessCalls.FileActionsAddCloseFrom(actions, firstFree);
-    }
-
-    /// <summary>Owns a descriptor, under a number above all that are used in a runner.</summary>
-    public static FileDescriptor Raise(int descriptor, string what)
-    {
-        int high = descriptor < 0 ? -1 : ProcessCalls.Fcntl(descriptor, ProcessCalls.DuplicateCloseOnExec, DescriptorMin);
-        int errno = Marshal.GetLastPInvokeError();
-        _ = descriptor < 0 ? 0 : Libc.Close(descriptor);
-        return high >= 0 ? new FileDescriptor(high) : throw Errno.ToException(what, errno, null);
     }
 }

@@ -1,8 +1,6 @@
 using System.Collections.Generic;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Devices;
-using Sos.Cores.Isolation;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Plan;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Loading;
@@ -40,11 +38,6 @@ public sealed record XskRequest(string Interface, byte[] Mac, int Mtu, bool Busy
     /// <summary>How it gets the frames.</summary>
     public required FrameWay Way { get; init; }
 }
-
-/// <summary>Captures (pcap) in place of a network, on an isolated core.</summary>
-/// <param name="Input">The file to replay, in the card's place.</param>
-/// <param name="Output">The file to write what the service passes on to Linux.</param>
-public sealed record CaptureRequest(string Input, string Output);
 
 /// <summary>The things that a service is given beside its image.</summary>
 public sealed record ServiceConfiguration

@@ -2,7 +2,6 @@ using System;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Sos.Cores.Companions;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
 
 namespace Sos.Cores.Network;
@@ -62,7 +61,7 @@ public sealed unsafe class NetworkWatch(TimeSpan refresh) : ITableWatch
 
     private static FileDescriptor Open(int protocol, uint groups)
     {
-        FileDescriptor socket = RunnerProcess.Raise(
+        FileDescriptor socket = FileDescriptor.Raise(
             NetworkCalls.Socket(FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol), "making a netlink socket");
         ReadOnlySpan<uint> address = [FamilyNetlink, 0, groups]; // struct sockaddr_nl
         fixed (uint* start = address)

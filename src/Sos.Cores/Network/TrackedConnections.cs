@@ -2,8 +2,6 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
-using Sos.Cores.Isolation.Network;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
 
 namespace Sos.Cores.Network;
@@ -58,7 +56,7 @@ public static unsafe class TrackedConnections
     /// <returns>Whether all were read; null when some may be missing.</returns>
     private static bool? TryDump(List<TrackedDirection> all)
     {
-        using FileDescriptor socket = RunnerProcess.Raise(
+        using FileDescriptor socket = FileDescriptor.Raise(
             NetworkCalls.Socket(FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, ProtocolNetfilter), "making a netlink socket");
         Span<byte> request = stackalloc byte[BodyOffset];
         request.Clear();

@@ -1,4 +1,3 @@
-using Sos.Cores.Loading;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Plan;

@@ -6,7 +6,8 @@ using System.Linq;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sos.Cores.Carrying;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Native;
+using Sos.Cores.Network;
 using Sos.Cores.Plan;
 using Sos.Sdk.Control;
 

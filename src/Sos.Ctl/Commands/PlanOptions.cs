@@ -5,8 +5,6 @@ using System.IO;
 using System.Linq;
 using Sos.Cores;
 using Sos.Cores.Companions;
-using Sos.Cores.Isolation;
-using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 using Sos.Verbs;
 

@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Linq;
 using System.Text.RegularExpressions;
 using System.Threading;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 using Xunit;
 
 namespace Sos.Cores.Tests.Carrying;

@@ -6,7 +6,7 @@ using System.Linq;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Sos.Cores.Carrying;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 using Sos.Cores.Running;
 using Xunit;
 

@@ -1,4 +1,4 @@
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Carrying;
 using Xunit;
 
 namespace Sos.Cores.Tests.Carrying;

@@ -4,7 +4,9 @@ using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Carrying;
 using Sos.Cores.Isolation.Network;
+using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 using Sos.Cores.Running;
 using Xunit;
 

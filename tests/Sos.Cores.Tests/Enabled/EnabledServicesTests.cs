@@ -2,9 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Enabled;
-using Sos.Cores.Isolation;
 using Sos.Cores.Plan;
 using Xunit;
 

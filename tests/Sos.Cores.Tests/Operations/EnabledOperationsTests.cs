@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Enabled;
 using Sos.Cores.Operations;
 using Sos.Cores.Tests.InMemory;

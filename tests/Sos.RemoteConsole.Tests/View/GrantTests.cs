@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 using Sos.RemoteConsole.Control;

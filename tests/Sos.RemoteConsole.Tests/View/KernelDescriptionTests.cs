@@ -4,7 +4,6 @@ using System.IO;
 using System.Linq;
 using System.Text;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
 using Sos.RemoteConsole.Control.Linux;
 using Sos.RemoteConsole.View;

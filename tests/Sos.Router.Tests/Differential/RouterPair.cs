@@ -5,7 +5,7 @@ using System.Globalization;
 using System.Linq;
 using System.Text;
 using System.Threading;
-using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 using Sos.Router.Control;
 using Sos.Router.Control.Linux;
 using Sos.Router.Routes;

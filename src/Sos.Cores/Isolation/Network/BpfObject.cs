@@ -1,7 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
 using System.Text;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
 
 namespace Sos.Cores.Isolation.Network;
@@ -93,7 +92,7 @@ internal static unsafe class BpfObject
             return null;
         }
 
-        FileDescriptor program = RunnerProcess.Raise(descriptor, "looking at a BPF program");
+        FileDescriptor program = FileDescriptor.Raise(descriptor, "looking at a BPF program");
         bool isOurs = false;
         try
         {
@@ -124,7 +123,7 @@ internal static unsafe class BpfObject
     private static FileDescriptor Own(int descriptor, string what)
     {
         Check(descriptor, what);
-        return RunnerProcess.Raise(descriptor, what);
+        return FileDescriptor.Raise(descriptor, what);
     }
 
     private static void Check(int result, string what)

@@ -1,8 +1,8 @@
 using System;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Plan;
 
 namespace Sos.Cores.Isolation.Network;
 
@@ -30,12 +30,12 @@ internal sealed unsafe class CaptureFiles : IDisposable
     /// <exception cref="SosException">One cannot be opened, or the first is no capture of Ethernet frames.</exception>
     public static CaptureFiles Open(CaptureRequest request)
     {
-        FileDescriptor input = RunnerProcess.Raise(Libc.Open(request.Input, Libc.OpenCloseOnExec), $"opening {request.Input}");
+        FileDescriptor input = FileDescriptor.Raise(Libc.Open(request.Input, Libc.OpenCloseOnExec), $"opening {request.Input}");
         try
         {
             bool swapped = ReadHeader(input, request.Input);
             const int flags = Libc.OpenReadWrite | Libc.OpenCloseOnExec | Libc.OpenCreate | Libc.OpenTruncate;
-            FileDescriptor output = RunnerProcess.Raise(
+            FileDescriptor output = FileDescriptor.Raise(
                 Libc.OpenWithMode(request.Output, flags, OwnerAndReaders), $"making {request.Output}");
             WriteHeader(output);
             return new CaptureFiles(input, output, swapped);

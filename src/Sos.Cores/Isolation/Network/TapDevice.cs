@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Isolation.Network;
 
@@ -20,7 +21,7 @@ internal static unsafe class TapDevice
     public static FileDescriptor Make(FrameWay way)
     {
         int descriptor = Libc.Open("/dev/net/tun", Libc.OpenReadWrite | Libc.OpenCloseOnExec | Libc.OpenNonBlocking);
-        FileDescriptor tap = RunnerProcess.Raise(descriptor, "opening /dev/net/tun ('modprobe tun' makes it)");
+        FileDescriptor tap = FileDescriptor.Raise(descriptor, "opening /dev/net/tun ('modprobe tun' makes it)");
         try
         {
             InterfaceRequest tun = new() { Flags = Flags };

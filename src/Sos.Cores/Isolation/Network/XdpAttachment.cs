@@ -1,4 +1,5 @@
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 
 namespace Sos.Cores.Isolation.Network;
 

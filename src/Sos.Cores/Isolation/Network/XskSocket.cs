@@ -71,7 +71,7 @@ internal sealed unsafe class XskSocket : IDisposable
         }
 
         int descriptor = NetworkCalls.Socket(NetworkCalls.FamilyXdp, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, 0);
-        FileDescriptor socket = RunnerProcess.Raise(descriptor, "making an AF_XDP socket (has the kernel CONFIG_XDP_SOCKETS?)");
+        FileDescriptor socket = FileDescriptor.Raise(descriptor, "making an AF_XDP socket (has the kernel CONFIG_XDP_SOCKETS?)");
         try
         {
             Prepare(socket, frames, request.BusyPoll);

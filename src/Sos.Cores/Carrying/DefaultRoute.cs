@@ -1,6 +1,6 @@
-using Sos.Cores.Carrying;
+using Sos.Cores.Network;
 
-namespace Sos.Cores.Isolation.Network;
+namespace Sos.Cores.Carrying;
 
 /// <summary>The default routes of this network namespace, those with several nexthops included.</summary>
 internal static class DefaultRoute

@@ -1,10 +1,9 @@
 using System;
 using System.Diagnostics;
 using System.Threading;
-using Sos.Cores.Isolation.Network;
 using Sos.Cores.Native;
 
-namespace Sos.Cores.Devices;
+namespace Sos.Cores.Network;
 
 /// <summary>Names of network devices, as they change hands.</summary>
 internal static class InterfaceName

@@ -2,10 +2,9 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
 
-namespace Sos.Cores.Isolation.Network;
+namespace Sos.Cores.Network;
 
 /// <summary>
 /// Linux's routing socket (rtnetlink(7)) in the network namespace that this thread is in. Giving a network device back needs no program: what is not in PATH
@@ -39,7 +38,7 @@ internal sealed unsafe class RouteSocket(int protocol = 0) : IDisposable
     private const ushort DoneType = 3; // NLMSG_DONE
     private const int AnswerSize = 64 << 10;
 
-    private readonly FileDescriptor _socket = RunnerProcess.Raise(
+    private readonly FileDescriptor _socket = FileDescriptor.Raise(
         NetworkCalls.Socket(FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol), "making a netlink socket");
 
     private readonly byte[] _answer = new byte[AnswerSize];

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
 
-namespace Sos.Cores.Isolation.Network;
+namespace Sos.Cores.Network;
 
 /// <summary>A network device of Linux as it is now, and the few changes that are made to those of our own.</summary>
 /// <param name="Index">Its number, which it keeps whatever it is called.</param>

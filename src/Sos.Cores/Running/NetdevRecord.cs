@@ -1,4 +1,4 @@
-namespace Sos.Cores.Isolation.Network;
+namespace Sos.Cores.Running;
 
 /// <summary>A network device that a service has the frames of: all that is needed to give them back, known before anything is changed.</summary>
 /// <param name="Name">Its name as it was found.</param>

@@ -4,7 +4,7 @@ using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace Sos.Cores.Isolation.Network;
+namespace Sos.Cores.Network;
 
 /// <summary>A message to Linux's routing socket (rtnetlink(7)): a header, a fixed part, and attributes, which may be nested.</summary>
 internal sealed class RouteMessage

@@ -2,7 +2,7 @@ using System;
 using System.IO;
 using System.Threading;
 
-namespace Sos.Cores.Isolation;
+namespace Sos.Cores.Native;
 
 /// <summary>The small text files of sysfs, procfs and cgroups.</summary>
 internal static class LinuxFile
@@ -29,7 +29,7 @@ internal static class LinuxFile
     /// <returns>Null, or why Linux refused it.</returns>
     public static string? TryWrite(string path, string text)
     {
-        if (Native.FaultPoint.Check(path) is var fault and not 0)
+        if (FaultPoint.Check(path) is var fault and not 0)
         {
             return System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(fault);
         }

@@ -1,4 +1,4 @@
-namespace Sos.Cores.BackEnds;
+namespace Sos.Cores;
 
 /// <summary>How a core is kept from Linux.</summary>
 public enum BackEndKind

@@ -3,10 +3,9 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
 
-namespace Sos.Cores.Isolation.Network;
+namespace Sos.Cores.Network;
 
 /// <summary>
 /// The network namespace of a network device (network_namespaces(7)): whoever gives it back, a lease's keeper for instance, may live in another, where
@@ -152,7 +151,7 @@ public sealed class NetworkNamespace : IDisposable
     }
 
     private static FileDescriptor Open(string path)
-        => RunnerProcess.Raise(Libc.Open(path, Libc.OpenCloseOnExec), $"opening {path}");
+        => FileDescriptor.Raise(Libc.Open(path, Libc.OpenCloseOnExec), $"opening {path}");
 
     private static void Enter(FileDescriptor other)
     {

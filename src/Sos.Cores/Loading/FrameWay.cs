@@ -1,4 +1,4 @@
-namespace Sos.Cores.Isolation.Network;
+namespace Sos.Cores.Loading;
 
 /// <summary>How a service gets the frames of a network device, and how what it passes comes back.</summary>
 /// <param name="Device">Index of the device.</param>

@@ -4,10 +4,9 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
 
-namespace Sos.Cores.Isolation.Network;
+namespace Sos.Cores.Network;
 
 /// <summary>The features of a network device, which 'ethtool -k' shows (ETHTOOL_GFEATURES, ETHTOOL_SFEATURES of linux/ethtool.h).</summary>
 internal sealed unsafe class DeviceFeatures
@@ -105,7 +104,7 @@ internal sealed unsafe class DeviceFeatures
 
     private static void Call(string device, byte[] data, string what)
     {
-        using FileDescriptor socket = RunnerProcess.Raise(
+        using FileDescriptor socket = FileDescriptor.Raise(
             NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
         fixed (byte* start = data)
         {

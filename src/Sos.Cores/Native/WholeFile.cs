@@ -1,6 +1,6 @@
 using System.IO;
 
-namespace Sos.Cores.Running;
+namespace Sos.Cores.Native;
 
 /// <summary>Small files that other programs read at any time: they see the one before or the new one, and never a part.</summary>
 internal static class WholeFile

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
 
-namespace Sos.Cores.Isolation.Network;
+namespace Sos.Cores.Network;
 
 /// <summary>How many queues a network device uses (ETHTOOL_GCHANNELS, ETHTOOL_SCHANNELS of linux/ethtool.h).</summary>
 internal static unsafe class QueueCount
@@ -53,7 +53,7 @@ internal static unsafe class QueueCount
             return fault;
         }
 
-        using FileDescriptor socket = Loading.RunnerProcess.Raise(
+        using FileDescriptor socket = FileDescriptor.Raise(
             NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
         Request request = new() { Data = channels };
         Encoding.UTF8.GetBytes(name, new Span<byte>(request.Name, NameSize - 1));
