@@ -1,7 +1,6 @@
 using System;
 using Sos.Catalogue;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation;
 using Sos.Cores.Operations;
 using Sos.Cores.Running;

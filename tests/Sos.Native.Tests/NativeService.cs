@@ -4,6 +4,7 @@ using System.Linq;
 using System.Reflection;
 using System.Threading;
 using Sos.Cores;
+using Sos.Cores.InProcess;
 using Sos.Cores.Loading;
 using Sos.Cores.Reading;
 using Sos.Image;

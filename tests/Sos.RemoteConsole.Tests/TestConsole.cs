@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Linq;
 using System.Reflection;
 using System.Threading;
+using Sos.Cores.InProcess;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Reading;

@@ -6,6 +6,7 @@ using System.Linq;
 using System.Net.Sockets;
 using System.Reflection;
 using System.Threading;
+using Sos.Cores.InProcess;
 using Sos.Cores.Loading;
 using Sos.Image;
 using Sos.Sdk.Time;

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Threading;
+using Sos.Cores.InProcess;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Reading;

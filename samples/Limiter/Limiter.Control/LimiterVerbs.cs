@@ -4,7 +4,6 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Verbs;

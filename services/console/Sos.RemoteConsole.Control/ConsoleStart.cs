@@ -3,7 +3,6 @@ using System.CommandLine;
 using System.IO;
 using System.Linq;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Cores.Plan;

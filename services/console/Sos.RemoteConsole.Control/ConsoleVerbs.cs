@@ -6,7 +6,6 @@ using System.IO;
 using System.Linq;
 using System.Text.Json.Serialization;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Verbs;

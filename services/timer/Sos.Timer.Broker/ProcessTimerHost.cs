@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using Sos.Cores;
+using Sos.Cores.InProcess;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Sdk.Control;

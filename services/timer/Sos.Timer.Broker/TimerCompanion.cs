@@ -7,6 +7,7 @@ using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Loading;
+using Sos.Cores.Operations;
 using Sos.Cores.Plan;
 using Sos.Timer.Layout;
 

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Sos.Cores.BackEnds;
-using Sos.Cores.Loading;
+using Sos.Cores.InProcess;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
 

@@ -30,7 +30,7 @@ public sealed class IsolatedBackEnd : ICoreBackEnd
         using FileStream fences = Lock();
         if (FenceRecord.Read(cpu) is not null)
         {
-            throw CoreBackEnds.AlreadyReserved(cpu);
+            throw CoreRefusals.AlreadyReserved(cpu);
         }
 
         // Of a reservation that is over.
@@ -65,7 +65,7 @@ public sealed class IsolatedBackEnd : ICoreBackEnd
 
     /// <inheritdoc/>
     public IServiceCore Open(int cpu)
-        => FenceRecord.Read(cpu) is { } record ? new IsolatedCore(record) : throw SosDriver.NotReserved(cpu);
+        => FenceRecord.Read(cpu) is { } record ? new IsolatedCore(record) : throw CoreRefusals.NotReserved(cpu);
 
     /// <inheritdoc/>
     /// <remarks>An isolated core's lease has a keeper of its own; when that was killed, others do what is left to do.</remarks>

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Linq;
 using System.Threading;
 using Sos.Cores.BackEnds;
+using Sos.Cores.InProcess;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
@@ -34,7 +35,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
             using System.IO.FileStream fences = IsolatedBackEnd.Lock();
             if (FenceRecord.Read(fence.Cpu) is null)
             {
-                throw SosDriver.NotReserved(fence.Cpu);
+                throw CoreRefusals.NotReserved(fence.Cpu);
             }
 
             MakeFolder(fence);

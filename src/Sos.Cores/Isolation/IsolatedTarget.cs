@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using Sos.Cores.Devices;
+using Sos.Cores.InProcess;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;

@@ -1,7 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
-using Sos.Cores.Loading;
+using Sos.Cores.InProcess;
 
 namespace Sos.Cores.Isolation;
 

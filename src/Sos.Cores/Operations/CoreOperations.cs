@@ -63,7 +63,7 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
         IReadOnlyDictionary<int, ICoreBackEnd> held = backEnds.ListCores();
         if (held.ContainsKey(cpu))
         {
-            throw CoreBackEnds.AlreadyReserved(cpu);
+            throw CoreRefusals.AlreadyReserved(cpu);
         }
 
         topology.CheckReservable(cpu, force, held.Keys);
@@ -71,7 +71,7 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
         using CoreLock exclusive = CoreLock.Take(cpu, backEnds.Folder);
         if (CoreRecord.Read(cpu, backEnds.Folder) is not null && backEnds.Holds(cpu))
         {
-            throw CoreBackEnds.AlreadyReserved(cpu); // Somebody was faster.
+            throw CoreRefusals.AlreadyReserved(cpu); // Somebody was faster.
         }
 
         List<string> notes = [];

@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation;
 
 namespace Sos.Cores.Operations;

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Operations;
 
 namespace Sos.Cores.Running;
 

@@ -4,7 +4,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Linq;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation;
 using Sos.Cores.Operations;
 using Sos.Verbs;

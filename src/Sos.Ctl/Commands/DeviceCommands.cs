@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Linq;
 using Sos.Cores;
 using Sos.Cores.Devices;
+using Sos.Cores.Offline;
 using Sos.Cores.Running;
 using Sos.Verbs;
 

@@ -5,7 +5,7 @@ using System.Globalization;
 using System.Linq;
 using System.Numerics;
 using Sos.Cores;
-using Sos.Cores.Isolation;
+using Sos.Cores.Operations;
 using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;

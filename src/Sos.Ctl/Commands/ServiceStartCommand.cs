@@ -1,6 +1,5 @@
 using System.Collections.Generic;
 using System.CommandLine;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Cores.Running;

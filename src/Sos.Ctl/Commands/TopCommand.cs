@@ -6,7 +6,6 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Threading;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Operations;
 using Sos.Verbs;
 

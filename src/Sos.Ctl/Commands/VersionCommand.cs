@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Reflection;
 using Sos.Cores;
+using Sos.Cores.Offline;
 using Sos.Sdk.Control;
 using Sos.Verbs;
 

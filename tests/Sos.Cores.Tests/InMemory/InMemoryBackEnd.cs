@@ -39,7 +39,7 @@ internal sealed class InMemoryBackEnd(BackEndKind kind) : ICoreBackEnd, IDisposa
     }
 
     public IServiceCore Open(int cpu)
-        => _cores.TryGetValue(cpu, out InMemoryState? state) ? new InMemoryCore(this, cpu, state) : throw SosDriver.NotReserved(cpu);
+        => _cores.TryGetValue(cpu, out InMemoryState? state) ? new InMemoryCore(this, cpu, state) : throw CoreRefusals.NotReserved(cpu);
 
     public bool IsOverdue(int cpu) => _cores[cpu].Lease <= TimeSpan.Zero;
 

@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Reflection;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Cores.Plan;

@@ -7,6 +7,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
+using Sos.Cores.Offline;
 using Xunit;
 
 namespace Sos.Cores.Tests.Native;

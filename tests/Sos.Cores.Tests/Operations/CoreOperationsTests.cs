@@ -1,6 +1,5 @@
 using System;
 using System.Linq;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Operations;
 using Sos.Cores.Tests.InMemory;
 using Xunit;

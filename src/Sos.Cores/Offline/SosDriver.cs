@@ -2,10 +2,11 @@ using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using System.Text;
+using Sos.Cores.BackEnds;
 using Sos.Cores.Native;
 using Sos.Sdk.Control;
 
-namespace Sos.Cores;
+namespace Sos.Cores.Offline;
 
 /// <summary>The driver's description of itself.</summary>
 /// <param name="AbiVersion">SOS_ABI_VERSION that it speaks.</param>
@@ -125,16 +126,13 @@ public sealed unsafe class SosDriver : IDisposable
         return errno switch
         {
             0 => new OfflineCore(cpu, new FileDescriptor(request.CoreFd)),
-            Errno.NoDevice => throw NotReserved(cpu),
+            Errno.NoDevice => throw CoreRefusals.NotReserved(cpu),
             _ => throw Errno.ToException($"opening core {cpu}", errno, null),
         };
     }
 
     /// <inheritdoc/>
     public void Dispose() => _handle.Dispose();
-
-    internal static SosException NotReserved(int cpu)
-        => new(SosError.NotFound, $"cpu {cpu} is not a service core: reserve it first with 'sosctl core reserve {cpu}', or see 'sosctl core list'");
 
     internal static SosException ExplainOpen(string path, int errno) => errno switch
     {

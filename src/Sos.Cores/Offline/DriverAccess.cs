@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Running;
 
-namespace Sos.Cores;
+namespace Sos.Cores.Offline;
 
 /// <summary>Programs and a service on an unplugged core: the driver does it all, and keeps the clock.</summary>
 internal sealed class DriverAccess(OfflineCore core) : IProgramAccess

@@ -2,12 +2,13 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using Sos.Cores.BackEnds;
+using Sos.Cores.Isolation;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Cores.Offline;
 using Sos.Sdk.Control;
 
-namespace Sos.Cores.Isolation;
+namespace Sos.Cores.Operations;
 
 /// <summary>How a finding bears on the back ends.</summary>
 public enum FindingKind

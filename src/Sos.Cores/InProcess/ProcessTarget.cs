@@ -4,13 +4,14 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Microsoft.Win32.SafeHandles;
 using Sos.Cores.Devices;
+using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 
-namespace Sos.Cores.Loading;
+namespace Sos.Cores.InProcess;
 
 /// <summary>How a service runs in a process.</summary>
 public sealed record ProcessTargetOptions

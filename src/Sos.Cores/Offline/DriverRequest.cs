@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
+using Sos.Cores.Native;
 
-namespace Sos.Cores.Native;
+namespace Sos.Cores.Offline;
 
 /// <summary>The ioctl numbers of the driver (SOS_IOC_*), made as linux/ioctl.h makes them.</summary>
 internal static class DriverRequest

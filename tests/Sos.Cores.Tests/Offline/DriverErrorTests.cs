@@ -1,7 +1,8 @@
 using Sos.Cores.Native;
+using Sos.Cores.Offline;
 using Xunit;
 
-namespace Sos.Cores.Tests;
+namespace Sos.Cores.Tests.Offline;
 
 public class DriverErrorTests
 {

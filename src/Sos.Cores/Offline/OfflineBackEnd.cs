@@ -1,10 +1,10 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using Sos.Cores.Devices;
+using Sos.Cores.BackEnds;
 using Sos.Cores.Running;
 
-namespace Sos.Cores.BackEnds;
+namespace Sos.Cores.Offline;
 
 /// <summary>Cores that are unplugged from Linux, by the driver.</summary>
 public sealed class OfflineBackEnd : ICoreBackEnd

@@ -3,12 +3,11 @@ using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Sos.Cores.BackEnds;
-using Sos.Cores.Devices;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
 
-namespace Sos.Cores;
+namespace Sos.Cores.Offline;
 
 /// <summary>A core that the driver holds: its descriptor, and what can be asked of it.</summary>
 public sealed unsafe class OfflineCore : IServiceCore
@@ -207,7 +206,7 @@ public sealed unsafe class OfflineCore : IServiceCore
     {
         if (errno == Errno.NoDevice)
         {
-            throw SosDriver.NotReserved(Cpu);
+            throw CoreRefusals.NotReserved(Cpu);
         }
 
         if (errno != 0)

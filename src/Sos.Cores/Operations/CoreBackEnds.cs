@@ -3,11 +3,13 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
+using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation;
 using Sos.Cores.Native;
+using Sos.Cores.Offline;
 using Sos.Cores.Running;
 
-namespace Sos.Cores.BackEnds;
+namespace Sos.Cores.Operations;
 
 /// <summary>A back end, and why it was chosen.</summary>
 /// <param name="BackEnd">The back end.</param>
@@ -42,10 +44,6 @@ public sealed class CoreBackEnds
 
     /// <summary>The machine's cpus.</summary>
     public CpuTopology Topology { get; }
-
-    /// <summary>Why a cpu that SOS holds cannot be reserved, and what to do.</summary>
-    public static SosException AlreadyReserved(int cpu) => new(
-        SosError.Refused, $"cpu {cpu} is a service core already: 'sosctl core list' shows its state, 'sosctl core release {cpu}' gives it back to Linux");
 
     /// <summary>The one of a kind.</summary>
     public ICoreBackEnd this[BackEndKind kind] => All.First(backEnd => backEnd.Kind == kind);
@@ -123,7 +121,7 @@ public sealed class CoreBackEnds
         }
 
         // Without the driver it may be this that is missing: its advice names both ways.
-        throw this[BackEndKind.Offline].Obstacle is { Error: SosError.NotPermitted } refused ? refused : SosDriver.NotReserved(cpu);
+        throw this[BackEndKind.Offline].Obstacle is { Error: SosError.NotPermitted } refused ? refused : CoreRefusals.NotReserved(cpu);
     }
 
     /// <summary>Gives back a device whose core is with Linux already.</summary>

@@ -1,10 +1,11 @@
 using System;
 using System.Text;
 using Sos.Cores.Devices;
+using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Sdk.Control;
 
-namespace Sos.Cores.Loading;
+namespace Sos.Cores.Offline;
 
 /// <summary>A core, through the driver.</summary>
 public sealed unsafe class DriverTarget : IServiceTarget

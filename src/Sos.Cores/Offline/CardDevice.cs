@@ -4,13 +4,14 @@ using System.IO;
 using System.Threading;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Carrying;
+using Sos.Cores.Devices;
 using Sos.Cores.Loading;
 using Sos.Cores.Network;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Sos.Sdk.Control;
 
-namespace Sos.Cores.Devices;
+namespace Sos.Cores.Offline;
 
 /// <summary>A PCI card on its way to a service of the offline back end, which drives it by itself; Linux gets a host port.</summary>
 public sealed class CardDevice : INetworkDevice

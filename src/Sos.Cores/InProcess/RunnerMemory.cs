@@ -2,9 +2,10 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Runtime.InteropServices;
+using Sos.Cores.Loading;
 using Sos.Cores.Native;
 
-namespace Sos.Cores.Loading;
+namespace Sos.Cores.InProcess;
 
 /// <summary>
 /// The memory that a runner is given: its page, and the regions of its service. Where there is a folder, what the service shares lies in

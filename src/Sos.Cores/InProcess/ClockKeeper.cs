@@ -1,10 +1,11 @@
 using System;
 using System.Threading;
+using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 
-namespace Sos.Cores.Loading;
+namespace Sos.Cores.InProcess;
 
 /// <summary>
 /// Keeps a service's clock record in step with Linux where no driver does it: in a process. A step reaches the service within

@@ -5,9 +5,10 @@ using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
 using System.Threading;
+using Sos.Cores.Loading;
 using Sos.Cores.Native;
 
-namespace Sos.Cores.Loading;
+namespace Sos.Cores.InProcess;
 
 /// <summary>One runner process: started with exactly the descriptors it needs, and reaped here.</summary>
 internal sealed unsafe class RunnerProcess : IDisposable

@@ -5,7 +5,7 @@ using System.Threading;
 using Sos.Cores.Native;
 using Sos.Sdk.Control;
 
-namespace Sos.Cores.Loading;
+namespace Sos.Cores.InProcess;
 
 /// <summary>
 /// Signals the eventfds of programs when a service in a process sets bits of its events and notifies: what the driver's interrupt does for an
