@@ -1,3 +1,6 @@
+using System;
+using System.Collections.Generic;
+
 namespace Sos.Cores;
 
 /// <summary>How a core is kept from Linux.</summary>
@@ -8,4 +11,25 @@ public enum BackEndKind
 
     /// <summary>Linux keeps it, but lets nothing run there; the service is a process. Needs root alone.</summary>
     Isolated = 1,
+}
+
+/// <summary>The kinds of back ends in words, and the differences of theirs that the rest of the control plane asks for: nothing else there names a kind.</summary>
+public static class BackEndKinds
+{
+    private static readonly string[] Names = ["offline", "isolated"];
+
+    /// <summary>The kind by which a plan is checked whose back end is not known: of the two, it grants a service less.</summary>
+    public const BackEndKind Assumed = BackEndKind.Isolated;
+
+    /// <summary>The words for the kinds, in their order.</summary>
+    public static IReadOnlyList<string> Words => Names;
+
+    /// <summary>Returns the word for a kind, the same in files, options and messages.</summary>
+    public static string Word(this BackEndKind kind) => Names[(int)kind];
+
+    /// <summary>Returns the kind of a word; null for any other.</summary>
+    public static BackEndKind? Parse(string? word) => Array.IndexOf(Names, word) is var kind and >= 0 ? (BackEndKind)kind : null;
+
+    /// <summary>Returns whether a core leaves Linux, with the cards of its service; else Linux keeps both, and lends them.</summary>
+    public static bool LeavesLinux(this BackEndKind kind) => kind == BackEndKind.Offline;
 }

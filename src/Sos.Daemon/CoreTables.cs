@@ -3,8 +3,8 @@ using System.Collections.Generic;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Operations;
-using Sos.Cores.Reading;
 using Sos.Cores.Running;
+using Sos.Cores.Services;
 
 namespace Sos.Daemon;
 

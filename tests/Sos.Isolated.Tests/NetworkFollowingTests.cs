@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Sos.Cores.Companions;
 using Sos.Cores.Network;
 using Xunit;
 

@@ -7,6 +7,7 @@ using Sos.Cores;
 using Sos.Cores.InProcess;
 using Sos.Cores.Loading;
 using Sos.Cores.Reading;
+using Sos.Cores.Services;
 using Sos.Image;
 using Xunit;
 

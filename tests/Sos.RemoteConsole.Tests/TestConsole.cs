@@ -7,7 +7,7 @@ using System.Threading;
 using Sos.Cores.InProcess;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
-using Sos.Cores.Reading;
+using Sos.Cores.Services;
 using Sos.Image;
 using Sos.RemoteConsole.Control;
 using Sos.RemoteConsole.Linux;

@@ -6,7 +6,6 @@ using System.Text;
 using System.Threading;
 using Sos.Cores;
 using Sos.Cores.Companions;
-using Sos.Cores.Network;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Sos.Firewall.Rules;

@@ -12,6 +12,7 @@ using Sos.Cores.Operations;
 using Sos.Cores.Plan;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
+using Sos.Cores.Services;
 using Sos.Image;
 using Sos.Sdk.Control;
 using Sos.Sdk.Time;

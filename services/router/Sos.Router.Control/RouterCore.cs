@@ -5,6 +5,7 @@ using System.Linq;
 using System.Threading;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
+using Sos.Cores.Companions;
 using Sos.Cores.Native;
 using Sos.Cores.Network;
 using Sos.Cores.Operations;

@@ -3,8 +3,8 @@ using Microsoft.Win32.SafeHandles;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Native;
-using Sos.Cores.Reading;
 using Sos.Cores.Running;
+using Sos.Cores.Services;
 
 namespace Sos.Timer.Broker;
 

@@ -12,6 +12,9 @@ public sealed partial record EnabledService
     /// <summary>The last place in the order: room enough, and few enough digits to compare by eye.</summary>
     public const int OrderMax = 1000;
 
+    /// <summary>The word for the best back end that the machine has.</summary>
+    public const string AnyBackEnd = "auto";
+
     /// <summary>The name by which an administrator knows it, and that of its file.</summary>
     public required string Name { get; init; }
 
@@ -22,7 +25,7 @@ public sealed partial record EnabledService
     public BackEndKind? BackEnd { get; init; }
 
     /// <summary>The name that the back end has in files.</summary>
-    public string BackEndName => BackEnd is { } kind ? kind.ToString().ToLowerInvariant() : "auto";
+    public string BackEndName => BackEnd?.Word() ?? AnyBackEnd;
 
     /// <summary>How an unplugged core is to run.</summary>
     public CoreOptions CoreOptions { get; init; } = new();

@@ -28,7 +28,7 @@ internal static class EnabledServiceReader
         {
             Name = name,
             Core = (int)(entries.Number(int.MaxValue, "core") ?? throw entries.Missing("core", "the cpu that becomes the service's core, as in 'core = 3'")),
-            BackEnd = ReadBackEnd(entries.Word(["offline", "isolated", "auto"], "back-end")),
+            BackEnd = BackEndKinds.Parse(entries.Word([.. BackEndKinds.Words, EnabledService.AnyBackEnd], "back-end")),
             ForceCore = entries.Flag("force-core"),
             CoreOptions = new CoreOptions(entries.Flag("share-core"), OneOf<CorePerformance>(entries, "performance")),
             BeforeNetwork = entries.Flag("before-network"),
@@ -38,13 +38,6 @@ internal static class EnabledServiceReader
         entries.RefuseRest();
         return service;
     }
-
-    private static BackEndKind? ReadBackEnd(string? word) => word switch
-    {
-        "offline" => BackEndKind.Offline,
-        "isolated" => BackEndKind.Isolated,
-        _ => null,
-    };
 
     private static ServicePlan ReadPlan(TomlEntries entries)
     {

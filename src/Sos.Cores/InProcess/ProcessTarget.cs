@@ -6,8 +6,8 @@ using Microsoft.Win32.SafeHandles;
 using Sos.Cores.Devices;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
-using Sos.Cores.Reading;
 using Sos.Cores.Running;
+using Sos.Cores.Services;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 

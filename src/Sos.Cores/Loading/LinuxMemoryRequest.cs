@@ -15,7 +15,7 @@ public sealed record LinuxMemoryRequest(ReadOnlyMemory<byte> Symbols, ulong Wind
     /// <exception cref="SosException">It is one.</exception>
     public static void CheckBackEnd(BackEndKind backEnd)
     {
-        if (backEnd == BackEndKind.Isolated)
+        if (!backEnd.LeavesLinux())
         {
             throw new SosException(
                 SosError.Usage,

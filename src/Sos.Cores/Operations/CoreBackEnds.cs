@@ -74,7 +74,7 @@ public sealed class CoreBackEnds
     public BackEndChoice Choose(BackEndKind? kind, CoreOptions options)
     {
         BackEndChoice choice = kind is { } wanted ? new BackEndChoice(this[wanted], "") : Choose();
-        if (choice.BackEnd.Kind != BackEndKind.Offline && options != new CoreOptions())
+        if (!choice.BackEnd.Kind.LeavesLinux() && options != new CoreOptions())
         {
             throw new SosException(
                 SosError.Usage, "--share-core and --performance are for cores that leave Linux: of an isolated one set the cpu's governor ('cpupower')");

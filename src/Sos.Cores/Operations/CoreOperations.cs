@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Running;
+using Sos.Cores.Services;
 
 namespace Sos.Cores.Operations;
 
@@ -75,7 +76,7 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
         }
 
         List<string> notes = [];
-        if (!ServiceStop.GiveBackLeftovers(backEnds, cpu, notes, exclusive))
+        if (!GiveBackLeftovers(cpu, notes, exclusive))
         {
             throw new SosException(SosError.Failed, string.Join("; ", notes));
         }
@@ -125,10 +126,13 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
         return CoreRecord.Read(cpu, backEnds.Folder) is null || backEnds.Holds(cpu) ? null : GiveBackLeftovers(cpu, exclusive);
     }
 
+    private bool GiveBackLeftovers(int cpu, List<string> notes, CoreLock exclusive)
+        => ServiceStop.GiveBackLeftovers(cpu, (card, found) => backEnds.GiveBack(cpu, card, found), notes, exclusive);
+
     private ReleaseResult GiveBackLeftovers(int cpu, CoreLock exclusive)
     {
         List<string> notes = [];
-        bool returned = ServiceStop.GiveBackLeftovers(backEnds, cpu, notes, exclusive);
+        bool returned = GiveBackLeftovers(cpu, notes, exclusive);
         return new ReleaseResult(cpu, null, returned, notes);
     }
 
@@ -152,7 +156,7 @@ public sealed class CoreOperations(CoreBackEnds backEnds)
         {
             // What stood in the way may be gone with the core.
             notes.Clear();
-            returned = ServiceStop.GiveBackLeftovers(backEnds, cpu, notes, exclusive);
+            returned = GiveBackLeftovers(cpu, notes, exclusive);
         }
 
         return new ReleaseResult(cpu, durationNs, returned, notes);

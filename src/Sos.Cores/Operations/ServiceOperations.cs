@@ -4,8 +4,8 @@ using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Plan;
-using Sos.Cores.Reading;
 using Sos.Cores.Running;
+using Sos.Cores.Services;
 using Sos.Image;
 
 namespace Sos.Cores.Operations;
@@ -86,7 +86,7 @@ public sealed class ServiceOperations(CoreBackEnds backEnds, CompanionCatalogue 
 
             IReadOnlyList<KnownPort> ports = [.. plan.Ports.Select(port => new KnownPort(
                 port.Name, [.. new[] { port.Device, port.HostPort }.OfType<string>().Distinct()]))];
-            ServicePreparation.Prepare(companions, plan, image, ports, backEnd ?? BackEndKind.Isolated, notes);
+            ServicePreparation.Prepare(companions, plan, image, ports, backEnd ?? BackEndKinds.Assumed, notes);
             return notes;
         });
     }

@@ -5,7 +5,7 @@ using System.Linq;
 using Sos.Cores.Companions;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
-using Sos.Cores.Running;
+using Sos.Cores.Services;
 using Sos.Image;
 using Sos.Image.Ports;
 using Sos.Sdk.Control;
@@ -25,7 +25,7 @@ internal static class ServicePreparation
     /// <exception cref="SosException">The plan asks for such.</exception>
     public static void CheckBackEnd(ServicePlan plan, BackEndKind backEnd)
     {
-        if (plan.ForceUnconfined && backEnd == BackEndKind.Isolated)
+        if (plan.ForceUnconfined && !backEnd.LeavesLinux())
         {
             throw new SosException(SosError.Usage, "--force-unconfined is for unplugged cores: Linux drives the card of an isolated one; leave it away");
         }
@@ -34,7 +34,7 @@ internal static class ServicePreparation
             : plan.Ports.Any(port => port.Open) ? "--on-failure open"
             : plan.Ports.Any(port => port.Captures is not null) ? "--pcap-in"
             : plan.Scheduling != SchedulingWish.Auto ? "--scheduling" : null;
-        if (option is not null && backEnd != BackEndKind.Isolated)
+        if (option is not null && backEnd.LeavesLinux())
         {
             throw new SosException(
                 SosError.Usage, $"{option} is for isolated cores, and this one is unplugged: leave it away, "

@@ -3,6 +3,7 @@ using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
+using Sos.Cores.Services;
 
 namespace Sos.Cores.Operations;
 

@@ -2,12 +2,10 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
-using System.Linq;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sos.Cores.Carrying;
 using Sos.Cores.Native;
-using Sos.Cores.Network;
 using Sos.Cores.Plan;
 using Sos.Sdk.Control;
 
@@ -86,18 +84,6 @@ public sealed record CoreRecord
 
     /// <summary>Labels by which the companion explains the active table's counters.</summary>
     public IReadOnlyList<string> TableLabels { get; init; } = [];
-
-    /// <summary>The service's ports with the names by which Linux knows them.</summary>
-    [JsonIgnore]
-    public IReadOnlyList<Companions.KnownPort> KnownPorts => [.. Plan.Ports.Select(port =>
-    {
-        CardRecord? card = Cards.FirstOrDefault(candidate => candidate.Port == port.Name);
-        string?[] names = [card?.Network?.Name ?? card?.Netdev?.Name, card?.HostPort ?? port.HostPort];
-        return new Companions.KnownPort(port.Name, [.. names.OfType<string>().Distinct()])
-        {
-            IsHere = card?.Netdev is not { } device || device.Namespace == NetworkNamespace.Current,
-        };
-    })];
 
     /// <summary>Reads a core's record.</summary>
     /// <returns>Null when there is none.</returns>

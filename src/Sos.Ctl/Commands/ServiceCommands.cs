@@ -10,6 +10,7 @@ using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
+using Sos.Cores.Services;
 using Sos.Sdk.Logging;
 using Sos.Verbs;
 

@@ -4,6 +4,7 @@ using System.Linq;
 using Sos.Cores.Operations;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
+using Sos.Cores.Services;
 using Sos.Cores.Tests.InMemory;
 using Xunit;
 

@@ -3,8 +3,9 @@ using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Plan;
+using Sos.Cores.Running;
 
-namespace Sos.Cores.Running;
+namespace Sos.Cores.Services;
 
 /// <summary>
 /// Starts services again. Their cards do not go back to Linux meanwhile, nor when it fails, so that nothing passes unfiltered; a restart that failed

@@ -2,9 +2,9 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores.BackEnds;
-using Sos.Cores.Operations;
+using Sos.Cores.Running;
 
-namespace Sos.Cores.Running;
+namespace Sos.Cores.Services;
 
 /// <summary>The state of a service when it was stopped.</summary>
 /// <param name="State">State of the core before it was unloaded.</param>
@@ -87,14 +87,13 @@ public static class ServiceStop
     }
 
     /// <summary>Gives back what a service had whose core is with Linux already: its lease was over, or giving it back failed before.</summary>
-    /// <param name="backEnds">The back ends, one of which had the core.</param>
     /// <param name="cpu">The cpu; not ours.</param>
+    /// <param name="giveBack">Gives a card back, as the back end does that had the core; adds to the notes what did not work.</param>
     /// <param name="notes">What was done, and what did not work.</param>
     /// <param name="exclusive">The core's lock.</param>
     /// <returns>Whether nothing is left; if not, the record is kept, and it may be repeated.</returns>
-    public static bool GiveBackLeftovers(CoreBackEnds backEnds, int cpu, List<string> notes, CoreLock exclusive)
+    public static bool GiveBackLeftovers(int cpu, Func<CardRecord, List<string>, bool> giveBack, List<string> notes, CoreLock exclusive)
     {
-        ArgumentNullException.ThrowIfNull(backEnds);
         ArgumentNullException.ThrowIfNull(exclusive);
         if (CoreRecord.Read(cpu, exclusive.Folder) is not { } record)
         {
@@ -104,7 +103,7 @@ public static class ServiceStop
         List<CardRecord> cards = [.. record.Cards.Select(card => HostPortReading.TryReread(card, notes))];
         CoreRecord left = record with { Control = null, Cards = [.. cards.Select(Quiet)] };
         TryWrite(left, exclusive, notes);
-        IReadOnlyList<CardRecord> kept = GiveBack(left, cards, (card, found) => backEnds.GiveBack(cpu, card, found), exclusive, notes);
+        IReadOnlyList<CardRecord> kept = GiveBack(left, cards, giveBack, exclusive, notes);
         if (kept.Count > 0)
         {
             notes.Add($"{record.Service} had ended with its core, but {string.Join(" and ", kept.Select(card => card.Device))} "

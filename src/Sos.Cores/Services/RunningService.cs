@@ -11,7 +11,7 @@ using Sos.Sdk.Logging;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Statistics;
 
-namespace Sos.Cores.Reading;
+namespace Sos.Cores.Services;
 
 /// <summary>A loaded service seen from Linux: its state, counters and log, and its tables.</summary>
 public sealed unsafe class RunningService : IDisposable

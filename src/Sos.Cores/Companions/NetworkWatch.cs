@@ -1,10 +1,9 @@
 using System;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Sos.Cores.Companions;
 using Sos.Cores.Native;
 
-namespace Sos.Cores.Network;
+namespace Sos.Cores.Companions;
 
 /// <summary>
 /// Waits for changes of the packet filter, interfaces, addresses and rules of routing in this process's network namespace: netlink's multicast

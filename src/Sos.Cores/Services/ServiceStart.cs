@@ -9,10 +9,11 @@ using Sos.Cores.Companions;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 using Sos.Cores.Reading;
+using Sos.Cores.Running;
 using Sos.Image;
 using Sos.Sdk.Control;
 
-namespace Sos.Cores.Running;
+namespace Sos.Cores.Services;
 
 /// <summary>A network device for one port of a service.</summary>
 /// <param name="Port">The port.</param>
