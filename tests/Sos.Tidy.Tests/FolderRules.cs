@@ -1,0 +1,83 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace Sos.Tidy.Tests;
+
+/// <summary>The layers of the control plane: its folders make no circle, use what ARCHITECTURE.md allows, and name no back end where none belongs.</summary>
+public sealed partial class FolderRules
+{
+    private const string Project = "src/Sos.Cores";
+    private const string Chapter = "### The folders of `Sos.Cores`";
+
+    // Each may be named by itself, by another back end and by the files that list them.
+    private static readonly string[] BackEnds = ["InProcess", "Isolation", "Isolation/Network", "Offline"];
+    private static readonly string[] Lists = ["Operations/CoreBackEnds.cs", "Operations/Keepers.cs", "Operations/MachineCheck.cs"];
+    private const string Kinds = "BackEndKind";
+
+    private static readonly Lazy<FolderGraph> Shared = new(() => FolderGraph.Read(Project, "src/Sos.Sdk", "src/Sos.Image"));
+
+    private static FolderGraph Graph => Shared.Value;
+
+    [Fact]
+    public void TheFoldersOfTheControlPlaneMakeNoCircle() => AssertNone(Graph.Circles());
+
+    // The namespace is what others see of a folder.
+    [Fact]
+    public void NamespacesFollowFolders() => AssertNone(SourceTree.Files
+        .Where(path => path.StartsWith(Project + "/", StringComparison.Ordinal) && path.EndsWith(".cs", StringComparison.Ordinal))
+        .Select(path => (Path: path, Wanted: Path.GetDirectoryName(path)!["src/".Length..].Replace('/', '.')))
+        .Where(file => !SourceTree.Lines(file.Path).Contains($"namespace {file.Wanted};"))
+        .Select(file => $"{file.Path}: its namespace must be {file.Wanted}"));
+
+    [Fact]
+    public void TheFoldersUseWhatTheArchitectureSays()
+    {
+        List<(string Folder, IReadOnlySet<string> Uses)> layers = Layers();
+        Assert.True(layers.Count > 10, $"ARCHITECTURE.md has no table of folders under \"{Chapter}\"");
+        HashSet<string> below = [];
+        List<string> offences = [.. Graph.Folders.Except(layers.Select(layer => layer.Folder)).Select(folder => $"{folder} is no row of the table")];
+        foreach ((string folder, IReadOnlySet<string> allowed) in layers)
+        {
+            IReadOnlySet<string> used = Graph.UsedBy(folder);
+            offences.AddRange(allowed.Except(below).Select(other => $"{folder} may use {other}, which does not stand above it in the table"));
+            offences.AddRange(allowed.Except(used).Select(other => $"{folder} may use {other}, and does not: strike it out"));
+            offences.AddRange(used.Except(allowed).Select(other => $"{folder} may not use {other}: "
+                + FolderGraph.Describe(Graph.Uses.Where(use => use.From == folder && use.To == other))));
+            below.Add(folder);
+        }
+
+        AssertNone(offences);
+    }
+
+    [Fact]
+    public void NothingNeutralNamesABackEnd()
+    {
+        Assert.Empty(BackEnds.Except(Graph.Folders));
+        AssertNone(Graph.Uses.Where(use => !BackEnds.Contains(use.From) && !Lists.Contains($"{use.From}/{use.File}"))
+            .Where(use => BackEnds.Contains(use.To) || use is { Type: Kinds, Member: not null })
+            .Select(use => $"{use.From}/{use.File} names {use.Type}{(use.Member is null ? "" : "." + use.Member)}: "
+                + "ask BackEndKinds, or an interface of BackEnds, for the difference"));
+    }
+
+    // From the lowest to the highest: | `Folder` | what it has | `Other`, `Another` |
+    private static List<(string Folder, IReadOnlySet<string> Uses)> Layers() =>
+        [.. SourceTree.Lines("ARCHITECTURE.md")
+            .SkipWhile(line => line != Chapter).Skip(1).TakeWhile(line => !line.StartsWith('#'))
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+            .Select(line => line.Split('|'))
+            .Select(cells => (Quoted().Match(cells[1]).Groups[1].Value,
+                (IReadOnlySet<string>)Quoted().Matches(cells[^2]).Select(match => match.Groups[1].Value).ToHashSet()))];
+
+    private static void AssertNone(IEnumerable<string> offences)
+    {
+        List<string> all = [.. offences];
+        Assert.True(all.Count == 0, string.Join('\n', all));
+    }
+
+    [GeneratedRegex("`([^`]+)`")]
+    private static partial Regex Quoted();
+}
