@@ -1,7 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
-using Sos.Cores.Loading;
+using Sos.Abi;
 using Sos.Sdk.Control;
 
 namespace Sos.Runner;

@@ -1,6 +1,6 @@
 using System;
 using System.Threading;
-using Sos.Cores.Loading;
+using Sos.Abi;
 
 namespace Sos.Runner;
 

@@ -2,8 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
-using Sos.Cores.Loading;
-using Sos.Cores.Native;
+using Sos.Abi;
 
 namespace Sos.Runner;
 

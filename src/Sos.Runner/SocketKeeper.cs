@@ -1,7 +1,7 @@
 using System;
 using System.Runtime.InteropServices;
 using System.Threading;
-using Sos.Cores.Loading;
+using Sos.Abi;
 using Sos.Sdk.Control;
 
 namespace Sos.Runner;

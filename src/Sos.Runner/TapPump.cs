@@ -1,6 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
-using Sos.Cores.Loading;
+using Sos.Abi;
 
 namespace Sos.Runner;
 

@@ -28,7 +28,7 @@
  * the CPU and unplugs it again, which takes a fraction of a second. Its service is then in
  * FAILED, or, had it not started, where it was.
  *
- * The same layouts stand in src/Sos.Sdk/Control and src/Sos.Cores/Native; a test
+ * The same layouts stand in src/Sos.Sdk/Control and src/Sos.Abi; a test
  * compares size and offset of every field. They are the same for 32-bit programs. What is called
  * reserved is 0: in what the driver is given it must be, in what it tells it is.
  */

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Microsoft.Win32.SafeHandles;
+using Sos.Abi;
 using Sos.Cores.Devices;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;

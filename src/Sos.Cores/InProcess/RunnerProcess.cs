@@ -5,7 +5,7 @@ using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
 using System.Threading;
-using Sos.Cores.Loading;
+using Sos.Abi;
 using Sos.Cores.Native;
 
 namespace Sos.Cores.InProcess;

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.Linq;
 using System.Threading;
+using Sos.Abi;
 using Sos.Cores.BackEnds;
 using Sos.Cores.InProcess;
 using Sos.Cores.Isolation.Network;

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using Sos.Abi;
 using Sos.Cores.Devices;
 using Sos.Cores.InProcess;
 using Sos.Cores.Isolation.Network;

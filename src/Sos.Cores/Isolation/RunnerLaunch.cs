@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Threading;
+using Sos.Abi;
 using Sos.Cores.InProcess;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;

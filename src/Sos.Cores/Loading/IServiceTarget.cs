@@ -1,4 +1,5 @@
 using System;
+using Sos.Abi;
 using Sos.Cores.Devices;
 using Sos.Cores.Native;
 using Sos.Sdk.Control;

@@ -1,4 +1,5 @@
 using System;
+using Sos.Abi;
 
 namespace Sos.Cores.Native;
 

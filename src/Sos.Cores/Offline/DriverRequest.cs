@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using Sos.Cores.Native;
+using Sos.Abi;
 
 namespace Sos.Cores.Offline;
 

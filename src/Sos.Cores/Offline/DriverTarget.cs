@@ -1,5 +1,6 @@
 using System;
 using System.Text;
+using Sos.Abi;
 using Sos.Cores.Devices;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;

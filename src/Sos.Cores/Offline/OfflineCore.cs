@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Sos.Abi;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using System.Text;
+using Sos.Abi;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Native;
 using Sos.Sdk.Control;

@@ -6,7 +6,7 @@ using System.Linq;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
-using Sos.Cores.Native;
+using Sos.Abi;
 using Sos.Cores.Offline;
 using Xunit;
 

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace Sos.Cores.Native;
+namespace Sos.Abi;
 
 #pragma warning disable CS0649 // the driver writes them
 

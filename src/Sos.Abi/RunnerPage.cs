@@ -1,8 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Sos.Cores.Native;
 
-namespace Sos.Cores.Loading;
+namespace Sos.Abi;
 
 /// <summary>How far a runner has come.</summary>
 internal enum RunnerState : uint

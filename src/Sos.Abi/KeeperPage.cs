@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
-namespace Sos.Cores.Loading;
+namespace Sos.Abi;
 
 /// <summary>How far a keeper has come.</summary>
 internal enum KeeperState : uint
