@@ -2,7 +2,9 @@ using System;
 using System.Collections.Generic;
 using System.Globalization;
 using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Text;
+using Sos.Linux;
 
 namespace Sos.Cores;
 
@@ -85,6 +87,17 @@ public sealed class CpuSet : IEquatable<CpuSet>
 
     /// <summary>Whether a cpu is in it.</summary>
     public bool Contains(int cpu) => (uint)cpu < CpusMax && (_words[cpu / WordBits] & (1UL << (cpu % WordBits))) != 0;
+
+    /// <summary>Lets a thread run on these cpus only.</summary>
+    /// <param name="thread">Linux's id of the thread.</param>
+    /// <returns>0 or an errno.</returns>
+    internal unsafe int Bind(int thread)
+    {
+        fixed (ulong* words = Words)
+        {
+            return SchedulerCalls.SetAffinity(thread, (nuint)(Words.Length * sizeof(ulong)), words) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        }
+    }
 
     /// <summary>With one cpu more.</summary>
     public CpuSet With(int cpu) => Union(Of(cpu));

@@ -2,6 +2,7 @@ using System;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Sos.Abi;
+using Sos.Linux;
 using Sos.Sdk.Control;
 
 namespace Sos.Runner;
@@ -125,7 +126,7 @@ internal unsafe struct CapturePump
                 BinaryPrimitives.WriteUInt32LittleEndian(header[12..], (uint)length);
                 new ReadOnlySpan<byte>(frame, length).CopyTo(new Span<byte>(record + RecordHeader, HostSlot.FrameMax));
                 int whole = RecordHeader + length;
-                _page->Captured += Libc.WriteFrame(_page->CaptureOut, record, (nuint)whole) == whole ? 1u : 0;
+                _page->Captured += ProcessCalls.Write(_page->CaptureOut, record, (nuint)whole) == whole ? 1u : 0;
             }
             else
             {
@@ -173,7 +174,7 @@ internal unsafe struct CapturePump
 
         while (_end < bytes)
         {
-            nint read = Libc.Read(_page->CaptureIn, _buffer + _end, (nuint)(BufferSize - _end));
+            nint read = ProcessCalls.Read(_page->CaptureIn, _buffer + _end, (nuint)(BufferSize - _end));
             if (read <= 0)
             {
                 _ended = true;

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Sos.Linux;
 
 namespace Sos.Runner;
 
@@ -53,11 +54,11 @@ internal static unsafe class Containment
             // the right to lock stays until that is done. Numbers that this kernel does not know are refused (EINVAL).
             if (mayLock || capability != LockMemory)
             {
-                _ = Libc.ProcessControl(DropBounding, (nuint)capability, 0, 0, 0);
+                _ = ProcessCalls.ProcessControl(DropBounding, (nuint)capability, 0, 0, 0);
             }
         }
 
-        if (!SetLimit(CoreLimit, 0) || Libc.ProcessControl(SetNoNewPrivileges, 1, 0, 0, 0) != 0)
+        if (!SetLimit(CoreLimit, 0) || ProcessCalls.ProcessControl(SetNoNewPrivileges, 1, 0, 0, 0) != 0)
         {
             return 3;
         }
@@ -67,7 +68,7 @@ internal static unsafe class Containment
         byte* mode = (byte*)Marshal.StringToCoTaskMemUTF8(argument);
         byte** arguments = stackalloc byte*[3] { name, mode, null };
         byte** environment = stackalloc byte*[1] { null };
-        _ = Libc.Execve(program, arguments, environment);
+        _ = ProcessCalls.Execve(program, arguments, environment);
         return 3;
     }
 
@@ -76,7 +77,7 @@ internal static unsafe class Containment
     /// <returns>0 or an errno.</returns>
     public static int RestrictService(int notifier)
     {
-        _ = Libc.ProcessControl(SetDumpable, 0, 0, 0, 0);
+        _ = ProcessCalls.ProcessControl(SetDumpable, 0, 0, 0, 0);
         int errno = DropCapabilities();
         if (errno != 0)
         {
@@ -90,7 +91,7 @@ internal static unsafe class Containment
         }
 
         filter.AllowWith(SysWrite, (0, (uint)notifier));
-        filter.AllowWith(SysTgkill, (0, (uint)Libc.GetProcessId()), (1, (uint)Libc.GetThreadId()), (2, (uint)Libc.Sigusr2));
+        filter.AllowWith(SysTgkill, (0, (uint)ProcessCalls.GetProcessId()), (1, (uint)HandlerCalls.GetThreadId()), (2, (uint)SignalCalls.Sigusr2));
         return filter.Install();
     }
 
@@ -108,7 +109,7 @@ internal static unsafe class Containment
             }
         }
 
-        filter.AllowWith(SysTgkill, (0, (uint)runner), (2, (uint)Libc.Sigusr1));
+        filter.AllowWith(SysTgkill, (0, (uint)runner), (2, (uint)SignalCalls.Sigusr1));
         int errno = DropCapabilities();
         return errno != 0 ? errno : filter.Install();
     }
@@ -119,12 +120,12 @@ internal static unsafe class Containment
         uint* header = stackalloc uint[2] { CapabilityVersion, 0 };
         uint* none = stackalloc uint[6]; // effective, permitted, inheritable; for the lower and the upper 32
         new System.Span<uint>(none, 6).Clear();
-        return Libc.SetCapabilities(header, none) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        return ProcessCalls.SetCapabilities(header, none) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
     private static bool SetLimit(int resource, ulong value)
     {
         ulong* limit = stackalloc ulong[2] { value, value };
-        return Libc.SetLimit(resource, limit) == 0;
+        return ProcessCalls.SetLimit(resource, limit) == 0;
     }
 }

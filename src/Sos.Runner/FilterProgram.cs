@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
+using Sos.Linux;
 
 namespace Sos.Runner;
 
@@ -54,7 +55,7 @@ internal sealed unsafe class FilterProgram
         fixed (Instruction* start = code)
         {
             Header header = new() { Length = (ushort)code.Length, Code = start };
-            return Libc.ProcessControl(SetFilter, FilterMode, (nuint)(&header), 0, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
+            return ProcessCalls.ProcessControl(SetFilter, FilterMode, (nuint)(&header), 0, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
         }
     }
 

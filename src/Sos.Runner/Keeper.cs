@@ -1,6 +1,7 @@
 using System;
 using System.Threading;
 using Sos.Abi;
+using Sos.Linux;
 
 namespace Sos.Runner;
 
@@ -47,7 +48,7 @@ internal static unsafe class Keeper
         Volatile.Write(ref _page->State, (uint)KeeperState.Running);
         Loop(sockets, taps, ref capture, ref watch);
         Volatile.Write(ref _page->State, (uint)KeeperState.Ended);
-        Libc.ExitNow(0);
+        ProcessCalls.ExitNow(0);
         return 0;
     }
 
@@ -170,8 +171,8 @@ internal static unsafe class Keeper
     private static bool HasEnded(int timeoutMs)
     {
         Libc.PollDescriptor* descriptors = stackalloc Libc.PollDescriptor[2];
-        descriptors[0] = new Libc.PollDescriptor { Descriptor = _page->Runner, Events = Libc.PollDescriptor.In };
-        descriptors[1] = new Libc.PollDescriptor { Descriptor = _page->Notifier, Events = Libc.PollDescriptor.In };
+        descriptors[0] = new Libc.PollDescriptor { Descriptor = _page->Runner, Events = Libc.PollIn };
+        descriptors[1] = new Libc.PollDescriptor { Descriptor = _page->Notifier, Events = Libc.PollIn };
         if (Libc.Poll(descriptors, 2, timeoutMs) <= 0)
         {
             return false;
@@ -180,7 +181,7 @@ internal static unsafe class Keeper
         if (descriptors[1].Returned != 0)
         {
             ulong count;
-            _page->Wakes += Libc.Read(_page->Notifier, &count, sizeof(ulong)) == sizeof(ulong) ? 1u : 0u;
+            _page->Wakes += ProcessCalls.Read(_page->Notifier, &count, sizeof(ulong)) == sizeof(ulong) ? 1u : 0u;
         }
 
         return descriptors[0].Returned != 0;

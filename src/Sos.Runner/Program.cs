@@ -2,6 +2,7 @@ using System;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Sos.Abi;
+using Sos.Linux;
 
 namespace Sos.Runner;
 
@@ -66,11 +67,11 @@ internal static unsafe class Program
     private static void EndWithStarter(int lifeLine)
     {
         byte ignored;
-        while (Libc.Read(lifeLine, &ignored, 1) > 0)
+        while (ProcessCalls.Read(lifeLine, &ignored, 1) > 0)
         {
         }
 
-        Libc.ExitNow(1);
+        ProcessCalls.ExitNow(1);
     }
 
     /// <summary>Maps a copy of code, which nothing changes any more. perf looks up /tmp/perf-PID.map for code that no file backs alone.</summary>
@@ -142,7 +143,7 @@ internal static unsafe class Program
     {
         while (Volatile.Read(ref flag) == 0)
         {
-            if (page->Starter != 0 && Libc.GetParentId() != page->Starter)
+            if (page->Starter != 0 && ProcessCalls.GetParentId() != page->Starter)
             {
                 return false; // It died before it could say so: nobody waits for this service.
             }
@@ -168,7 +169,7 @@ internal static unsafe class Program
             mask[page->Cpu / 64] = 1UL << (page->Cpu % 64);
         }
 
-        return Libc.SchedSetAffinity(0, masks * sizeof(ulong), mask) == 0
+        return SchedulerCalls.SetAffinity(0, masks * sizeof(ulong), mask) == 0
             || Fail(page, RunnerStep.Pin, Marshal.GetLastPInvokeError(), 0) == 0;
     }
 
@@ -176,8 +177,8 @@ internal static unsafe class Program
     {
         int priority = page->Priority;
         int failed = priority > 0
-            ? Libc.SchedSetScheduler(0, Libc.SchedFifo | Libc.SchedResetOnFork, &priority)
-            : page->Nice != 0 ? Libc.SetPriority(Libc.PriorityProcess, 0, page->Nice) : 0;
+            ? SchedulerCalls.SetScheduler(0, SchedulerCalls.Fifo | SchedulerCalls.ResetOnFork, &priority)
+            : page->Nice != 0 ? SchedulerCalls.SetPriority(SchedulerCalls.PriorityProcess, 0, page->Nice) : 0;
         return failed == 0 || Fail(page, RunnerStep.Scheduling, Marshal.GetLastPInvokeError(), 0) == 0;
     }
 
@@ -197,7 +198,7 @@ internal static unsafe class Program
         if (page->Contain != 0)
         {
             // The runtime's own end makes system calls that this thread no longer may.
-            Libc.ExitNow(errno == 0 ? 0 : 1);
+            ProcessCalls.ExitNow(errno == 0 ? 0 : 1);
         }
 
         return errno == 0 || Fail(page, RunnerStep.Signals, errno, 0) == 0;

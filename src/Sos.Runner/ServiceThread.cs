@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using Sos.Abi;
+using Sos.Linux;
 
 namespace Sos.Runner;
 
@@ -29,11 +30,11 @@ internal static unsafe class ServiceThread
     private const nuint SignalStackSize = 256 << 10; // frames with AVX-512 and AMX state take 11 KiB
     private const ulong KeptFlags = 0x202; // IF and the bit that is always 1
 
-    private static readonly int[] FaultSignals = [Libc.Sigsegv, Libc.Sigbus, Libc.Sigill, Libc.Sigfpe, Libc.Sigtrap];
+    private static readonly int[] FaultSignals = [SignalCalls.Sigsegv, SignalCalls.Sigbus, SignalCalls.Sigill, SignalCalls.Sigfpe, SignalCalls.Sigtrap];
 
     private static RunnerPage* _page;
     private static delegate* unmanaged[SuppressGCTransition]<ulong> _readTsc;
-    private static Libc.SignalAction* _former;
+    private static SignalCalls.SignalAction* _former;
     private static SignalContext.Registers _return;
     private static ulong _returnMask;
     private static int _threadId;
@@ -46,10 +47,10 @@ internal static unsafe class ServiceThread
     public static int Prepare(RunnerPage* page)
     {
         _page = page;
-        _threadId = Libc.GetThreadId();
-        _processId = Libc.GetProcessId();
+        _threadId = HandlerCalls.GetThreadId();
+        _processId = ProcessCalls.GetProcessId();
         _readTsc = TimeStampCounter.Make();
-        _former = (Libc.SignalAction*)NativeMemory.AllocZeroed(64, (nuint)sizeof(Libc.SignalAction));
+        _former = (SignalCalls.SignalAction*)NativeMemory.AllocZeroed(64, (nuint)sizeof(SignalCalls.SignalAction));
 
         // With FRED (CPUID 7.1:EAX.17) Linux reports INT n with RIP behind it and error code 0.
         _gateAdvances = X86Base.CpuId(0, 0).Eax >= 7 && (X86Base.CpuId(7, 1).Eax & (1 << 17)) != 0;
@@ -60,53 +61,53 @@ internal static unsafe class ServiceThread
             return Marshal.GetLastPInvokeError();
         }
 
-        Libc.SignalStack signalStack = new() { Start = stack, Size = SignalStackSize };
-        if (Libc.SigAltStack(&signalStack, null) != 0)
+        SignalCalls.SignalStack signalStack = new() { Start = stack, Size = SignalStackSize };
+        if (SignalCalls.SetStack(&signalStack, null) != 0)
         {
             return Marshal.GetLastPInvokeError();
         }
 
         // A forced stop that comes early waits until the service is entered.
-        Libc.SignalSet blocked = default;
-        blocked[0] = Bit(Libc.Sigusr1);
-        int errno = Libc.ThreadSigMask(Libc.SigBlock, &blocked, null);
+        SignalCalls.SignalSet blocked = default;
+        blocked[0] = Bit(SignalCalls.Sigusr1);
+        int errno = SignalCalls.SetThreadMask(SignalCalls.Block, &blocked, null);
         foreach (int signal in FaultSignals)
         {
             errno = errno != 0 ? errno : Install(signal);
         }
 
-        errno = errno != 0 ? errno : Install(Libc.Sigusr1);
-        return errno != 0 ? errno : Install(Libc.Sigusr2);
+        errno = errno != 0 ? errno : Install(SignalCalls.Sigusr1);
+        return errno != 0 ? errno : Install(SignalCalls.Sigusr2);
     }
 
     /// <summary>Runs the service to its end; the page then says how it ended.</summary>
     /// <returns>0 or an errno.</returns>
     public static int Run()
-        => Libc.SendToThread(_processId, _threadId, Libc.Sigusr2) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        => SignalCalls.SendToThread(_processId, _threadId, SignalCalls.Sigusr2) == 0 ? 0 : Marshal.GetLastPInvokeError();
 
     private static int Install(int signal)
     {
-        Libc.SignalAction action = new()
+        SignalCalls.SignalAction action = new()
         {
             Handler = (delegate* unmanaged<int, void*, SignalContext*, void>)&Handle,
-            Flags = Libc.SignalAction.HasInfo | Libc.SignalAction.OnStack,
+            Flags = SignalCalls.SignalAction.HasInfo | SignalCalls.SignalAction.OnStack,
         };
         ((Span<ulong>)action.Mask).Fill(ulong.MaxValue);
-        return Libc.SigAction(signal, &action, _former + signal) == 0 ? 0 : Marshal.GetLastPInvokeError();
+        return SignalCalls.SetAction(signal, &action, _former + signal) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
     [UnmanagedCallersOnly]
     private static void Handle(int signal, void* info, SignalContext* context)
     {
-        if (Libc.GetThreadId() != _threadId || _entered == (signal == Libc.Sigusr2))
+        if (HandlerCalls.GetThreadId() != _threadId || _entered == (signal == SignalCalls.Sigusr2))
         {
             Decline(signal);
         }
-        else if (signal == Libc.Sigusr2)
+        else if (signal == SignalCalls.Sigusr2)
         {
             Enter(context);
         }
-        else if (signal != Libc.Sigsegv || !TryGate(context))
+        else if (signal != SignalCalls.Sigsegv || !TryGate(context))
         {
             Record(signal, context);
             Leave(context, RunnerState.Faulted);
@@ -116,9 +117,9 @@ internal static unsafe class ServiceThread
     // Not the service's: a fault happens again under its former disposition, and a signal from elsewhere is dropped.
     private static void Decline(int signal)
     {
-        if (signal != Libc.Sigusr1 && signal != Libc.Sigusr2)
+        if (signal != SignalCalls.Sigusr1 && signal != SignalCalls.Sigusr2)
         {
-            _ = Libc.SigActionInHandler(signal, _former + signal, null);
+            _ = HandlerCalls.SetAction(signal, _former + signal, null);
         }
     }
 
@@ -135,8 +136,8 @@ internal static unsafe class ServiceThread
             Rflags = KeptFlags,
             Segments = segments,
         };
-        context->BlockedSignals = ~(Bit(Libc.Sigsegv) | Bit(Libc.Sigbus) | Bit(Libc.Sigill) | Bit(Libc.Sigfpe)
-            | Bit(Libc.Sigtrap) | Bit(Libc.Sigusr1));
+        context->BlockedSignals = ~(Bit(SignalCalls.Sigsegv) | Bit(SignalCalls.Sigbus) | Bit(SignalCalls.Sigill) | Bit(SignalCalls.Sigfpe)
+            | Bit(SignalCalls.Sigtrap) | Bit(SignalCalls.Sigusr1));
         _entered = true;
         _page->ThreadId = _threadId;
         System.Threading.Volatile.Write(ref _page->State, (uint)RunnerState.Entered);
@@ -176,7 +177,7 @@ internal static unsafe class ServiceThread
         // The descriptor does not block: a counter that is full already tells what there is to tell.
         ulong one = 1;
         _page->Notifications++;
-        _ = Libc.Write(_page->Notifier, &one, sizeof(ulong));
+        _ = HandlerCalls.Write(_page->Notifier, &one, sizeof(ulong));
         context->General.Rip = next;
         return true;
     }
@@ -202,7 +203,7 @@ internal static unsafe class ServiceThread
     {
         ref SignalContext.Registers r = ref context->General;
         ref SosFault fault = ref _page->Fault;
-        bool forced = signal == Libc.Sigusr1;
+        bool forced = signal == SignalCalls.Sigusr1;
         fault.Vector = !forced ? (uint)r.TrapNumber : _page->ForcedVector != 0 ? _page->ForcedVector : ForcedVector;
         fault.Ring = 3;
         _page->Faults++;

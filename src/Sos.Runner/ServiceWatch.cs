@@ -2,6 +2,7 @@ using System;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Sos.Abi;
+using Sos.Linux;
 using Sos.Sdk.Control;
 
 namespace Sos.Runner;
@@ -62,7 +63,7 @@ internal unsafe struct ServiceWatch
             // The runner's handler records where the service stood.
             _fired = true;
             Volatile.Write(ref _runner->ForcedVector, HungVector);
-            _ = Libc.SendToThread(_page->RunnerProcess, _page->RunnerProcess, Libc.Sigusr1);
+            _ = SignalCalls.SendToThread(_page->RunnerProcess, _page->RunnerProcess, SignalCalls.Sigusr1);
         }
     }
 }

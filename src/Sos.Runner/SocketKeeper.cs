@@ -2,6 +2,7 @@ using System;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Sos.Abi;
+using Sos.Linux;
 using Sos.Sdk.Control;
 
 namespace Sos.Runner;
@@ -62,7 +63,7 @@ internal unsafe struct SocketKeeper
         if (Volatile.Read(ref *_producer) != consumed)
         {
             _page->SocketCalls++;
-            nint sent = Libc.SendTo(_socket.Socket, null, 0, Libc.DoNotWait, null, 0);
+            nint sent = NetworkCalls.SendTo(_socket.Socket, null, 0, NetworkCalls.DoNotWait, null, 0);
             int errno = sent < 0 ? Marshal.GetLastPInvokeError() : 0;
             _page->Errno = errno is 0 or Again or Busy or NoBuffers ? _page->Errno : errno;
             IsStuck = Volatile.Read(ref *_consumer) == consumed && errno != 0;
@@ -73,7 +74,7 @@ internal unsafe struct SocketKeeper
         {
             Volatile.Write(ref _shared->ReceiveWanted, 0);
             _page->SocketCalls++;
-            _ = Libc.ReceiveFrom(_socket.Socket, null, 0, Libc.DoNotWait, null, null);
+            _ = NetworkCalls.ReceiveFrom(_socket.Socket, null, 0, NetworkCalls.DoNotWait, null, null);
         }
 
         return worked;
@@ -89,8 +90,8 @@ internal unsafe struct SocketKeeper
         byte* request = stackalloc byte[40];
         new Span<byte>(request, 40).Clear();
         *(uint*)(request + NameSize) = _socket.Device;
-        bool told = Libc.Ioctl(_page->Information, Libc.GetInterfaceName, request) == 0
-            && Libc.Ioctl(_page->Information, Libc.GetInterfaceFlags, request) == 0;
+        bool told = Libc.Ioctl(_page->Information, NetworkCalls.GetInterfaceName, request) == 0
+            && Libc.Ioctl(_page->Information, NetworkCalls.GetInterfaceFlags, request) == 0;
         bool gone = !told && Marshal.GetLastPInvokeError() == NoDevice;
         bool up = told && (*(short*)(request + NameSize) & UpAndRunning) == UpAndRunning;
         Volatile.Write(ref _shared->LinkUp, gone ? XskShared.LinkGone : up ? 1u : 0u);

@@ -1,6 +1,7 @@
 using System;
 using System.Runtime.InteropServices;
 using Sos.Abi;
+using Sos.Linux;
 
 namespace Sos.Runner;
 

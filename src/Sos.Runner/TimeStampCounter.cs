@@ -1,4 +1,5 @@
 using System;
+using Sos.Linux;
 
 namespace Sos.Runner;
 

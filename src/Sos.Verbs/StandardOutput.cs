@@ -2,6 +2,7 @@ using System;
 using System.IO;
 using System.Runtime.InteropServices;
 using System.Text;
+using Sos.Linux;
 
 namespace Sos.Verbs;
 
@@ -9,7 +10,7 @@ namespace Sos.Verbs;
 /// The standard output as write(2) has it. The framework's console swallows the error of a pipe that nobody reads any more, so that
 /// <c>top | head</c> would never end, and its file streams keep an offset of their own, which two programs that share a file must not.
 /// </summary>
-public sealed unsafe partial class StandardOutput : Stream
+public sealed unsafe class StandardOutput : Stream
 {
     private const int Descriptor = 1; // STDOUT_FILENO
     private const int Interrupted = 4; // EINTR
@@ -55,7 +56,7 @@ public sealed unsafe partial class StandardOutput : Stream
             nint written;
             fixed (byte* start = buffer)
             {
-                written = Write(Descriptor, start, (nuint)buffer.Length);
+                written = ProcessCalls.Write(Descriptor, start, (nuint)buffer.Length);
             }
 
             int errno = Marshal.GetLastPInvokeError();
@@ -84,7 +85,4 @@ public sealed unsafe partial class StandardOutput : Stream
 
     /// <inheritdoc/>
     public override void SetLength(long value) => throw new NotSupportedException();
-
-    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
-    private static partial nint Write(int descriptor, byte* data, nuint size);
 }

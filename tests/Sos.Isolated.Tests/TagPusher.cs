@@ -5,6 +5,7 @@ using System.Threading;
 using Sos.Cores.Isolation.Network;
 using Sos.Cores.Native;
 using Sos.Cores.Network;
+using Sos.Linux;
 using Xunit;
 
 namespace Sos.Isolated.Tests;

@@ -18,7 +18,7 @@ public sealed partial class FolderRules
     private static readonly string[] Lists = ["Operations/CoreBackEnds.cs", "Operations/Keepers.cs", "Operations/MachineCheck.cs"];
     private const string Kinds = "BackEndKind";
 
-    private static readonly Lazy<FolderGraph> Shared = new(() => FolderGraph.Read(Project, "src/Sos.Abi", "src/Sos.Sdk", "src/Sos.Image"));
+    private static readonly Lazy<FolderGraph> Shared = new(() => FolderGraph.Read(Project, "src/Sos.Abi", "src/Sos.Linux", "src/Sos.Sdk", "src/Sos.Image"));
 
     private static FolderGraph Graph => Shared.Value;
 

@@ -144,6 +144,14 @@ public sealed partial class HouseRules
                 .Select(line => $"{path}:{line.Number}: names the sample {sample}: {line.Text.Trim()}"))));
     }
 
+    // The runner's signal handler has imports of its own, which must not touch the runtime.
+    [Fact]
+    public void SystemCallsAreDeclaredOnce() => AssertNone(
+        SourceTree.Files.Where(path => path.StartsWith("src/", StringComparison.Ordinal) && path.EndsWith(".cs", StringComparison.Ordinal))
+            .Where(path => !path.StartsWith("src/Sos.Linux/", StringComparison.Ordinal) && path != "src/Sos.Runner/HandlerCalls.cs")
+            .SelectMany(path => Lines(path).Where(line => line.Text.Contains("Import(\"libc\"", StringComparison.Ordinal))
+            .Select(line => $"{path}:{line.Number}: declare it in src/Sos.Linux, where all can use it")));
+
     private static string Capitalize(string name) => char.ToUpperInvariant(name[0]) + name[1..];
 
     // Compiled ahead of time, these are constants: false for all that the compiler was not told of, on every machine.

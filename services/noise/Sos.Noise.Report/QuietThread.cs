@@ -4,7 +4,7 @@ using System.IO;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Sos.Cores;
-using Sos.Noise.Report.Native;
+using Sos.Linux;
 
 namespace Sos.Noise.Report;
 

@@ -1,17 +1,17 @@
 using System;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
+using Sos.Linux;
 
 namespace Sos.Timer.Broker;
 
 /// <summary>Who is at the other end of a Unix socket, as the kernel says (struct ucred).</summary>
-internal readonly partial record struct PeerCredentials(int Process, uint User)
+internal readonly record struct PeerCredentials(int Process, uint User)
 {
     private const int SocketLevel = 1; // SOL_SOCKET
     private const int PeerCredential = 17; // SO_PEERCRED
 
     /// <summary>The user that this program runs as.</summary>
-    public static uint OwnUser { get; } = EffectiveUser();
+    public static uint OwnUser { get; } = Libc.EffectiveUserId();
 
     /// <summary>Asks the kernel.</summary>
     public static PeerCredentials Of(Socket socket)
@@ -20,7 +20,4 @@ internal readonly partial record struct PeerCredentials(int Process, uint User)
         _ = socket.GetRawSocketOption(SocketLevel, PeerCredential, credentials);
         return new PeerCredentials(BitConverter.ToInt32(credentials), BitConverter.ToUInt32(credentials[4..]));
     }
-
-    [LibraryImport("libc", EntryPoint = "geteuid")]
-    private static partial uint EffectiveUser();
 }

@@ -5,6 +5,7 @@ using System.Linq;
 using System.Text;
 using Sos.Cores.Native;
 using Sos.Cores.Network;
+using Sos.Linux;
 
 namespace Sos.Cores.Carrying;
 

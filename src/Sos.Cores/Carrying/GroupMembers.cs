@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Linq;
 using System.Net;
 using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.Carrying;
 

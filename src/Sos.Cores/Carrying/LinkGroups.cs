@@ -5,6 +5,7 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.Carrying;
 

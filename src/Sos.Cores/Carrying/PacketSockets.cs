@@ -2,7 +2,7 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
-using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.Carrying;
 

@@ -2,6 +2,7 @@ using System;
 using System.Runtime.InteropServices;
 using Sos.Cores.Native;
 using Sos.Cores.Network;
+using Sos.Linux;
 
 namespace Sos.Cores.Carrying;
 

@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.Companions;
 

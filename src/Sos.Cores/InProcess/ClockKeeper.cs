@@ -2,6 +2,7 @@ using System;
 using System.Threading;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Linux;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 

@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Threading;
 using Sos.Cores.Native;
+using Sos.Linux;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.InProcess;

@@ -9,6 +9,7 @@ using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
 using Sos.Cores.Services;
+using Sos.Linux;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 

@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using Sos.Abi;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.InProcess;
 

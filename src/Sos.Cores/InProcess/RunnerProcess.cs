@@ -7,6 +7,7 @@ using System.Runtime.InteropServices;
 using System.Threading;
 using Sos.Abi;
 using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.InProcess;
 
@@ -132,7 +133,7 @@ internal sealed unsafe class RunnerProcess : IDisposable
     /// <summary>Takes the thread out of the service, which leaves a fault record; kills the process if even that fails.</summary>
     public void Force(int thread)
     {
-        if (thread == 0 || ProcessCalls.SendToThread(Id, thread, ProcessCalls.Sigusr1) != 0 || !Wait(ForceTimeout))
+        if (thread == 0 || SignalCalls.SendToThread(Id, thread, SignalCalls.Sigusr1) != 0 || !Wait(ForceTimeout))
         {
             Kill();
         }
@@ -150,7 +151,7 @@ internal sealed unsafe class RunnerProcess : IDisposable
     {
         if (!HasEnded)
         {
-            _ = ProcessCalls.Kill(Id, ProcessCalls.Sigkill);
+            _ = ProcessCalls.Kill(Id, SignalCalls.Sigkill);
             int status;
             _ = ProcessCalls.WaitProcess(Id, &status, 0);
             _reaped = true;

@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using Sos.Cores.Native;
 using Sos.Cores.Running;
 
 namespace Sos.Cores.Isolation;
@@ -71,9 +70,9 @@ public static class CpuFence
         foreach ((int thread, CpuSet cpus) in targets)
         {
             // A thread may end meanwhile, which is the only way in which a second try fails.
-            if (now.TryGetValue(thread, out CpuSet? current) && !current.Equals(cpus) && SchedulerCalls.SetAffinity(thread, cpus) != 0)
+            if (now.TryGetValue(thread, out CpuSet? current) && !current.Equals(cpus) && cpus.Bind(thread) != 0)
             {
-                _ = SchedulerCalls.SetAffinity(thread, cpus);
+                _ = cpus.Bind(thread);
             }
         }
 
@@ -110,7 +109,7 @@ public static class CpuFence
 
                 CpuSet rest = thread.Cpus.Without(record.Cpu);
                 known.TryAdd((thread.Thread, thread.StartTime), new FencedThread(thread.Thread, thread.StartTime, thread.Cpus.ToString(), null));
-                int errno = SchedulerCalls.SetAffinity(thread.Thread, rest.IsEmpty ? away : rest);
+                int errno = (rest.IsEmpty ? away : rest).Bind(thread.Thread);
                 moved++;
                 if (errno != 0)
                 {

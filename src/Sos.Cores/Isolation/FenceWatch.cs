@@ -91,7 +91,7 @@ internal static class FenceWatch
         CpusetGroup.Enter(record, run.Runner);
         foreach (ThreadMask thread in ThreadMask.OfProcess(run.Runner).Where(thread => !thread.Cpus.Equals(own)))
         {
-            _ = SchedulerCalls.SetAffinity(thread.Thread, own);
+            _ = own.Bind(thread.Thread);
         }
 
         found.Add($"the service might run on cpu {strayed.Cpus}");
@@ -113,7 +113,7 @@ internal static class FenceWatch
 
             CpuSet rest = thread.Cpus.Without(record.Cpu);
             rest = rest.IsEmpty ? CpuFence.Allowed(record.Cpu) : rest;
-            if (SchedulerCalls.SetAffinity(thread.Thread, rest) == 0)
+            if (rest.Bind(thread.Thread) == 0)
             {
                 // Whoever set it meant it: that is what it gets back.
                 known[(thread.Thread, thread.StartTime)] = new FencedThread(thread.Thread, thread.StartTime, thread.Cpus.ToString(), rest.ToString());

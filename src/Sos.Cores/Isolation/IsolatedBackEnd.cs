@@ -4,8 +4,8 @@ using System.Diagnostics;
 using System.IO;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Isolation.Network;
-using Sos.Cores.Native;
 using Sos.Cores.Running;
+using Sos.Linux;
 
 namespace Sos.Cores.Isolation;
 

@@ -12,6 +12,7 @@ using Sos.Cores.Native;
 using Sos.Cores.Network;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
+using Sos.Linux;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 
@@ -173,10 +174,10 @@ public sealed unsafe class IsolatedCore : IServiceCore
         {
             CheckReach(run);
             // The service's thread is the process's first, and has its id.
-            _ = ProcessCalls.SendToThread(run.Runner, run.Runner, ProcessCalls.Sigusr1);
+            _ = SignalCalls.SendToThread(run.Runner, run.Runner, SignalCalls.Sigusr1);
             if (!Await(() => !run.RunnerLives, ForceTimeout))
             {
-                _ = ProcessCalls.Kill(run.Runner, ProcessCalls.Sigkill);
+                _ = ProcessCalls.Kill(run.Runner, SignalCalls.Sigkill);
                 Await(() => !run.RunnerLives, ForceTimeout);
             }
         }
@@ -314,12 +315,12 @@ public sealed unsafe class IsolatedCore : IServiceCore
         CheckReach(run);
         if (run.RunnerLives)
         {
-            _ = ProcessCalls.Kill(run.Runner, ProcessCalls.Sigkill);
+            _ = ProcessCalls.Kill(run.Runner, SignalCalls.Sigkill);
         }
 
         if (run.KeeperLives)
         {
-            _ = ProcessCalls.Kill(run.Keeper, ProcessCalls.Sigkill);
+            _ = ProcessCalls.Kill(run.Keeper, SignalCalls.Sigkill);
         }
 
         if (!AwaitEnd(run, ForceTimeout))

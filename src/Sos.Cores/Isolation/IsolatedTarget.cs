@@ -7,6 +7,7 @@ using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Plan;
+using Sos.Linux;
 using Sos.Sdk.Control;
 using Sos.Sdk.Ports;
 

@@ -10,6 +10,7 @@ using Sos.Cores.Isolation.Network;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Plan;
+using Sos.Linux;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 
@@ -102,7 +103,7 @@ internal sealed unsafe class RunnerLaunch
         if (process > 0)
         {
             int status;
-            _ = ProcessCalls.Kill(process, ProcessCalls.Sigkill);
+            _ = ProcessCalls.Kill(process, SignalCalls.Sigkill);
             _ = ProcessCalls.WaitProcess(process, &status, 0);
         }
     }
@@ -203,7 +204,7 @@ internal sealed unsafe class RunnerLaunch
     {
         // Owner, signal and flag belong to the pipe's end that the runner has inherited.
         if (ProcessCalls.Fcntl(lifeLine.Descriptor, ProcessCalls.SetOwner, runner) != 0
-            || ProcessCalls.Fcntl(lifeLine.Descriptor, ProcessCalls.SetSignal, ProcessCalls.Sigkill) != 0
+            || ProcessCalls.Fcntl(lifeLine.Descriptor, ProcessCalls.SetSignal, SignalCalls.Sigkill) != 0
             || ProcessCalls.Fcntl(lifeLine.Descriptor, ProcessCalls.SetFlags, ProcessCalls.Asynchronous) != 0)
         {
             throw Errno.ToException("tying the service to its keeper", System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), null);

@@ -1,6 +1,6 @@
 using System.Collections.Generic;
-using Sos.Cores.Native;
 using Sos.Cores.Running;
+using Sos.Linux;
 
 namespace Sos.Cores.Isolation;
 
@@ -39,7 +39,7 @@ internal sealed class StoppedProcesses(string folder = CoreRecord.DefaultFolder)
         stopped.Add((process, start));
         if (_seen.Contains((process, start)))
         {
-            _ = ProcessCalls.Kill(process, ProcessCalls.Sigkill); // it may have ended, or gone on, at this moment
+            _ = ProcessCalls.Kill(process, SignalCalls.Sigkill); // it may have ended, or gone on, at this moment
         }
     }
 }

@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics.X86;
 using System.Threading;
-using Sos.Cores.Native;
+using Sos.Linux;
 using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 

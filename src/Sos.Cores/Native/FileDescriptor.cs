@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using Sos.Linux;
 
 namespace Sos.Cores.Native;
 

@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.Threading;
 using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.Network;
 

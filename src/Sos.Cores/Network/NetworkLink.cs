@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.Network;
 

@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
 using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.Network;
 

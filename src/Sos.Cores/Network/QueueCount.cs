@@ -2,6 +2,7 @@ using System;
 using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.Network;
 

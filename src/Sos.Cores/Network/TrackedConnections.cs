@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using Sos.Cores.Native;
+using Sos.Linux;
 
 namespace Sos.Cores.Network;
 

@@ -7,6 +7,7 @@ using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
+using Sos.Linux;
 
 namespace Sos.Cores.Offline;
 

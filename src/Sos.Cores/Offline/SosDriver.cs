@@ -5,6 +5,7 @@ using System.Text;
 using Sos.Abi;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Native;
+using Sos.Linux;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Offline;

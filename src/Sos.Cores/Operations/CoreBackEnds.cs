@@ -8,6 +8,7 @@ using Sos.Cores.Isolation;
 using Sos.Cores.Native;
 using Sos.Cores.Offline;
 using Sos.Cores.Running;
+using Sos.Linux;
 
 namespace Sos.Cores.Operations;
 

@@ -6,6 +6,7 @@ using Sos.Cores.Isolation;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Offline;
+using Sos.Linux;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Operations;

@@ -1,7 +1,7 @@
 using System.Collections.Generic;
 using Sos.Cores.Devices;
-using Sos.Cores.Native;
 using Sos.Cores.Network;
+using Sos.Linux;
 
 namespace Sos.Cores.Running;
 

@@ -8,6 +8,7 @@ using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Network;
 using Sos.Cores.Running;
+using Sos.Linux;
 using Xunit;
 
 namespace Sos.Cores.Tests.Carrying;

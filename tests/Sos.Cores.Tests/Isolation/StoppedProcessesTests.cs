@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.IO;
 using System.Threading;
 using Sos.Cores.Isolation;
-using Sos.Cores.Native;
+using Sos.Linux;
 using Xunit;
 
 namespace Sos.Cores.Tests.Isolation;

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Sos.Cores.Native;
 using Sos.Cores.Plan;
+using Sos.Linux;
 
 namespace Sos.Cores.Isolation.Network;
 

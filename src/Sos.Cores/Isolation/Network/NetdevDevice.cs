@@ -9,6 +9,7 @@ using Sos.Cores.Native;
 using Sos.Cores.Network;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
+using Sos.Linux;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Isolation.Network;

@@ -4,6 +4,7 @@ using System.Text;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Network;
+using Sos.Linux;
 
 namespace Sos.Cores.Isolation.Network;
 

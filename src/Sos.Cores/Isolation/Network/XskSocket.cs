@@ -2,6 +2,7 @@ using System;
 using System.Runtime.InteropServices;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
+using Sos.Linux;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Isolation.Network;

@@ -1,28 +1,28 @@
 using System.Runtime.InteropServices;
 
-namespace Sos.Cores.Native;
+namespace Sos.Linux;
 
-/// <summary>The system calls about who runs where.</summary>
-internal static unsafe partial class SchedulerCalls
+/// <summary>The system calls about who runs where, and how.</summary>
+public static unsafe partial class SchedulerCalls
 {
+    public const int Fifo = 1; // SCHED_FIFO
+    public const int ResetOnFork = 0x4000_0000; // SCHED_RESET_ON_FORK
+    public const int PriorityProcess = 0; // PRIO_PROCESS
+
     [LibraryImport("libc", EntryPoint = "sched_setaffinity", SetLastError = true)]
-    private static partial int SetAffinity(int thread, nuint size, ulong* mask);
+    public static partial int SetAffinity(int thread, nuint size, ulong* mask);
+
+    [LibraryImport("libc", EntryPoint = "sched_setscheduler", SetLastError = true)]
+    public static partial int SetScheduler(int thread, int policy, int* priority);
+
+    [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
+    public static partial int SetPriority(int which, uint who, int nice);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint OpenProcess(nint number, nint process, nint flags);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint TakeDescriptor(nint number, nint process, nint descriptor, nint flags);
-
-    /// <summary>Lets a thread run on some cpus only.</summary>
-    /// <returns>0 or an errno.</returns>
-    public static int SetAffinity(int thread, CpuSet cpus)
-    {
-        fixed (ulong* words = cpus.Words)
-        {
-            return SetAffinity(thread, (nuint)(cpus.Words.Length * sizeof(ulong)), words) == 0 ? 0 : Marshal.GetLastPInvokeError();
-        }
-    }
 
     /// <summary>pidfd_open(2): a descriptor that becomes readable as the process ends; negative when it is gone.</summary>
     public static int OpenProcess(int process)

@@ -1,9 +1,9 @@
 using System.Runtime.InteropServices;
 
-namespace Sos.Cores.Native;
+namespace Sos.Linux;
 
-/// <summary>The system calls for AF_XDP sockets, TAP devices and BPF programs.</summary>
-internal static unsafe partial class NetworkCalls
+/// <summary>The system calls for sockets, network devices, namespaces and BPF programs.</summary>
+public static unsafe partial class NetworkCalls
 {
     public const int FamilyInet = 2; // AF_INET
     public const int FamilyXdp = 44; // AF_XDP
@@ -20,6 +20,9 @@ internal static unsafe partial class NetworkCalls
 
     public const nuint TunSetInterface = 0x400454ca; // TUNSETIFF
     public const nuint EthtoolRequest = 0x8946; // SIOCETHTOOL
+    public const nuint GetInterfaceName = 0x8910; // SIOCGIFNAME
+    public const nuint GetInterfaceFlags = 0x8913; // SIOCGIFFLAGS
+    public const int DoNotWait = 0x40; // MSG_DONTWAIT
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int family, int type, int protocol);
@@ -44,6 +47,12 @@ internal static unsafe partial class NetworkCalls
 
     [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
     public static partial nint Receive(int socket, void* data, nuint size, int flags);
+
+    [LibraryImport("libc", EntryPoint = "sendto", SetLastError = true)]
+    public static partial nint SendTo(int socket, void* buffer, nuint length, int flags, void* address, uint size);
+
+    [LibraryImport("libc", EntryPoint = "recvfrom", SetLastError = true)]
+    public static partial nint ReceiveFrom(int socket, void* buffer, nuint length, int flags, void* address, uint* size);
 
     [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
     public static partial int SetNamespace(int descriptor, int kind);

@@ -1,16 +1,14 @@
 using System.Runtime.InteropServices;
 
-namespace Sos.Cores.Native;
+namespace Sos.Linux;
 
-/// <summary>The system calls for memory shared with a process, and for starting and ending it.</summary>
-internal static unsafe partial class ProcessCalls
+/// <summary>The system calls for memory shared with a process, for starting and ending it, and for its rights.</summary>
+public static unsafe partial class ProcessCalls
 {
     public const uint MemfdCloseOnExec = 1; // MFD_CLOEXEC
     public const int EventNonBlocking = 0x800; // EFD_NONBLOCK
     public const int EventCloseOnExec = 0x80000; // EFD_CLOEXEC, O_CLOEXEC
     public const int WaitNoHang = 1; // WNOHANG
-    public const int Sigkill = 9;
-    public const int Sigusr1 = 10;
 
     /// <summary>Room for posix_spawn_file_actions_t of glibc, which has 80 bytes.</summary>
     public const int FileActionsSize = 256;
@@ -81,12 +79,30 @@ internal static unsafe partial class ProcessCalls
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     public static partial int Kill(int process, int signal);
 
-    [LibraryImport("libc", EntryPoint = "tgkill", SetLastError = true)]
-    public static partial int SendToThread(int process, int thread, int signal);
-
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     public static partial nint Write(int descriptor, void* buffer, nuint count);
 
     [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
     public static partial nint Read(int descriptor, void* buffer, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "getpid")]
+    public static partial int GetProcessId();
+
+    [LibraryImport("libc", EntryPoint = "getppid")]
+    public static partial int GetParentId();
+
+    [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
+    public static partial int SetLimit(int resource, ulong* limit);
+
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    public static partial int ProcessControl(int operation, nuint first, nuint second, nuint third, nuint fourth);
+
+    [LibraryImport("libc", EntryPoint = "capset", SetLastError = true)]
+    public static partial int SetCapabilities(uint* header, uint* data);
+
+    [LibraryImport("libc", EntryPoint = "execve", SetLastError = true)]
+    public static partial int Execve(byte* path, byte** arguments, byte** environment);
+
+    [LibraryImport("libc", EntryPoint = "_exit")]
+    public static partial void ExitNow(int status);
 }

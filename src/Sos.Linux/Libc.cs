@@ -1,10 +1,10 @@
 using System;
 using System.Runtime.InteropServices;
 
-namespace Sos.Cores.Native;
+namespace Sos.Linux;
 
-/// <summary>The system calls that .NET has no API for.</summary>
-internal static unsafe partial class Libc
+/// <summary>The system calls for files, memory, waiting and clocks.</summary>
+public static unsafe partial class Libc
 {
     public const int OpenReadWrite = 2; // O_RDWR
     public const int OpenCloseOnExec = 0x80000; // O_CLOEXEC
@@ -19,6 +19,7 @@ internal static unsafe partial class Libc
     public const int MapShared = 1; // MAP_SHARED
     public const int MapPrivate = 2; // MAP_PRIVATE
     public const int MapAnonymous = 0x20; // MAP_ANONYMOUS
+    public const int MapFixedNoReplace = 0x100000; // MAP_FIXED_NOREPLACE
 
     public const short PollIn = 1; // POLLIN
     public const short PollHangUp = 16; // POLLHUP
@@ -53,6 +54,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "mprotect", SetLastError = true)]
     public static partial int Mprotect(void* address, nuint length, int protection);
 
+    [LibraryImport("libc", EntryPoint = "mlock", SetLastError = true)]
+    public static partial int Mlock(void* address, nuint length);
+
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     public static partial int Poll(PollDescriptor* descriptors, nuint count, int timeoutMs);
 
@@ -61,6 +65,17 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "geteuid")]
     public static partial uint EffectiveUserId();
+
+    [LibraryImport("libc", EntryPoint = "writev", SetLastError = true)]
+    public static partial nint WriteParts(int descriptor, Part* parts, int count);
+
+    /// <summary>struct iovec.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Part
+    {
+        public void* Start;
+        public nuint Length;
+    }
 
     /// <summary>struct pollfd.</summary>
     [StructLayout(LayoutKind.Sequential)]
