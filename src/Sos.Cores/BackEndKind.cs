@@ -13,7 +13,7 @@ public enum BackEndKind
     Isolated = 1,
 }
 
-/// <summary>The kinds of back ends in words, and the differences of theirs that the rest of the control plane asks for: nothing else there names a kind.</summary>
+/// <summary>The kinds of back ends in words, and the differences of theirs that the rest of the control plane asks for. Nothing else names a kind.</summary>
 public static class BackEndKinds
 {
     private static readonly string[] Names = ["offline", "isolated"];
