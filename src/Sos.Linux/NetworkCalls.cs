@@ -23,6 +23,9 @@ public static unsafe partial class NetworkCalls
     public const nuint GetInterfaceName = 0x8910; // SIOCGIFNAME
     public const nuint GetInterfaceFlags = 0x8913; // SIOCGIFFLAGS
     public const int DoNotWait = 0x40; // MSG_DONTWAIT
+    public const int ReceiveCloseOnExec = 0x4000_0000; // MSG_CMSG_CLOEXEC
+    public const int Rights = 1; // SCM_RIGHTS
+    public const short TapWithoutInformation = 0x1002; // IFF_TAP | IFF_NO_PI
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int family, int type, int protocol);
@@ -54,6 +57,9 @@ public static unsafe partial class NetworkCalls
     [LibraryImport("libc", EntryPoint = "recvfrom", SetLastError = true)]
     public static partial nint ReceiveFrom(int socket, void* buffer, nuint length, int flags, void* address, uint* size);
 
+    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
+    public static partial nint ReceiveMessage(int socket, MessageHeader* message, int flags);
+
     [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
     public static partial int SetNamespace(int descriptor, int kind);
 
@@ -69,5 +75,27 @@ public static unsafe partial class NetworkCalls
     {
         const int bpf = 321; // SYS_bpf on x86-64
         return (int)Bpf(bpf, command, attributes, size);
+    }
+
+    /// <summary>struct msghdr of glibc on a 64-bit machine.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct MessageHeader
+    {
+        public void* Name;
+        public uint NameLength;
+        public Libc.Part* Vectors;
+        public nuint VectorCount;
+        public void* Control;
+        public nuint ControlLength;
+        public int Flags;
+    }
+
+    /// <summary>struct ifreq, the name and the flags.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct InterfaceRequest
+    {
+        public fixed byte Name[16];
+        public short Flags;
+        public fixed byte Rest[22];
     }
 }

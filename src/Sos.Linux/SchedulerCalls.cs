@@ -6,6 +6,7 @@ namespace Sos.Linux;
 public static unsafe partial class SchedulerCalls
 {
     public const int Fifo = 1; // SCHED_FIFO
+    public const int RoundRobin = 2; // SCHED_RR
     public const int ResetOnFork = 0x4000_0000; // SCHED_RESET_ON_FORK
     public const int PriorityProcess = 0; // PRIO_PROCESS
 

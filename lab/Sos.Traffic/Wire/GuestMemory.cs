@@ -1,6 +1,6 @@
 using System;
 using System.Collections.Generic;
-using Sos.Traffic.Native;
+using Sos.Linux;
 
 namespace Sos.Traffic.Wire;
 
@@ -21,8 +21,8 @@ internal sealed unsafe class GuestMemory : IDisposable
     /// <exception cref="WireException">It cannot be mapped.</exception>
     public void Add(ulong guest, ulong size, ulong user, ulong offset, int descriptor)
     {
-        void* mapped = Libc.MapMemory(
-            null, (nuint)(size + offset), Libc.ProtectionReadWrite, Libc.MapShared, descriptor, 0);
+        void* mapped = Libc.Mmap(
+            null, (nuint)(size + offset), Libc.ProtectRead | Libc.ProtectWrite, Libc.MapShared, descriptor, 0);
         _ = Libc.Close(descriptor);
         if ((nint)mapped == -1)
         {
@@ -66,7 +66,7 @@ internal sealed unsafe class GuestMemory : IDisposable
     {
         foreach (Region region in _regions)
         {
-            _ = Libc.UnmapMemory((void*)region.Mapped, (nuint)region.Size + region.Offset);
+            _ = Libc.Munmap((void*)region.Mapped, (nuint)region.Size + region.Offset);
         }
 
         _regions.Clear();

@@ -1,6 +1,6 @@
 using System;
 using System.Threading;
-using Sos.Traffic.Native;
+using Sos.Linux;
 
 namespace Sos.Traffic.Wire;
 
@@ -140,7 +140,7 @@ internal sealed unsafe class SplitRing(GuestMemory memory)
         if (wanted && CallDescriptor >= 0)
         {
             ulong one = 1;
-            _ = Libc.Write(CallDescriptor, &one, sizeof(ulong));
+            _ = ProcessCalls.Write(CallDescriptor, &one, sizeof(ulong));
             Signals++;
         }
     }

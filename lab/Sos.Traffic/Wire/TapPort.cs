@@ -2,7 +2,7 @@ using System;
 using System.IO;
 using System.Runtime.InteropServices;
 using System.Text;
-using Sos.Traffic.Native;
+using Sos.Linux;
 
 namespace Sos.Traffic.Wire;
 
@@ -18,10 +18,10 @@ internal sealed unsafe class TapPort : IDisposable
     {
         _dropped = $"/sys/class/net/{name}/statistics/tx_dropped";
         Descriptor = Libc.Open("/dev/net/tun", Libc.OpenReadWrite | Libc.OpenNonBlocking);
-        Libc.InterfaceRequest request = default;
+        NetworkCalls.InterfaceRequest request = default;
         Encoding.ASCII.GetBytes(name.AsSpan(0, Math.Min(name.Length, NameMax)), new Span<byte>(request.Name, 16));
-        request.Flags = Libc.TapWithoutInformation;
-        if (Descriptor < 0 || Libc.Ioctl(Descriptor, Libc.SetTapInterface, &request) < 0)
+        request.Flags = NetworkCalls.TapWithoutInformation;
+        if (Descriptor < 0 || Libc.Ioctl(Descriptor, NetworkCalls.TunSetInterface, &request) < 0)
         {
             throw new WireException($"tap device {name}: error {Marshal.GetLastPInvokeError()}");
         }
@@ -35,11 +35,11 @@ internal sealed unsafe class TapPort : IDisposable
 
     /// <summary>The next frame from the namespace.</summary>
     /// <returns>Its length, or 0 if there is none.</returns>
-    public int TryRead(byte* buffer, int capacity) => (int)Math.Max(0, Libc.Read(Descriptor, buffer, (nuint)capacity));
+    public int TryRead(byte* buffer, int capacity) => (int)Math.Max(0, ProcessCalls.Read(Descriptor, buffer, (nuint)capacity));
 
     /// <summary>Hands a frame to the namespace.</summary>
     /// <returns>Whether the kernel took it.</returns>
-    public bool TryWrite(byte* frame, int length) => Libc.Write(Descriptor, frame, (nuint)length) == length;
+    public bool TryWrite(byte* frame, int length) => ProcessCalls.Write(Descriptor, frame, (nuint)length) == length;
 
     /// <inheritdoc/>
     public void Dispose() => _ = Libc.Close(Descriptor);

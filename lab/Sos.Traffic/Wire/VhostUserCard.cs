@@ -1,7 +1,7 @@
 using System;
 using System.IO;
 using System.Net.Sockets;
-using Sos.Traffic.Native;
+using Sos.Linux;
 
 namespace Sos.Traffic.Wire;
 
@@ -71,7 +71,7 @@ internal sealed unsafe class VhostUserCard : IDisposable
     /// <returns>False: QEMU is gone.</returns>
     public bool Serve()
     {
-        Libc.PollEntry entry = new() { Descriptor = (int)_connection!.Handle, Events = Libc.PollIn };
+        Libc.PollDescriptor entry = new() { Descriptor = (int)_connection!.Handle, Events = Libc.PollIn };
         while (Libc.Poll(&entry, 1, 0) > 0)
         {
             if (!ServeOne())
@@ -130,21 +130,21 @@ internal sealed unsafe class VhostUserCard : IDisposable
     {
         const int ControlLength = 16 + (DescriptorsMax * sizeof(int));
         ulong* control = stackalloc ulong[(ControlLength + 7) / 8];
-        Libc.IoVector vector = new() { Base = header, Length = HeaderLength };
-        Libc.MessageHeader message = new()
+        Libc.Part vector = new() { Start = header, Length = HeaderLength };
+        NetworkCalls.MessageHeader message = new()
         {
             Vectors = &vector,
             VectorCount = 1,
             Control = control,
             ControlLength = ControlLength,
         };
-        if (Libc.ReceiveMessage((int)_connection!.Handle, &message, Libc.CloseOnExec) != HeaderLength)
+        if (NetworkCalls.ReceiveMessage((int)_connection!.Handle, &message, NetworkCalls.ReceiveCloseOnExec) != HeaderLength)
         {
             return -1;
         }
 
         // struct cmsghdr: u64 length, i32 level, i32 type, then the data.
-        if (message.ControlLength < 16 || ((int*)control)[2] != Libc.SolSocket || ((int*)control)[3] != Libc.ScmRights)
+        if (message.ControlLength < 16 || ((int*)control)[2] != NetworkCalls.LevelSocket || ((int*)control)[3] != NetworkCalls.Rights)
         {
             return 0;
         }

@@ -7,7 +7,7 @@ using System.Net;
 using System.Net.NetworkInformation;
 using System.Text.Json;
 using System.Threading;
-using Sos.Traffic.Native;
+using Sos.Linux;
 
 namespace Sos.Traffic.Wire;
 
@@ -55,8 +55,8 @@ internal static class WireCommand
         // Where it is allowed, the wire goes before whoever shares its CPU: it sleeps most of the time, and a late wire is a
         // fault of the lab. Where it is not allowed, the counters show how late it was.
         int priority = 1;
-        _ = Libc.SetScheduler(0, Libc.RoundRobin, &priority);
-        _ = Libc.ProcessControl(PrSetTimerSlack, 1, 0, 0, 0);
+        _ = SchedulerCalls.SetScheduler(0, SchedulerCalls.RoundRobin, &priority);
+        _ = ProcessCalls.ProcessControl(PrSetTimerSlack, 1, 0, 0, 0);
         loop.Run();
     }
 

@@ -1,7 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Threading;
-using Sos.Traffic.Native;
+using Sos.Linux;
 
 namespace Sos.Traffic.Wire;
 
@@ -183,7 +183,7 @@ internal sealed unsafe class WireLoop(VhostUserCard card, TapPort tap, byte[] fr
     // Sleeps a moment, or less if the clients send: other threads share this CPU.
     private void Pause()
     {
-        Libc.PollEntry entry = new() { Descriptor = tap.Descriptor, Events = Libc.PollIn };
+        Libc.PollDescriptor entry = new() { Descriptor = tap.Descriptor, Events = Libc.PollIn };
         Libc.TimeSpecification pause = new() { Nanoseconds = PauseNs };
         _ = Libc.PollNs(&entry, 1, &pause, null);
     }

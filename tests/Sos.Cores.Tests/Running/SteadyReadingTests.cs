@@ -3,7 +3,7 @@ using System.IO;
 using Sos.Cores.Running;
 using Xunit;
 
-namespace Sos.Cores.Tests;
+namespace Sos.Cores.Tests.Running;
 
 /// <summary>The readings that are repeated, and for how long.</summary>
 public sealed class SteadyReadingTests : IDisposable
