@@ -18,7 +18,8 @@ if [[ ! -e $folder/complete ]]; then
     echo "debian-root.sh: making a Debian 12 with systemd and dkms" >&2
     # Its kernel headers are those of the lab's kernel, mounted by the test.
     mmdebstrap --quiet --mode=root --variant=apt --aptopt='APT::Sandbox::User "root"' --aptopt='APT::Install-Recommends "0"' \
-        --include=systemd-sysv,udev,iproute2,iputils-ping,nftables,dkms,gcc,gcc-12,make,libc6-dev,libelf1,kmod,mawk bookworm "$folder/root" "$(cat "$sources")" >&2
+        --include=systemd-sysv,udev,iproute2,iputils-ping,nftables,dkms,gcc,gcc-12,make,libc6-dev,libelf1,kmod,mawk \
+        bookworm "$folder/root" "$(cat "$sources")" >&2
     mv "$folder/root" "$folder/debian"
     touch "$folder/complete"
 fi

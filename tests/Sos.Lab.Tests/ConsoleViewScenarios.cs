@@ -108,7 +108,8 @@ public sealed class ConsoleViewScenarios
         Assert.Equal(total, seen.Object("mem --json").GetProperty("total_kib").GetUInt64());
         string[] modules = (await machine.CheckAsync("awk '{print $1}' /proc/modules")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(modules.Order(), seen.Rows("modules --json").Select(row => row.GetProperty("name").GetString()!).Order());
-        Assert.Equal([cpus - 1], seen.Rows("cpus --json").Where(row => !row.GetProperty("online").GetBoolean()).Select(row => row.GetProperty("cpu").GetInt32()));
+        IEnumerable<JsonElement> offlineCpus = seen.Rows("cpus --json").Where(row => !row.GetProperty("online").GetBoolean());
+        Assert.Equal([cpus - 1], offlineCpus.Select(row => row.GetProperty("cpu").GetInt32()));
         Assert.Contains(seen.Rows("net --json"), row => row.GetProperty("name").GetString() == "lo");
         Assert.Equal(cpus - 1, seen.Rows("softirq --json").Count);
         string numbers = await machine.CheckAsync("awk '$1 ~ /^[0-9]+:$/ {print $1 + 0}' /proc/interrupts");
@@ -167,7 +168,7 @@ public sealed class ConsoleViewScenarios
         return answer;
     }
 
-    /// <summary>What the console answered to each command.</summary>
+    /// <summary>Has the console's answer to each command.</summary>
     private sealed class Answers(IReadOnlyDictionary<string, string> texts)
     {
         public string this[string command] => texts[command];

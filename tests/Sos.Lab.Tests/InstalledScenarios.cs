@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
+using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Threading.Tasks;
@@ -12,10 +13,12 @@ using Xunit;
 namespace Sos.Lab.Tests;
 
 /// <summary>A Debian that systemd starts, in which SOS is installed, kept over a reboot, upgraded and removed by apt, as its administrator would.</summary>
+[Trait("Length", "long")]
 public sealed class InstalledScenarios : IAsyncLifetime
 {
     private const string Image = "/usr/lib/sos/firewall.sosimg";
     private const string Install = "DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends /root/packages/";
+    private const string Rules = "/etc/sos/edge.nft";
     private const string Enabled = "/etc/sos/services/edge.toml";
     private const string Progress = "sosctl service list --json | grep -o '\"since_boot\":\"[A-Za-z]*' | cut -d '\"' -f 4";
 
@@ -45,9 +48,9 @@ public sealed class InstalledScenarios : IAsyncLifetime
         {
             await machine.CheckAsync($"{Install}sos.deb", Limit);
             Assert.Equal("active", await machine.CheckAsync("systemctl is-active sosd"));
-            string rules = $"table inet filter {{ chain input {{ type filter hook input priority 0; ip saddr {attacker.IPv4} counter drop; }} }}";
-            await machine.CheckAsync($"echo '{rules}' > /etc/sos/edge.nft");
-            await machine.CheckAsync($"sosctl service enable edge {Image} --core 3 --device eth0 --rules /etc/sos/edge.nft --restart on-fault --before-network");
+            string rules = $"table inet filter {{ chain input {{ type filter hook input priority 0; ip saddr {attacker.IPv4} counter drop\n}}\n}}\n";
+            await machine.WriteFileAsync(Rules, Encoding.ASCII.GetBytes(rules));
+            await machine.CheckAsync($"sosctl service enable edge {Image} --core 3 --device eth0 --rules {Rules} --restart on-fault --before-network");
             await PingAsync(attacker, succeeds: true);
 
             // What init and systemd do at a reboot, up to the reset, which ends QEMU here.
@@ -59,7 +62,7 @@ public sealed class InstalledScenarios : IAsyncLifetime
         await using (LabMachine machine = await BootAsync(network))
         {
             await AwaitAsync(machine, Progress, "Started");
-            await AwaitAsync(machine, "networkctl status eth0 | awk '/State:/ {print $2, $3}'", "routable (configured)");
+            await AwaitAsync(machine, "ip -o -4 address show dev eth0 | awk '{print $4}'", $"{Address}/24");
             await PingAsync(client, succeeds: true);
             await PingAsync(attacker, succeeds: false);
             Assert.Equal("0-2", await machine.CheckAsync("cat /sys/devices/system/cpu/online"));
