@@ -1,7 +1,7 @@
 # SOS: building, testing, trying out. "make help" lists the targets.
 #
 #   KERNEL=6.1|6.12|newest|debug   the lab's kernel
-#   ONLY=NAME         make test: only tests whose name contains NAME
+#   ONLY=NAME         make test: only tests whose name contains NAME, long ones among them
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:

@@ -67,13 +67,7 @@ build_sos() {
         install -m 644 "$image" "$image.debug" "$folder/usr/lib/sos/"
     done
     install -D -m 644 eng/sosd.service "$folder/usr/lib/systemd/system/sosd.service"
-    install -d "$folder/usr/share/man/man8" "$folder/usr/share/bash-completion/completions" "$folder/usr/share/zsh/vendor-completions" \
-        "$folder/usr/share/fish/vendor_completions.d"
-    "$built/usr/bin/sosctl" manual | gzip -9n >"$folder/usr/share/man/man8/sosctl.8.gz"
-    gzip -9nc eng/sosd.8 >"$folder/usr/share/man/man8/sosd.8.gz"
-    "$built/usr/bin/sosctl" completion bash >"$folder/usr/share/bash-completion/completions/sosctl"
-    "$built/usr/bin/sosctl" completion zsh >"$folder/usr/share/zsh/vendor-completions/_sosctl"
-    "$built/usr/bin/sosctl" completion fish >"$folder/usr/share/fish/vendor_completions.d/sosctl.fish"
+    eng/manuals.sh "$built/usr/bin/sosctl" "$folder"
     install -D -m 644 services/timer/include/sos_timer.h "$folder/usr/include/sos_timer.h"
     install -d "$folder/usr/share/doc/sos"
     install -m 644 docs/enabled.md docs/sosctl.md docs/first-use.md docs/firewall.md docs/timer.md "$folder/usr/share/doc/sos/"

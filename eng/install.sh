@@ -1,7 +1,7 @@
 #!/bin/bash
 # usage: install.sh [--uninstall]
 #
-# Installs what "make guest" built, and the driver: through DKMS where there is one, else built for one kernel.
+# Installs what "make guest" built, its manual pages and completions, and the driver: through DKMS where there is one, else built for one kernel.
 #   DESTDIR   put before each path; then nothing is registered (no dkms, no depmod)
 #   RELEASE   the kernel to build the driver for (default: the running one)
 #   KDIR      its headers (default: /lib/modules/RELEASE/build)
@@ -21,6 +21,8 @@ if [[ ${1:-} == --uninstall ]]; then
         dkms remove "sos/$version" --all
     fi
     rm -rf "$source_tree" "$destdir/usr/lib/sos"
+    rm -f "$destdir"/usr/share/man/man8/{sosctl,sosd}.8.gz "$destdir/usr/share/bash-completion/completions/sosctl" \
+        "$destdir/usr/share/zsh/vendor-completions/_sosctl" "$destdir/usr/share/fish/vendor_completions.d/sosctl.fish"
     rm -f "$module" "$destdir/usr/bin/sosctl" "$destdir/usr/bin/sosd" "$destdir/usr/lib/systemd/system/sosd.service"
     [[ -n $destdir ]] || depmod "$release"
     echo "uninstalled; a driver that is loaded stays so until 'rmmod sos'"
@@ -33,6 +35,7 @@ install -D -m 644 eng/sosd.service "$destdir/usr/lib/systemd/system/sosd.service
 install -d "$destdir/usr/lib/sos"
 install -m 644 "$built"/usr/lib/sos/*.sosimg* "$destdir/usr/lib/sos/"
 install -m 755 "$built/usr/lib/sos/sos-runner" "$destdir/usr/lib/sos/"
+eng/manuals.sh "$built/usr/bin/sosctl" "$destdir"
 
 if command -v dkms >/dev/null; then
     eng/dkms-source.sh "$source_tree"

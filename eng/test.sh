@@ -2,8 +2,8 @@
 # usage: test.sh [NAME]
 #
 # Runs the tests of tests/*.Tests, services/*/*.Tests and samples/*/*.Tests, already built; with NAME only those whose full name
-# contains it. What failed is told again at the end; the last line is "N passed, N failed", the sum over all projects. A test
-# host that crashes, hangs or runs nothing at all counts as a failure.
+# contains it, the long ones (trait Length) among them. What failed is told again at the end; the last line is "N passed, N failed", the
+# sum over all projects. A test host that crashes, hangs or runs nothing at all counts as a failure.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,21 +46,23 @@ tell_failures() {
         }' "$1" | sed -e 's/&lt;/</g; s/&gt;/>/g; s/&quot;/"/g; s/&#x[0-9A-F]*;/ /g; s/&amp;/\&/g'
 }
 
-shopt -s nullglob
-for project in {tests,services/*,samples/*}/*.Tests/*.csproj; do
-    name=$(basename "$project" .csproj)
-    filter=()
-    if [[ -n $only ]]; then
-        # A quick look into the sources spares the start of test hosts that have nothing to run.
-        grep -rqi --include='*.cs' -- "${only##*.}" "$(dirname "$project")" || continue
-        filter=(--filter "FullyQualifiedName~$only")
-    fi
+# Runs the project file $1, all of it or what the name asks for; its exit status is kept beside its results.
+run() {
+    local name status=0 filter='Length!=long'
+    name=$(basename "$1" .csproj)
+    [[ -z $only ]] || filter="FullyQualifiedName~$only"
     echo "== $name"
-    before=$failed
-    status=0
-    dotnet test "$project" -c Release --no-build --nologo "${filter[@]}" --results-directory "$results" \
+    dotnet test "$1" -c Release --no-build --nologo --filter "$filter" --results-directory "$results" \
         --logger "trx;LogFileName=$name.trx" --logger "console;verbosity=minimal" \
         --blame-hang-timeout 10m --blame-hang-dump-type none || status=$?
+    echo "$status" >"$results/$name.status"
+}
+
+# Adds what the project file $1 left to the sums and to what failed.
+judge() {
+    local name status before=$failed
+    name=$(basename "$1" .csproj)
+    status=$(<"$results/$name.status")
     if [[ -e $results/$name.trx ]]; then
         count "$results/$name.trx"
     elif [[ -z $only ]]; then
@@ -74,6 +76,47 @@ for project in {tests,services/*,samples/*}/*.Tests/*.csproj; do
     elif ((failed > before)); then
         failures+=("$(tell_failures "$results/$name.trx")")
     fi
+}
+
+# Two projects take CPUs from this machine, hence run alone. Then come virtual machines, which wait for each other half of their time, and
+# beside them all that needs none.
+shopt -s nullglob
+alone=() machines=() others=()
+for project in {tests,services/*,samples/*}/*.Tests/*.csproj; do
+    # A quick look into the sources spares the start of test hosts that have nothing to run.
+    [[ -z $only ]] || grep -rqi --include='*.cs' -- "${only##*.}" "$(dirname "$project")" || continue
+    case $(basename "$project" .csproj) in
+    Sos.Isolated.Tests | Sos.Bench.Tests) alone+=("$project") ;;
+    Sos.Lab.Tests) machines+=("$project") ;;
+    *) others+=("$project") ;;
+    esac
+done
+
+for project in "${alone[@]}"; do
+    run "$project"
+done
+beside=
+if ((${#machines[@]} > 0 && ${#others[@]} > 0)); then
+    echo "== Sos.Lab.Tests begins; it is told of when the others have ended"
+    set -m # a process group of its own, which is ended with this script
+    run "${machines[0]}" >"$results/machines.log" 2>&1 &
+    beside=$!
+    set +m
+    trap 'kill -- "-$beside" 2>/dev/null; wait "$beside" 2>/dev/null || true' EXIT
+elif ((${#machines[@]} > 0)); then
+    run "${machines[0]}"
+fi
+for project in "${others[@]}"; do
+    run "$project"
+done
+if [[ -n $beside ]]; then
+    echo "== waiting for the virtual machines, some 20 minutes from their begin"
+    wait "$beside"
+    trap - EXIT
+    cat "$results/machines.log"
+fi
+for project in "${alone[@]}" "${machines[@]}" "${others[@]}"; do
+    judge "$project"
 done
 
 if ((passed + failed == 0)); then

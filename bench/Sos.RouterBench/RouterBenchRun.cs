@@ -27,13 +27,13 @@ internal sealed class RouterBenchRun(BenchOptions options, Placement placement)
     /// <summary>All that was measured.</summary>
     public List<Measurement> Measurements { get; } = [];
 
-    /// <summary>What the tables cost.</summary>
+    /// <summary>The cost of each table.</summary>
     public List<RouteTableCost> Tables { get; } = [];
 
     /// <summary>Instructions of a lookup or packet.</summary>
     public SortedDictionary<string, double> Instructions { get; } = [];
 
-    /// <summary>What peers said of their tables.</summary>
+    /// <summary>The peers' own words of their tables.</summary>
     public SortedDictionary<string, string> PeerTables { get; } = [];
 
     /// <summary>Peers that could not run.</summary>

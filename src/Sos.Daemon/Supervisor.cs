@@ -38,6 +38,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
     private readonly SortedDictionary<int, SupervisedCore> _cores = [];
     private readonly Dictionary<int, DateTime> _nextLeftovers = [];
     private DateTime _nextLeases = DateTime.MinValue;
+    private string? _toldOfList;
 
     /// <summary>Watches until it is told to end.</summary>
     public void Run(CancellationToken end)
@@ -90,7 +91,11 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
             return;
         }
 
-        IReadOnlyDictionary<int, ICoreBackEnd> reserved = backEnds.ListCores();
+        if (ListCores() is not { } reserved)
+        {
+            return;
+        }
+
         foreach (int cpu in recorded.Where(cpu => !reserved.ContainsKey(cpu)))
         {
             Forget(cpu);
@@ -113,6 +118,29 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
                 // It went meanwhile, or its record is damaged: the next round sees what there is then.
                 Log($"core {cpu}: {e.Message}");
             }
+        }
+    }
+
+    /// <summary>
+    /// Returns the cores that SOS holds, or null while a back end cannot be asked (its driver is being replaced, say): nothing may be taken for leftovers then.
+    /// </summary>
+    private IReadOnlyDictionary<int, ICoreBackEnd>? ListCores()
+    {
+        try
+        {
+            IReadOnlyDictionary<int, ICoreBackEnd> cores = backEnds.ListCores();
+            _toldOfList = null;
+            return cores;
+        }
+        catch (SosException e)
+        {
+            if (_toldOfList != e.Message)
+            {
+                Log($"the cores cannot be listed, so none is looked after until they can: {e.Message}");
+                _toldOfList = e.Message;
+            }
+
+            return null;
         }
     }
 

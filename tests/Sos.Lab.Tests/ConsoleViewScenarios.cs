@@ -19,6 +19,7 @@ public sealed class ConsoleViewScenarios
     private const string Address = "10.77.0.9";
     private const string Password = "correct horse battery";
     private const string Image = "/usr/lib/sos/console.sosimg";
+    private const string Prompt = "sos";
     private const string Marker = "console view: the marker";
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
@@ -42,19 +43,20 @@ public sealed class ConsoleViewScenarios
         await machine.CheckAsync($"echo '{Password}' | sosctl console password /tmp/telnet");
         await machine.CheckAsync(
             $"sosctl service start {cpus - 1} {Image} --device eth0 -p address={Address} --telnet /tmp/telnet --grant linux-memory", Limit);
-        Assert.Contains("its service may read Linux's memory", await machine.CheckAsync("dmesg"), StringComparison.Ordinal);
+        Assert.Contains("a service may read Linux's memory", await machine.CheckAsync("dmesg"), StringComparison.Ordinal);
 
         await CompareAsync(machine, client, cpus);
         HashSet<int> alive = [.. (await PidsAsync(machine)).Intersect(await PidsAsync(machine))];
 
         _ = machine.Start("echo c > /proc/sysrq-trigger");
         await machine.Console.WaitForAsync("end Kernel panic", Limit);
-        string log = await AskAsync(client, "dmesg --level 5");
+        Answers seen = await AskAllAsync(client, "dmesg --level 5", "ps --json", "cpus --json");
+        string log = seen["dmesg --level 5"];
         Assert.Contains("Kernel panic - not syncing: sysrq triggered crash", log, StringComparison.Ordinal);
-        Assert.Contains("end Kernel panic", log.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^2], StringComparison.Ordinal);
-        IEnumerable<int> dead = Rows(await AskAsync(client, "ps --json")).Select(row => row.GetProperty("pid").GetInt32());
+        Assert.Contains("end Kernel panic", log.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1], StringComparison.Ordinal);
+        IEnumerable<int> dead = seen.Rows("ps --json").Select(row => row.GetProperty("pid").GetInt32());
         Assert.Empty(alive.Except(dead));
-        Assert.Equal(cpus, Rows(await AskAsync(client, "cpus --json")).Count);
+        Assert.Equal(cpus, seen.Rows("cpus --json").Count);
         string status = await AskUntilAsync(client, "status", "SILENT");
         Assert.Contains("SILENT", status, StringComparison.Ordinal);
         Assert.Contains("panic on cpu", status, StringComparison.Ordinal);
@@ -83,50 +85,51 @@ public sealed class ConsoleViewScenarios
     /// <summary>Holds what the console shows against what Linux's own files say of the same moment.</summary>
     private static async Task CompareAsync(LabMachine machine, LabPeer client, int cpus)
     {
-        string core = $"{cpus - 1}";
         await machine.CheckAsync($"echo '{Marker}' > /dev/kmsg");
-        Assert.Contains(Marker, await AskAsync(client, "dmesg"), StringComparison.Ordinal);
-        Assert.Contains((await machine.CheckAsync("cat /proc/version")).Trim(), await AskAsync(client, "version"), StringComparison.Ordinal);
-
+        string function = await machine.CheckAsync("awk '$3 == \"panic\" {print $1}' /proc/kallsyms");
+        string banner = await machine.CheckAsync("awk '$3 == \"linux_banner\" {print $1}' /proc/kallsyms");
         HashSet<int> before = await PidsAsync(machine);
-        List<JsonElement> tasks = Rows(await AskAsync(client, "ps --json"));
+        Answers seen = await AskAllAsync(
+            client,
+            "ps --json", "dmesg", "version", "mem --json", "modules --json", "cpus --json", "net --json", "softirq --json", "irq --json", "load --json",
+            "slab --json", "stack 2", "netstat --json", $"sym {function}", $"read {banner} 16", "read fee00000 4");
         HashSet<int> after = await PidsAsync(machine);
-        HashSet<int> seen = [.. tasks.Select(task => task.GetProperty("pid").GetInt32())];
-        Assert.Empty(before.Intersect(after).Except(seen));
-        Assert.Equal(seen.Count, tasks.Count);
+
+        List<JsonElement> tasks = seen.Rows("ps --json");
+        HashSet<int> pids = [.. tasks.Select(task => task.GetProperty("pid").GetInt32())];
+        Assert.Empty(before.Intersect(after).Except(pids));
+        Assert.Equal(pids.Count, tasks.Count);
         Assert.Contains(tasks, task => task.GetProperty("pid").GetInt32() == 2 && task.GetProperty("name").GetString() == "kthreadd"
             && task.GetProperty("kernel").GetBoolean());
 
-        ulong total = ulong.Parse((await machine.CheckAsync("awk '/^MemTotal/ {print $2}' /proc/meminfo")).Trim(), CultureInfo.InvariantCulture);
-        Assert.Equal(total, Object(await AskAsync(client, "mem --json")).GetProperty("total_kib").GetUInt64());
+        Assert.Contains(Marker, seen["dmesg"], StringComparison.Ordinal);
+        Assert.Contains(await machine.CheckAsync("cat /proc/version"), seen["version"], StringComparison.Ordinal);
+        ulong total = ulong.Parse(await machine.CheckAsync("awk '/^MemTotal/ {print $2}' /proc/meminfo"), CultureInfo.InvariantCulture);
+        Assert.Equal(total, seen.Object("mem --json").GetProperty("total_kib").GetUInt64());
         string[] modules = (await machine.CheckAsync("awk '{print $1}' /proc/modules")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        Assert.Equal(modules.Order(), Rows(await AskAsync(client, "modules --json")).Select(row => row.GetProperty("name").GetString()!).Order());
-        List<JsonElement> queues = Rows(await AskAsync(client, "cpus --json"));
-        Assert.Equal([core], queues.Where(row => !row.GetProperty("online").GetBoolean()).Select(row => row.GetProperty("cpu").GetInt32().ToString(
-            CultureInfo.InvariantCulture)));
-        Assert.Contains(Rows(await AskAsync(client, "net --json")), row => row.GetProperty("name").GetString() == "lo");
-        Assert.Equal(cpus - 1, Rows(await AskAsync(client, "softirq --json")).Count);
+        Assert.Equal(modules.Order(), seen.Rows("modules --json").Select(row => row.GetProperty("name").GetString()!).Order());
+        IEnumerable<JsonElement> offlineCpus = seen.Rows("cpus --json").Where(row => !row.GetProperty("online").GetBoolean());
+        Assert.Equal([cpus - 1], offlineCpus.Select(row => row.GetProperty("cpu").GetInt32()));
+        Assert.Contains(seen.Rows("net --json"), row => row.GetProperty("name").GetString() == "lo");
+        Assert.Equal(cpus - 1, seen.Rows("softirq --json").Count);
         string numbers = await machine.CheckAsync("awk '$1 ~ /^[0-9]+:$/ {print $1 + 0}' /proc/interrupts");
-        IEnumerable<string> irqs = Rows(await AskAsync(client, "irq --json")).Where(row => row.GetProperty("name").GetString()!.Length > 0)
+        IEnumerable<string> irqs = seen.Rows("irq --json").Where(row => row.GetProperty("name").GetString()!.Length > 0)
             .Select(row => row.GetProperty("irq").GetInt32().ToString(CultureInfo.InvariantCulture));
         Assert.NotEmpty(irqs);
         Assert.Empty(irqs.Except(numbers.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
-        _ = Object(await AskAsync(client, "load --json")).GetProperty("load_1m");
-        Assert.Contains(Rows(await AskAsync(client, "slab --json")), row => row.GetProperty("name").GetString() == "task_struct"
+        _ = seen.Object("load --json").GetProperty("load_1m");
+        Assert.Contains(seen.Rows("slab --json"), row => row.GetProperty("name").GetString() == "task_struct"
             && row.GetProperty("objects").GetUInt64() > 0);
-        Assert.Contains("kthreadd", await AskAsync(client, "stack 2"), StringComparison.Ordinal);
-        Assert.NotEmpty(Rows(await AskAsync(client, "netstat --json")));
-
-        string function = (await machine.CheckAsync("awk '$3 == \"panic\" {print $1}' /proc/kallsyms")).Trim();
-        Assert.Contains("panic", await AskAsync(client, $"sym {function}"), StringComparison.Ordinal);
-        string banner = (await machine.CheckAsync("awk '$3 == \"linux_banner\" {print $1}' /proc/kallsyms")).Trim();
-        Assert.Contains("Linux version", await AskAsync(client, $"read {banner} 16"), StringComparison.Ordinal);
-        Assert.Contains("no memory", await AskAsync(client, "read fee00000 4"), StringComparison.Ordinal);
+        Assert.Contains("kthreadd", seen["stack 2"], StringComparison.Ordinal);
+        Assert.NotEmpty(seen.Rows("netstat --json"));
+        Assert.Contains("panic", seen[$"sym {function}"], StringComparison.Ordinal);
+        Assert.Contains("Linux version", seen[$"read {banner} 16"], StringComparison.Ordinal);
+        Assert.Contains("no memory", seen["read fee00000 4"], StringComparison.Ordinal);
 
         // What the console can see does not go offline meanwhile.
-        CommandResult offline = await machine.RunAsync("echo offline > /sys/devices/system/memory/memory4/state");
+        CommandResult offline = await machine.RunAsync("printf offline | dd of=/sys/devices/system/memory/memory4/state");
         Assert.NotEqual(0, offline.ExitCode);
-        Assert.Contains("busy", offline.Error, StringComparison.Ordinal);
+        Assert.Contains("Device or resource busy", offline.Error, StringComparison.Ordinal);
     }
 
     private static async Task<HashSet<int>> PidsAsync(LabMachine machine)
@@ -134,15 +137,22 @@ public sealed class ConsoleViewScenarios
             .Select(pid => int.Parse(pid, CultureInfo.InvariantCulture))];
 
     /// <summary>Logs in by telnet, runs a command and leaves.</summary>
-    private static async Task<string> AskAsync(LabPeer client, string command)
+    private static async Task<string> AskAsync(LabPeer client, string command) => (await AskAllAsync(client, command))[command];
+
+    /// <summary>Logs in by telnet, runs commands, each after the prompt that follows the one before, and leaves.</summary>
+    private static async Task<Answers> AskAllAsync(LabPeer client, params string[] commands)
     {
-        string line = $"""
-            bash -c 'exec 3<>/dev/tcp/{Address}/23 && IFS= read -r -t 100 -d : x <&3 && printf "{Password}\r\n" >&3 && IFS= read -r -t 100 -d ">" x <&3 &&
-            printf "{command}\r\nexit\r\n" >&3 && timeout 100 cat <&3'
-            """;
-        CommandResult result = await client.RunAsync(line.ReplaceLineEndings(" "), Limit);
-        Assert.True(result.ExitCode == 0 && result.Output.Contains("sos> ", StringComparison.Ordinal), $"{command}: {result.Output}{result.Error}");
-        return result.Output.Replace("\r", "", StringComparison.Ordinal);
+        string[] lines =
+        [
+            $"exec 3<>/dev/tcp/{Address}/23", "await() { IFS= read -r -t 100 -d \"$1\" text <&3 || exit 1; printf \"%s$1\" \"$text\"; }",
+            "await :", $"printf \"{Password}\\r\\n\" >&3", "await \">\"",
+            .. commands.SelectMany(command => (string[])[$"printf \"{command}\\r\\n\" >&3", $"until await \">\"; [[ $text == *{Prompt} ]]; do :; done"]),
+            "printf \"exit\\r\\n\" >&3", "timeout 100 cat <&3",
+        ];
+        CommandResult result = await client.RunAsync($"bash -c '{string.Join("\n", lines)}'", Limit);
+        string[] parts = result.Output.Replace("\r", "", StringComparison.Ordinal).Split($"{Prompt}> ");
+        Assert.True(result.ExitCode == 0 && parts.Length == commands.Length + 2, $"{string.Join(", ", commands)}: {result.Output}{result.Error}");
+        return new Answers(commands.Zip(parts.Skip(1)).ToDictionary(pair => pair.First, pair => pair.Second));
     }
 
     /// <summary>Asks again until an answer holds a text, which it must within the limit.</summary>
@@ -158,13 +168,19 @@ public sealed class ConsoleViewScenarios
         return answer;
     }
 
-    private static List<JsonElement> Rows(string answer) => [.. Parse(answer, '[', ']').EnumerateArray()];
-
-    private static JsonElement Object(string answer) => Parse(answer, '{', '}');
-
-    private static JsonElement Parse(string answer, char first, char last)
+    /// <summary>Has the console's answer to each command.</summary>
+    private sealed class Answers(IReadOnlyDictionary<string, string> texts)
     {
-        using JsonDocument json = JsonDocument.Parse(answer[answer.IndexOf(first, StringComparison.Ordinal)..(answer.LastIndexOf(last) + 1)]);
-        return json.RootElement.Clone();
+        public string this[string command] => texts[command];
+
+        public List<JsonElement> Rows(string command) => [.. Parse(texts[command], '[', ']').EnumerateArray()];
+
+        public JsonElement Object(string command) => Parse(texts[command], '{', '}');
+
+        private static JsonElement Parse(string answer, char first, char last)
+        {
+            using JsonDocument json = JsonDocument.Parse(answer[answer.IndexOf(first, StringComparison.Ordinal)..(answer.LastIndexOf(last) + 1)]);
+            return json.RootElement.Clone();
+        }
     }
 }

@@ -134,7 +134,6 @@ public sealed class HardwareScenarios
 
     /// <summary>Memory in blocks of 1 GiB: what there is can be had, from Linux and from the pool, and goes back; more cannot.</summary>
     [Theory]
-    [InlineData("6.1")]
     [InlineData("6.12")]
     public async Task HugeMemoryIsHadAndGivenBack(string kernel)
     {

@@ -31,7 +31,8 @@ internal sealed class GuestImage
 
     private static readonly string[] Modules =
     [
-        "crc32*", // libcrc32c, hence nf_tables, asks the crypto layer for them
+        "crc32*", // libcrc32c, hence nf_tables and ext4, asks the crypto layer for them
+        "virtio_blk", "ext4",
         "virtio_pci", "virtio_console", "virtio_rng", "virtio_net", "vfio_pci", "msr", "cpuid",
         "nf_tables", "nft_*", "nf_conntrack", "nf_nat", "nf_reject_*", "nf_log_syslog",
         "tun", "veth", "bridge", "dummy", "sch_*", "cls_*", "act_gact",

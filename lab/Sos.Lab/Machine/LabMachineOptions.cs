@@ -50,6 +50,12 @@ public sealed record LabMachineOptions
     /// <summary>Further devices, each as after QEMU's <c>-device</c>; slots 0x18 to 0x1e of the first bus are free for them.</summary>
     public IReadOnlyList<string> Devices { get; init; } = [];
 
+    /// <summary>
+    /// A disk's file, whose Debian takes over after the kernel has come up (eng/debian-disk.sh). What the machine writes stays in it for the next one.
+    /// Null: the lab's own guest, which lives in memory.
+    /// </summary>
+    public string? Disk { get; init; }
+
     /// <summary>Whether the driver is loaded at boot.</summary>
     public bool LoadDriver { get; init; } = true;
 

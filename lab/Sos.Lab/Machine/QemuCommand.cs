@@ -51,6 +51,14 @@ internal static class QemuCommand
             command.AddRange(["-device", $"max-x86_64-cpu,id={LabMachineOptions.SpareCpuDevice},socket-id=0,core-id={options.Cpus - 1},thread-id=0"]);
         }
 
+        if (options.Disk is { } disk)
+        {
+            command.AddRange(
+            [
+                "-drive", $"file={disk},if=none,id=disk,format=raw,cache=unsafe", "-device", "virtio-blk-pci,drive=disk,addr=0xa,disable-legacy=on",
+            ]);
+        }
+
         foreach (string device in options.Devices)
         {
             command.AddRange(["-device", device]);
@@ -128,7 +136,11 @@ internal static class QemuCommand
     {
         // An emulated timer that a busy host lets tick late must not stop the boot: Linux would conclude that it does not work at all.
         List<string> arguments = ["console=ttyS0", "net.ifnames=0", "no_timer_check"];
-        if (options.LoadDriver)
+        if (options.Disk is not null)
+        {
+            arguments.Add("sos.disk");
+        }
+        else if (options.LoadDriver)
         {
             arguments.Add("sos.driver");
         }

@@ -79,8 +79,8 @@ internal sealed partial class CarriedHost : IDisposable
                 """
                 ip -d -j link show dev eth0
                 ip -d -j address show dev eth0
-                ip -d -o route show table all | grep -v far || true
-                ip -d -o -6 route show table all | grep -v far || true
+                ip -d -o route show table all | grep -v far | sort
+                ip -d -o -6 route show table all | grep -v far | sort
                 ip -d nexthop show
                 ip -j rule show; ip -6 -j rule show
                 { ip neigh show nud permanent dev eth0; ip neigh show proxy dev eth0; ip -6 neigh show proxy dev eth0; } | sort

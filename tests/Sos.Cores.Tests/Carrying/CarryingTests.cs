@@ -339,9 +339,13 @@ public sealed class CarryingTests
 
     private static void AssertSame(string[] before, string[] now, string when)
     {
-        string[] lost = [.. before.Except(now).Select(line => "- " + line)];
-        string[] added = [.. now.Except(before).Select(line => "+ " + line)];
-        Assert.True(before.SequenceEqual(now), $"{when}, and not all is as before:\n{string.Join('\n', lost.Concat(added))}");
+        int first = before.Zip(now).TakeWhile(pair => pair.First == pair.Second).Count();
+        string[] lost = [.. before.Skip(first).Except(now).Select(line => "- " + line)];
+        string[] added = [.. now.Skip(first).Except(before).Select(line => "+ " + line)];
+        Assert.True(
+            before.SequenceEqual(now),
+            $"{when}, and not all is as before, from line {first} on: {before.ElementAtOrDefault(first)} and {now.ElementAtOrDefault(first)}\n"
+                + string.Join('\n', lost.Concat(added)));
     }
 
     // A host port does not do what the card does.

@@ -35,7 +35,7 @@ internal ref struct CommandRun
         Now = now;
     }
 
-    /// <summary>What can be shown.</summary>
+    /// <summary>The service's parts that a command may show.</summary>
     public ref ConsoleContext Context;
 
     /// <summary>Where lines go; there is room for <see cref="StepSizeMax"/> bytes.</summary>

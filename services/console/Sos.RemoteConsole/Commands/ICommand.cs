@@ -14,7 +14,7 @@ internal interface ICommand
     /// <summary>The arguments behind it, for the help; may be empty. A command without them is not run when something stands behind its name.</summary>
     static abstract ReadOnlySpan<byte> Arguments { get; }
 
-    /// <summary>What the command shows or does, for the help: a few words.</summary>
+    /// <summary>Says in a few words, for the help, what the command shows or does.</summary>
     static abstract ReadOnlySpan<byte> Explanation { get; }
 
     /// <summary>The form of what the command writes, and with it whether there is <c>--json</c>.</summary>

@@ -18,7 +18,7 @@ public struct SshConsole : ISession<ConsoleContext>
     /// <summary>Status of a channel for which there is no shell.</summary>
     private const uint NoShell = 1;
 
-    /// <summary>What shells add to a signal's number, of which the visitor sees only that it is one.</summary>
+    /// <summary>The number that shells add to a signal's; the visitor sees only that it is one.</summary>
     private const uint Signalled = 128 + 15;
 
     private SshSession _session;
