@@ -2,6 +2,7 @@ using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
+using Sos.Firewall.Connections;
 using Sos.Firewall.Rules;
 using Sos.Firewall.Rules.Prefilter;
 using Sos.Firewall.Tables;
@@ -29,7 +30,7 @@ internal static class ExplainVerb
         byte[] frame = ReadFrame(request);
         string packet = PacketWords.Describe(frame);
         PacketKey key = default;
-        PrefilterTrace trace = WhyUnread(frame, ref key) is { } reason ? new PrefilterTrace([], false, false, reason) : Follow(request, key);
+        PrefilterTrace trace = WhyUnread(frame, ref key) is { } reason ? new PrefilterTrace([], false, false, reason) : Follow(request, frame, key);
         terminal.Write(
             new ExplainedDocument(packet, trace.IsDropped, trace.IsLogged, trace.Reason, [.. trace.Steps.Select(step => new StepEntry(
                 step.Depth, step.Chain, step.Text, step.IsSure ? "yes" : "maybe", step.Outcome, step.Doubt))]),
@@ -51,7 +52,7 @@ internal static class ExplainVerb
                 }
 
                 output.WriteLine(trace.IsDropped
-                    ? $"The core drops it: {trace.Reason}{(trace.IsLogged ? "; but for those that pass so that Linux logs them" : string.Empty)}"
+                    ? $"The core drops it: {trace.Reason}{(trace.IsLogged ? "; but for those that pass so that Linux logs or answers them" : string.Empty)}"
                     : $"The core passes it to Linux: {trace.Reason}");
             });
         return 0;
@@ -88,18 +89,19 @@ internal static class ExplainVerb
             : DhcpReply.Is(frame, in parsed) ? "it is a reply to a DHCP client, and passes" : null;
     }
 
-    private static PrefilterTrace Follow(ExplainRequest request, PacketKey key)
+    private static PrefilterTrace Follow(ExplainRequest request, byte[] frame, PacketKey key)
     {
         try
         {
             RulesetListing listing = request.Rules is { } file ? RulesetLister.ListFile(file) : RulesetLister.ListLive();
             IReadOnlyList<string> names = request.Interfaces.Count > 0 ? request.Interfaces : [listing.FindPortName() ?? "eth0"];
             PrefilterOptions options = request.Rules is not null
-                ? new PrefilterOptions { PortNames = names, ForwardsExceptIpv4 = null, ForwardsExceptIpv6 = null }
+                ? LivePort.OfFile(names)
                 : LivePort.Read(names, BackEndKind.Offline, activeGeneration: 0);
-            if (!request.IsOfConnection)
+            _ = FrameParser.Parse(frame, out ParsedFrame parsed);
+            if (!request.IsOfConnection && PacketKeyReader.TryReadConnection(frame, in parsed, in key, out _))
             {
-                key.Set(Field.Connection, 0);
+                key.Set(Field.Connection, ConnectionStates.Unanswered);
             }
 
             return PrefilterCompiler.Explain(listing.Json, listing.AddTo(options with { RecordsConnections = true }), in key);

@@ -40,7 +40,7 @@ public struct Firewall<TNic, THost>
     private BurstScratch _scratch;
     private PacketKey _key;
     private ConnectionRecord _connections;
-    private LogSamplers _samplers;
+    private Samplers _samplers;
     private TscClock _clock;
     private ulong _now;
 
@@ -104,7 +104,7 @@ public struct Firewall<TNic, THost>
         if (_tables.Poll())
         {
             _clock.Follow();
-            _connections.Begin(_tables.Generation);
+            _connections.Begin(_tables.Generation, _tables.Current.RecordsPassed);
             _samplers.Begin(in _tables.Current, in _clock, _now);
             _ruleCounters.Reset();
             _counters.TableGeneration.Set(_tables.Generation);
@@ -132,6 +132,7 @@ public struct Firewall<TNic, THost>
         if (table.IsLapsed(_now))
         {
             _counters.Lapsed.Add(buffers.Length);
+            RecordPassed(in table, buffers);
             _passed.Add(buffers);
             _received.Clear();
             PassOn();
@@ -206,6 +207,11 @@ public struct Firewall<TNic, THost>
             furthest = Math.Max(furthest, position - Outcome.Pass);
         }
 
+        if (table.RecordsPassed)
+        {
+            RecordPassed(buffers, positions);
+        }
+
         int judgedCount = furthest > Outcome.DropByPolicy - Outcome.Pass ? JudgeOpen(in table, buffers, positions) : 0;
         Span<PacketBuffer> passing = _scratch.Passing;
         Span<PacketBuffer> dropped = _scratch.Dropped;
@@ -253,11 +259,12 @@ public struct Firewall<TNic, THost>
     private Decision Judge(in FirewallTable table, ReadOnlySpan<byte> frame, uint position)
     {
         _key.Clear();
-        Decision decision = table.Mode == TableMode.Prefilter
-            ? ClassifyForLinux(in table, frame, ref _key, out ParsedFrame parsed)
-            : Classify(frame, ref _key, out parsed);
+        Decision decision = table.Mode == TableMode.Authoritative
+            ? Classify(frame, ref _key, out ParsedFrame parsed)
+            : ClassifyForLinux(in table, frame, ref _key, out parsed);
         if (decision != Decision.Evaluate)
         {
+            RecordPassed(in table, frame, decision);
             return decision;
         }
 
@@ -267,10 +274,43 @@ public struct Firewall<TNic, THost>
         if (verdict is Verdict.DropByRule or Verdict.DropByPolicy && !_settings.DhcpByRules && DhcpReply.Is(frame, in parsed))
         {
             _counters.DhcpPassed.Increment();
-            return Decision.Pass;
+            verdict = Verdict.Pass;
         }
 
+        // What passes to be logged or answered is dropped by Linux: it begins no connection there.
+        RecordPassed(in table, frame, verdict == Verdict.Pass ? Decision.Pass : Decision.Drop);
         return Count(verdict);
+    }
+
+    /// <summary>Records what the stages pass.</summary>
+    private void RecordPassed(ReadOnlySpan<PacketBuffer> buffers, ReadOnlySpan<uint> positions)
+    {
+        for (int i = 0; i < positions.Length; i++)
+        {
+            if (positions[i] == Outcome.Pass)
+            {
+                _connections.AddPassed(buffers[i].Frame);
+            }
+        }
+    }
+
+    private void RecordPassed(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers)
+    {
+        if (table.RecordsPassed)
+        {
+            foreach (PacketBuffer buffer in buffers)
+            {
+                _connections.AddPassed(buffer.Frame);
+            }
+        }
+    }
+
+    private void RecordPassed(in FirewallTable table, ReadOnlySpan<byte> frame, Decision decision)
+    {
+        if (table.RecordsPassed && decision == Decision.Pass)
+        {
+            _connections.AddPassed(frame);
+        }
     }
 
     private void PassOn()
@@ -363,7 +403,7 @@ public struct Firewall<TNic, THost>
         {
             if (PacketKeyReader.TryReadConnection(frame, in parsed, in key, out ulong connection) && _connections.IsStranger(in table, connection))
             {
-                key.Set(Field.Connection, 0);
+                key.Set(Field.Connection, table.RecordsPassed ? ConnectionStates.OfFirst(in key) : ConnectionStates.Unanswered);
             }
 
             return Decision.Evaluate;
