@@ -57,7 +57,7 @@ internal sealed class Branch
     /// <summary>What Linux alone can do, in words.</summary>
     public string? Effect { get; set; }
 
-    /// <summary>What notes a packet that meets it, so that Linux gets its share of what it logs or answers.</summary>
+    /// <summary>Instructions that note a packet that meets it, so that Linux gets its share of what it logs or answers.</summary>
     public List<Instruction> Notes { get; private init; } = [];
 
     /// <summary>Whether it drops what the rest of its chain would drop as well: see <see cref="ShareReader.TryReadLimit"/>.</summary>

@@ -108,7 +108,7 @@ public static class PrefilterCompiler
         /// <summary>The options, less what the rules themselves make unknown.</summary>
         public PrefilterOptions Options => _options;
 
-        /// <summary>What the rules do, all together.</summary>
+        /// <summary>The traits of the rules, all together.</summary>
         public RulesetTraits Traits => _traits;
 
         /// <summary>The base chains that a packet for the machine can meet, in order.</summary>

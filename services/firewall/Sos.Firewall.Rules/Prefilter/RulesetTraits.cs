@@ -6,7 +6,7 @@ using static Sos.Firewall.Rules.Prefilter.StatementShape;
 
 namespace Sos.Firewall.Rules.Prefilter;
 
-/// <summary>What rules, all together, do to connections and to what the machine sends, which decides what the core can know of a packet.</summary>
+/// <summary>Tells what rules, all together, do to connections and to what the machine sends, which decides what the core can know of a packet.</summary>
 internal sealed class RulesetTraits
 {
     private static readonly HashSet<string> Sending =

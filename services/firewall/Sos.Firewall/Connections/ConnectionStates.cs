@@ -6,19 +6,19 @@ namespace Sos.Firewall.Connections;
 /// <summary>The states in which Linux's connection tracking may see a packet, as bits (NF_CT_STATE_BIT). Each packet has exactly one.</summary>
 public static class ConnectionStates
 {
-    /// <summary>It is nothing that begins a connection, or stands before connection tracking.</summary>
+    /// <summary>The packet begins no connection, or stands before connection tracking.</summary>
     public const uint Invalid = 1;
 
-    /// <summary>Its connection was answered.</summary>
+    /// <summary>The packet's connection was answered.</summary>
     public const uint Established = 2;
 
-    /// <summary>Another connection announced it.</summary>
+    /// <summary>Another connection announced the packet.</summary>
     public const uint Related = 4;
 
-    /// <summary>It is of a connection that was not answered so far.</summary>
+    /// <summary>The packet's connection was not answered so far.</summary>
     public const uint New = 8;
 
-    /// <summary>Rules have it not tracked.</summary>
+    /// <summary>Rules have the packet not tracked.</summary>
     public const uint Untracked = 64;
 
     /// <summary>Any state: of a packet that may belong to a connection.</summary>

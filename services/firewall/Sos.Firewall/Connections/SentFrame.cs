@@ -5,7 +5,7 @@ using Sos.Sdk.Wire;
 
 namespace Sos.Firewall.Connections;
 
-/// <summary>What a frame that Linux sends, or gets, tells of its connection.</summary>
+/// <summary>Kinds of frames that Linux sends, or gets, by what they tell of their connection.</summary>
 public enum SentKind
 {
     /// <summary>It belongs to no connection: no IP, or an ICMP message of its own.</summary>
