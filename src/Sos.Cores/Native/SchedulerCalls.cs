@@ -24,6 +24,14 @@ internal static unsafe partial class SchedulerCalls
         }
     }
 
+    [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
+    private static partial int SetPriority(int which, uint who, int nice);
+
+    /// <summary>Has this thread, and what it starts, run before or behind others.</summary>
+    /// <param name="nice">-20, before all, to 19.</param>
+    /// <returns>0 or an errno.</returns>
+    public static int SetNice(int nice) => SetPriority(0, 0, nice) == 0 ? 0 : Marshal.GetLastPInvokeError(); // PRIO_PROCESS, of this thread
+
     /// <summary>pidfd_open(2): a descriptor that becomes readable as the process ends; negative when it is gone.</summary>
     public static int OpenProcess(int process)
     {
