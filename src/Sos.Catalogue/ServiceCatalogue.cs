@@ -22,7 +22,7 @@ public static class ServiceCatalogue
     [
         new(new FirewallCompanion(), FirewallVerbs.Create),
         new(new ConsoleCompanion(), ConsoleVerbs.Create),
-        new(new GuardCompanion(), null),
+        new(new GuardCompanion(), CaptureVerb.Create), // of both firewalls; its other verbs are the firewall's and the console's
         new(new TimerCompanion(), TimerVerbs.Create),
         new(new NoiseCompanion(), NoiseVerbs.Create),
         new(new RouterCompanion(), RouterVerbs.Create),

@@ -31,6 +31,11 @@ try
         return (int)SosError.Refused;
     }
 
+    if (ResidentMemory.Lock() is { } why)
+    {
+        Console.Out.WriteLine(why);
+    }
+
     // Only to say at once what is wrong.
     backEnds.CheckUsable();
     using EndSignals end = new();

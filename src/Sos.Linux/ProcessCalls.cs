@@ -28,6 +28,11 @@ public static unsafe partial class ProcessCalls
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     public static partial int Fcntl(int descriptor, int command, int argument);
 
+    public const int AllAsTouched = 1 | 2 | 4; // MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT
+
+    [LibraryImport("libc", EntryPoint = "mlockall", SetLastError = true)]
+    public static partial int LockMemory(int flags);
+
     public const int LockExclusive = 2; // LOCK_EX
     public const int LockWithoutWaiting = 4; // LOCK_NB
 

@@ -25,6 +25,11 @@ public static unsafe partial class SchedulerCalls
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint TakeDescriptor(nint number, nint process, nint descriptor, nint flags);
 
+    /// <summary>Has this thread, and what it starts, run before or behind others.</summary>
+    /// <param name="nice">-20, before all, to 19.</param>
+    /// <returns>0 or an errno.</returns>
+    public static int SetNice(int nice) => SetPriority(PriorityProcess, 0, nice) == 0 ? 0 : Marshal.GetLastPInvokeError(); // of this thread
+
     /// <summary>pidfd_open(2): a descriptor that becomes readable as the process ends; negative when it is gone.</summary>
     public static int OpenProcess(int process)
     {

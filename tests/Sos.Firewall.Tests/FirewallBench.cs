@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using Sos.Firewall.Capture;
 using Sos.Firewall.Rules;
 using Sos.Sdk.Testing;
 using Xunit;
@@ -13,7 +14,7 @@ internal sealed class FirewallBench : IDisposable
 {
     public const string PortName = "eth0";
 
-    public FirewallBench(string parameters = "", int tableSlotSize = 16 << 20)
+    public FirewallBench(string parameters = "", int tableSlotSize = 16 << 20, bool capture = false)
     {
         Harness = new ServiceHarness<FirewallService>(new HarnessOptions
         {
@@ -23,6 +24,7 @@ internal sealed class FirewallBench : IDisposable
             PacketMemorySize = 4 << 20,
             TableSlotSize = tableSlotSize,
             Parameters = parameters,
+            SharedMemory = capture ? [(int)CaptureHeader.TotalSize] : [],
         });
         ExitCode = Harness.Start();
     }

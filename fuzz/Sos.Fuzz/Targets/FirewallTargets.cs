@@ -120,7 +120,7 @@ internal static unsafe class FirewallTargets
         }
 
         RuleCounters counters = Counters;
-        LogSamplers samplers = default;
+        Samplers samplers = default;
         samplers.Begin(in table, default, now: 0);
         foreach (ref readonly PacketKey key in keys.AsSpan())
         {
@@ -135,7 +135,7 @@ internal static unsafe class FirewallTargets
     {
         BurstScratch scratch = default;
         RuleCounters counters = Counters;
-        LogSamplers samplers = default;
+        Samplers samplers = default;
         for (int i = 0; i < keys.Length; i++)
         {
             FlowKey flow = FlowKey.Of(in keys[i]);

@@ -1,6 +1,7 @@
 using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores;
+using Sos.Firewall.Connections;
 using Sos.Firewall.Rules;
 using Sos.Firewall.Rules.Prefilter;
 using Sos.Firewall.Tables;
@@ -28,7 +29,7 @@ internal static class ExplainVerb
         byte[] frame = ReadFrame(request);
         string packet = PacketWords.Describe(frame);
         PacketKey key = default;
-        PrefilterTrace trace = WhyUnread(frame, ref key) is { } reason ? new PrefilterTrace([], false, false, reason) : Follow(request, key);
+        PrefilterTrace trace = WhyUnread(frame, ref key) is { } reason ? new PrefilterTrace([], false, false, reason) : Follow(request, frame, key);
         terminal.Write(
             new ExplainedDocument(packet, trace.IsDropped, trace.IsLogged, trace.Reason, [.. trace.Steps.Select(step => new StepEntry(
                 step.Depth, step.Chain, step.Text, step.IsSure ? "yes" : "maybe", step.Outcome, step.Doubt))]),
@@ -50,7 +51,7 @@ internal static class ExplainVerb
                 }
 
                 output.WriteLine(trace.IsDropped
-                    ? $"The core drops it: {trace.Reason}{(trace.IsLogged ? "; but for those that pass so that Linux logs them" : string.Empty)}"
+                    ? $"The core drops it: {trace.Reason}{(trace.IsLogged ? "; but for those that pass so that Linux logs or answers them" : string.Empty)}"
                     : $"The core passes it to Linux: {trace.Reason}");
             });
         return 0;
@@ -87,18 +88,19 @@ internal static class ExplainVerb
             : DhcpReply.Is(frame, in parsed) ? "it is a reply to a DHCP client, and passes" : null;
     }
 
-    private static PrefilterTrace Follow(ExplainRequest request, PacketKey key)
+    private static PrefilterTrace Follow(ExplainRequest request, byte[] frame, PacketKey key)
     {
         try
         {
             RulesetListing listing = request.Rules is { } file ? RulesetLister.ListFile(file) : RulesetLister.ListLive();
             IReadOnlyList<string> names = request.Interfaces.Count > 0 ? request.Interfaces : [listing.FindPortName() ?? "eth0"];
             PrefilterOptions options = request.Rules is not null
-                ? new PrefilterOptions { PortNames = names, ForwardsExceptIpv4 = null, ForwardsExceptIpv6 = null }
+                ? LivePort.OfFile(names)
                 : LivePort.Read(names, BackEndKind.Offline, activeGeneration: 0);
-            if (!request.IsOfConnection)
+            _ = FrameParser.Parse(frame, out ParsedFrame parsed);
+            if (!request.IsOfConnection && PacketKeyReader.TryReadConnection(frame, in parsed, in key, out _))
             {
-                key.Set(Field.Connection, 0);
+                key.Set(Field.Connection, ConnectionStates.Unanswered);
             }
 
             return PrefilterCompiler.Explain(listing.Json, listing.AddTo(options with { RecordsConnections = true }), in key);

@@ -6,8 +6,10 @@ using System.Text;
 using System.Threading;
 using Sos.Cores;
 using Sos.Cores.Companions;
+using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
+using Sos.Firewall.Capture;
 using Sos.Firewall.Rules;
 using Sos.Firewall.Rules.Prefilter;
 
@@ -56,6 +58,13 @@ public sealed class FirewallCompanion : ICompanion
         new(RulesOption, "nftables rules by which the core decides alone; without, it drops what Linux's own rules would drop (the firewall)", IsFile: true),
         new(AuthoritativeOption, "The core decides alone, by --rules (the firewall)", IsFile: false, IsFlag: true),
     ];
+
+    /// <inheritdoc/>
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, ServicePlan plan)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        return configuration with { SharedMemory = [.. configuration.SharedMemory, CaptureHeader.TotalSize] };
+    }
 
     /// <inheritdoc/>
     public ServiceTable? BuildTable(TableRequest request)

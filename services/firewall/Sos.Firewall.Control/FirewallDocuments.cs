@@ -28,6 +28,10 @@ internal sealed record FirewallDocument(
 
 internal sealed record RuleCounterEntry(string Rule, ulong Packets, ulong Bytes);
 
+internal sealed record CapturedDocument(System.DateTime Time, string Packet, string Verdict, uint Length, string Frame);
+
+internal sealed record CaptureWrittenDocument(string File, ulong Frames, ulong Wanted);
+
 /// <summary>How the documents are written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(RulesCheckedDocument))]
@@ -35,4 +39,6 @@ internal sealed record RuleCounterEntry(string Rule, ulong Packets, ulong Bytes)
 [JsonSerializable(typeof(ExplainedDocument))]
 [JsonSerializable(typeof(RulesAppliedDocument))]
 [JsonSerializable(typeof(FirewallDocument))]
+[JsonSerializable(typeof(CapturedDocument))]
+[JsonSerializable(typeof(CaptureWrittenDocument))]
 internal sealed partial class FirewallDocuments : JsonSerializerContext;

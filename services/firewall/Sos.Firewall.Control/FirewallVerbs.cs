@@ -18,7 +18,7 @@ public static class FirewallVerbs
 {
     private static FirewallDocuments? _documents;
 
-    private static FirewallDocuments Documents
+    internal static FirewallDocuments Documents
         => _documents ??= Terminal.Readable(FirewallDocuments.Default.Options, options => new FirewallDocuments(options));
 
     /// <summary>Makes the command.</summary>

@@ -20,6 +20,19 @@ internal static class LivePort
 {
     private const string Devices = "/sys/class/net";
     private const string Settings = "/proc/sys/net";
+    private const uint EthernetType = 1; // ARPHRD_ETHER
+
+    /// <summary>The options for rules of a file: of a host that forwards nothing, behind an Ethernet card like any other.</summary>
+    /// <param name="names">The names of the port.</param>
+    public static PrefilterOptions OfFile(IReadOnlyList<string> names) => new()
+    {
+        PortNames = names,
+        ForwardsExceptIpv4 = null,
+        ForwardsExceptIpv6 = null,
+        PortGroup = 0,
+        PortType = EthernetType,
+        Answers = AnswerLimit.Default,
+    };
 
     /// <summary>Reads the options for a port.</summary>
     /// <param name="names">The names under which Linux knows it.</param>
@@ -40,6 +53,10 @@ internal static class LivePort
             ForwardsExceptIpv4 = Forwards("ipv4", names) ? isLocalFirst ? Own(AddressFamily.InterNetwork) : [] : null,
             ForwardsExceptIpv6 = Forwards("ipv6", names) ? isLocalFirst ? Own(AddressFamily.InterNetworkV6) : [] : null,
             OwnAddresses = isLocalFirst ? Own(AddressFamily.InterNetwork, onlyUp: true) : [], // of IPv6 one may be tentative, and not local yet
+            // Before the service runs, a card of Linux's own stands where its host port will be.
+            PortGroup = activeGeneration == 0 ? null : DeviceNumber(names, "netdev_group"),
+            PortType = activeGeneration == 0 ? null : DeviceNumber(names, "type"),
+            Answers = AnswerSettings.Read(Settings),
             Obstacle = FindObstacle(names, backEnd, isRunning: activeGeneration != 0),
         };
     }
@@ -49,6 +66,13 @@ internal static class LivePort
         => backEnd == BackEndKind.Offline
             && Directory.GetDirectories(Devices).Select(path => Path.GetFileName(path)).All(name => name == "lo" || names.Contains(name) || IsDown(name))
             && Output("ip", "xfrm", "policy") is { Length: 0 };
+
+    private static uint? DeviceNumber(IReadOnlyList<string> names, string property)
+    {
+        List<uint?> all = [.. names.Select(name => Path.Combine(Devices, name, property)).Where(File.Exists)
+            .Select(path => uint.TryParse(File.ReadAllText(path).Trim(), out uint number) ? (uint?)number : null).Distinct()];
+        return all.Count == 1 ? all[0] : null;
+    }
 
     private static bool IsDown(string name)
     {

@@ -46,8 +46,8 @@ internal static class PrefilterCheck
 
             if (result.Logged > 0)
             {
-                output.WriteLine($"{result.Logged} of the rules log: of each as many packets a second pass as its limit lets through, else 10, "
-                    + "so that Linux logs them");
+                output.WriteLine($"{result.Logged} of the rules log, or answer within a limit: of each as many packets a second pass as its limit lets "
+                    + "through, else 10, so that Linux does so");
             }
 
             output.WriteLine($"{path}: for {string.Join(", ", interfaces)} the core takes {Share(result)} of what drops here, "
@@ -71,13 +71,7 @@ internal static class PrefilterCheck
                 interfaces = [listing.FindPortName() ?? "eth0"];
             }
 
-            return PrefilterCompiler.Compile(listing.Json, listing.AddTo(new PrefilterOptions
-            {
-                PortNames = interfaces,
-                RecordsConnections = true,
-                ForwardsExceptIpv4 = null,
-                ForwardsExceptIpv6 = null,
-            }));
+            return PrefilterCompiler.Compile(listing.Json, listing.AddTo(LivePort.OfFile(interfaces) with { RecordsConnections = true }));
         }
         catch (RulesetLoadException e)
         {

@@ -44,7 +44,7 @@ public static unsafe class DhcpRemark
         }
 
         PacketKeyReader.Read(frame, in parsed, ref key);
-        LogSamplers samplers = default;
+        Samplers samplers = default;
         void* memory = NativeMemory.AlignedAlloc(StatisticsLayout.TotalSize, 64);
         try
         {

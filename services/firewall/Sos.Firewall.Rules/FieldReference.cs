@@ -55,8 +55,7 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
     /// <exception cref="RuleException">The firewall does not look at it.</exception>
     public static FieldReference Read(string kind, JsonElement value)
     {
-        if (kind == "payload" && value.ValueKind == JsonValueKind.Object
-            && value.TryGetProperty("protocol", out _) && value.TryGetProperty("field", out _))
+        if (kind == "payload" && NftRuleset.TryGet(value, "protocol", out _) && NftRuleset.TryGet(value, "field", out _))
         {
             string name = $"{NftRuleset.Text(value, "protocol")} {NftRuleset.Text(value, "field")}";
             return Payloads.TryGetValue(name, out FieldReference? payload)

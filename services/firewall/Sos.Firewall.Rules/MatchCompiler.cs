@@ -25,6 +25,9 @@ internal sealed class MatchCompiler
         _code = code;
     }
 
+    /// <summary>Which elements of named sets count.</summary>
+    public SetElements Elements { get; init; }
+
     /// <summary>Whether a match can never succeed on this port, so that the rule is not needed.</summary>
     public bool NeverMatches { get; private set; }
 
@@ -32,8 +35,7 @@ internal sealed class MatchCompiler
     /// <exception cref="RuleException">It cannot be honoured.</exception>
     public void Compile(JsonElement match)
     {
-        if (match.ValueKind != JsonValueKind.Object
-            || !match.TryGetProperty("left", out JsonElement left) || !match.TryGetProperty("right", out JsonElement right))
+        if (!NftRuleset.TryGet(match, "left", out JsonElement left) || !NftRuleset.TryGet(match, "right", out JsonElement right))
         {
             throw new RuleException(RuleDiagnosticIds.Expression, $"{NftRuleset.Shorten(match)} is no match");
         }
@@ -76,7 +78,7 @@ internal sealed class MatchCompiler
 
     private static bool IsSet(JsonElement right)
         => right.ValueKind == JsonValueKind.Object
-            ? right.TryGetProperty("set", out _)
+            ? NftRuleset.TryGet(right, "set", out _)
             : right.ValueKind == JsonValueKind.String && right.GetString()!.StartsWith('@');
 
     /// <summary>The two operators that matching against a set or an interface has.</summary>
@@ -183,7 +185,7 @@ internal sealed class MatchCompiler
 
         string name = right.GetString()![1..];
         string key = $"{_chain.Family} {_chain.Table} {name}";
-        string cacheKey = $"{key} {field.Type}";
+        string cacheKey = $"{key} {field.Type} {Elements}";
         if (!_parts.NamedSets.TryGetValue(cacheKey, out uint set))
         {
             set = _parts.AddSet(Intervals.Merge(ReadNamedSet(key, name, field.Type)), field.Type);
@@ -200,12 +202,12 @@ internal sealed class MatchCompiler
             throw new RuleException(RuleDiagnosticIds.Missing, $"there is no set \"{name}\" in this table");
         }
 
-        if (set.TryGetProperty("stmt", out _))
+        if (NftRuleset.TryGet(set, "stmt", out JsonElement statements) && (Elements == SetElements.Fixed || !OnlyCount(statements)))
         {
             throw new RuleException(RuleDiagnosticIds.Set, $"set \"{name}\" counts or limits by element, which is not supported");
         }
 
-        if (set.TryGetProperty("flags", out JsonElement flags) && flags.ValueKind == JsonValueKind.Array
+        if (Elements == SetElements.Fixed && NftRuleset.TryGet(set, "flags", out JsonElement flags)
             && (NftRuleset.HasText(flags, "timeout") || NftRuleset.HasText(flags, "dynamic")))
         {
             throw new RuleException(
@@ -213,13 +215,13 @@ internal sealed class MatchCompiler
                     + "change by reload only");
         }
 
-        if (!set.TryGetProperty("elem", out JsonElement elements))
+        if (!NftRuleset.TryGet(set, "elem", out JsonElement elements))
         {
             return [];
         }
 
         // The kernel lists a large hash set wrongly while it still grows the table: some elements twice, others not at all.
-        List<Interval> intervals = ReadElements(elements, type);
+        List<Interval> intervals = Elements == SetElements.Fixed ? ReadElements(elements, type) : ReadLiveElements(elements, type);
         if (new HashSet<Interval>(intervals).Count != intervals.Count)
         {
             throw new RuleException(
@@ -230,6 +232,31 @@ internal sealed class MatchCompiler
 
         return intervals;
     }
+
+    // What elements count is Linux's, and when they go is for the caller to think of.
+    private List<Interval> ReadLiveElements(JsonElement elements, ValueType type)
+    {
+        List<Interval> intervals = [];
+        foreach (JsonElement element in elements.ValueKind == JsonValueKind.Array ? elements.EnumerateArray().ToArray() : [elements])
+        {
+            if (Elements == SetElements.All || SetAging.IsLastingElement(element))
+            {
+                intervals.Add(ValueReader.ReadInterval(TryReadLive(element, out JsonElement value) ? value : element, type));
+            }
+        }
+
+        return intervals;
+    }
+
+    private static bool TryReadLive(JsonElement element, out JsonElement value)
+    {
+        value = default;
+        return NftRuleset.TryGet(element, "elem", out JsonElement one) && NftRuleset.TryGet(one, "val", out value)
+            && one.EnumerateObject().All(property => property.Name is "val" or "comment" or "timeout" or "expires" or "counter");
+    }
+
+    private static bool OnlyCount(JsonElement statements)
+        => statements.ValueKind == JsonValueKind.Array && statements.EnumerateArray().All(one => NftRuleset.TryGet(one, "counter", out _));
 
     private static List<Interval> ReadElements(JsonElement elements, ValueType type)
     {
@@ -277,7 +304,7 @@ internal sealed class MatchCompiler
     private JsonElement ReadNamedInterfaceSet(string name)
         => !_ruleset.Sets.TryGetValue($"{_chain.Family} {_chain.Table} {name}", out JsonElement set)
             ? throw new RuleException(RuleDiagnosticIds.Missing, $"there is no set \"{name}\" in this table")
-            : set.TryGetProperty("elem", out JsonElement elements)
+            : NftRuleset.TryGet(set, "elem", out JsonElement elements)
                 ? elements
                 : throw new RuleException(RuleDiagnosticIds.Set, $"set \"{name}\" of interfaces is empty");
 

@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using System.Linq;
 using System.Text.Json;
 
 namespace Sos.Firewall.Rules;
@@ -18,6 +19,9 @@ public sealed class NftRuleset
     /// <summary>Named counters by "family table name".</summary>
     public Dictionary<string, JsonElement> Counters { get; } = [];
 
+    /// <summary>Named limits by "family table name".</summary>
+    public Dictionary<string, JsonElement> Limits { get; } = [];
+
     /// <summary>Tables as "family name", with whether they are dormant.</summary>
     public Dictionary<string, bool> Tables { get; } = [];
 
@@ -31,9 +35,7 @@ public sealed class NftRuleset
     /// <exception cref="JsonException">It is not shaped like one.</exception>
     public static NftRuleset Read(JsonElement root)
     {
-        if (root.ValueKind != JsonValueKind.Object
-            || !root.TryGetProperty("nftables", out JsonElement objects)
-            || objects.ValueKind != JsonValueKind.Array)
+        if (!TryGet(root, "nftables", out JsonElement objects) || objects.ValueKind != JsonValueKind.Array)
         {
             throw new JsonException("there is no array \"nftables\"");
         }
@@ -69,21 +71,24 @@ public sealed class NftRuleset
         throw new JsonException($"expected an object of one property, found {Shorten(element)}");
     }
 
+    /// <summary>Gets a property of an element, if that is an object and has it.</summary>
+    public static bool TryGet(JsonElement element, string name, out JsonElement value)
+    {
+        value = default;
+        return element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out value);
+    }
+
     /// <summary>A property that must be a string.</summary>
     /// <exception cref="JsonException">It is missing or none.</exception>
     public static string Text(JsonElement element, string name)
-        => element.ValueKind == JsonValueKind.Object
-            && element.TryGetProperty(name, out JsonElement value)
-            && value.ValueKind == JsonValueKind.String
+        => TryGet(element, name, out JsonElement value) && value.ValueKind == JsonValueKind.String
             ? value.GetString()!
             : throw new JsonException($"expected a string \"{name}\" in {Shorten(element)}");
 
     /// <summary>A property that must be a whole number.</summary>
     /// <exception cref="JsonException">It is missing or none.</exception>
     public static long Number(JsonElement element, string name)
-        => element.ValueKind == JsonValueKind.Object
-            && element.TryGetProperty(name, out JsonElement value)
-            && value.ValueKind == JsonValueKind.Number
+        => TryGet(element, name, out JsonElement value) && value.ValueKind == JsonValueKind.Number
             && value.TryGetInt64(out long number)
             ? number
             : throw new JsonException($"expected a number \"{name}\" in {Shorten(element)}");
@@ -127,6 +132,11 @@ public sealed class NftRuleset
                 Maps[Key(value, "name")] = value;
                 break;
             default:
+                if (kind == "limit")
+                {
+                    Limits[Key(value, "name")] = value; // known to the prefilter alone
+                }
+
                 Unknown.Add((kind, Shorten(value)));
                 break;
         }
@@ -138,28 +148,14 @@ public sealed class NftRuleset
 
     private static bool IsDormant(JsonElement table)
     {
-        if (!table.TryGetProperty("flags", out JsonElement flags))
-        {
-            return false;
-        }
-
-        return flags.ValueKind == JsonValueKind.String
-            ? flags.ValueEquals("dormant")
-            : flags.ValueKind == JsonValueKind.Array && HasText(flags, "dormant");
+        return TryGet(table, "flags", out JsonElement flags) && HasText(flags, "dormant");
     }
 
-    internal static bool HasText(JsonElement array, string text)
-    {
-        foreach (JsonElement item in array.EnumerateArray())
-        {
-            if (item.ValueKind == JsonValueKind.String && item.ValueEquals(text))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    /// <summary>Whether an element is that text, or an array with it.</summary>
+    internal static bool HasText(JsonElement element, string text)
+        => element.ValueKind == JsonValueKind.Array
+            ? element.EnumerateArray().Any(item => item.ValueKind == JsonValueKind.String && item.ValueEquals(text))
+            : element.ValueKind == JsonValueKind.String && element.ValueEquals(text);
 }
 
 /// <summary>A chain of a listing.</summary>
@@ -217,12 +213,12 @@ public sealed class NftChain
         string family = NftRuleset.Text(value, "family");
         string table = NftRuleset.Text(value, "table");
         string name = NftRuleset.Text(value, "name");
-        if (!value.TryGetProperty("hook", out _))
+        if (!NftRuleset.TryGet(value, "hook", out _))
         {
             return new NftChain(family, table, name);
         }
 
-        string policy = value.TryGetProperty("policy", out _) ? NftRuleset.Text(value, "policy") : "accept";
+        string policy = NftRuleset.TryGet(value, "policy", out _) ? NftRuleset.Text(value, "policy") : "accept";
         if (policy is not ("accept" or "drop"))
         {
             throw new JsonException($"unknown policy {policy}");
@@ -232,7 +228,7 @@ public sealed class NftChain
         {
             Type = NftRuleset.Text(value, "type"),
             Hook = NftRuleset.Text(value, "hook"),
-            Device = value.TryGetProperty("dev", out JsonElement device) ? NftRuleset.Shorten(device) : null,
+            Device = NftRuleset.TryGet(value, "dev", out JsonElement device) ? NftRuleset.Shorten(device) : null,
             Priority = NftRuleset.Number(value, "prio"),
             PolicyDrop = policy == "drop",
         };
@@ -246,7 +242,7 @@ public sealed record NftRule(long Handle, JsonElement Statements)
 {
     /// <summary>Reads a rule.</summary>
     public static NftRule Read(JsonElement value)
-        => value.TryGetProperty("expr", out JsonElement statements) && statements.ValueKind == JsonValueKind.Array
+        => NftRuleset.TryGet(value, "expr", out JsonElement statements) && statements.ValueKind == JsonValueKind.Array
             ? new NftRule(NftRuleset.Number(value, "handle"), statements)
             : throw new JsonException($"rule without statements: {NftRuleset.Shorten(value)}");
 }

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 using System.Runtime.InteropServices;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Control;
@@ -35,14 +36,14 @@ internal sealed class TableParts
     /// <summary>Intervals of all sets.</summary>
     public int ElementCount { get; private set; }
 
-    /// <summary>Rules that have a sampler.</summary>
-    public int SamplerCount => _samplers.Count;
+    /// <summary>Rules that have a sampler of their own.</summary>
+    public int SamplerCount => _samplers.Values.Count(note => _sets[(int)note.A].Depth == 0);
 
     /// <summary>Instructions that the classifications so far count for.</summary>
     public int ClassificationSteps { get; set; }
 
     /// <summary>Who decides with this table.</summary>
-    public TableMode Mode { get; init; }
+    public TableMode Mode { get; set; }
 
     /// <summary>Rules that classifiers so far have beyond those of the ruleset, for elements of small sets.</summary>
     public int AddedFlows { get; set; }
@@ -140,15 +141,16 @@ internal sealed class TableParts
             Offset = Append<ulong>(filter),
         });
 
-    /// <summary>Adds the sampler of a rule that logs.</summary>
+    /// <summary>Adds the sampler of a rule that logs, or of all that answer.</summary>
     /// <param name="place">The rule's place; the same rule has but one.</param>
     /// <param name="microseconds">The time in which one of its packets passes.</param>
     /// <param name="burst">How many pass at once.</param>
-    /// <param name="log">The instruction that notes a packet for it.</param>
+    /// <param name="peerMicroseconds">The time in which one of a peer's packets passes; 0 where it does not matter whose they are.</param>
+    /// <param name="note">The instruction that notes a packet for it.</param>
     /// <returns>False when there are too many.</returns>
-    public bool TryAddSampler(string place, uint microseconds, uint burst, out Instruction log)
+    public bool TryAddSampler(string place, uint microseconds, uint burst, uint peerMicroseconds, out Instruction note)
     {
-        if (!_samplers.TryGetValue(place, out log))
+        if (!_samplers.TryGetValue(place, out note))
         {
             if (_samplers.Count == FirewallHeader.SamplersMax || _sets.Count == FirewallHeader.SetsMax)
             {
@@ -156,9 +158,12 @@ internal sealed class TableParts
             }
 
             uint number = (uint)_samplers.Count;
-            log = new Instruction { Operation = Operation.Log, A = (uint)_sets.Count, B = number };
-            _sets.Add(new SetDescriptor { Kind = SetKind.Sampler, Count = number, SecondCount = burst, ThirdCount = microseconds });
-            _samplers.Add(place, log);
+            note = new Instruction { Operation = Operation.Log, A = (uint)_sets.Count, B = number };
+            _sets.Add(new SetDescriptor
+            {
+                Kind = SetKind.Sampler, Count = number, SecondCount = burst, ThirdCount = microseconds, Depth = peerMicroseconds,
+            });
+            _samplers.Add(place, note);
         }
 
         return true;

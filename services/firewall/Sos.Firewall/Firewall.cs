@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
+using Sos.Firewall.Capture;
 using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Control;
@@ -40,7 +41,8 @@ public struct Firewall<TNic, THost>
     private BurstScratch _scratch;
     private PacketKey _key;
     private ConnectionRecord _connections;
-    private LogSamplers _samplers;
+    private Samplers _samplers;
+    private CaptureRing _capture;
     private TscClock _clock;
     private ulong _now;
 
@@ -67,6 +69,7 @@ public struct Firewall<TNic, THost>
         _ruleCounters = new RuleCounters(setup.Statistics);
         _tables = new TableSwap<FirewallTable>(setup.Tables);
         _clock = setup.Clock;
+        _capture.Open(ref setup, Tsc.Read());
         if (!_connections.TryMake(setup.Arena))
         {
             setup.Log.Write(LogSeverity.Warning, "the arena is too small to record connections: packets of none cannot be told from others"u8);
@@ -104,7 +107,7 @@ public struct Firewall<TNic, THost>
         if (_tables.Poll())
         {
             _clock.Follow();
-            _connections.Begin(_tables.Generation);
+            _connections.Begin(_tables.Generation, _tables.Current.RecordsPassed);
             _samplers.Begin(in _tables.Current, in _clock, _now);
             _ruleCounters.Reset();
             _counters.TableGeneration.Set(_tables.Generation);
@@ -124,6 +127,7 @@ public struct Firewall<TNic, THost>
         if (!_tables.IsLoaded)
         {
             _counters.DroppedNoTable.Add(buffers.Length);
+            CaptureAll(buffers, CaptureVerdict.DroppedWithoutTable);
             _pool.Free(ref _received);
             return;
         }
@@ -132,6 +136,8 @@ public struct Firewall<TNic, THost>
         if (table.IsLapsed(_now))
         {
             _counters.Lapsed.Add(buffers.Length);
+            RecordPassed(in table, buffers);
+            CaptureAll(buffers, CaptureVerdict.Passed);
             _passed.Add(buffers);
             _received.Clear();
             PassOn();
@@ -206,7 +212,17 @@ public struct Firewall<TNic, THost>
             furthest = Math.Max(furthest, position - Outcome.Pass);
         }
 
+        if (table.RecordsPassed)
+        {
+            RecordPassed(buffers, positions);
+        }
+
         int judgedCount = furthest > Outcome.DropByPolicy - Outcome.Pass ? JudgeOpen(in table, buffers, positions) : 0;
+        if (_capture.IsOn(_now))
+        {
+            CaptureJudged(in table, buffers, positions);
+        }
+
         Span<PacketBuffer> passing = _scratch.Passing;
         Span<PacketBuffer> dropped = _scratch.Dropped;
         int passingCount = 0;
@@ -253,11 +269,12 @@ public struct Firewall<TNic, THost>
     private Decision Judge(in FirewallTable table, ReadOnlySpan<byte> frame, uint position)
     {
         _key.Clear();
-        Decision decision = table.Mode == TableMode.Prefilter
-            ? ClassifyForLinux(in table, frame, ref _key, out ParsedFrame parsed)
-            : Classify(frame, ref _key, out parsed);
+        Decision decision = table.Mode == TableMode.Authoritative
+            ? Classify(frame, ref _key, out ParsedFrame parsed)
+            : ClassifyForLinux(in table, frame, ref _key, out parsed);
         if (decision != Decision.Evaluate)
         {
+            RecordPassed(in table, frame, decision);
             return decision;
         }
 
@@ -267,10 +284,104 @@ public struct Firewall<TNic, THost>
         if (verdict is Verdict.DropByRule or Verdict.DropByPolicy && !_settings.DhcpByRules && DhcpReply.Is(frame, in parsed))
         {
             _counters.DhcpPassed.Increment();
-            return Decision.Pass;
+            verdict = Verdict.Pass;
         }
 
+        // What passes to be logged or answered is dropped by Linux: it begins no connection there.
+        RecordPassed(in table, frame, verdict == Verdict.Pass ? Decision.Pass : Decision.Drop);
         return Count(verdict);
+    }
+
+    /// <summary>Records what the stages pass.</summary>
+    private void RecordPassed(ReadOnlySpan<PacketBuffer> buffers, ReadOnlySpan<uint> positions)
+    {
+        for (int i = 0; i < positions.Length; i++)
+        {
+            if (positions[i] == Outcome.Pass)
+            {
+                _connections.AddPassed(buffers[i].Frame);
+            }
+        }
+    }
+
+    private void RecordPassed(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers)
+    {
+        if (table.RecordsPassed)
+        {
+            foreach (PacketBuffer buffer in buffers)
+            {
+                _connections.AddPassed(buffer.Frame);
+            }
+        }
+    }
+
+    private void RecordPassed(in FirewallTable table, ReadOnlySpan<byte> frame, Decision decision)
+    {
+        if (table.RecordsPassed && decision == Decision.Pass)
+        {
+            _connections.AddPassed(frame);
+        }
+    }
+
+    /// <summary>Takes frames for programs that want them: at most so many a second, whatever arrives.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void CaptureJudged(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers, ReadOnlySpan<uint> positions)
+    {
+        for (int i = 0; i < positions.Length; i++)
+        {
+            CaptureVerdict verdict = positions[i] switch
+            {
+                Outcome.Pass => CaptureVerdict.Passed,
+                Outcome.DropByRule => CaptureVerdict.DroppedByRule,
+                Outcome.DropByPolicy => CaptureVerdict.DroppedByPolicy,
+                _ => CaptureVerdict.Dropped,
+            };
+            if (_capture.TryBegin(verdict, _now))
+            {
+                ReadOnlySpan<byte> frame = buffers[i].Frame;
+                _capture.Take(
+                    frame, new CaptureSlot { Time = _now, Generation = _tables.Generation, Verdict = verdict, States = StatesOf(in table, frame) });
+            }
+        }
+    }
+
+    private void CaptureAll(ReadOnlySpan<PacketBuffer> buffers, CaptureVerdict verdict)
+    {
+        if (!_capture.IsOn(_now))
+        {
+            return;
+        }
+
+        foreach (PacketBuffer buffer in buffers)
+        {
+            if (_capture.TryBegin(verdict, _now))
+            {
+                _capture.Take(
+                    buffer.Frame, new CaptureSlot { Time = _now, Generation = _tables.Generation, Verdict = verdict, States = ConnectionStates.All });
+            }
+        }
+    }
+
+    /// <summary>The states in which Linux may have seen a frame, as far as it was asked for them.</summary>
+    private uint StatesOf(in FirewallTable table, ReadOnlySpan<byte> frame)
+    {
+        if (table.Mode == TableMode.Authoritative || FrameParser.Parse(frame, out ParsedFrame parsed) != MalformedReason.None
+            || parsed.IpVersion == 0 || parsed.VlanTagCount != 0 || parsed.Fragment.IsFragment)
+        {
+            return ConnectionStates.All;
+        }
+
+        PacketKeyReader.Read(frame, in parsed, ref _key);
+        ReadStates(in table, frame, in parsed, ref _key);
+        return _key.Value(Field.Connection);
+    }
+
+    private readonly void ReadStates(in FirewallTable table, ReadOnlySpan<byte> frame, in ParsedFrame parsed, ref PacketKey key)
+    {
+        if (PacketKeyReader.TryReadConnection(frame, in parsed, in key, out ulong connection) && _connections.IsStranger(in table, connection))
+        {
+            key.Set(Field.Connection, table.RecordsPassed ? ConnectionStates.OfFirst(in key) : ConnectionStates.Unanswered);
+        }
     }
 
     private void PassOn()
@@ -361,11 +472,7 @@ public struct Firewall<TNic, THost>
         PacketKeyReader.Read(frame, in parsed, ref key);
         if (parsed.VlanTagCount == 0 && !parsed.Fragment.IsFragment && PacketKeyReader.IsPlain(frame, in parsed, in key))
         {
-            if (PacketKeyReader.TryReadConnection(frame, in parsed, in key, out ulong connection) && _connections.IsStranger(in table, connection))
-            {
-                key.Set(Field.Connection, 0);
-            }
-
+            ReadStates(in table, frame, in parsed, ref key);
             return Decision.Evaluate;
         }
 

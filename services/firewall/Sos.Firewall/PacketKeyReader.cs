@@ -26,7 +26,7 @@ public static class PacketKeyReader
         ReadOnlySpan<byte> packet = frame[parsed.NetworkOffset..parsed.PacketEnd];
         key.Length = (uint)packet.Length;
         key.Set(Field.EtherType, (uint)parsed.EtherType);
-        key.Set(Field.Connection, 1);
+        key.Set(Field.Connection, ConnectionStates.All);
         key.Set(Field.TcpData, 0);
         if (parsed.IpVersion == 4)
         {

@@ -13,7 +13,7 @@ public static class RuleEvaluator
     /// <param name="key">The packet.</param>
     /// <param name="counters">Where rules with counters add it up.</param>
     /// <param name="samplers">What chooses the packets that pass for Linux to log them.</param>
-    public static Verdict Evaluate(in FirewallTable table, in PacketKey key, in RuleCounters counters, ref LogSamplers samplers)
+    public static Verdict Evaluate(in FirewallTable table, in PacketKey key, in RuleCounters counters, ref Samplers samplers)
         => WalkOn(in table, in key, in counters, ref samplers, 0, isUnderWay: false, 0);
 
     /// <summary>The verdict on a packet that stands at a position in a base chain.</summary>
@@ -23,13 +23,13 @@ public static class RuleEvaluator
     /// <param name="samplers">What chooses the packets that pass for Linux to log them.</param>
     /// <param name="position">A position that names an instruction: see <see cref="Outcome.Position"/>.</param>
     public static Verdict Evaluate(
-        in FirewallTable table, in PacketKey key, in RuleCounters counters, ref LogSamplers samplers, uint position)
+        in FirewallTable table, in PacketKey key, in RuleCounters counters, ref Samplers samplers, uint position)
         => WalkOn(
             in table, in key, in counters, ref samplers, Outcome.BaseChainOf(position), isUnderWay: true, Outcome.InstructionOf(position));
 
     [SkipLocalsInit]
     private static Verdict WalkOn(
-        in FirewallTable table, in PacketKey key, in RuleCounters counters, ref LogSamplers samplers, uint firstChain, bool isUnderWay, uint at)
+        in FirewallTable table, in PacketKey key, in RuleCounters counters, ref Samplers samplers, uint firstChain, bool isUnderWay, uint at)
     {
         samplers.Forget();
         Span<uint> returns = stackalloc uint[FirewallHeader.JumpDepthMax];
@@ -61,7 +61,7 @@ public static class RuleEvaluator
 
             if (end == Operation.Return && chain.PolicyDrop != 0)
             {
-                return samplers.TryTake() ? Verdict.Sampled : Verdict.DropByPolicy;
+                return samplers.TryTake(in key) ? Verdict.Sampled : Verdict.DropByPolicy;
             }
         }
 
@@ -73,7 +73,7 @@ public static class RuleEvaluator
     /// <see cref="Operation.Admit"/>, or a return from it.
     /// </summary>
     private static Operation Walk(
-        in FirewallTable table, uint entry, in PacketKey key, in RuleCounters counters, ref LogSamplers samplers, Span<uint> returns)
+        in FirewallTable table, uint entry, in PacketKey key, in RuleCounters counters, ref Samplers samplers, Span<uint> returns)
     {
         MemoryBlock<Instruction> instructions = table.Instructions;
         int depth = 0;
@@ -111,7 +111,7 @@ public static class RuleEvaluator
                     at++;
                     break;
                 case Operation.Admit:
-                    if (samplers.TryTake())
+                    if (samplers.TryTake(in key))
                     {
                         return Operation.Admit;
                     }

@@ -27,7 +27,8 @@ public sealed class GuardCompanion : ICompanion
     public IReadOnlyList<StartOption> Options => [.. _firewall.Options, .. _console.Options];
 
     /// <inheritdoc/>
-    public ServiceConfiguration Configure(ServiceConfiguration configuration, ServicePlan plan) => _console.Configure(configuration, plan);
+    public ServiceConfiguration Configure(ServiceConfiguration configuration, ServicePlan plan)
+        => _firewall.Configure(_console.Configure(configuration, plan), plan); // the console's page first, as both services expect
 
     /// <inheritdoc/>
     public ServiceTable? BuildTable(TableRequest request) => _firewall.BuildTable(request);

@@ -1,6 +1,8 @@
 using System;
 using System.IO;
+using System.Runtime.InteropServices;
 using System.Threading;
+using Sos.Linux;
 
 namespace Sos.Cores.Companions;
 
@@ -27,13 +29,19 @@ public sealed class TableFollower(FollowContext context, ITableWatch watch)
     /// <summary>Between renewals: two may be late before a lease ends.</summary>
     public static readonly TimeSpan Round = TimeSpan.FromMilliseconds(200);
 
+    private const int Nice = -15; // as the programs that it starts
+
     private bool _isFresh;
     private string? _trouble;
 
     /// <summary>Follows until it is told to end, before other threads: each delay is one of the table.</summary>
     public void Run(CancellationToken end)
     {
-        Thread.CurrentThread.Priority = ThreadPriority.Highest;
+        if (SchedulerCalls.SetNice(Nice) is not 0 and int errno)
+        {
+            context.Log($"its table follows no sooner than other programs run ({Marshal.GetPInvokeErrorMessage(errno)})");
+        }
+
         while (!end.IsCancellationRequested)
         {
             Turn();

@@ -46,6 +46,10 @@ public sealed unsafe class RunningService : IDisposable
     /// <summary>Nominal frequency of the TSC in kHz.</summary>
     public ulong TscKhz => Control->Clock.TscKhz;
 
+    /// <summary>The TSC after a while.</summary>
+    /// <param name="length">The time from now.</param>
+    public ulong TscAfter(TimeSpan length) => TimeStampCounter.Read() + (TscKhz * (ulong)length.TotalMilliseconds);
+
     /// <summary>How the TSC turns into Linux's clocks, as the service was told last.</summary>
     public ClockLayout Clock => Control->Clock;
 
@@ -157,7 +161,7 @@ public sealed unsafe class RunningService : IDisposable
             return false;
         }
 
-        MemoryOrdering.StoreRelease(ref end, TimeStampCounter.Read() + (TscKhz * (ulong)length.TotalMilliseconds));
+        MemoryOrdering.StoreRelease(ref end, TscAfter(length));
         return true;
     }
 

@@ -1,5 +1,7 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
+using System.Threading;
 using Sos.Cores.Companions;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
@@ -50,6 +52,22 @@ public class TableFollowerTests
         _tables.OnBuild = () => { };
         follower.Turn();
         Assert.Equal(["build", "renew", "build", "renew"], _tables.Calls);
+    }
+
+    [Fact]
+    public void ItFollowsBeforeOthersRun()
+    {
+        string stat = string.Empty;
+        using CancellationTokenSource end = new();
+        _tables.OnBuild = () =>
+        {
+            stat = File.ReadAllText("/proc/thread-self/stat");
+            end.Cancel();
+        };
+        Thread thread = new(() => Make().Run(end.Token));
+        thread.Start();
+        thread.Join();
+        Assert.Equal("-15", stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[16]); // proc(5): nice, the 19th field
     }
 
     [Fact]

@@ -145,6 +145,9 @@ public class ConnectionTests
     {
         RecordsConnections = true,
         Connections = known is null ? null : new KnownConnections(known, seenWith),
+        PortGroup = 0,
+        PortType = 1,
+        Answers = AnswerLimit.Default,
     };
 
     private static byte[] ToOwn(ushort port) => Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 6, Packet.Tcp(5555, port)));

@@ -133,6 +133,34 @@ internal static class HostRulesets
               }
             }
             """),
+        ("a gateway's zones, which judge what is sent, too", """
+            table inet fw4 {
+              limit logs { rate 2/minute; }
+              chain input {
+                type filter hook input priority filter; policy drop;
+                iif "lo" accept
+                ct state vmap { established : accept, related : accept }
+                ct mark 0x11 accept
+                iifgroup 7 accept
+                jump zone_in
+              }
+              chain zone_in {
+                tcp dport 22 meta mark 3 return
+                ct status dnat accept
+                tcp dport { 22, 443 } accept
+                limit name "logs" log prefix "drop: "
+                counter drop
+              }
+              chain mangle { type filter hook prerouting priority mangle; policy accept; meta nfproto ipv4 meta l4proto tcp ip dscp set cs1; }
+              chain output {
+                type filter hook output priority filter; policy drop;
+                oif "lo" accept
+                ct state vmap { established : accept, related : accept }
+                meta l4proto { tcp, udp } accept
+              }
+              chain dstnat { type nat hook prerouting priority dstnat; policy accept; iifname "wan" tcp dport 8443 redirect to :443; }
+            }
+            """),
         ("a game server without connections", """
             table ip filter {
               chain input {

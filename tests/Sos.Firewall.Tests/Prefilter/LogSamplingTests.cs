@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Sos.Firewall.Tests.Prefilter;
 
-/// <summary>Of what rules log and drop Linux gets as many packets a second as it would log, and the core drops the rest.</summary>
+/// <summary>
+/// Of what rules log or refuse Linux gets as many packets a second as it would log, or answer at most, and the core drops the rest.
+/// </summary>
 public class LogSamplingTests
 {
     private const int Packets = 40;
@@ -31,6 +33,16 @@ public class LogSamplingTests
     [InlineData("limit rate 2/second burst 2 packets log; log; drop", 10, 10)]
     [InlineData("limit rate 1/second burst 2 packets jump logs; drop", 10, 10)]
     [InlineData("limit rate 1/second burst 2 packets jump limited_logs; drop", 4, 3)]
+    [InlineData("limit name \"logging\" log; drop", 5, 3)]
+    [InlineData("reject", 6, 6)]
+    [InlineData("reject with icmpx admin-prohibited", 6, 6)]
+    [InlineData("tcp dport 22 accept; reject with icmp host-prohibited", 6, 6)]
+    [InlineData("meta mark 1 reject; drop", 6, 6)]
+    [InlineData("udp dport 53 reject; drop", 0, 0)]
+    [InlineData("log reject", 10, 10)]
+    [InlineData("limit rate 3/second reject; drop", 5, 3)]
+    [InlineData("limit rate 3/second meta l4proto tcp reject with tcp reset; drop", 5, 3)]
+    [InlineData("limit rate 3/second reject with icmpv6 no-route; drop", 0, 0)]
     public void As_Many_Pass_As_Linux_Would_Log(string rules, int atOnce, int perSecond)
     {
         using FirewallBench bench = Load(rules);
@@ -50,7 +62,9 @@ public class LogSamplingTests
     [InlineData("limit rate 10 kbytes/second log; drop")]
     [InlineData("limit rate 3/second meta mark set 1; drop")]
     [InlineData("limit rate 3/second log jump accepts; drop")]
-    [InlineData("log reject")]
+    [InlineData("limit name \"shared\" reject; tcp dport 22 accept; drop")]
+    [InlineData("meta l4proto tcp reject with tcp reset")]
+    [InlineData("limit rate 3/second reject; tcp dport 22 accept; drop")]
     public void What_A_Limit_Decides_Is_Linuxs(string rules)
     {
         using FirewallBench bench = Load(rules);
@@ -93,24 +107,58 @@ public class LogSamplingTests
     }
 
     [Fact]
+    public void All_Peers_Together_Are_Answered_As_Often_As_Linux_Does()
+    {
+        using FirewallBench bench = Load("reject");
+        ulong now = Tsc.Read();
+        int passing = Enumerable.Range(0, 400).Sum(peer => Passing(bench, now, From(peer), packets: 1));
+        Assert.Equal((int)AnswerLimit.Default.Burst, passing);
+        Assert.Equal(1, Passing(bench, now + (Second / AnswerLimit.Default.PerSecond), From(1000), packets: 1));
+    }
+
+    [Fact]
+    public void A_Peer_That_Asks_Too_Often_Leaves_The_Others_Their_Answers()
+    {
+        using FirewallBench bench = Load("reject");
+        ulong now = Tsc.Read();
+        Assert.Equal(6, Passing(bench, now, packets: 300));
+        Assert.Equal(20, Enumerable.Range(0, 20).Sum(peer => Passing(bench, now, From(peer), packets: 1)));
+    }
+
+    [Fact]
+    public void What_Linux_Answers_Without_A_Limit_It_Gets()
+    {
+        PrefilterResult result = PrefilterBench.Compile(InTable("reject", "accept"));
+        using FirewallBench bench = new();
+        Assert.True(bench.Harness.LoadTable(result.Table.Bytes));
+        Assert.Equal(Packets, Passing(bench, Tsc.Read()));
+        Assert.Equal(DropShare.None, Assert.Single(result.Drops).Share);
+    }
+
+    [Fact]
     public void The_Report_Counts_What_Is_Logged_As_Taken()
     {
-        PrefilterResult result = PrefilterBench.Compile(InTable("limit rate 3/second log drop; log prefix \"x\" drop", "accept"));
-        Assert.Equal([DropShare.All, DropShare.All], result.Drops.Select(drop => drop.Share));
+        PrefilterResult result = PrefilterBench.Compile(
+            InTable("limit rate 3/second log drop; log prefix \"x\" udp dport 5 drop; reject", "accept"), Answering);
+        Assert.Equal([DropShare.All, DropShare.All, DropShare.All], result.Drops.Select(drop => drop.Share));
         Assert.Equal(2, result.Logged);
     }
 
     private static ulong Dropped(FirewallBench bench)
         => Enumerable.Range(0, 4).Aggregate(0ul, (sum, number) => sum + bench.Counter($"rule_counter{number}.packets"));
 
-    private static int Passing(FirewallBench bench, ulong now, byte[]? frame = null)
+    private static PrefilterOptions Answering => PrefilterBench.Host with { Answers = AnswerLimit.Default };
+
+    private static byte[] From(int peer) => Packet.Ethernet(0x0800, Packet.Ipv4(0x0b000000 + (uint)peer, 0x0a090002, 6, Packet.Tcp(5555, 9999)));
+
+    private static int Passing(FirewallBench bench, ulong now, byte[]? frame = null, int packets = Packets)
     {
-        for (int i = 0; i < Packets; i++)
+        for (int i = 0; i < packets; i++)
         {
             Assert.True(bench.Nic.Send(frame ?? Segment));
         }
 
-        for (int i = 0; i < Packets; i++)
+        for (int i = 0; i < packets; i++)
         {
             bench.Harness.PollAt(now);
         }
@@ -121,7 +169,7 @@ public class LogSamplingTests
     private static FirewallBench Load(string rules, string policy = "accept")
     {
         FirewallBench bench = new();
-        PrefilterResult result = PrefilterBench.Compile(InTable(rules, policy));
+        PrefilterResult result = PrefilterBench.Compile(InTable(rules, policy), Answering);
         Assert.Empty(result.Notes);
         Assert.True(bench.Harness.LoadTable(result.Table.Bytes));
         return bench;
@@ -130,10 +178,12 @@ public class LogSamplingTests
     private static string InTable(string rules, string policy) => $$"""
         table inet f {
           limit shared { rate 3/second; }
+          limit logging { rate 3/second; }
           chain accepts { accept; }
           chain logs { log; }
           chain limited_logs { meta mark 1 limit rate 1/second return; limit rate 3/second burst 4 packets log; }
           chain log_drops { log; drop; }
+          chain decides { limit name "shared" accept; limit name "logging" log; }
           chain c { type filter hook input priority 0; policy {{policy}}; {{rules}}; }
         }
         """;

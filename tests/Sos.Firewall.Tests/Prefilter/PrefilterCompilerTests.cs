@@ -22,6 +22,11 @@ public class PrefilterCompilerTests
     [InlineData("meta mark 1 goto drops; tcp dport 9999 drop", false)]
     [InlineData("jump maybe_returns", false)]
     [InlineData("jump maybe_returns; drop", true)]
+    [InlineData("jump maybe_returns_others", true)]
+    [InlineData("jump maybe_goes", false)]
+    [InlineData("jump maybe_goes; drop", true)]
+    [InlineData("jump maybe_goes_to_accept; drop", false)]
+    [InlineData("jump maybe_goes_others", true)]
     [InlineData("tcp dport 9999 limit rate over 1/second drop; drop", false)]
     [InlineData("udp dport 9999 limit rate over 1/second drop; drop", true)]
     [InlineData("log; drop", false)]
@@ -32,6 +37,22 @@ public class PrefilterCompilerTests
     [InlineData("ip saddr != @fixed drop", true)]
     [InlineData("ip saddr @fixed accept; drop", true)]
     [InlineData("ip saddr @aged accept; drop", false)]
+    [InlineData("ip saddr @aged drop", true)]
+    [InlineData("ip saddr != @aged drop", false)]
+    [InlineData("ip saddr @fleeting drop", false)]
+    [InlineData("ip saddr @fleeting accept; drop", false)]
+    [InlineData("ip saddr != @fleeting drop", false)]
+    [InlineData("ip saddr @others accept; drop", true)]
+    [InlineData("ip saddr != @others drop", true)]
+    [InlineData("ip saddr @counting drop", true)]
+    [InlineData("ip dscp set cs1; tcp option maxseg size set 1400; drop", true)]
+    [InlineData("ip dscp set cs1; ip dscp cs1 accept; drop", false)]
+    [InlineData("ip dscp set cs1 drop", false)]
+    [InlineData("tcp dport set 80; drop", false)]
+    [InlineData("iifgroup 3 accept; meta iiftype loopback accept; drop", true)]
+    [InlineData("iifgroup 3 drop", false)]
+    [InlineData("iifgroup { 0, 7 } meta iiftype != loopback drop", true)]
+    [InlineData("iifgroup 1-3 accept; iifgroup != 0 accept; drop", true)]
     [InlineData("tcp dport vmap { 9999 : drop, 22 : accept }", true)]
     [InlineData("tcp dport vmap { 22 : drop, 9999 : jump accepts }; drop", false)]
     [InlineData("ip saddr . tcp dport { 10.0.0.1 . 9999 } drop", true)]
@@ -189,11 +210,19 @@ public class PrefilterCompilerTests
         table inet f {
           set seen { type ipv4_addr; size 128; flags dynamic; }
           set fixed { type ipv4_addr; elements = { 10.0.0.7 }; }
-          set aged { type ipv4_addr; flags timeout; }
+          set aged { type ipv4_addr; flags timeout; elements = { 10.0.0.1 timeout 1h, 10.0.0.9 timeout 9s } }
+          set fleeting { type ipv4_addr; flags interval,timeout; elements = { 10.0.0.0/30 timeout 60s, 10.0.1.0/24 timeout 1d } }
+          set others { type ipv4_addr; flags timeout; timeout 1h; elements = { 10.0.0.7 timeout 5s, 10.0.0.8 } }
+          set counting { type ipv4_addr; counter; elements = { 10.0.0.1 } }
           chain fills { add @seen { ip saddr }; }
           chain accepts { accept; }
+          chain ends { tcp dport 22 accept; }
           chain drops { drop; }
           chain maybe_returns { meta mark 1 return; tcp dport 9999 drop; }
+          chain maybe_returns_others { tcp dport 22 meta mark 1 return; tcp dport 9999 drop; }
+          chain maybe_goes { meta mark 1 goto ends; tcp dport 9999 drop; }
+          chain maybe_goes_to_accept { meta mark 1 goto accepts; tcp dport 9999 drop; }
+          chain maybe_goes_others { tcp dport 22 meta mark 1 goto ends; tcp dport 9999 drop; }
           chain c { {{chain.TrimEnd(';')}}; }
         }
         """;
@@ -201,7 +230,7 @@ public class PrefilterCompilerTests
     private static bool Drops(string rules, PrefilterOptions? options = null, byte[]? frame = null)
     {
         byte[] one = frame ?? Segment;
-        PrefilterResult result = PrefilterBench.Compile(rules, options);
+        PrefilterResult result = PrefilterBench.Compile(rules, options ?? PrefilterBench.Host with { PortGroup = 0, PortType = 1 });
         Assert.Empty(result.Notes);
         return PrefilterBench.Dropped(result, [one]).Contains(Convert.ToHexString(one));
     }

@@ -1,6 +1,7 @@
 using System;
 using System.Linq;
 using System.Runtime.InteropServices;
+using Sos.Firewall.Connections;
 using Sos.Firewall.Rules;
 using Sos.Firewall.Rules.Prefilter;
 using Sos.Firewall.Tables;
@@ -47,7 +48,9 @@ public class PrefilterTraceTests
                 }
 
                 PacketKeyReader.Read(test.Frame, in parsed, ref key);
-                key.Set(Field.Connection, (uint)random.Next(2));
+                bool isStranger = random.Next(2) == 0;
+                key.Set(Field.Connection, !isStranger ? ConnectionStates.All
+                    : RecordsPassed(result.Table) ? ConnectionStates.OfFirst(in key) : ConnectionStates.Unanswered);
                 PrefilterTrace trace = PrefilterCompiler.Explain(listing.Json, options, in key);
                 bool isDropped = IsDropped(result.Table, in key);
                 Assert.True(
@@ -79,13 +82,13 @@ public class PrefilterTraceTests
         byte[] frame = Packet.Ethernet(0x0800, Packet.Ipv4(0x0a000001, 0x0a090002, 6, Packet.Tcp(5555, 9999)));
         Assert.Equal(MalformedReason.None, FrameParser.Parse(frame, out ParsedFrame parsed));
         PacketKeyReader.Read(frame, in parsed, ref key);
-        key.Set(Field.Connection, 0);
+        key.Set(Field.Connection, ConnectionStates.Unanswered);
         PrefilterTrace trace = PrefilterCompiler.Explain(listing.Json, listing.AddTo(ConnectionTests.Recording([], 1)), in key);
         Assert.False(trace.IsDropped);
         Assert.Equal(["jump web", "meta mark 0x00000003 accept"], trace.Steps.Select(step => step.Text));
         Assert.Equal([true, false], trace.Steps.Select(step => step.IsSure));
         Assert.Contains("meta mark", trace.Reason, StringComparison.Ordinal);
-        key.Set(Field.Connection, 1);
+        key.Set(Field.Connection, ConnectionStates.All);
         trace = PrefilterCompiler.Explain(listing.Json, listing.AddTo(ConnectionTests.Recording([], 1)), in key);
         Assert.Equal("the packet may belong to a connection", Assert.Single(trace.Steps).Doubt);
     }
@@ -94,13 +97,22 @@ public class PrefilterTraceTests
         => string.Join('\n', trace.Steps.Select(step => $"{step.Depth} {step.Chain}: {step.Text}: {step.IsSure} {step.Outcome} {step.Doubt}"))
             + $"\n{trace.Reason}";
 
+    private static unsafe bool RecordsPassed(CompiledTable compiled)
+    {
+        fixed (byte* start = compiled.Bytes.ToArray())
+        {
+            Assert.True(FirewallTable.TryOpen(start, (ulong)compiled.Bytes.Length, out FirewallTable table));
+            return table.RecordsPassed;
+        }
+    }
+
     private static unsafe bool IsDropped(CompiledTable compiled, in PacketKey key)
     {
         byte[] bytes = compiled.Bytes.ToArray();
         fixed (byte* start = bytes)
         {
             Assert.True(FirewallTable.TryOpen(start, (ulong)bytes.Length, out FirewallTable table));
-            LogSamplers samplers = default;
+            Samplers samplers = default;
             return RuleEvaluator.Evaluate(in table, in key, Counters.Value, ref samplers) != Verdict.Pass; // A sample would be dropped.
         }
     }

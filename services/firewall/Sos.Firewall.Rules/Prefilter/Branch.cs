@@ -36,14 +36,11 @@ internal sealed class Branch
     /// <summary>Conditions that the core decides as Linux does.</summary>
     public List<Instruction> Known { get; private init; } = [];
 
-    /// <summary>Fields that must be 0 for the core to decide <see cref="Guarded"/>.</summary>
-    public SortedSet<Field> Guards { get; private init; } = [];
+    /// <summary>Conditions that must hold for the core to decide <see cref="Guarded"/>.</summary>
+    public List<Instruction> Guards { get; private init; } = [];
 
-    /// <summary>Conditions that the core decides if all guards are 0.</summary>
+    /// <summary>Conditions that the core decides if all guards hold.</summary>
     public List<Instruction> Guarded { get; private init; } = [];
-
-    /// <summary>Whether it cannot match if all guards are 0.</summary>
-    public bool FailsWhenGuarded { get; set; }
 
     /// <summary>Whether it matches no packet of this port.</summary>
     public bool NeverMatches { get; set; }
@@ -60,14 +57,23 @@ internal sealed class Branch
     /// <summary>The thing that Linux alone can do, in words.</summary>
     public string? Effect { get; set; }
 
-    /// <summary>Notes a packet that meets it, so that Linux gets its share of what it logs; null if it logs nothing.</summary>
-    public Instruction? Log { get; set; }
+    /// <summary>Instructions that note a packet that meets it, so that Linux gets its share of what it logs or answers.</summary>
+    public List<Instruction> Notes { get; private init; } = [];
 
-    /// <summary>Whether it drops what the rest of its chain would drop as well: see <see cref="LogReader.TryReadLimit"/>.</summary>
+    /// <summary>Whether it drops what the rest of its chain would drop as well: see <see cref="ShareReader.TryReadLimit"/>.</summary>
     public bool DropsAsItsTail { get; set; }
 
     /// <summary>Makes its match a maybe.</summary>
     public void AddDoubt(string reason) => Doubt ??= reason;
+
+    /// <summary>Adds a condition without which the core cannot decide.</summary>
+    public void AddGuard(Instruction guard)
+    {
+        if (!Guards.Exists(other => IsSame(other, guard)))
+        {
+            Guards.Add(guard);
+        }
+    }
 
     /// <summary>Another one with the same conditions so far.</summary>
     public Branch Clone() => new()
@@ -75,13 +81,15 @@ internal sealed class Branch
         Known = [.. Known],
         Guards = [.. Guards],
         Guarded = [.. Guarded],
-        FailsWhenGuarded = FailsWhenGuarded,
         NeverMatches = NeverMatches,
         Doubt = Doubt,
         Ending = Ending,
         Target = Target,
         Effect = Effect,
-        Log = Log,
+        Notes = [.. Notes],
         DropsAsItsTail = DropsAsItsTail,
     };
+
+    private static bool IsSame(in Instruction one, in Instruction other)
+        => one.Operation == other.Operation && one.Field == other.Field && one.A == other.A && one.B == other.B && one.Negate == other.Negate;
 }

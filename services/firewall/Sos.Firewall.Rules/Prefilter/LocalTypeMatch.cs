@@ -19,11 +19,9 @@ internal sealed class LocalTypeMatch(IReadOnlyList<string> own, TableParts parts
 
     /// <summary>Whether an expression is <c>fib daddr type</c>.</summary>
     public static bool Is(JsonElement left)
-        => left.ValueKind == JsonValueKind.Object && left.TryGetProperty("fib", out JsonElement fib)
-            && StatementShape.Text(fib, "result") == "type" && fib.TryGetProperty("flags", out JsonElement flags)
-            && (flags.ValueKind == JsonValueKind.Array
-                ? flags.GetArrayLength() == 1 && flags[0].ValueKind == JsonValueKind.String && flags[0].ValueEquals("daddr")
-                : flags.ValueKind == JsonValueKind.String && flags.ValueEquals("daddr"));
+        => NftRuleset.TryGet(left, "fib", out JsonElement fib)
+            && StatementShape.Text(fib, "result") == "type" && NftRuleset.TryGet(fib, "flags", out JsonElement flags)
+            && NftRuleset.HasText(flags, "daddr") && (flags.ValueKind != JsonValueKind.Array || flags.GetArrayLength() == 1);
 
     /// <summary>Splits branches by whether a packet is for one of the machine's own addresses.</summary>
     /// <returns>Null where the match is not understood.</returns>
@@ -71,7 +69,7 @@ internal sealed class LocalTypeMatch(IReadOnlyList<string> own, TableParts parts
     private static bool? MatchesLocal(string operation, JsonElement right)
     {
         IEnumerable<JsonElement> values = right.ValueKind != JsonValueKind.Object ? [right]
-            : right.TryGetProperty("set", out JsonElement set) ? (set.ValueKind == JsonValueKind.Array ? set.EnumerateArray() : [set]) : [];
+            : NftRuleset.TryGet(right, "set", out JsonElement set) ? (set.ValueKind == JsonValueKind.Array ? set.EnumerateArray() : [set]) : [];
         List<uint?> types = [.. values.Select(TypeOf)];
         return types.Count == 0 || types.Contains(null) ? null : operation switch
         {

@@ -8,15 +8,45 @@ namespace Sos.Firewall.Rules.Prefilter;
 /// Compiles chains for the core by the rules of docs/internals/prefilter.md. A chain has up to two forms: the hard one, for walks that Linux
 /// certainly takes, and the soft one, for walks that it may take: there a drop only ends the walk, and what follows it decides.
 /// </summary>
-internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts, DropLedger ledger, IReadOnlySet<string> tablesWithEffects, bool logs)
+internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts, DropLedger ledger, IReadOnlySet<string> tablesWithEffects, bool samples)
 {
     private const string SoftMark = " (soft)";
+
+    /// <summary>
+    /// Rules that the rests of chains may have in all, which count for the longest way of a packet: beyond, what follows a return that may be taken
+    /// is soft for every packet.
+    /// </summary>
+    private const int RestRulesMax = 512;
+
+    private readonly Dictionary<string, Rest> _rests = [];
+    private int _restRules;
 
     /// <summary>The key of a chain's form.</summary>
     public static string Key(string family, string table, string name, bool soft) => $"{family} {table} {name}{(soft ? SoftMark : string.Empty)}";
 
     /// <summary>Compiles a chain that others jump to.</summary>
     public ChainCode Compile(NftChain chain, bool soft) => Finish(Begin(chain, soft, policyDrop: false), chain, soft, isBase: false);
+
+    /// <summary>Compiles the rest of a chain, for packets that may have left it before.</summary>
+    /// <param name="key">The target of a branch that was compiled.</param>
+    /// <returns>Null where it is no rest's.</returns>
+    public ChainCode? CompileRest(string key)
+    {
+        if (!_rests.TryGetValue(key, out Rest? rest))
+        {
+            return null;
+        }
+
+        Walk walk = new(new ChainCode(rest.Chain.Named(rest.Name, policyDrop: false)), soft: true);
+        walk.TurnSoft(rest.Reason);
+        if (rest.First is { } first)
+        {
+            walk.NextTarget = first;
+            Emit(walk, [], [new Instruction { Operation = Operation.Jump }], rest.Reason);
+        }
+
+        return Finish(walk, rest.Chain, soft: true, isBase: false, rest.From);
+    }
 
     /// <summary>Compiles a base chain.</summary>
     /// <param name="chain">The chain.</param>
@@ -43,10 +73,10 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
     private static Walk Begin(NftChain chain, bool soft, bool policyDrop)
         => new(new ChainCode(chain.Named(soft ? chain.Name + SoftMark : chain.Name, policyDrop)), soft);
 
-    private ChainCode Finish(Walk walk, NftChain chain, bool soft, bool isBase)
+    private ChainCode Finish(Walk walk, NftChain chain, bool soft, bool isBase, int from = 0)
     {
         walk.IsBase = isBase;
-        for (int i = 0; i < chain.Rules.Count; i++)
+        for (int i = from; i < chain.Rules.Count; i++)
         {
             NftRule rule = chain.Rules[i];
             if (walk.Blocked is not null)
@@ -55,6 +85,7 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
                 continue;
             }
 
+            walk.Index = i;
             walk.IsLast = i == chain.Rules.Count - 1;
             List<Branch> branches = reader.Read(chain, rule);
             foreach (Branch branch in branches.Where(branch => !branch.NeverMatches))
@@ -78,30 +109,27 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
         string place = DropLedger.PlaceOf(chain, rule);
         if (branch.Doubt is not null)
         {
-            Emit(walk, branch.Known, Logged(branch, Maybe(walk, chain, branch)), $"{place} may match: {branch.Doubt}");
+            Emit(walk, branch.Known, Noted(branch, Maybe(walk, chain, branch)), $"{place} may match: {branch.Doubt}");
             return;
         }
 
-        foreach (Field guard in branch.Guards)
+        foreach (Instruction guard in branch.Guards)
         {
-            Emit(walk, [.. branch.Known, Nonzero(guard)], Logged(branch, Maybe(walk, chain, branch)), place);
+            Emit(walk, [.. branch.Known, Not(guard)], Noted(branch, Maybe(walk, chain, branch)), place);
         }
 
-        if (!branch.FailsWhenGuarded)
-        {
-            IEnumerable<Instruction> guards = branch.Guards.Select(Zero);
-            List<Instruction>? end = branch.Ending == Ending.Drop && !walk.IsSoft
-                ? [.. Admit(), .. ledger.Counter(chain, rule, parts), new Instruction { Operation = Operation.Drop }]
-                : Hard(walk, chain, branch);
-            Emit(walk, [.. branch.Known, .. guards, .. branch.Guarded], Logged(branch, end), $"{place} ends its chain");
-            walk.IsDead |= walk.Blocked is not null && branch.Ending != Ending.Effect;
-        }
+        List<Instruction>? end = branch.Ending == Ending.Drop && !walk.IsSoft
+            ? [.. Admit(), .. ledger.Counter(chain, rule, parts), new Instruction { Operation = Operation.Drop }]
+            : Hard(walk, chain, branch);
+        Emit(walk, [.. branch.Known, .. branch.Guards, .. branch.Guarded], Noted(branch, end), $"{place} ends its chain");
+        walk.IsDead |= walk.Blocked is not null && branch.Ending != Ending.Effect;
     }
 
-    // Where rules log, a drop asks first whether the packet is one of those that Linux is to log.
-    private IEnumerable<Instruction> Admit() => logs ? [new Instruction { Operation = Operation.Admit }] : [];
+    // Where rules log or answer, a drop asks first whether the packet is one of those that Linux is to log or to answer.
+    private IEnumerable<Instruction> Admit() => samples ? [new Instruction { Operation = Operation.Admit }] : [];
 
-    private static List<Instruction>? Logged(Branch branch, List<Instruction>? end) => branch.Log is { } log ? [log, .. end ?? []] : end;
+    private static List<Instruction>? Noted(Branch branch, List<Instruction>? end)
+        => branch.Notes.Count == 0 ? end : [.. branch.Notes, .. end ?? []];
 
     /// <summary>Compiles a branch that certainly matches.</summary>
     private List<Instruction>? Hard(Walk walk, NftChain chain, Branch branch)
@@ -134,18 +162,57 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
             case Ending.Goto when (walk.IsBase && walk.PolicyDrop) || walk.IsLast:
                 // Whether it comes back or not, the same follows: the chain's policy, or its caller.
                 return Call(walk, chain, branch, Operation.Jump, soft: true);
-            case Ending.Goto:
+            case Ending.Goto when walk.IsBase || walk.IsSoft: // A rest has no rests, which would double with each.
                 return [new Instruction { Operation = Alive(chain) }];
+            case Ending.Goto:
+                return TryLeave(walk, chain, branch, Key(chain.Family, chain.Table, branch.Target!, soft: true))
+                    ? [new Instruction { Operation = Operation.Goto }]
+                    : [new Instruction { Operation = Alive(chain) }];
             case Ending.Return when walk.IsBase:
                 return walk.PolicyDrop ? null : [new Instruction { Operation = Alive(chain) }];
+            case Ending.Return when walk.IsSoft || walk.IsLast:
+                return null;
+            case Ending.Return when TryLeave(walk, chain, branch, first: null):
+                return [new Instruction { Operation = Operation.Goto }];
             case Ending.Return:
-                // From here on the caller's rules follow either way, so that a drop is no longer sure.
-                walk.TurnSoft(branch.Doubt ?? "connections");
+                walk.TurnSoft(DoubtOf(branch));
                 return null;
             default:
                 return null;
         }
     }
+
+    /// <summary>
+    /// Leads packets that may leave a chain to the rest of it, in its soft form: the caller's rules follow either way, so that a drop is no longer
+    /// sure for them.
+    /// </summary>
+    /// <param name="walk">How far the chain is compiled.</param>
+    /// <param name="chain">The chain.</param>
+    /// <param name="branch">The branch that may match.</param>
+    /// <param name="first">The chain that such packets may go to instead, or null.</param>
+    /// <returns>False where there are too many rests.</returns>
+    private bool TryLeave(Walk walk, NftChain chain, Branch branch, string? first)
+    {
+        int from = walk.Index + 1;
+        string name = $"{chain.Name} (soft from {from}{(first is null ? string.Empty : $" after {branch.Target}")})";
+        string key = $"{chain.Family} {chain.Table} {name}";
+        if (!_rests.ContainsKey(key))
+        {
+            int rules = chain.Rules.Count - from;
+            if (_restRules + rules > RestRulesMax)
+            {
+                return false;
+            }
+
+            _restRules += rules;
+            _rests.Add(key, new Rest(chain, name, from, first, DoubtOf(branch)));
+        }
+
+        walk.NextTarget = key;
+        return true;
+    }
+
+    private static string DoubtOf(Branch branch) => branch.Doubt ?? "connections";
 
     // A packet that one evaluation accepts may have met an effect in another: then the chains behind must not drop it.
     private Operation Alive(NftChain chain) => tablesWithEffects.Contains($"{chain.Family} {chain.Table}") ? Operation.Pass : Operation.Accept;
@@ -156,9 +223,7 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
         return [new Instruction { Operation = operation }];
     }
 
-    private static Instruction Nonzero(Field field) => new() { Operation = Operation.EqualsMasked, Field = field, A = uint.MaxValue, Negate = 1 };
-
-    private static Instruction Zero(Field field) => new() { Operation = Operation.EqualsMasked, Field = field, A = uint.MaxValue };
+    private static Instruction Not(Instruction condition) => condition with { Negate = (byte)(condition.Negate ^ 1) };
 
     private static void Emit(Walk walk, IReadOnlyCollection<Instruction> matches, List<Instruction>? end, string reason)
     {
@@ -202,7 +267,7 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
     private void NoteDrop(Walk walk, NftChain chain, NftRule rule, List<Branch> branches)
     {
         List<Branch> drops = [.. branches.Where(branch => !branch.NeverMatches && branch.Ending is Ending.Drop or Ending.Effect)];
-        Branch? sure = drops.FirstOrDefault(branch => branch is { Doubt: null, Ending: Ending.Drop, FailsWhenGuarded: false });
+        Branch? sure = drops.FirstOrDefault(branch => branch is { Doubt: null, Ending: Ending.Drop });
         if (branches.Exists(branch => branch.DropsAsItsTail && !branch.NeverMatches))
         {
             ledger.Note(chain, rule, walk.IsSoft ? DropShare.None : DropShare.All, walk.SoftReason ?? "the way to it is not sure");
@@ -239,6 +304,9 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
 
         public bool IsLast { get; set; }
 
+        /// <summary>The rule's place in its chain.</summary>
+        public int Index { get; set; }
+
         /// <summary>Why no packet comes further.</summary>
         public string? Blocked { get; set; }
 
@@ -254,6 +322,14 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
             SoftReason ??= $"a return before it may be taken ({reason})";
         }
     }
+
+    /// <summary>The rest of a chain.</summary>
+    /// <param name="Chain">The chain.</param>
+    /// <param name="Name">The name of this form.</param>
+    /// <param name="From">Its first rule.</param>
+    /// <param name="First">The key of a chain that is walked before, or null.</param>
+    /// <param name="Reason">What is not sure of packets that come here.</param>
+    private sealed record Rest(NftChain Chain, string Name, int From, string? First, string Reason);
 }
 
 /// <summary>A base chain that packets for the machine can meet.</summary>

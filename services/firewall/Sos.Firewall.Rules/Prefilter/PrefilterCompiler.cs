@@ -44,7 +44,7 @@ public static class PrefilterCompiler
     /// <summary>Follows one packet through the rules, as the prefilter that <see cref="Compile"/> makes of them judges it.</summary>
     /// <param name="json">What <c>nft -j -n list ruleset</c> prints, UTF-8.</param>
     /// <param name="options">What decides how much can be proven.</param>
-    /// <param name="key">A packet that is judged by rules.</param>
+    /// <param name="key">A packet that is judged by rules; a stranger's may be taken for the first of its connection, as the core does.</param>
     /// <exception cref="RulesetLoadException">No table can be made of these rules; the message says why.</exception>
     public static PrefilterTrace Explain(ReadOnlyMemory<byte> json, PrefilterOptions options, in PacketKey key)
     {
@@ -56,7 +56,13 @@ public static class PrefilterCompiler
             NftRuleset ruleset = NftRuleset.Read(document.RootElement);
             TableParts parts = new() { Mode = TableMode.Prefilter };
             Compilation compilation = new(ruleset, options, parts);
-            return new PrefilterTracer(ruleset, compilation.Options, parts).Follow([.. compilation.Meet()], in key);
+            PacketKey asked = key;
+            if (compilation.Options.RecordsPassed && (key.Value(Field.Connection) & ConnectionStates.Established) == 0)
+            {
+                asked.Set(Field.Connection, ConnectionStates.OfFirst(in key));
+            }
+
+            return new PrefilterTracer(ruleset, compilation.Options, compilation.Traits, parts).Follow([.. compilation.Meet()], in asked);
         }
         catch (Exception wrong) when (wrong is JsonException or RuleException)
         {
@@ -77,6 +83,7 @@ public static class PrefilterCompiler
         private readonly NftRuleset _ruleset;
         private readonly PrefilterOptions _options;
         private readonly TableParts _parts;
+        private readonly RulesetTraits _traits;
         private readonly DropLedger _ledger;
         private readonly HashSet<string> _tablesWithEffects;
         private readonly Dictionary<string, ChainCode> _compiled = [];
@@ -86,13 +93,23 @@ public static class PrefilterCompiler
         {
             _ruleset = ruleset;
             _parts = parts;
-            _options = options with { RecordsConnections = options.RecordsConnections && SendsAll(ruleset) };
+            _traits = new RulesetTraits(ruleset);
+            bool records = options.RecordsConnections && !_traits.HidesSent;
+            _options = options with
+            {
+                RecordsConnections = records,
+                RecordsPassed = records && (_traits.LosesSent || _traits.RewritesDestinations || _traits.AsksForFirst),
+            };
+            parts.Mode = _options.RecordsPassed ? TableMode.RecordingPrefilter : TableMode.Prefilter;
             _ledger = new DropLedger(options.RuleTexts);
             _tablesWithEffects = [.. ruleset.Chains.Where(chain => chain.Rules.Exists(RuleReader.HasEffect)).Select(TableOf)];
         }
 
         /// <summary>The options, less what the rules themselves make unknown.</summary>
         public PrefilterOptions Options => _options;
+
+        /// <summary>The traits of the rules, all together.</summary>
+        public RulesetTraits Traits => _traits;
 
         /// <summary>The base chains that a packet for the machine can meet, in order.</summary>
         public IEnumerable<MetChain> Meet()
@@ -104,8 +121,8 @@ public static class PrefilterCompiler
         {
             List<MetChain> all = [.. Meet()];
             List<NftChain> met = [.. all.Select(one => one.Chain)];
-            bool logs = _ruleset.Chains.Exists(chain => chain.Rules.Exists(LogReader.Logs));
-            PrefilterChainCompiler compiler = new(new RuleReader(_ruleset, _options, _parts), _parts, _ledger, _tablesWithEffects, logs);
+            bool shares = _ruleset.Chains.Exists(chain => chain.Rules.Exists(ShareReader.Shares));
+            PrefilterChainCompiler compiler = new(new RuleReader(_ruleset, _options, _traits, _parts), _parts, _ledger, _tablesWithEffects, shares);
             foreach (MetChain one in all)
             {
                 ChainCode code = compiler.CompileBase(one.Chain, one.IsSoft, one.Conditions);
@@ -160,7 +177,7 @@ public static class PrefilterCompiler
             {
                 // The rules of another translation are not known: it may rewrite a stranger's packet, too.
                 yield return _options is { RecordsConnections: true, HasOtherTranslation: false }
-                    ? new PassCondition([IsNot(Field.Connection, 0)], why)
+                    ? new PassCondition([MayBeOfConnection], why)
                     : new PassCondition([], $"{why}, and the core does not know connections here");
             }
 
@@ -185,8 +202,8 @@ public static class PrefilterCompiler
                 "the machine forwards what is not for itself");
         }
 
-        private static Instruction IsNot(Field field, uint value)
-            => new() { Operation = Operation.EqualsMasked, Field = field, A = uint.MaxValue, B = value, Negate = 1 };
+        private static Instruction MayBeOfConnection
+            => new() { Operation = Operation.EqualsMasked, Field = Field.Connection, A = ConnectionStates.Established, B = 0, Negate = 1 };
 
         private bool HasTranslation()
             => _options.HasOtherTranslation
@@ -204,12 +221,18 @@ public static class PrefilterCompiler
             Queue<string> waiting = new(_compiled.Values.SelectMany(code => code.Targets.Values));
             while (waiting.TryDequeue(out string? key))
             {
-                if (_compiled.ContainsKey(key) || !forms.TryGetValue(key, out (NftChain Chain, bool Soft) form))
+                if (_compiled.ContainsKey(key))
                 {
                     continue;
                 }
 
-                ChainCode code = compiler.Compile(form.Chain, form.Soft);
+                ChainCode? code = forms.TryGetValue(key, out (NftChain Chain, bool Soft) form)
+                    ? compiler.Compile(form.Chain, form.Soft) : compiler.CompileRest(key);
+                if (code is null)
+                {
+                    continue;
+                }
+
                 _compiled.Add(key, code);
                 foreach (string target in code.Targets.Values)
                 {
@@ -218,30 +241,10 @@ public static class PrefilterCompiler
             }
         }
 
-        // Linux takes a connection for established when it answers, also if a rule then drops the answer: the core would not see that.
-        private bool SendsAll(NftRuleset ruleset)
-            => FindReached([.. ruleset.Chains.Where(chain => chain.Hook is "output" or "postrouting" or "egress")])
-                .TrueForAll(chain => !chain.PolicyDrop && chain.Rules.TrueForAll(RuleReader.SendsAll));
-
-        private List<NftChain> FindReached(List<NftChain> met)
-        {
-            Dictionary<string, NftChain> byKey = _ruleset.Chains.ToDictionary(KeyOf);
-            List<NftChain> reached = [.. met];
-            for (int i = 0; i < reached.Count; i++)
-            {
-                NftChain from = reached[i];
-                reached.AddRange(from.Rules.SelectMany(RuleReader.TargetsOf).Distinct()
-                    .Select(target => byKey.GetValueOrDefault($"{TableOf(from)} {target}")).OfType<NftChain>()
-                    .Where(chain => !reached.Contains(chain)));
-            }
-
-            return reached;
-        }
-
         private List<DropReport> Report(List<NftChain> met)
         {
             List<DropReport> reports = [];
-            foreach (NftChain chain in FindReached(met))
+            foreach (NftChain chain in _traits.Reach(met))
             {
                 bool isCompiled = _compiled.ContainsKey(PrefilterChainCompiler.Key(chain.Family, chain.Table, chain.Name, soft: false))
                     || _compiled.ContainsKey(PrefilterChainCompiler.Key(chain.Family, chain.Table, chain.Name, soft: true));

@@ -23,6 +23,12 @@ public sealed record PrefilterOptions
     /// <summary>Whether the core records which connections Linux answered or began.</summary>
     public bool RecordsConnections { get; init; }
 
+    /// <summary>
+    /// Whether the core also records what it passes, so that it knows of a stranger's packet that Linux saw nothing of its connection. The compiler
+    /// decides that by the rules.
+    /// </summary>
+    internal bool RecordsPassed { get; init; }
+
     /// <summary>Linux's knowledge of connections, for a core that records them; null: then no packet is certainly a stranger's so far.</summary>
     public KnownConnections? Connections { get; init; }
 
@@ -37,6 +43,15 @@ public sealed record PrefilterOptions
 
     /// <summary>Addresses that certainly are the machine's own: those of devices that are up.</summary>
     public IReadOnlyList<string> OwnAddresses { get; init; } = [];
+
+    /// <summary>The port's group of devices (<c>iifgroup</c>), if it is known.</summary>
+    public uint? PortGroup { get; init; }
+
+    /// <summary>The port's type of hardware (<c>iiftype</c>, ARPHRD), if it is known.</summary>
+    public uint? PortType { get; init; }
+
+    /// <summary>How many packets that rules refuse Linux answers with an error of ICMP at most; null where it answers all.</summary>
+    public AnswerLimit? Answers { get; init; }
 
     /// <summary>Whether the table is of use only as long as its lease is renewed: for rules that change.</summary>
     public bool IsLeased { get; init; }

@@ -14,6 +14,6 @@ public sealed record TraceStep(int Depth, string Chain, string Text, bool IsSure
 /// <summary>A packet's way through the rules.</summary>
 /// <param name="Steps">The rules that match or may match, in order.</param>
 /// <param name="IsDropped">Whether the core drops it.</param>
-/// <param name="IsLogged">Whether a rule may log it: then Linux gets a share of such packets even so.</param>
+/// <param name="IsLogged">Whether a rule may log or answer it: then Linux gets a share of such packets even so.</param>
 /// <param name="Reason">What decided.</param>
 public sealed record PrefilterTrace(IReadOnlyList<TraceStep> Steps, bool IsDropped, bool IsLogged, string Reason);

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
 
 namespace Sos.Firewall.Rules.Prefilter;
@@ -16,6 +17,7 @@ internal sealed class PrefilterTracer
 
     private readonly NftRuleset _ruleset;
     private readonly PrefilterOptions _options;
+    private readonly RulesetTraits _traits;
     private readonly TableParts _parts;
     private readonly Dictionary<NftRule, List<Branch>> _branches = [];
     private readonly Dictionary<string, NftChain> _chains;
@@ -24,10 +26,11 @@ internal sealed class PrefilterTracer
     private bool _isLogged;
     private string _reason = string.Empty;
 
-    public PrefilterTracer(NftRuleset ruleset, PrefilterOptions options, TableParts parts)
+    public PrefilterTracer(NftRuleset ruleset, PrefilterOptions options, RulesetTraits traits, TableParts parts)
     {
         _ruleset = ruleset;
         _options = options;
+        _traits = traits;
         _parts = parts;
         _chains = ruleset.Chains.ToDictionary(chain => PrefilterChainCompiler.Key(chain.Family, chain.Table, chain.Name, soft: false));
     }
@@ -59,7 +62,7 @@ internal sealed class PrefilterTracer
     /// <summary>Follows a packet.</summary>
     public unsafe PrefilterTrace Follow(IReadOnlyList<MetChain> met, in PacketKey key)
     {
-        RuleReader reader = new(_ruleset, _options, _parts);
+        RuleReader reader = new(_ruleset, _options, _traits, _parts);
         foreach (NftChain chain in _ruleset.Chains)
         {
             chain.Rules.ForEach(rule => _branches[rule] = reader.Read(chain, rule));
@@ -158,16 +161,24 @@ internal sealed class PrefilterTracer
             return (Answer.Maybe, doubt);
         }
 
-        foreach (Field guard in branch.Guards)
+        foreach (Instruction guard in branch.Guards)
         {
-            if (key.Value(guard) != 0)
+            if (!RuleEvaluator.Matches(in _table, in guard, in key))
             {
-                return (Answer.Maybe, guard == Field.Connection ? "the packet may belong to a connection" : "Linux may join the segment with others");
+                return (Answer.Maybe, WhyNot(in guard, in key));
             }
         }
 
-        return (!branch.FailsWhenGuarded && Matches(branch.Guarded, in key) ? Answer.Yes : Answer.No, string.Empty);
+        return (Matches(branch.Guarded, in key) ? Answer.Yes : Answer.No, string.Empty);
     }
+
+    private static string WhyNot(in Instruction guard, in PacketKey key) => guard.Field switch
+    {
+        Field.TcpData => "Linux may join the segment with others",
+        Field.Connection => (key.Value(Field.Connection) & ConnectionStates.Established) != 0
+            ? TrackingMatch.OfConnection : TrackingMatch.TellsNew,
+        _ => "an element of its set may have gone by then",
+    };
 
     private bool Matches(IReadOnlyList<Instruction> conditions, in PacketKey key)
     {
@@ -187,7 +198,7 @@ internal sealed class PrefilterTracer
     private End? Take(Walker walker, NftRule rule, Branch branch, Answer answer, string doubt, in PacketKey key)
     {
         bool isSure = answer == Answer.Yes;
-        _isLogged |= branch.Log is not null;
+        _isLogged |= branch.Notes.Count > 0;
         End? end = isSure ? EndOfSure(walker, branch) : EndOfMaybe(walker, branch, doubt);
         Step(walker.Chain, walker.Depth, TextOf(walker.Chain, rule), isSure, Describe(walker, branch, end), doubt);
         if (end is End.Drop or End.Pass or End.Accept)
@@ -226,8 +237,16 @@ internal sealed class PrefilterTracer
                 return walker.Alive;
             case Ending.Effect:
                 return End.Pass;
-            case Ending.Goto when !((walker.IsBase && walker.PolicyDrop) || walker.IsLast):
-                return walker.Alive;
+            case Ending.Goto when walker.IsBase:
+                return walker.PolicyDrop || walker.IsLast ? null : walker.Alive;
+            case Ending.Goto when !walker.IsLast:
+                if (walker.IsSoft)
+                {
+                    return walker.Alive;
+                }
+
+                walker.TurnSoft(doubt);
+                return null;
             case Ending.Return when walker.IsBase:
                 return walker.PolicyDrop ? null : walker.Alive;
             case Ending.Return:
@@ -248,7 +267,7 @@ internal sealed class PrefilterTracer
         (_, End.Accept) => "accepted by this chain, perhaps",
         (_, End.Pass) => "left to Linux",
         (Ending.Return, End.Return) => "return",
-        (Ending.Continue, _) when branch.Log is not null => "may be logged",
+        (Ending.Continue, _) when branch.Notes.Count > 0 => "may be logged or answered",
         _ => "goes on",
     };
 

@@ -23,21 +23,21 @@ internal sealed class RuleReader
     private readonly PrefilterOptions _options;
     private readonly CompileOptions _compileOptions;
     private readonly TableParts _parts;
-    private readonly LogReader _logs;
+    private readonly ShareReader _shares;
+    private readonly TrackingMatch _tracking;
     private readonly LocalTypeMatch _localTypes;
     private readonly HashSet<string> _changing;
-    private readonly bool _hasHelpers;
 
-    public RuleReader(NftRuleset ruleset, PrefilterOptions options, TableParts parts)
+    public RuleReader(NftRuleset ruleset, PrefilterOptions options, RulesetTraits traits, TableParts parts)
     {
         _ruleset = ruleset;
         _options = options;
         _compileOptions = new CompileOptions { PortNames = options.PortNames };
         _parts = parts;
-        _logs = new LogReader(ruleset, options.Sure, parts);
+        _shares = new ShareReader(ruleset, options, parts);
+        _tracking = new TrackingMatch(options, traits);
         _localTypes = new LocalTypeMatch(options.OwnAddresses, parts);
         _changing = FindChangingSets(ruleset);
-        _hasHelpers = HasHelpers(ruleset);
     }
 
     /// <summary>Whether a rule may do more than decide.</summary>
@@ -49,36 +49,13 @@ internal sealed class RuleReader
         => rule.Statements.EnumerateArray().Any(
             statement => Name(statement) is "dnat" or "snat" or "masquerade" or "redirect" or "tproxy" or "xt" or "fwd");
 
-    /// <summary>Whether what a rule judges leaves by the device that it would leave by without the rule.</summary>
-    public static bool SendsAll(NftRule rule)
-        => rule.Statements.EnumerateArray().All(statement => Name(statement) is "match" or "counter" or "accept" or "return" or "jump" or "goto"
-            or "continue" or "log" or "limit" or "notrack" or "snat" or "masquerade" or "dnat" or "redirect" or "set" or "mangle"
-            || (Name(statement) == "vmap" && !Drops(rule)));
+    /// <summary>Whether a statement leaves something behind that the core cannot stand in for.</summary>
+    public static bool IsEffect(JsonElement statement) => !IsHarmless(statement) && Name(statement) is not ("log" or "reject" or "limit");
 
     /// <summary>Whether a rule drops or rejects.</summary>
     public static bool Drops(NftRule rule)
         => rule.Statements.EnumerateArray().Any(
             statement => Name(statement) is "drop" or "reject" || (Name(statement) == "vmap" && statement.GetRawText().Contains("\"drop\"")));
-
-    /// <summary>The chains that a rule may lead to.</summary>
-    public static IEnumerable<string> TargetsOf(NftRule rule)
-    {
-        foreach (JsonElement statement in rule.Statements.EnumerateArray())
-        {
-            IEnumerable<JsonElement> verdicts = Name(statement) != "vmap" ? [statement]
-                : Value(statement) is { ValueKind: JsonValueKind.Object } map && map.TryGetProperty("data", out JsonElement data)
-                    && data.ValueKind == JsonValueKind.Object && data.TryGetProperty("set", out JsonElement set) && set.ValueKind == JsonValueKind.Array
-                    ? set.EnumerateArray().Where(entry => entry.ValueKind == JsonValueKind.Array && entry.GetArrayLength() == 2).Select(entry => entry[1])
-                    : [];
-            foreach (JsonElement verdict in verdicts.Where(verdict => Name(verdict) is "jump" or "goto"))
-            {
-                if (Text(Value(verdict), "target") is { } target)
-                {
-                    yield return target;
-                }
-            }
-        }
-    }
 
     /// <summary>Reads a rule.</summary>
     /// <param name="chain">Its chain.</param>
@@ -92,7 +69,7 @@ internal sealed class RuleReader
             branches[0].AddDoubt("nft does not list all of its conditions");
         }
 
-        List<Branch> logging = [];
+        List<Branch> logging = []; // those that log, where more is asked behind the log
         SampleRate? limit = null;
         List<JsonElement> statements = [.. rule.Statements.EnumerateArray()];
         for (int i = 0; i < statements.Count; i++)
@@ -106,8 +83,15 @@ internal sealed class RuleReader
                 case "vmap":
                     return [.. logging, .. ReadVerdictMap(chain, value, branches)];
                 case "drop" when limit is not null:
+                case "reject" when limit is { } rate && TryAddAnswer(chain, rule, value, branches, rate):
                     branches.ForEach(branch => branch.DropsAsItsTail = true);
                     return [.. logging, .. branches];
+                case "reject" when limit is null && TryAddAnswer(chain, rule, value, branches, null):
+                    branches.ForEach(branch => branch.Ending = Ending.Drop);
+                    return [.. logging, .. branches];
+                case "mangle" when IsUnseenChange(statements[i]):
+                    branches.ForEach(branch => branch.AddDoubt("the change of the packet before may fail"));
+                    break;
                 case "return" when limit is not null:
                     return [.. logging, .. branches]; // of a chain that only logs
                 case "accept" or "drop" or "return" or "jump" or "goto":
@@ -115,13 +99,14 @@ internal sealed class RuleReader
                     return [.. logging, .. branches];
                 case "log" when TryAddLog(chain, rule, statements[(i + 1)..], limit ?? SampleRate.Default, branches, logging):
                     break;
-                case "limit" when _logs.TryReadLimit(chain, rule, statements[i..], out SampleRate rate):
-                    limit = rate;
+                case "limit" when _shares.TryReadLimit(chain, rule, statements[i..], out SampleRate read):
+                    limit = read;
                     break;
                 default:
                     if (!IsHarmless(statements[i]))
                     {
-                        branches.ForEach(branch => SetEffect(branch, $"\"{name}\" is Linux's"));
+                        branches.ForEach(branch => SetEffect(
+                            branch, name == "reject" && ShareReader.IsReset(value) ? "Linux answers each such packet with a reset" : $"\"{name}\" is Linux's"));
                         return [.. logging, .. branches];
                     }
 
@@ -138,7 +123,7 @@ internal sealed class RuleReader
     {
         bool goesOn = rest.Exists(statement => Name(statement) is "match" or "vmap" or "limit" || !IsHarmless(statement));
         List<Branch> noted = goesOn ? [.. branches.Select(branch => branch.Clone())] : branches;
-        if (!_logs.TryAdd(DropLedger.PlaceOf(chain, rule), noted, rate))
+        if (!_shares.TryAdd(DropLedger.PlaceOf(chain, rule), noted, rate))
         {
             return false;
         }
@@ -147,7 +132,20 @@ internal sealed class RuleReader
         return true;
     }
 
-    private static bool IsHarmless(JsonElement statement) => Harmless.Contains(Name(statement)) || IsMark(statement);
+    /// <summary>Notes that Linux answers branches: within the rule's own limit, or as many as it answers at all.</summary>
+    private bool TryAddAnswer(NftChain chain, NftRule rule, JsonElement reject, List<Branch> branches, SampleRate? limit)
+    {
+        if (ShareReader.FamilyOf(reject) is var family and not 0)
+        {
+            branches.ForEach(branch => branch.Known.Add(
+                new Instruction { Operation = Operation.EqualsMasked, Field = Field.NetworkFamily, A = uint.MaxValue, B = family }));
+        }
+
+        return limit is { } rate ? _shares.TryAdd(DropLedger.PlaceOf(chain, rule), branches, rate) : _shares.TryAddAnswer(reject, branches);
+    }
+
+    private static bool IsHarmless(JsonElement statement)
+        => Harmless.Contains(Name(statement)) || IsMark(statement) || IsUnseenChange(statement);
 
     private static void End(Branch branch, string verdict, JsonElement value)
     {
@@ -180,8 +178,8 @@ internal sealed class RuleReader
 
     private List<Branch> ReadMatch(NftChain chain, JsonElement match, List<Branch> branches)
     {
-        if (match.ValueKind != JsonValueKind.Object || Text(match, "op") is not { } operation
-            || !match.TryGetProperty("left", out JsonElement left) || !match.TryGetProperty("right", out JsonElement right))
+        if (Text(match, "op") is not { } operation || !NftRuleset.TryGet(match, "left", out JsonElement left)
+            || !NftRuleset.TryGet(match, "right", out JsonElement right))
         {
             branches.ForEach(branch => branch.AddDoubt("it has a match that is not understood"));
             return branches;
@@ -192,7 +190,7 @@ internal sealed class RuleReader
             return split;
         }
 
-        if (left.ValueKind != JsonValueKind.Object || !left.TryGetProperty("concat", out _))
+        if (!NftRuleset.TryGet(left, "concat", out _))
         {
             branches.ForEach(branch => Add(branch, chain, operation, left, right));
             return branches;
@@ -216,7 +214,7 @@ internal sealed class RuleReader
     private List<Branch> ReadVerdictMap(NftChain chain, JsonElement map, List<Branch> branches)
     {
         List<(JsonElement Key, string Verdict, JsonElement Value)> entries = [];
-        if (map.ValueKind == JsonValueKind.Object && map.TryGetProperty("key", out JsonElement left) && map.TryGetProperty("data", out JsonElement data)
+        if (NftRuleset.TryGet(map, "key", out JsonElement left) && NftRuleset.TryGet(map, "data", out JsonElement data)
             && ReadElements(chain, data, _ruleset.Maps) is { } elements && elements.Count * branches.Count <= BranchesMax
             && elements.TrueForAll(element => element.ValueKind == JsonValueKind.Array && element.GetArrayLength() == 2))
         {
@@ -237,24 +235,16 @@ internal sealed class RuleReader
     /// <summary>The elements of a set or map that only a reload changes; null for any other.</summary>
     private List<JsonElement>? ReadElements(NftChain chain, JsonElement reference, Dictionary<string, JsonElement> named)
     {
-        JsonElement elements;
-        if (reference.ValueKind == JsonValueKind.Object && reference.TryGetProperty("set", out JsonElement inline))
-        {
-            elements = inline;
-        }
-        else
+        if (!NftRuleset.TryGet(reference, "set", out JsonElement elements))
         {
             if (reference.ValueKind != JsonValueKind.String || reference.GetString() is not ['@', .. string name]
                 || !named.TryGetValue($"{chain.Family} {chain.Table} {name}", out JsonElement set)
-                || _changing.Contains($"{chain.Family} {chain.Table} {name}") || set.TryGetProperty("stmt", out _)
-                || set.TryGetProperty("timeout", out _)
-                || (set.TryGetProperty("flags", out JsonElement flags) && flags.ValueKind == JsonValueKind.Array
-                    && (NftRuleset.HasText(flags, "timeout") || NftRuleset.HasText(flags, "dynamic"))))
+                || _changing.Contains($"{chain.Family} {chain.Table} {name}") || NftRuleset.TryGet(set, "stmt", out _) || SetAging.Ages(set))
             {
                 return null;
             }
 
-            if (!set.TryGetProperty("elem", out elements))
+            if (!NftRuleset.TryGet(set, "elem", out elements))
             {
                 return [];
             }
@@ -266,13 +256,13 @@ internal sealed class RuleReader
     /// <summary>Adds the condition that a key, or each part of a concatenated one, equals an element.</summary>
     private void AddKey(Branch branch, NftChain chain, JsonElement key, JsonElement element)
     {
-        if (key.ValueKind != JsonValueKind.Object || !key.TryGetProperty("concat", out JsonElement fields))
+        if (!NftRuleset.TryGet(key, "concat", out JsonElement fields))
         {
             Add(branch, chain, "==", key, element);
             return;
         }
 
-        if (element.ValueKind != JsonValueKind.Object || !element.TryGetProperty("concat", out JsonElement values)
+        if (!NftRuleset.TryGet(element, "concat", out JsonElement values)
             || fields.ValueKind != JsonValueKind.Array || values.ValueKind != JsonValueKind.Array || values.GetArrayLength() != fields.GetArrayLength())
         {
             branch.AddDoubt($"it looks {Describe(key)} up");
@@ -287,72 +277,91 @@ internal sealed class RuleReader
 
     private void Add(Branch branch, NftChain chain, string operation, JsonElement left, JsonElement right)
     {
-        if (StateMatch.Is(left))
+        if (TrackingMatch.KeyOf(left) is not null && _tracking.TryAdd(branch, chain, operation, left, right))
         {
-            AddState(branch, operation, right);
             return;
         }
 
-        if (right.ValueKind == JsonValueKind.String && right.GetString() is ['@', .. string name]
-            && _changing.Contains($"{chain.Family} {chain.Table} {name}"))
+        SetAging? aging = null;
+        if (right.ValueKind == JsonValueKind.String && right.GetString() is ['@', .. string name])
         {
-            branch.AddDoubt($"packets change set \"{name}\"");
-            return;
+            if (_changing.Contains($"{chain.Family} {chain.Table} {name}"))
+            {
+                branch.AddDoubt($"packets change set \"{name}\"");
+                return;
+            }
+
+            aging = _ruleset.Sets.TryGetValue($"{chain.Family} {chain.Table} {name}", out JsonElement set) ? SetAging.Of(set) : null;
         }
 
-        // Interface numbers are listed as names; a number that is left belongs to no device.
-        if (left.ValueKind == JsonValueKind.Object && left.TryGetProperty("meta", out JsonElement meta) && Text(meta, "key") == "iif")
+        switch (NftRuleset.TryGet(left, "meta", out JsonElement meta) ? Text(meta, "key") : null)
         {
-            left = InterfaceName;
+            case "iif":
+                left = InterfaceName; // Numbers are listed as names; a number that is left belongs to no device.
+                break;
+            case "iifgroup" when NumberMatch.Matches(operation, right, _options.PortGroup ?? 0) is { } matches && _options.PortGroup is not null:
+                branch.NeverMatches |= !matches;
+                return;
+            case "iiftype" when NumberMatch.Matches(operation, right, _options.PortType ?? 0) is { } matches && _options.PortType is not null:
+                branch.NeverMatches |= !matches;
+                return;
         }
 
-        List<Instruction> code = [];
-        try
-        {
-            MatchCompiler compiler = new(_ruleset, _compileOptions, _parts, chain, code);
-            compiler.Compile(operation, left, right);
-            branch.NeverMatches |= compiler.NeverMatches;
-        }
-        catch (System.Exception notUnderstood) when (notUnderstood is RuleException or JsonException)
+        if (Compile(branch, chain, operation, left, right, aging is { IsLasting: false } ? SetElements.Lasting : SetElements.All) is not { } code)
         {
             branch.AddDoubt($"it asks for {Describe(left)}");
-            return;
         }
-
-        foreach (Instruction instruction in code)
+        else if (aging is { IsLasting: false })
         {
-            bool isMerged = instruction.Field == Field.TcpFlags
-                && (instruction.Operation != Operation.EqualsMasked || (instruction.A & MergedFlags) != 0);
-            (isMerged ? branch.Guarded : branch.Known).Add(instruction);
-            if (isMerged)
-            {
-                branch.Guards.Add(Field.TcpData);
-            }
-        }
-    }
-
-    private void AddState(Branch branch, string operation, JsonElement right)
-    {
-        List<bool?> all = [.. StateMatch.All.Select(state => StateMatch.Matches(operation, right, state))];
-        List<bool?> without = [.. StateMatch.WithoutConnection(_hasHelpers).Select(state => StateMatch.Matches(operation, right, state))];
-        if (all.TrueForAll(matches => matches == true))
-        {
-            return;
-        }
-
-        if (without.Contains(null) || without.Distinct().Count() > 1)
-        {
-            branch.AddDoubt("it tells new packets from invalid ones");
-        }
-        else if (!_options.RecordsConnections)
-        {
-            branch.AddDoubt("it asks for connections, which the core does not know here");
+            AddAging(branch, code, Compile(branch, chain, operation, left, right, SetElements.All)!);
         }
         else
         {
-            branch.Guards.Add(Field.Connection);
-            branch.FailsWhenGuarded |= without[0] == false;
+            code.ForEach(instruction => AddKnown(branch, instruction));
         }
+    }
+
+    /// <summary>Compiles a match.</summary>
+    /// <returns>Null where it is not understood.</returns>
+    private List<Instruction>? Compile(
+        Branch branch, NftChain chain, string operation, JsonElement left, JsonElement right, SetElements elements)
+    {
+        List<Instruction> code = [];
+        try
+        {
+            MatchCompiler compiler = new(_ruleset, _compileOptions, _parts, chain, code) { Elements = elements };
+            compiler.Compile(operation, left, right);
+            branch.NeverMatches |= compiler.NeverMatches;
+            return code;
+        }
+        catch (System.Exception notUnderstood) when (notUnderstood is RuleException or JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static void AddKnown(Branch branch, Instruction instruction)
+    {
+        bool isMerged = instruction.Field == Field.TcpFlags
+            && (instruction.Operation != Operation.EqualsMasked || (instruction.A & MergedFlags) != 0);
+        (isMerged ? branch.Guarded : branch.Known).Add(instruction);
+        if (isMerged)
+        {
+            branch.AddGuard(new Instruction { Operation = Operation.EqualsMasked, Field = Field.TcpData, A = uint.MaxValue });
+        }
+    }
+
+    // The last instruction looks the set up; those before it are the same. What is in the set now may be gone, but what is not will not come.
+    private static void AddAging(Branch branch, List<Instruction> inLasting, List<Instruction> inAll)
+    {
+        bool isNegated = inAll[^1].Negate != 0;
+        if (inAll[^1].Field == Field.TcpFlags)
+        {
+            branch.AddDoubt("it looks TCP's flags up in a set whose elements go");
+        }
+
+        branch.Known.AddRange(isNegated ? inLasting : inAll);
+        branch.AddGuard((isNegated ? inAll : inLasting)[^1]);
     }
 
     private static HashSet<string> FindChangingSets(NftRuleset ruleset)
@@ -366,17 +375,15 @@ internal sealed class RuleReader
                 {
                     changing.Add($"{chain.Family} {chain.Table} {name}");
                 }
+                else if (Name(statement) == "meter" && Text(Value(statement), "name") is { } meter)
+                {
+                    changing.Add($"{chain.Family} {chain.Table} {meter}");
+                }
             }
         }
 
         return changing;
     }
-
-    // A helper is assigned by rules; what an iptables target or an unknown object does is anybody's guess.
-    private static bool HasHelpers(NftRuleset ruleset)
-        => ruleset.Unknown.Exists(item => item.Kind is "ct helper" or "ct expectation")
-            || ruleset.Chains.Exists(chain => chain.Rules.Exists(rule => rule.Statements.EnumerateArray().Any(
-                statement => Name(statement) is "ct helper" or "ct expectation" or "xt")));
 
     private static string Describe(JsonElement left)
     {

@@ -68,6 +68,12 @@ public static class RulesetLister
     private static readonly Regex Devices = new("""\bdevices?\s*(?:=\s*)?(?:\{([^}]*)\}|("[^"]+"|[\w.@-]+))""");
     private const int MissingMax = 64;
 
+    // Statements that every nft reads as it lists them, and those that some may not.
+    private static readonly HashSet<string> ReadAgainSurely =
+        ["match", "vmap", "accept", "drop", "return", "continue", "jump", "goto", "counter", "notrack", "log", "limit"];
+
+    private static readonly HashSet<string> ReadAgain = [.. ReadAgainSurely, "reject", "mangle"];
+
     /// <summary>Lists the ruleset of this process's network namespace.</summary>
     /// <exception cref="RulesetLoadException">nft cannot be run.</exception>
     public static RulesetListing ListLive() => InDirectory(directory =>
@@ -139,16 +145,20 @@ public static class RulesetLister
         string At(string name) => Path.Combine(directory, name);
         string[] text = File.ReadAllLines(At("ruleset.txt"));
         Dictionary<string, IReadOnlyList<string>> devices = RuleListing.ReadDevices(text);
-        List<string> kept = WriteReload(At("terse.json"), At("reload.json"), devices, out HashSet<string> interfaces);
         HashSet<string> sure = [];
-        try
+        foreach (HashSet<string> statements in new[] { ReadAgain, ReadAgainSurely })
         {
-            Run("unshare", [.. Unshare, "sh", "-c", Reload, "sh", directory, .. interfaces]);
-            sure = RuleListing.FindSame(File.ReadLines(At("loaded.txt")), File.ReadLines(At("listed.txt")), kept);
-        }
-        catch (RulesetLoadException)
-        {
-            // nft does not read its own listing: then no rule is sure, and nothing is dropped.
+            List<string> kept = WriteReload(At("terse.json"), At("reload.json"), devices, statements, out HashSet<string> interfaces);
+            try
+            {
+                Run("unshare", [.. Unshare, "sh", "-c", Reload, "sh", directory, .. interfaces]);
+                sure = RuleListing.FindSame(File.ReadLines(At("loaded.txt")), File.ReadLines(At("listed.txt")), kept);
+                break;
+            }
+            catch (RulesetLoadException)
+            {
+                // nft does not read its own listing: rules of few kinds may do, else no rule is sure, and nothing is dropped.
+            }
         }
 
         return new RulesetListing(
@@ -159,7 +169,7 @@ public static class RulesetLister
     /// <summary>Writes what nft can be asked to read again: tables, chains, sets, and the rules of statements that it lists as it reads them.</summary>
     /// <returns>The keys of the rules that were kept, in order.</returns>
     private static List<string> WriteReload(
-        string terse, string reload, Dictionary<string, IReadOnlyList<string>> devices, out HashSet<string> interfaces)
+        string terse, string reload, Dictionary<string, IReadOnlyList<string>> devices, HashSet<string> statements, out HashSet<string> interfaces)
     {
         JsonObject root = JsonNode.Parse(File.ReadAllBytes(terse))!.AsObject();
         JsonArray objects = root["nftables"]!.AsArray();
@@ -169,7 +179,7 @@ public static class RulesetLister
         {
             if (node["rule"] is JsonObject rule)
             {
-                if (rule["expr"]!.AsArray().All(IsReadAgain))
+                if (rule["expr"]!.AsArray().All(one => one is JsonObject { Count: 1 } statement && statements.Contains(statement.First().Key)))
                 {
                     kept.Add(NftRuleset.RuleKey((string)rule["family"]!, (string)rule["table"]!, (long)rule["handle"]!));
                     AddInterfaces(rule["expr"]!, interfaces);
@@ -193,11 +203,6 @@ public static class RulesetLister
         File.WriteAllText(reload, root.ToJsonString());
         return kept;
     }
-
-    private static bool IsReadAgain(JsonNode? statement)
-        => statement is JsonObject { Count: 1 } one
-            && one.First().Key is "match" or "vmap" or "accept" or "drop" or "return" or "continue" or "jump" or "goto" or "counter" or "notrack"
-                or "log" or "limit";
 
     private static void AddInterfaces(JsonNode statements, HashSet<string> interfaces)
     {

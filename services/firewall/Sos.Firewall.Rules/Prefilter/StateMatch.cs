@@ -1,7 +1,7 @@
-using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Text.Json;
+using Sos.Firewall.Connections;
 
 namespace Sos.Firewall.Rules.Prefilter;
 
@@ -9,39 +9,25 @@ namespace Sos.Firewall.Rules.Prefilter;
 internal static class StateMatch
 {
     /// <summary>All states: a packet has exactly one.</summary>
-    public static readonly IReadOnlyList<uint> All = [Invalid, Established, Related, New, Untracked];
-
-    private const uint Invalid = 1;
-    private const uint Established = 2;
-    private const uint Related = 4;
-    private const uint New = 8;
-    private const uint Untracked = 64;
+    public static readonly IReadOnlyList<uint> All =
+    [
+        ConnectionStates.Invalid, ConnectionStates.Established, ConnectionStates.Related, ConnectionStates.New, ConnectionStates.Untracked,
+    ];
 
     private static readonly Dictionary<string, uint> Names = new()
     {
-        ["invalid"] = Invalid,
-        ["established"] = Established,
-        ["related"] = Related,
-        ["new"] = New,
-        ["untracked"] = Untracked,
+        ["invalid"] = ConnectionStates.Invalid,
+        ["established"] = ConnectionStates.Established,
+        ["related"] = ConnectionStates.Related,
+        ["new"] = ConnectionStates.New,
+        ["untracked"] = ConnectionStates.Untracked,
     };
-
-    /// <summary>The states of a packet that belongs to no connection.</summary>
-    /// <param name="hasHelpers">Whether connections may announce others.</param>
-    public static IEnumerable<uint> WithoutConnection(bool hasHelpers)
-        => All.Where(state => state != Established && (hasHelpers || state != Related));
-
-    /// <summary>Whether an expression is <c>ct state</c>.</summary>
-    public static bool Is(JsonElement left)
-        => left.ValueKind == JsonValueKind.Object && left.TryGetProperty("ct", out JsonElement ct)
-            && ct.ValueKind == JsonValueKind.Object && ct.EnumerateObject().Count() == 1
-            && ct.TryGetProperty("key", out JsonElement key) && key.ValueKind == JsonValueKind.String && key.ValueEquals("state");
 
     /// <summary>Answers for one state.</summary>
     /// <returns>Null where the match is not understood.</returns>
     public static bool? Matches(string operation, JsonElement right, uint state)
     {
-        if (right.ValueKind == JsonValueKind.Object && right.TryGetProperty("set", out JsonElement set))
+        if (NftRuleset.TryGet(right, "set", out JsonElement set))
         {
             List<uint?> values = [.. (set.ValueKind == JsonValueKind.Array ? set.EnumerateArray().ToArray() : [set]).Select(Value)];
             return values.Contains(null) ? null : operation switch
@@ -72,10 +58,8 @@ internal static class StateMatch
                 return named;
             case JsonValueKind.Array:
                 return value.EnumerateArray().Select(Value).Aggregate((uint?)0, (sum, item) => sum | item);
-            case JsonValueKind.Object when value.TryGetProperty("|", out JsonElement parts):
-                return Value(parts);
             default:
-                return null;
+                return NftRuleset.TryGet(value, "|", out JsonElement parts) ? Value(parts) : null;
         }
     }
 }

@@ -18,13 +18,25 @@ internal static class StatementShape
 
     /// <summary>A property that is a string, or null.</summary>
     public static string? Text(JsonElement element, string name)
-        => element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.String
+        => NftRuleset.TryGet(element, name, out JsonElement value) && value.ValueKind == JsonValueKind.String
             ? value.GetString()
             : null;
 
     /// <summary>Whether a statement sets what ends with the packet: its mark, priority or trace.</summary>
     public static bool IsMark(JsonElement statement)
-        => Name(statement) == "mangle" && Value(statement) is { ValueKind: JsonValueKind.Object } value
-            && value.TryGetProperty("key", out JsonElement key) && key.ValueKind == JsonValueKind.Object
-            && key.TryGetProperty("meta", out JsonElement meta) && Text(meta, "key") is "mark" or "priority" or "nftrace";
+        => TryGetChanged(statement, out JsonElement key) && NftRuleset.TryGet(key, "meta", out JsonElement meta)
+            && Text(meta, "key") is "mark" or "priority" or "nftrace";
+
+    /// <summary>Whether a statement changes a field of the packet that the core never looks at, and nothing else.</summary>
+    public static bool IsUnseenChange(JsonElement statement)
+        => TryGetChanged(statement, out JsonElement key)
+            && ((NftRuleset.TryGet(key, "payload", out JsonElement payload) && $"{Text(payload, "protocol")} {Text(payload, "field")}" is "ip dscp"
+                    or "ip ecn" or "ip ttl" or "ip6 dscp" or "ip6 ecn" or "ip6 hoplimit" or "ip6 flowlabel")
+                || (NftRuleset.TryGet(key, "tcp option", out JsonElement option) && Text(option, "name") == "maxseg"));
+
+    private static bool TryGetChanged(JsonElement statement, out JsonElement key)
+    {
+        key = default;
+        return Name(statement) == "mangle" && NftRuleset.TryGet(Value(statement), "key", out key);
+    }
 }

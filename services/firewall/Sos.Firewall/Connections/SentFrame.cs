@@ -5,7 +5,7 @@ using Sos.Sdk.Wire;
 
 namespace Sos.Firewall.Connections;
 
-/// <summary>Reads what a frame that Linux sends tells of its connection.</summary>
+/// <summary>Kinds of frames that Linux sends, or gets, by what they tell of their connection.</summary>
 public enum SentKind
 {
     /// <summary>Of no connection: no IP, or an ICMP message of its own.</summary>
@@ -19,7 +19,7 @@ public enum SentKind
 }
 
 /// <summary>
-/// Reads the connection of a frame that Linux sends. Less is checked than of what arrives, since Linux leaves lengths and checksums of large
+/// Reads the connection of a frame that Linux sends or gets. Less is checked than of what arrives, since Linux leaves lengths and checksums of large
 /// frames to the card.
 /// </summary>
 public static class SentFrame
@@ -27,7 +27,6 @@ public static class SentFrame
     private const int TypeOffset = 12;
     private const int TagSize = 4;
     private const int TagsMax = 2;
-    private const int ExtensionsMax = 8;
     private const ushort LaterFragment = 0x1fff; // RFC 791, 3.1: the offset
     private const ushort LaterFragment6 = 0xfff8; // RFC 8200, 4.5
 
@@ -86,7 +85,7 @@ public static class SentFrame
 
         byte next = packet[6];
         int at = Ipv6Header.Size;
-        for (int i = 0; i < ExtensionsMax; i++)
+        while (true) // Each header takes eight bytes at least.
         {
             bool isFragment = (IpProtocol)next == IpProtocol.Fragment;
             if (!isFragment && (IpProtocol)next is not (IpProtocol.HopByHop or IpProtocol.Routing or IpProtocol.DestinationOptions))
@@ -111,8 +110,6 @@ public static class SentFrame
                 return SentKind.Unreadable;
             }
         }
-
-        return SentKind.Unreadable;
     }
 
     private static SentKind ReadTransport(byte protocol, Address128 source, Address128 destination, ReadOnlySpan<byte> transport, out ulong key)

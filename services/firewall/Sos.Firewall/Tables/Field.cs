@@ -53,7 +53,9 @@ public enum Field : byte
     /// <summary>IPv6 destination address, 128 bits: as <see cref="Ipv6Source"/>.</summary>
     Ipv6Destination = 14,
 
-    /// <summary>0 if the packet certainly belongs to no connection that Linux answered or began, else 1. Every packet has it.</summary>
+    /// <summary>
+    /// The states in which Linux's connection tracking may see the packet: <see cref="Connections.ConnectionStates"/>. Every packet has it.
+    /// </summary>
     Connection = 15,
 
     /// <summary>

@@ -17,7 +17,7 @@ public struct FirewallHeader
     public const uint Kind = 0x4c415746;
 
     /// <summary>Version of the layout.</summary>
-    public const uint Version = 2;
+    public const uint Version = 3;
 
     /// <summary>Alignment of each part: a cache line.</summary>
     public const int Alignment = 64;
@@ -49,7 +49,7 @@ public struct FirewallHeader
     /// <summary>Most counters: each takes two of the service's statistics, which other parts need too.</summary>
     public const int CountersMax = 64;
 
-    /// <summary>Most rules that log whose packets are dropped all the same: a packet's way through them is noted in as many bits.</summary>
+    /// <summary>Most rules that log or answer whose packets are dropped all the same: a packet's way through them is noted in as many bits.</summary>
     public const int SamplersMax = 64;
 
     /// <summary>Microseconds for each packet of a sampler at most, an hour: a rarer one would only keep Linux from logging.</summary>

@@ -40,6 +40,9 @@ public unsafe struct FirewallTable : ITable<FirewallTable>
     /// <summary>Who decides: the core alone, or Linux after it.</summary>
     public readonly TableMode Mode => _header.Mode;
 
+    /// <summary>Whether the core records what it passes.</summary>
+    public readonly bool RecordsPassed => _header.Mode == TableMode.RecordingPrefilter;
+
     /// <summary>Whether the table's lease is over: then what it says may no longer be so.</summary>
     /// <param name="now">The TSC.</param>
     public readonly bool IsLapsed(ulong now)

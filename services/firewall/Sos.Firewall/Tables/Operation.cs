@@ -49,11 +49,11 @@ public enum Operation : byte
     Pass = 13,
 
     /// <summary>
-    /// Notes that Linux may log the packet by a rule, whose sampler is numbered <see cref="Instruction.B"/> and described by the set numbered
+    /// Notes that Linux may log or answer the packet by a rule, whose sampler is numbered <see cref="Instruction.B"/> and described by the set numbered
     /// <see cref="Instruction.A"/>.
     /// </summary>
     Log = 14,
 
-    /// <summary>Lets the packet pass for good if one of the samplers noted before takes it, so that Linux logs it.</summary>
+    /// <summary>Lets the packet pass for good if one of the samplers noted before takes it, so that Linux logs or answers it.</summary>
     Admit = 15,
 }

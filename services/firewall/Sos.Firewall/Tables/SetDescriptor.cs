@@ -40,7 +40,10 @@ public struct SetDescriptor
     /// <summary><see cref="SetKind.Classifier"/>: rules. <see cref="SetKind.Sampler"/>: microseconds for each packet.</summary>
     public uint ThirdCount;
 
-    /// <summary><see cref="SetKind.Classifier"/>: see <see cref="Tables.Classifier.Depths"/>.</summary>
+    /// <summary>
+    /// <see cref="SetKind.Classifier"/>: see <see cref="Tables.Classifier.Depths"/>. <see cref="SetKind.Sampler"/>: microseconds for each
+    /// packet of one peer, or 0 where it does not matter whose they are.
+    /// </summary>
     public uint Depth;
 }
 
@@ -65,6 +68,6 @@ public enum SetKind : uint
     /// </summary>
     Connections = 5,
 
-    /// <summary>No set, but how many packets of a rule that logs pass although they would be dropped: see <see cref="LogSamplers"/>.</summary>
+    /// <summary>No set, but how many packets of a rule that logs or answers pass although they would be dropped: see <see cref="Samplers"/>.</summary>
     Sampler = 6,
 }

@@ -8,4 +8,10 @@ public enum TableMode : ushort
 
     /// <summary>Linux judges all that passes: the core drops only what Linux would drop, and passes whatever it does not understand.</summary>
     Prefilter = 1,
+
+    /// <summary>
+    /// As <see cref="Prefilter"/>; the core also records the connections of what it passes, so that a stranger's packet is the first of its
+    /// connection that Linux could see.
+    /// </summary>
+    RecordingPrefilter = 2,
 }

@@ -17,7 +17,7 @@ public static class TableValidator
         && header.SetCount <= FirewallHeader.SetsMax
         && header.Range128Count <= FirewallHeader.Ranges128Max
         && header.CounterCount <= FirewallHeader.CountersMax
-        && header.Mode <= TableMode.Prefilter
+        && header.Mode <= TableMode.RecordingPrefilter
         && header.StageCount <= FirewallHeader.StagesMax
         && header.OutcomeCount <= FirewallHeader.OutcomesMax
         && IsWithin(header.InstructionOffset, header.InstructionCount, Instruction.Size, size)
@@ -108,7 +108,8 @@ public static class TableValidator
             case SetKind.Sampler:
                 return set.Count < FirewallHeader.SamplersMax
                     && set.SecondCount is > 0 and <= FirewallHeader.SampleBurstMax
-                    && set.ThirdCount is > 0 and <= FirewallHeader.SampleMicrosecondsMax;
+                    && set.ThirdCount is > 0 and <= FirewallHeader.SampleMicrosecondsMax
+                    && set.Depth <= FirewallHeader.SampleMicrosecondsMax;
             default:
                 return false;
         }

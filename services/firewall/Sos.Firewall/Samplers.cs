@@ -1,6 +1,7 @@
 using System;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Time;
@@ -8,14 +9,16 @@ using Sos.Sdk.Time;
 namespace Sos.Firewall;
 
 /// <summary>
-/// Chooses the packets that pass, although they would be dropped, so that Linux itself logs them: of each rule that logs as many as its limit lets
-/// through. A packet takes of a rule's share only when it would be dropped, since all others reach Linux anyway.
+/// Chooses the packets that pass, although they would be dropped, so that Linux itself logs or answers them: of each rule as many as its limit lets
+/// through, or as Linux answers at most. A packet takes of a rule's share only when it would be dropped, since all others reach Linux anyway.
 /// </summary>
-public struct LogSamplers
+public struct Samplers
 {
     private const ulong NanosecondsPerMicrosecond = 1000;
 
     private Buckets _buckets;
+    private AnswerPeers _peers;
+    private ulong _answering;
     private ulong _noted;
     private ulong _now;
 
@@ -26,6 +29,7 @@ public struct LogSamplers
     public void Begin(in FirewallTable table, in TscClock clock, ulong now)
     {
         MemoryBlock<SetDescriptor> sets = table.Sets;
+        _answering = 0;
         for (int i = 0; i < sets.Length; i++)
         {
             ref readonly SetDescriptor set = ref sets[i];
@@ -33,6 +37,11 @@ public struct LogSamplers
             {
                 ulong ticks = clock.TicksFromNanoseconds(set.ThirdCount * NanosecondsPerMicrosecond);
                 _buckets[(int)set.Count] = new TokenBucket(Math.Max(ticks, 1), set.SecondCount, now);
+                if (set.Depth != 0)
+                {
+                    _answering |= 1UL << (int)set.Count;
+                    _peers.Begin(clock.TicksFromNanoseconds(set.Depth * NanosecondsPerMicrosecond));
+                }
             }
         }
     }
@@ -46,26 +55,35 @@ public struct LogSamplers
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Forget() => _noted = 0;
 
-    /// <summary>Notes that a rule may log the packet.</summary>
+    /// <summary>Notes that a rule may log or answer the packet.</summary>
     /// <param name="number">The rule's sampler.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Note(uint number) => _noted |= 1UL << (int)number;
 
-    /// <summary>Takes a packet that would be dropped, out of the share of each rule that may log it.</summary>
+    /// <summary>Takes a packet that would be dropped, out of the share of each rule that may log or answer it.</summary>
+    /// <param name="key">The packet.</param>
     /// <returns>Whether one of them had a share left: then the packet passes.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool TryTake() => _noted != 0 && TakeNoted();
+    public bool TryTake(in PacketKey key) => _noted != 0 && TakeNoted(in key);
 
-    private bool TakeNoted()
+    private bool TakeNoted(in PacketKey key)
     {
+        // A peer that Linux would not answer takes nothing of what is left for others.
+        ulong left = (_noted & _answering) != 0 && !_peers.TryTake(NameOf(in key), _now) ? _noted & ~_answering : _noted;
         bool isTaken = false;
-        for (ulong left = _noted; left != 0; left &= left - 1)
+        for (; left != 0; left &= left - 1)
         {
             isTaken |= _buckets[BitOperations.TrailingZeroCount(left)].TryTake(1, _now);
         }
 
         _noted = 0;
         return isTaken;
+    }
+
+    private static ulong NameOf(in PacketKey key)
+    {
+        Address128 source = key.Has(Field.Ipv6Source) ? key.Ipv6Source : new Address128(0, key.Value(Field.Ipv4Source));
+        return ConnectionKey.Of(0, source, 0, source, 0) | 1;
     }
 
     [InlineArray(FirewallHeader.SamplersMax)]

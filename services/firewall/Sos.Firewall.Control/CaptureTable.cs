@@ -1,0 +1,101 @@
+using System;
+using System.Collections.Generic;
+using Sos.Firewall.Connections;
+using Sos.Firewall.Tables;
+using Sos.Sdk.Memory;
+using Sos.Sdk.Wire;
+
+namespace Sos.Firewall.Control;
+
+/// <summary>Tells of a frame that was dropped by which rule of a table, by walking through the table again.</summary>
+/// <param name="table">The table that judged it.</param>
+/// <param name="labels">For each rule counter, the rule.</param>
+internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> labels)
+{
+    private const int StepsMax = FirewallHeader.StepsMax;
+
+    /// <summary>Describes what dropped a frame.</summary>
+    /// <param name="frame">The whole frame.</param>
+    /// <param name="states">The states in which Linux may have seen it.</param>
+    /// <returns>Null where the table drops no such frame: a parameter of the service may.</returns>
+    public string? Describe(ReadOnlySpan<byte> frame, uint states)
+    {
+        MalformedReason malformed = FrameParser.Parse(frame, out ParsedFrame parsed);
+        if (malformed != MalformedReason.None || parsed.IpVersion == 0)
+        {
+            return malformed == MalformedReason.None ? null : $"malformed ({malformed})";
+        }
+
+        PacketKey key = default;
+        PacketKeyReader.Read(frame, in parsed, ref key);
+        key.Set(Field.Connection, states & ConnectionStates.All);
+        MemoryBlock<BaseChain> chains = table.BaseChains;
+        for (int i = 0; i < chains.Length; i++)
+        {
+            if ((chains[i].Families & key.Families) == 0)
+            {
+                continue;
+            }
+
+            (Operation end, uint? counter) = Walk(chains[i].Entry, in key);
+            if (end is Operation.Drop or Operation.Pass)
+            {
+                return end == Operation.Pass ? null : counter is { } number && number < labels.Count ? labels[(int)number] : "a rule without a counter";
+            }
+
+            if (end == Operation.Return && chains[i].PolicyDrop != 0)
+            {
+                return "the policy of a chain";
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Walks through a base chain.</summary>
+    /// <returns>How it ends, and the counter of the rule that drops.</returns>
+    private (Operation End, uint? Counter) Walk(uint entry, in PacketKey key)
+    {
+        MemoryBlock<Instruction> instructions = table.Instructions;
+        Stack<uint> returns = [];
+        uint? counter = null;
+        uint at = entry;
+        for (int step = 0; step < StepsMax; step++)
+        {
+            Instruction instruction = instructions[at];
+            switch (instruction.Operation)
+            {
+                case Operation.Return when returns.Count > 0:
+                    at = returns.Pop();
+                    break;
+                case Operation.Return or Operation.Accept or Operation.Drop or Operation.Pass:
+                    return (instruction.Operation, counter);
+                case Operation.Jump:
+                    returns.Push(instruction.Next);
+                    at = instruction.A;
+                    break;
+                case Operation.Goto:
+                    at = instruction.A;
+                    break;
+                case Operation.Count:
+                    counter = instruction.A;
+                    at++;
+                    break;
+                case Operation.Log or Operation.Admit:
+                    at++;
+                    break;
+                case Operation.Classify:
+                    Classifier classifier = table.Classifier(in table.Sets[instruction.A]);
+                    FlowKey flow = FlowKey.Of(in key);
+                    uint rule = classifier.Find(in flow, instruction.B);
+                    at = rule < (uint)classifier.Entries.Length ? classifier.Entries[(int)rule] : instruction.Next;
+                    break;
+                default:
+                    at = RuleEvaluator.Matches(in table, in instruction, in key) ? at + 1 : instruction.Next;
+                    break;
+            }
+        }
+
+        return (Operation.Pass, null);
+    }
+}
