@@ -3,6 +3,7 @@ using Sos.Cores.BackEnds;
 using Sos.Cores.Devices;
 using Sos.Cores.Isolation;
 using Sos.Cores.Isolation.Network;
+using Sos.Image;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Loading;
@@ -84,6 +85,9 @@ public sealed record ServiceConfiguration
 
     /// <summary>Linux's memory, to be read; null unless the operator grants it.</summary>
     public LinuxMemoryRequest? LinuxMemory { get; init; }
+
+    /// <summary>The actions on the machine that the operator grants: of <see cref="ServiceGrants.Actions"/>.</summary>
+    public ServiceGrants Actions { get; init; }
 
     /// <summary>Bytes of arena; 0 for what the image asks for.</summary>
     public ulong ArenaSize { get; init; }
