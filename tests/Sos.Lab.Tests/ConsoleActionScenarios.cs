@@ -60,7 +60,7 @@ public sealed class ConsoleActionScenarios
         await visitor.RebootAsync(method);
     }
 
-    /// <summary>What was not granted is refused; what was, Linux does; and the core goes back when the visitor says so.</summary>
+    /// <summary>Actions that were not granted are refused; those that were, Linux does; and the core goes back when the visitor says so.</summary>
     [Fact]
     public async Task ConsoleActsOnALinuxThatLivesIfThatWasGranted()
     {

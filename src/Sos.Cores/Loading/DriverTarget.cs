@@ -99,7 +99,7 @@ public sealed unsafe class DriverTarget : IServiceTarget
         int errno = _core.Handle.TryCall(DriverRequest.AddRegion, ref region);
         _core.Check("letting the service read Linux's memory", errno, errno switch
         {
-            Errno.NotPermitted => "the kernel is locked down for confidentiality (kernel_lockdown(7)), or this is not root: start it without --grant linux-memory",
+            Errno.NotPermitted => "the kernel is locked down for confidentiality (kernel_lockdown(7)), or this is not root: leave linux-memory away",
             Errno.Invalid => "the driver does not know how: load the sos.ko of this version",
             Errno.Busy => "Linux takes memory offline now: try again",
             Errno.NoSpace => "too many pieces of memory are missing: see the kernel log",

@@ -80,7 +80,7 @@ public sealed record ServiceConfiguration
     /// <summary>Bytes of each piece of memory that programs share with the service, in the order in which it sees them.</summary>
     public IReadOnlyList<ulong> SharedMemory { get; init; } = [];
 
-    /// <summary>What keeps the core.</summary>
+    /// <summary>The back end that keeps the core.</summary>
     public BackEndKind BackEnd { get; init; }
 
     /// <summary>Linux's memory, to be read; null unless the operator grants it.</summary>

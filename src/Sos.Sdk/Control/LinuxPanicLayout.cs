@@ -48,7 +48,7 @@ public struct CpuRegistersLayout
     }
 }
 
-/// <summary>struct sos_linux_panic: what Linux left behind as it panicked. The registers of its CPUs follow, <see cref="CpuRegistersLayout"/> each.</summary>
+/// <summary>struct sos_linux_panic: all that Linux left behind as it panicked. Its CPUs' registers follow, <see cref="CpuRegistersLayout"/> each.</summary>
 [StructLayout(LayoutKind.Explicit, Size = HeaderSize)]
 public struct LinuxPanicLayout
 {
@@ -76,7 +76,7 @@ public struct LinuxPanicLayout
     /// <summary>When; valid once <see cref="Cpu"/> is.</summary>
     [FieldOffset(16)] public ulong Tsc;
 
-    /// <summary>What Linux says of it, up to a zero.</summary>
+    /// <summary>The words with which Linux panicked, up to a zero.</summary>
     [FieldOffset(WordsOffset)] public WordBytes Words;
 
     /// <summary>Bytes of the words.</summary>

@@ -51,9 +51,9 @@ public enum ResourceKind : uint
     /// <summary>Where what lies in Linux's memory; what it looks like is between the service and its companion.</summary>
     LinuxSymbols = 14,
 
-    /// <summary>What Linux leaves behind when it panics, see <see cref="LinuxPanicLayout"/>; it lies in <see cref="LinuxMemory"/>.</summary>
+    /// <summary>The record of a panic of Linux's, see <see cref="LinuxPanicLayout"/>; it lies in <see cref="LinuxMemory"/>.</summary>
     LinuxPanic = 15,
 
-    /// <summary>What the service may do to the machine, in <see cref="Resource.Aux"/>: <see cref="GrantedActions"/>. There is no memory.</summary>
+    /// <summary>The actions that the service may use, in <see cref="Resource.Aux"/>: <see cref="GrantedActions"/>. There is no memory.</summary>
     Actions = 16,
 }

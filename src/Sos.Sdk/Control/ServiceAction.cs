@@ -46,7 +46,7 @@ public enum ResetMethod : uint
 /// <summary>Answers to <see cref="ServiceAction"/>: 0, 1 for <see cref="ServiceAction.Query"/>, or one of these errnos, negative.</summary>
 public static class ActionAnswer
 {
-    /// <summary>It was not granted.</summary>
+    /// <summary>The action was not granted.</summary>
     public const long NotGranted = -1;
 
     /// <summary>The method was tried, and the machine was not reset at once.</summary>
@@ -58,7 +58,7 @@ public static class ActionAnswer
     /// <summary>There is no such CPU of Linux's, or no such method.</summary>
     public const long NoDevice = -19;
 
-    /// <summary>The argument can not be.</summary>
+    /// <summary>The argument cannot be.</summary>
     public const long Invalid = -22;
 }
 
