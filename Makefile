@@ -122,7 +122,8 @@ try-console: setup ## the console without the driver: a fenced CPU, ssh to it fr
 	@eng/try-console.sh
 
 .PHONY: console
-console: try-console ## the same, until the console can be shown in a machine that panics
+console: guest driver ## a virtual machine whose Linux panics, and the ssh line to log in to it (KERNEL=6.1|6.12|newest, PORT=N)
+	@eng/lab.sh console --kernel $(KERNEL) $(if $(PORT),--port $(PORT))
 
 .PHONY: exact-router
 exact-router: setup ## Linux and the router's core side by side under a thousand sequences of random changes (SEQUENCES=n, SEED=first)

@@ -18,6 +18,7 @@
 
 #include "block.h"
 #include "core.h"
+#include "machine.h"
 #include "performance.h"
 
 /* Index of the IST entries, from 1 as in a gate. */
@@ -124,6 +125,20 @@ static const u32 mapped[] = {
 	SOS_BLOCK_NMI_STACK, SOS_BLOCK_DOUBLE_FAULT_STACK, SOS_BLOCK_MACHINE_CHECK_STACK,
 };
 
+/* What the monitor needs to act on the machine, which is not the core's alone. */
+static int block_map_machine(u64 base, struct sos_pagetable *pagetable)
+{
+	u64 reset = sos_machine_reset_page();
+	int ret;
+
+	ret = sos_pagetable_map(pagetable, base + SOS_BLOCK_MACHINE, __sme_set(__pa(sos_machine)),
+				SOS_MACHINE_SIZE, _PAGE_RW | _PAGE_NX);
+	if (ret || !reset)
+		return ret;
+	return sos_pagetable_map(pagetable, base + SOS_BLOCK_RESET, reset, PAGE_SIZE,
+				 _PAGE_RW | _PAGE_NX | _PAGE_PCD | _PAGE_PWT);
+}
+
 /*
  * What the monitor needs wherever it is entered: its code, and the core's block, for itself alone.
  * Return: 0, or -ENOMEM; then a part may be mapped.
@@ -145,8 +160,9 @@ int sos_block_map(struct sos_core *core, struct sos_pagetable *pagetable)
 		if (ret)
 			return ret;
 	}
-	if (x2apic_mode)
-		return 0;
+	ret = block_map_machine(base, pagetable);
+	if (ret || x2apic_mode)
+		return ret;
 	return sos_pagetable_map(pagetable, base + SOS_BLOCK_APIC, APIC_DEFAULT_PHYS_BASE,
 				 PAGE_SIZE, _PAGE_RW | _PAGE_NX | _PAGE_PCD | _PAGE_PWT);
 }
@@ -219,21 +235,10 @@ void sos_block_reset(struct sos_core *core)
 	mailbox->ended_run = mailbox->run;
 }
 
-/*
- * One NMI to the core. Physical destination: an unplugged CPU is in no logical cluster
- * that we could rely on.
- */
+/* One NMI to the core. */
 void sos_block_wake(struct sos_core *core)
 {
-	unsigned long flags;
-
-	local_irq_save(flags);
-	if (!x2apic_mode) {
-		while (apic->read(APIC_ICR) & APIC_ICR_BUSY)
-			cpu_relax();
-	}
-	apic->icr_write(APIC_DM_NMI | APIC_DEST_PHYSICAL, core->apicid);
-	local_irq_restore(flags);
+	sos_machine_nmi(core->apicid);
 }
 
 /*

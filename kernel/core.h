@@ -114,6 +114,7 @@ struct sos_core {
 	struct delayed_work lease;
 	struct work_struct ended;
 	struct work_struct retake;
+	struct work_struct give_back;
 };
 
 /**

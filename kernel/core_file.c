@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "action.h"
 #include "attach.h"
 #include "config.h"
 #include "core.h"
@@ -66,6 +67,7 @@ struct core_call {
 		struct sos_linux_counts counts;
 		struct sos_config config;
 		struct sos_get_linux_ranges get_ranges;
+		struct sos_set_actions actions;
 	};
 	u64 generation;		/* of the service as it ran */
 	u64 *addresses;		/* GET_DMA */
@@ -164,6 +166,11 @@ static int tell_get_linux_ranges(struct core_call *call)
 	return left ? -EFAULT : 0;
 }
 
+static int run_set_actions(struct sos_core *core, struct core_call *call)
+{
+	return sos_actions_set(core, &call->actions);
+}
+
 static int run_set_lease(struct sos_core *core, struct core_call *call)
 {
 	return call->lease.reserved ? -EINVAL : sos_lease_set(core, call->lease.duration_ns);
@@ -211,6 +218,7 @@ static const struct core_call_kind core_call_kinds[] = {
 	{ SOS_IOC_GET_LINUX_COUNTS, run_get_linux_counts },
 	{ SOS_IOC_READ_CONFIG, run_read_config },
 	{ SOS_IOC_GET_LINUX_RANGES, run_get_linux_ranges, .tell = tell_get_linux_ranges },
+	{ SOS_IOC_SET_ACTIONS, run_set_actions },
 };
 
 static int run_locked(struct sos_core *core, const struct core_call_kind *kind,

@@ -17,6 +17,7 @@
 #include "doorbell.h"
 #include "event.h"
 #include "host_port.h"
+#include "request.h"
 #include "run.h"
 #include "watch.h"
 
@@ -119,6 +120,7 @@ static irqreturn_t doorbell_handler(int irq, void *data)
 	/* The frames and events first: a service may have sent some before it ended. */
 	sos_host_ports_kick(core);
 	sos_events_signal(core);
+	sos_request_take(core);
 	sos_core_notice_end(core);
 	return IRQ_HANDLED;
 }

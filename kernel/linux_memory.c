@@ -21,6 +21,7 @@
 
 #include "core.h"
 #include "linux_memory.h"
+#include "linux_panic.h"
 #include "pagetable.h"
 
 /* Below window_lock: windows that are there, and whether Linux is taking memory offline now. */
@@ -210,6 +211,7 @@ int sos_linux_memory_ranges(struct sos_service *service, struct sos_get_linux_ra
 	if (!region->ranges)
 		return -EINVAL;
 	arg->count = region->range_count;
+	arg->panic = sos_linux_panic_address();
 	if (room < region->range_count)
 		return -ENOSPC;
 	*ranges = kvmalloc_array(region->range_count, sizeof(**ranges), GFP_KERNEL);

@@ -11,6 +11,7 @@
 #include <linux/uaccess.h>
 #include <asm/cpufeature.h>
 
+#include "action.h"
 #include "clock.h"
 #include "core.h"
 #include "core_file.h"
@@ -20,6 +21,8 @@
 #include "host_port.h"
 #include "lease.h"
 #include "linux_memory.h"
+#include "linux_panic.h"
+#include "machine.h"
 #include "memory.h"
 #include "pci.h"
 #include "power.h"
@@ -205,7 +208,7 @@ static struct miscdevice device = {
 /* The order in which they start: see struct sos_resource_ops. */
 static const struct sos_resource_ops *const resources[] = {
 	&sos_run_ops, &sos_pci_ops, &sos_event_ops, &sos_region_ops, &sos_host_port_ops,
-	&sos_watch_ops, &sos_doorbell_ops, &sos_lease_ops, &sos_reserve_ops, NULL,
+	&sos_action_ops, &sos_watch_ops, &sos_doorbell_ops, &sos_lease_ops, &sos_reserve_ops, NULL,
 };
 
 /* A guest whose registers its host cannot see needs Linux's own handlers for what it exits with. */
@@ -236,9 +239,15 @@ static int __init sos_init(void)
 	ret = sos_cores_init(resources);
 	if (ret)
 		return ret;
-	ret = sos_doorbell_domain_init();
+	ret = sos_machine_init();
 	if (ret)
 		goto err_cores;
+	ret = sos_linux_panic_init();
+	if (ret)
+		goto err_machine;
+	ret = sos_doorbell_domain_init();
+	if (ret)
+		goto err_linux_panic;
 	ret = sos_cpu_init();
 	if (ret)
 		goto err_domain;
@@ -273,6 +282,10 @@ err_cpu:
 	sos_cpu_exit();
 err_domain:
 	sos_doorbell_domain_exit();
+err_linux_panic:
+	sos_linux_panic_exit();
+err_machine:
+	sos_machine_exit();
 err_cores:
 	sos_cores_exit();
 	return ret;
@@ -288,6 +301,8 @@ static void __exit sos_exit(void)
 	sos_pci_exit();
 	sos_cpu_exit();
 	sos_doorbell_domain_exit();
+	sos_linux_panic_exit();
+	sos_machine_exit();
 	sos_cores_exit();
 	sos_memory_exit();
 }

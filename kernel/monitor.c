@@ -7,16 +7,24 @@
  * functions but the entry are inlined, and the entry leaves by a jump (monitor_entry.S
  * says why).
  */
+#include <linux/bits.h>
 #include <linux/compiler.h>
+#include <linux/errno.h>
 #include <linux/objtool.h>
 #include <asm/apicdef.h>
 #include <asm/barrier.h>
 #include <asm/msr-index.h>
 #include <asm/trapnr.h>
 
+#include "machine.h"
 #include "monitor.h"
 
 #define SOS_X2APIC_ICR	0x830
+
+/* Between two steps of a reset: 50 us, as Linux waits, up to 10 GHz. */
+#define SOS_RESET_CYCLES	500000
+#define SOS_KEYBOARD_TRIES	10
+#define SOS_KEYBOARD_LOOKS	1000	/* at its status, before each: half a second at most */
 
 static __always_inline struct sos_block *block_of(const void *stack)
 {
@@ -61,15 +69,9 @@ static __always_inline u64 fault_address(void)
  * A software-disabled local APIC, which an unplugged CPU has, takes no interrupts but
  * still sends them (SDM vol. 3, 11.4.7.2).
  */
-static __always_inline void ring_doorbell(struct sos_block *block)
+static __always_inline void interrupt(struct sos_block *block, u64 icr)
 {
-	struct sos_mailbox *mailbox = &block->mailbox;
-	u64 icr = READ_ONCE(mailbox->doorbell);
-
-	if (!icr)
-		return;
-	WRITE_ONCE(mailbox->notifications, mailbox->notifications + 1);
-	if (mailbox->x2apic) {
+	if (block->mailbox.x2apic) {
 		/* This MSR write does not order earlier stores (SDM vol. 3, 11.12.3). */
 		asm volatile("mfence; lfence" : : : "memory");
 		asm volatile("wrmsr"
@@ -81,6 +83,17 @@ static __always_inline void ring_doorbell(struct sos_block *block)
 		asm volatile("pause");
 	WRITE_ONCE(block->apic[APIC_ICR2 / 4], (u32)(icr >> 32) << 24);
 	WRITE_ONCE(block->apic[APIC_ICR / 4], (u32)icr);
+}
+
+static __always_inline void ring_doorbell(struct sos_block *block)
+{
+	struct sos_mailbox *mailbox = &block->mailbox;
+	u64 icr = READ_ONCE(mailbox->doorbell);
+
+	if (!icr)
+		return;
+	WRITE_ONCE(mailbox->notifications, mailbox->notifications + 1);
+	interrupt(block, icr);
 }
 
 static __always_inline void record(struct sos_block *block, const struct sos_monitor_frame *frame,
@@ -151,6 +164,174 @@ static __always_inline void __noreturn nmi(struct sos_block *block, struct sos_m
 	resume(frame);
 }
 
+static __always_inline struct sos_machine *machine_of(struct sos_block *block)
+{
+	return (struct sos_machine *)((u8 *)block + SOS_BLOCK_MACHINE);
+}
+
+static __always_inline void pause_cycles(u64 cycles)
+{
+	u64 start = tsc();
+
+	while (tsc() - start < cycles)
+		asm volatile("pause");
+}
+
+static __always_inline u8 read_port(u16 port)
+{
+	u8 value;
+
+	asm volatile("inb %w1, %b0" : "=a"(value) : "Nd"(port) : "memory");
+	return value;
+}
+
+static __always_inline void write_port(u16 port, u8 value)
+{
+	asm volatile("outb %b0, %w1" : : "a"(value), "Nd"(port) : "memory");
+}
+
+/* What ACPI names. */
+static __always_inline void reset_by_register(struct sos_block *block)
+{
+	struct sos_machine *machine = machine_of(block);
+	u32 address = machine->reset_address;
+	u8 value = machine->reset_value;
+
+	switch (machine->reset_space) {
+	case SOS_RESET_SPACE_PORT:
+		write_port(address, value);
+		break;
+	case SOS_RESET_SPACE_MEMORY:
+		WRITE_ONCE(*((u8 *)block + SOS_BLOCK_RESET + address), value);
+		break;
+	case SOS_RESET_SPACE_PCI:
+		/* PCI 3.0, 3.2.2.3.2. Nobody is asked for Linux's lock, who may be dead. */
+		asm volatile("outl %k0, %w1"
+			     : : "a"(1u << 31 | (address & ~3u)), "Nd"((u16)0xcf8) : "memory");
+		write_port(0xcfc + (address & 3), value);
+		break;
+	}
+}
+
+/* The reset control register of chipsets: a cold reset, as Linux does it. */
+static __always_inline void reset_by_chipset(void)
+{
+	u8 value = read_port(0xcf9) & ~0x0e;
+
+	write_port(0xcf9, value | 0x02);
+	pause_cycles(SOS_RESET_CYCLES);
+	write_port(0xcf9, value | 0x0e);
+}
+
+/* The keyboard controller pulses the CPUs' reset line; it takes a command when it has none. */
+static __always_inline void reset_by_keyboard(void)
+{
+	u32 tries, looks;
+
+	for (tries = 0; tries < SOS_KEYBOARD_TRIES; tries++) {
+		for (looks = 0; looks < SOS_KEYBOARD_LOOKS && (read_port(0x64) & 2); looks++)
+			pause_cycles(SOS_RESET_CYCLES / 100);
+		write_port(0x64, 0xfe);
+		pause_cycles(SOS_RESET_CYCLES);
+	}
+}
+
+/* A fault without a way to tell of it: the CPU shuts down, and the machine resets. */
+static __always_inline void reset_by_fault(void)
+{
+	struct desc_ptr none = { 0 };
+
+	asm volatile("lidt %0\n\tint3" : : "m"(none) : "memory");
+}
+
+/* Return: if at all, an errno of enum sos_action. */
+static __always_inline s64 reset(struct sos_block *block, u64 method)
+{
+	if (method > SOS_RESET_TRIPLE)
+		return -EINVAL;
+	if (!(machine_of(block)->methods & BIT(method)))
+		return -ENODEV;
+	switch (method) {
+	case SOS_RESET_ACPI:
+		reset_by_register(block);
+		break;
+	case SOS_RESET_CF9:
+		reset_by_chipset();
+		break;
+	case SOS_RESET_KEYBOARD:
+		reset_by_keyboard();
+		break;
+	default:
+		reset_by_fault();
+	}
+	pause_cycles(SOS_RESET_CYCLES);
+	return -EIO;
+}
+
+/* Linux's handler there does it: see linux_panic.c. */
+static __always_inline s64 order(struct sos_block *block, u32 action, u64 number)
+{
+	struct sos_machine_cpu *cpu;
+	u32 apicid;
+
+	if (number >= SOS_MACHINE_CPUS_MAX)
+		return -ENODEV;
+	cpu = &machine_of(block)->cpus[number];
+	apicid = READ_ONCE(cpu->apicid);
+	if (apicid == SOS_MACHINE_NO_APIC)
+		return -ENODEV;
+	WRITE_ONCE(cpu->order, action);
+	interrupt(block, (u64)apicid << 32 | APIC_DM_NMI | APIC_DEST_PHYSICAL);
+	return 0;
+}
+
+static __always_inline s64 request(struct sos_block *block, u32 action, u64 key)
+{
+	struct sos_mailbox *mailbox = &block->mailbox;
+
+	/* A printable character, or for anything but SysRq nothing. */
+	if (action == SOS_ACTION_SYSRQ ? (key <= ' ' || key > '~') : key != 0)
+		return -EINVAL;
+	if (READ_ONCE(mailbox->request))
+		return -EBUSY;
+	WRITE_ONCE(mailbox->request, SOS_REQUEST(action, key));
+	/* One that is muted is looked after soon. */
+	if (!READ_ONCE(mailbox->mute))
+		ring_doorbell(block);
+	return 0;
+}
+
+/* Whether Linux has not taken the last request yet. */
+static __always_inline s64 query(struct sos_mailbox *mailbox, u64 withdraw)
+{
+	u32 none = 0;
+
+	if (!withdraw)
+		return READ_ONCE(mailbox->request) != 0;
+	asm volatile("xchgl %0, %1" : "+r"(none), "+m"(mailbox->request) : : "memory");
+	return none != 0;
+}
+
+/* Return: see enum sos_action. */
+static __always_inline s64 act(struct sos_block *block, u64 action, u64 argument)
+{
+	struct sos_mailbox *mailbox = &block->mailbox;
+
+	if (action == SOS_ACTION_QUERY)
+		return query(mailbox, argument);
+	if (action > SOS_ACTION_RESET || !(READ_ONCE(mailbox->actions) & BIT(action)))
+		return -EPERM;
+	switch (action) {
+	case SOS_ACTION_SYSRQ:
+	case SOS_ACTION_RELEASE:
+		return request(block, action, argument);
+	case SOS_ACTION_RESET:
+		return reset(block, argument);
+	default:
+		return order(block, action, argument);
+	}
+}
+
 static __always_inline void __noreturn gate(struct sos_block *block,
 					    struct sos_monitor_frame *frame)
 {
@@ -163,6 +344,9 @@ static __always_inline void __noreturn gate(struct sos_block *block,
 		if (!READ_ONCE(block->mailbox.mute))
 			ring_doorbell(block);
 		frame->rax = 0;
+		resume(frame);
+	case SOS_GATE_ACT:
+		frame->rax = act(block, frame->rdi, frame->rsi);
 		resume(frame);
 	default:
 		frame->rax = -1;

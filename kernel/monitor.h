@@ -21,6 +21,11 @@
 
 #include "include/uapi/sos.h"
 
+/* A request to Linux in one word: see request.c. */
+#define SOS_REQUEST(action, key)	((action) << 8 | (key))
+#define SOS_REQUEST_ACTION(request)	((request) >> 8)
+#define SOS_REQUEST_KEY(request)	((request) & 0xff)
+
 enum sos_end {
 	SOS_END_NONE  = 0,
 	SOS_END_EXIT  = 1,
@@ -45,6 +50,9 @@ struct sos_msr {
  * @end: enum sos_end
  * @mute: set by Linux: a service's notifications do not ring, but an end does
  * @msr_count: valid entries of @msrs, with which LEAVE undoes what arrival did
+ * @actions: a bit for each enum sos_action that the service may use
+ * @request: what Linux is asked for, SOS_REQUEST(), 0 for nothing; the monitor sets it, and either
+ *	side takes it
  * @doorbell: ICR value that raises the core's interrupt in Linux, 0 for none
  */
 struct sos_mailbox {
@@ -65,11 +73,13 @@ struct sos_mailbox {
 	u32 end;
 	u32 mute;
 	u32 msr_count;
-	u32 pad;
+	u32 actions;
 	struct sos_msr msrs[SOS_MSRS_MAX];
 	s64 exit_code;
 	u64 nmis;
 	u64 notifications;
+	u32 request;
+	u32 pad;
 	struct sos_fault fault;
 };
 

@@ -18,6 +18,9 @@
 #define SOS_BLOCK_NMI_STACK		0x8000
 #define SOS_BLOCK_DOUBLE_FAULT_STACK	0xa000
 #define SOS_BLOCK_MACHINE_CHECK_STACK	0xc000
+#define SOS_BLOCK_RESET			0xd000	/* the reset register of ACPI, if it is in memory */
+#define SOS_BLOCK_MACHINE		0xe000	/* struct sos_machine, which all cores share */
+#define SOS_MACHINE_SIZE		0x2000
 
 #define SOS_MAILBOX_COMMAND		0
 #define SOS_MAILBOX_STATE		4

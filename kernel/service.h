@@ -75,6 +75,7 @@ struct sos_claim {
  * @generation: of all services, and new after each UNLOAD: what was added before is not there then
  * @lock: everything that an ioctl changes, of the service and of its cores
  * @pagetable: the one root; it maps the block of each core, too
+ * @actions: a bit for each enum sos_action that it may use
  * @map_lock: which regions mmap() may show
  * @exports: export.c, under @map_lock
  * @run_lock: what follows; taken in hard interrupts
@@ -89,6 +90,7 @@ struct sos_service {
 	u64 generation;
 	struct mutex lock;	/* see above */
 	struct sos_pagetable pagetable;
+	u32 actions;
 
 	struct rw_semaphore map_lock;
 	u32 region_count;

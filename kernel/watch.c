@@ -12,6 +12,7 @@
 #include "core.h"
 #include "event.h"
 #include "host_port.h"
+#include "request.h"
 #include "run.h"
 #include "watch.h"
 
@@ -105,6 +106,7 @@ static void watch_watch(struct work_struct *work)
 	sos_host_ports_kick(core);
 	local_bh_enable();
 	sos_events_signal(core);
+	sos_request_take(core);
 	sos_core_notice_end(core);
 	spin_lock_irq(&core->state_lock);
 	if (core->state == SOS_STATE_RUNNING)

@@ -27,6 +27,11 @@ internal static class LabCommand
             return await MatrixCommand.RunAsync(kernel.FirstOrDefault());
         }
 
+        if (options is ["console", ..])
+        {
+            return await ConsoleCommand.RunAsync(options[1..]);
+        }
+
         string line = separator < 0 ? "" : string.Join(' ', arguments[(separator + 1)..]);
         if (options is not ["run" or "shell", ..] || (options[0] == "run") != (line.Length > 0))
         {

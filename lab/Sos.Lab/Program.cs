@@ -4,6 +4,7 @@ using Sos.Lab;
 const string Usage = """
     usage: eng/lab.sh run [OPTION...] -- COMMAND     boots a machine and runs a shell command line in it
            eng/lab.sh shell [OPTION...]              boots a machine and gives a shell in it
+           eng/lab.sh console [OPTION...]            a machine whose Linux panics, and the line to log in to its console
            eng/lab.sh matrix [KERNEL]                tries the driver and the firewall on every kernel, or on one
 
       --kernel NAME        6.1, 6.12, newest or debug: the kernel (default: $KERNEL, else 6.1)
@@ -20,6 +21,8 @@ const string Usage = """
       --file HOST:GUEST    a further file for the guest; may be repeated
       --append ARGUMENTS   added to the kernel's command line
       --timeout SECONDS    limit of the command (default 600)
+
+    options of console: --kernel NAME, --port N (of this host; default: a free one), --once (look, and do not stay)
     """;
 
 using IDisposable guard = RunId.RemoveOnSignal();

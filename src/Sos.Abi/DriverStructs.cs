@@ -298,6 +298,16 @@ internal struct SosGetLinuxRanges
     public uint Region;
     public uint Count;
     public ulong Ranges;
+    public ulong Panic;
+    public ulong Reserved;
+}
+
+/// <summary>struct sos_set_actions.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct SosSetActions
+{
+    public uint Actions;
+    public uint Methods;
     public ulong Reserved;
 }
 

@@ -93,8 +93,8 @@ internal sealed class ToolArguments
             case "max-image-size":
                 Options = Options with { MaxImageSize = ParseSize(name, value) };
                 break;
-            case "asks-for" when value == "linux-memory":
-                Options = Options with { AsksForLinuxMemory = true };
+            case "asks-for":
+                Options = Options with { AsksFor = ParseGrants(value) };
                 break;
             case "port":
                 Ports.Add(PortWishes.ParseWish(value));
@@ -103,6 +103,11 @@ internal sealed class ToolArguments
                 throw new FormatException($"unknown argument {name}");
         }
     }
+
+    private static ServiceGrants ParseGrants(string value)
+        => GrantNames.Parse(value, out ServiceGrants grants) is { } unknown
+            ? throw new FormatException($"SosAsksFor has \"{unknown}\", which nobody can grant: it takes {GrantNames.List}, with commas between")
+            : grants;
 
     private static ulong ParseSize(string name, string value) =>
         value.Length == 0 ? 0

@@ -7,7 +7,7 @@ namespace Sos.Image;
 /// <summary>A service image's description of itself, in its note: what the loader must give it.</summary>
 /// <param name="AbiVersion">SOS_ABI_VERSION that it was built for.</param>
 /// <param name="StackSize">Bytes of stack, a multiple of the page size.</param>
-/// <param name="Flags"><see cref="AsksForLinuxMemory"/>, or 0.</param>
+/// <param name="Flags">What it asks for: <see cref="ServiceGrants"/>.</param>
 /// <param name="ArenaSize">Bytes of arena that it asks for; 0 leaves it to the loader.</param>
 /// <param name="PollBoundNs">The longest that one poll may take, in nanoseconds; 0 for no promise.</param>
 /// <param name="IsaVariableRva">Where the loader writes <see cref="IlcInstructionSets"/> (8 bytes); 0 if the image never
@@ -21,8 +21,8 @@ public sealed record ServiceDescriptor(
     /// <summary>The version of the descriptor's layout.</summary>
     public const uint LayoutVersion = 1;
 
-    /// <summary>In <see cref="Flags"/>: the service reads Linux's memory, if the operator grants it.</summary>
-    public const uint AsksForLinuxMemory = 1;
+    /// <summary>The things that the service makes use of, if the operator grants them.</summary>
+    public ServiceGrants AsksFor => (ServiceGrants)Flags;
 
     /// <summary>Bytes of a build id.</summary>
     public const int BuildIdSize = 20;
@@ -106,7 +106,7 @@ public sealed record ServiceDescriptor(
         uint flags = BinaryPrimitives.ReadUInt32LittleEndian(bytes[12..]);
         ulong arena = BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]);
         ulong pollBoundNs = BinaryPrimitives.ReadUInt64LittleEndian(bytes[24..]);
-        string? problem = (flags & ~AsksForLinuxMemory) != 0 ? $"the flags 0x{flags:x} are not known: the image is of a later version"
+        string? problem = (flags & ~(uint)ServiceGrants.All) != 0 ? $"the flags 0x{flags:x} are not known: the image is of a later version"
             : arena > MaxArenaSize ? $"an arena of {arena} bytes is more than the {MaxArenaSize} that there is room for"
             : pollBoundNs > MaxPollBoundNs ? $"a poll of {pollBoundNs} ns is longer than the {MaxPollBoundNs} that an image may promise"
             : null;

@@ -27,6 +27,8 @@ internal static unsafe class ServiceThread
     private const uint GeneralProtection = 13;
     private const ulong GateExit = 0;
     private const ulong GateNotify = 1;
+    private const ulong GateAct = 2;
+    private const ulong NotGranted = unchecked((ulong)-1);
     private const nuint SignalStackSize = 256 << 10; // frames with AVX-512 and AMX state take 11 KiB
     private const ulong KeptFlags = 0x202; // IF and the bit that is always 1
 
@@ -162,7 +164,7 @@ internal static unsafe class ServiceThread
 
         ulong next = IsGate(rip) ? rip + 2 : _gateAdvances && context->General.ErrorCode == 0 && IsGate(rip - 2) ? rip : 0;
         ulong call = (uint)context->General.Rax;
-        if (next == 0 || (call != GateExit && call != GateNotify))
+        if (next == 0 || call is not (GateExit or GateNotify or GateAct))
         {
             return false;
         }
@@ -174,11 +176,17 @@ internal static unsafe class ServiceThread
             return true;
         }
 
+        context->General.Rip = next;
+        if (call == GateAct)
+        {
+            context->General.Rax = NotGranted;
+            return true;
+        }
+
         // The descriptor does not block: a counter that is full already tells what there is to tell.
         ulong one = 1;
         _page->Notifications++;
         _ = HandlerCalls.Write(_page->Notifier, &one, sizeof(ulong));
-        context->General.Rip = next;
         return true;
     }
 

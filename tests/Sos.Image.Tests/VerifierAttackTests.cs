@@ -452,6 +452,8 @@ public sealed class VerifierAttackTests
 
     [Theory]
     [InlineData("b801000000cd20c3", true)]
+    [InlineData("b802000000cd20c3", true)]
+    [InlineData("b803000000cd20c3", false)]
     [InlineData("b8000000007400cd20c3", true)] // the state counts, not what stands in front
     [InlineData("b80100000083c001cd20c3", false)]
     [InlineData("48b80100000001000000cd20c3", false)]

@@ -57,8 +57,8 @@ public sealed class ConsoleViewScenarios
         IEnumerable<int> dead = seen.Rows("ps --json").Select(row => row.GetProperty("pid").GetInt32());
         Assert.Empty(alive.Except(dead));
         Assert.Equal(cpus, seen.Rows("cpus --json").Count);
-        string status = await AskUntilAsync(client, "status", "SILENT");
-        Assert.Contains("SILENT", status, StringComparison.Ordinal);
+        string status = await AskUntilAsync(client, "status", "PANICKED");
+        Assert.Contains("PANICKED", status, StringComparison.Ordinal);
         Assert.Contains("panic on cpu", status, StringComparison.Ordinal);
     }
 

@@ -113,6 +113,16 @@ public class ProcessTargetTests
         Assert.Equal(CoreState.Stopped, service.Target.GetStatus().State);
     }
 
+    [Fact]
+    public void Actions_Are_Refused_And_The_Service_Goes_On()
+    {
+        using NativeService service = Faulty(14, 0);
+        service.Start();
+        NativeService.Await(() => service.Target.Notifications > 100, "it did not go on");
+        Assert.True(service.Target.Stop(TimeSpan.FromSeconds(60)));
+        Assert.Equal(CoreState.Stopped, service.Target.GetStatus().State);
+    }
+
     private static NativeService Faulty(int fault, ulong address) => new("Faulty", Small with
     {
         Parameters = new Dictionary<string, string> { ["fault"] = $"{fault}", ["address"] = $"{address}" },

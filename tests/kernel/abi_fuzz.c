@@ -420,11 +420,13 @@ static void fuzz_rest(struct random *random, int fd)
 	struct sos_attach attach = { .core_fd = one_in(random, 3) ? (int)below(random, 8) - 3 : some_fd(random), .flags = one_in(random, 20),
 				     .reserved = one_in(random, 20) };
 	struct sos_get_linux_ranges ranges = { .region = dma.region, .count = dma.count * 16, .ranges = dma.addresses, .reserved = dma.reserved };
+	/* Nothing that could end the machine, should random code come upon it. */
+	struct sos_set_actions actions = { .actions = below(random, 16) << 1, .reserved = one_in(random, 20) };
 	struct sos_linux_counts counts;
 	struct sos_release release;
 	struct sos_status status;
 
-	switch (below(random, 18)) {
+	switch (below(random, 19)) {
 	case 0:
 		judge(CLAIM, ioctl_at(random, fd, SOS_IOC_CLAIM_DEVICE, &claim, sizeof(claim)), 1);
 		break;
@@ -460,6 +462,11 @@ static void fuzz_rest(struct random *random, int fd)
 		break;
 	case 14:
 		judge(RANGES, ioctl_at(random, fd, SOS_IOC_GET_LINUX_RANGES, &ranges, sizeof(ranges)), 1);
+		break;
+	case 15:
+		if (one_in(random, 8))
+			actions.actions |= 1u << (7 + below(random, 25));
+		judge(ACTIONS, ioctl_at(random, fd, SOS_IOC_SET_ACTIONS, &actions, sizeof(actions)), 1);
 		break;
 	default:
 		judge(STATUS, ioctl_at(random, fd, SOS_IOC_GET_STATUS, &status, sizeof(status)), 1);

@@ -620,6 +620,7 @@ static void test_backtrace(int core)
 #include "several_smoke.h"
 #include "shared_smoke.h"
 #include "linux_memory_smoke.h"
+#include "actions_smoke.h"
 #include "reliability_smoke.h"
 #include "slow_page_smoke.h"
 
@@ -658,6 +659,7 @@ int main(int argc, char **argv)
 	test_host_port(core);
 	test_shared(core);
 	test_linux_memory(core);
+	test_actions(core, cpu);
 	test_slow_pages(device, core);
 	if (card)
 		test_pci(core, card);
@@ -665,6 +667,7 @@ int main(int argc, char **argv)
 	check(online(cpu), "cpu %d is Linux's again", cpu);
 	test_lifetimes(device, cpu);
 	test_lease(device, cpu);
+	test_give_back(device, cpu);
 	test_hotplug_race(device, cpu);
 	if (argc > 3) {
 		test_several(device, cpu, atoi(argv[3]), NULL);

@@ -233,6 +233,13 @@ static int try_linux(int core)
 	return ioctl(core, SOS_IOC_GET_LINUX_RANGES, &arg) ? errno : 0;
 }
 
+static int try_actions(int core)
+{
+	struct sos_set_actions arg = { .actions = 1 << SOS_ACTION_SYSRQ };
+
+	return add(core, SOS_REGION_MEMORY, 3, LARGE_VA, 0x1000) ?: ioctl(core, SOS_IOC_SET_ACTIONS, &arg) ? errno : 0;
+}
+
 static int try_host_port(int core)
 {
 	struct sos_add_host_port port = { .name = "sosn%d", .mac = { 2, 0, 0, 0, 0, 1 }, .mtu = 1500, .slots = 64, .va = HOST_PORT_VA };
@@ -553,6 +560,7 @@ int main(int argc, char **argv)
 		{ "ADD_REGION, 7 MiB", try_large, undo_load, reserved },
 		{ "ADD_REGION, control", try_control, undo_load, reserved },
 		{ "ADD_REGION, GET_LINUX_RANGES", try_linux, undo_load, reserved },
+		{ "ADD_REGION, SET_ACTIONS", try_actions, undo_load, reserved },
 		{ "ADD_HOST_PORT", try_host_port, undo_load, reserved },
 		{ "UNLOAD", try_unload, undo_nothing, reserved },
 		{ "GET_LINUX_COUNTS", try_counts, undo_nothing, reserved },

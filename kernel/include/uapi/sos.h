@@ -643,6 +643,7 @@ struct sos_linux_range {
  * @region: in, index of a LINUX region
  * @count: in, how many ranges @ranges takes; out, how many the region has
  * @ranges: in, user pointer to struct sos_linux_range[]: what is mapped, in order of address
+ * @panic: out, physical address of struct sos_linux_panic
  * @reserved: see above
  *
  * Errno: EINVAL (not a LINUX region, reserved), ENOSPC (@count too small; @count is set), ENOMEM,
@@ -652,19 +653,133 @@ struct sos_get_linux_ranges {
 	__u32 region;
 	__u32 count;
 	__u64 ranges;
+	__u64 panic;
 	__u64 reserved;
 };
 
 #define SOS_IOC_GET_LINUX_RANGES _IOWR(SOS_IOC_MAGIC, 0x24, struct sos_get_linux_ranges)
 
+#define SOS_LINUX_PANIC_MAGIC	0x31434e4150534f53ULL	/* "SOSPANC1" */
+#define SOS_PANIC_WORDS_SIZE	1024
+
+#define SOS_REGISTERS_AT_PANIC	(1u << 0)	/* of a panic: they stay */
+
+/**
+ * struct sos_cpu_registers - the registers of one of Linux's CPUs
+ * @sequence: odd while they are written; 0: never
+ * @flags: SOS_REGISTERS_*
+ * @tsc: when; the others as the CPU had them
+ *
+ * Of the CPU that panics by itself they are those at panic's first instruction.
+ */
+struct sos_cpu_registers {
+	__u32 sequence;
+	__u32 flags;
+	__u64 tsc;
+	__u64 rip, rsp, rflags, cs;
+	__u64 rax, rbx, rcx, rdx, rsi, rdi, rbp;
+	__u64 r8, r9, r10, r11, r12, r13, r14, r15;
+	__u64 reserved[11];
+};
+
+/**
+ * struct sos_linux_panic - what Linux left behind as it panicked; memory of Linux's, which a
+ *	service with a LINUX region can read
+ * @magic: SOS_LINUX_PANIC_MAGIC
+ * @cpu_count: valid entries of @cpus, by logical id
+ * @cpu: the CPU that panicked, -1 while Linux has not
+ * @tsc: when; valid once @cpu is
+ * @words: what Linux says of it, NUL-terminated; empty until it has stopped its CPUs
+ * @cpus: their registers: at the panic, or at the last SOS_ACTION_LOOK, NMI or CRASH
+ *
+ * A CPU that takes no NMI within 50 ms has none of the panic. A kernel that another one follows by
+ * kexec (kdump) leaves no words.
+ */
+struct sos_linux_panic {
+	__u64 magic;
+	__u32 cpu_count;
+	__s32 cpu;
+	__u64 tsc;
+	__u64 reserved[29];
+	char words[SOS_PANIC_WORDS_SIZE];
+	struct sos_cpu_registers cpus[];
+};
+
+/**
+ * enum sos_action - what a service does to the machine, by SOS_GATE_ACT with RDI = the action and
+ *	RSI = its argument; each but QUERY is to be granted by SOS_IOC_SET_ACTIONS
+ * @SOS_ACTION_QUERY: answers 1 if Linux has not yet taken the last SYSRQ or RELEASE, else 0; with
+ *	an argument other than 0 it is withdrawn
+ * @SOS_ACTION_SYSRQ: Linux does what the SysRq key of that character does, as the sysctl
+ *	kernel.sysrq allows it; argument: a printable ASCII character
+ * @SOS_ACTION_RELEASE: Linux takes the core back, as if its lease were over; argument 0
+ * @SOS_ACTION_LOOK: one of Linux's CPUs stores its registers in struct sos_linux_panic and goes on;
+ *	argument: its logical id, as of the next two
+ * @SOS_ACTION_NMI: it gets an NMI that Linux knows no reason for, after it stored its registers: a
+ *	panic, if the sysctl kernel.unknown_nmi_panic is set
+ * @SOS_ACTION_CRASH: it panics, whatever it does, even with interrupts off
+ * @SOS_ACTION_RESET: the machine is reset by the monitor itself, without Linux; argument: enum
+ *	sos_reset. If it works there is no answer
+ *
+ * The answer in RAX is 0, if the action was begun, or a negative errno: EPERM (not granted), EINVAL
+ * (argument), EBUSY (Linux has not taken the last SYSRQ or RELEASE), ENODEV (that CPU is not
+ * Linux's, or has a number of 1,000 or more; the method cannot be had), EIO (the method has been
+ * tried, and the machine was not reset within 50 us: it may be soon).
+ */
+enum sos_action {
+	SOS_ACTION_QUERY   = 0,
+	SOS_ACTION_SYSRQ   = 1,
+	SOS_ACTION_RELEASE = 2,
+	SOS_ACTION_LOOK    = 3,
+	SOS_ACTION_NMI     = 4,
+	SOS_ACTION_CRASH   = 5,
+	SOS_ACTION_RESET   = 6,
+};
+
+/**
+ * enum sos_reset - how a monitor resets the machine
+ * @SOS_RESET_ACPI: by the reset register that the firmware names (FADT), if it names one
+ * @SOS_RESET_CF9: by the chipset's reset control register, port 0xcf9
+ * @SOS_RESET_KEYBOARD: by the keyboard controller's pulse, port 0x64
+ * @SOS_RESET_TRIPLE: by a triple fault
+ *
+ * EFI's ResetSystem() is not among them: it runs on page tables of Linux's, which has one call of
+ * it at a time under a lock, and a dead Linux may hold that.
+ */
+enum sos_reset {
+	SOS_RESET_ACPI     = 0,
+	SOS_RESET_CF9      = 1,
+	SOS_RESET_KEYBOARD = 2,
+	SOS_RESET_TRIPLE   = 3,
+};
+
+/**
+ * struct sos_set_actions - SOS_IOC_SET_ACTIONS (core fd; LOADED)
+ * @actions: in, a bit for each enum sos_action that the service may use from its next START on;
+ *	bit 0 must be 0
+ * @methods: out, a bit for each enum sos_reset that can be had on this machine
+ * @reserved: see above
+ *
+ * For all cores of the service, until UNLOAD. Needs CAP_SYS_BOOT for all but RELEASE.
+ * Errno: EINVAL (an unknown action, reserved), EBUSY (state), EPERM, ENODEV (released), EFAULT.
+ */
+struct sos_set_actions {
+	__u32 actions;
+	__u32 methods;
+	__u64 reserved;
+};
+
+#define SOS_IOC_SET_ACTIONS	_IOWR(SOS_IOC_MAGIC, 0x27, struct sos_set_actions)
+
 /*
  * The gate: the one thing a service may ask of the monitor. "int SOS_GATE_VECTOR" with
  * EAX = SOS_GATE_*; all registers but RAX are kept. In the isolated back end the same
- * instruction is a #GP that the runner emulates.
+ * instruction is a #GP that the runner emulates; there SOS_GATE_ACT grants nothing.
  */
 #define SOS_GATE_VECTOR		0x20
 #define SOS_GATE_EXIT		0	/* end the service; RDI = exit code; does not return */
 #define SOS_GATE_NOTIFY		1	/* raise the core's interrupt in Linux; see below */
+#define SOS_GATE_ACT		2	/* see enum sos_action */
 
 /*
  * A service that notifies more than about 64 times in a millisecond is not heard for a few
@@ -696,6 +811,8 @@ enum sos_resource_kind {
 	SOS_RESOURCE_SHARED        = 12, /* memory that Linux programs share with the service */
 	SOS_RESOURCE_LINUX_MEMORY  = 13, /* Linux's memory, to be read; aux: see below */
 	SOS_RESOURCE_LINUX_SYMBOLS = 14, /* where what lies in it: the service's own affair */
+	SOS_RESOURCE_LINUX_PANIC   = 15, /* struct sos_linux_panic, in LINUX_MEMORY */
+	SOS_RESOURCE_ACTIONS       = 16, /* no memory: what it may do, see aux */
 };
 
 #define SOS_PORT_NAME_SIZE	16	/* bytes, with the NUL at its end */
@@ -709,7 +826,9 @@ enum sos_resource_kind {
  * @aux: PACKET_MEMORY: address of the __u64[] of DMA addresses, one for each 2 MiB
  *	chunk, or 0 without a device. VIRTIO_NET: the same array as this card sees the
  *	packet memory, or 0 if that of PACKET_MEMORY is its own. LINUX_MEMORY: address of
- *	the struct sos_linux_range[] that are mapped, a range of size 0 behind the last
+ *	the struct sos_linux_range[] that are mapped, a range of size 0 behind the last.
+ *	ACTIONS: a bit for each enum sos_action that is granted, and from bit 32 on one for each
+ *	enum sos_reset that can be had
  * @name: VIRTIO_NET, XSK, MEMORY_PORT: the port's name, padded with NUL. HOST_PORT: the
  *	name of the port that it is Linux's side of. Empty for all others
  */

@@ -193,7 +193,10 @@ public sealed class LabMachine : IAsyncDisposable
 
     /// <summary>The start of a command line with which a peer runs a command in the guest through ssh; append the command.</summary>
     /// <param name="address">The guest's address; the first card's IPv4 address if not given.</param>
-    public string SshCommand(string? address = null) => SshAccess.Command(_folder, address ?? LabNetwork.MachineIPv4());
+    /// <param name="user">The user.</param>
+    /// <param name="port">The port.</param>
+    public string SshCommand(string? address = null, string user = "root", int port = 22)
+        => SshAccess.Command(_folder, address ?? LabNetwork.MachineIPv4(), user, port);
 
     /// <summary>The PCI address of a card in the guest.</summary>
     public static string CardAddress(int segment = 0) =>

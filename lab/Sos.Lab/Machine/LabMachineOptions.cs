@@ -32,6 +32,15 @@ public sealed record LabMachineOptions
     /// </summary>
     public string? CardSocket { get; init; }
 
+    /// <summary>
+    /// Instead of a <see cref="Network"/>: a port of this host's loopback, which QEMU forwards to port 22 of <see cref="ForwardAddress"/>. The machine
+    /// reaches nothing through that card.
+    /// </summary>
+    public int? ForwardedPort { get; init; }
+
+    /// <summary>The address on the card of <see cref="ForwardedPort"/> to which its connections go.</summary>
+    public const string ForwardAddress = "10.77.0.9";
+
     /// <summary>Receive and transmit queue pairs of each card.</summary>
     public int CardQueues { get; init; } = 1;
 

@@ -69,6 +69,11 @@ internal static class QemuCommand
             AddSocketCard(command, options, socket);
         }
 
+        if (options.ForwardedPort is { } port)
+        {
+            AddForwardedCard(command, options, port);
+        }
+
         for (int segment = 0; segment < (options.Network?.Segments ?? 0); segment++)
         {
             AddCard(command, options, segment);
@@ -103,6 +108,21 @@ internal static class QemuCommand
             "-netdev", "vhost-user,id=net0,chardev=card0",
             "-device", $"virtio-net-pci,netdev=net0,addr=0x10,mac={LabNetwork.MachineMac()},disable-legacy=on,rx_queue_size=1024,"
                 + "vectors=0,romfile=",
+        ]);
+    }
+
+    // QEMU's own network: it asks by ARP who has the address, as a host on the link would.
+    private static void AddForwardedCard(List<string> command, LabMachineOptions options, int port)
+    {
+        if (options.Network is not null || options.CardSocket is not null)
+        {
+            throw new ArgumentException("a card with a forwarded port is the only card", nameof(options));
+        }
+
+        command.AddRange(
+        [
+            "-netdev", $"user,id=net0,restrict=on,ipv6=off,net=10.77.0.0/24,host=10.77.0.1,hostfwd=tcp:127.0.0.1:{port}-{LabMachineOptions.ForwardAddress}:22",
+            "-device", $"virtio-net-pci,netdev=net0,addr=0x10,mac={LabNetwork.MachineMac()},disable-legacy=on,rx_queue_size=1024,romfile=",
         ]);
     }
 

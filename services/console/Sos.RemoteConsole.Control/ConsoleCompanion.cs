@@ -8,6 +8,7 @@ using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
+using Sos.Image;
 using Sos.RemoteConsole.Control.Linux;
 using Sos.RemoteConsole.Linux;
 using Sos.RemoteConsole.Ssh;
@@ -25,9 +26,6 @@ public sealed class ConsoleCompanion : ICompanion
 
     /// <summary>The start option that grants what the console may do beyond its card.</summary>
     public const string GrantOption = "grant";
-
-    /// <summary>The grant to read Linux's memory.</summary>
-    public const string LinuxMemoryGrant = "linux-memory";
 
     /// <summary>The start option that turns SSH on.</summary>
     public const string SshOption = "ssh";
@@ -65,7 +63,11 @@ public sealed class ConsoleCompanion : ICompanion
         new(SshOption, "SSH, for the public keys in this file, as in authorized_keys (the console)", IsFile: true),
         new(HostKeyOption, $"The host key's file, by default {SshParameters.HostKeyDefault} (the console)", IsFile: true),
         new(TelnetOption, "Telnet, unencrypted, with the password whose hash is in this file (the console)", IsFile: true),
-        new(GrantOption, "What the console may do: linux-memory, to read Linux's memory, all secrets of the machine included", IsFile: false),
+        new(
+            GrantOption,
+            "What the console may do, with commas between: linux-memory, to read Linux's memory, all secrets of the machine included; "
+                + "sysrq, nmi, crash, reboot and release, to act on the machine",
+            IsFile: false),
     ];
 
     /// <inheritdoc/>
@@ -97,30 +99,29 @@ public sealed class ConsoleCompanion : ICompanion
         // Another one for each start, and none that is kept.
         parameters["seed"] = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(SeedSize));
         configuration = configuration with { Parameters = parameters, SharedMemory = [.. configuration.SharedMemory, LinuxPage.Size] };
-        if (!Grants(plan).Contains(LinuxMemoryGrant))
-        {
-            return configuration;
-        }
-
-        LinuxMemoryRequest.CheckBackEnd(configuration.BackEnd);
-        return configuration with { LinuxMemory = LinuxSymbolsBuilder.ForRunningKernel() };
+        ServiceGrants granted = Grants(plan);
+        LinuxMemoryRequest.CheckBackEnd(configuration.BackEnd, granted);
+        configuration = configuration with { Actions = granted & ServiceGrants.Actions };
+        return (granted & ServiceGrants.LinuxMemory) == 0 ? configuration : configuration with { LinuxMemory = LinuxSymbolsBuilder.ForRunningKernel() };
     }
 
     /// <summary>Reads the grants of a plan.</summary>
     /// <exception cref="SosException">It grants what there is not.</exception>
-    internal static IReadOnlyCollection<string> Grants(ServicePlan plan)
+    internal static ServiceGrants Grants(ServicePlan plan)
     {
-        string[] grants = plan.Options.TryGetValue(GrantOption, out string? text) ? text.Split(',') : [];
-        return grants.FirstOrDefault(grant => grant != LinuxMemoryGrant) is { } unknown
-            ? throw new SosException(SosError.Usage, $"there is nothing called \"{unknown}\" to grant: --{GrantOption} takes {LinuxMemoryGrant}")
-            : grants;
+        ServiceGrants granted = ServiceGrants.None;
+        return plan.Options.TryGetValue(GrantOption, out string? text) && GrantNames.Parse(text, out granted) is { } unknown
+            ? throw new SosException(
+                SosError.Usage, $"there is nothing called \"{unknown}\" to grant: --{GrantOption} takes {GrantNames.List}, with commas between")
+            : granted;
     }
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Notes(ServicePlan plan)
     {
         ArgumentNullException.ThrowIfNull(plan);
-        return plan.Options.TryGetValue(SshOption, out string? path) ? SshParameters.Notes(path) : [];
+        IReadOnlyList<string> keys = plan.Options.TryGetValue(SshOption, out string? path) ? SshParameters.Notes(path) : [];
+        return (Grants(plan) & ServiceGrants.Sysrq) != 0 && SysrqKeys.Note() is { } note ? [.. keys, note] : keys;
     }
 
     /// <inheritdoc/>

@@ -6,6 +6,7 @@ using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Cores.Plan;
+using Sos.Image;
 using Sos.Ssh.Keys;
 using Sos.Verbs;
 
@@ -40,6 +41,11 @@ internal sealed class ConsoleStart
         Description = "Telnet, unencrypted, with the password whose hash is in this file",
     };
 
+    private readonly Option<string?> _grant = new($"--{ConsoleCompanion.GrantOption}")
+    {
+        Description = $"What the console may do beside its card, with commas between: {GrantNames.List}",
+    };
+
     private readonly Option<bool> _force = new("--force") { Description = "Take a card even if the default route goes through it" };
 
     private readonly Option<bool> _forceUnconfined = new("--force-unconfined")
@@ -52,7 +58,7 @@ internal sealed class ConsoleStart
     {
         Command command = new("start", "Start a console on a reserved core, and say how to log in")
         {
-            _cpu, _image, _device, _address, _address6, _automatic, _allow, _ssh, _hostKey, _port, _telnet, _force, _forceUnconfined,
+            _cpu, _image, _device, _address, _address6, _automatic, _allow, _ssh, _hostKey, _port, _telnet, _grant, _force, _forceUnconfined,
         };
         command.SetAction(result =>
         {
@@ -77,6 +83,7 @@ internal sealed class ConsoleStart
         AddIfGiven(options, ConsoleCompanion.SshOption, FullPath(result.GetValue(_ssh)));
         AddIfGiven(options, ConsoleCompanion.HostKeyOption, FullPath(result.GetValue(_hostKey)));
         AddIfGiven(options, ConsoleCompanion.TelnetOption, FullPath(result.GetValue(_telnet)));
+        AddIfGiven(options, ConsoleCompanion.GrantOption, result.GetValue(_grant));
         if (!options.ContainsKey(ConsoleCompanion.SshOption) && !options.ContainsKey(ConsoleCompanion.TelnetOption))
         {
             throw new SosException(

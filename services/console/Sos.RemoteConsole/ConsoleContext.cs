@@ -83,6 +83,8 @@ public unsafe struct ConsoleContext
         Statistics = setup.TryFindResource(ResourceKind.Statistics, 0, out Resource statistics) ? (StatisticsLayout*)statistics.Address : null;
         Records = setup.TryFindResource(ResourceKind.Log, 0, out Resource log) && log.ByteCount >= LogLayout.HeaderSize ? (LogLayout*)log.Address : null;
         Linux = LinuxAccess.Open(ref setup);
+        Panic = LinuxAccess.OpenPanic(ref setup, ref Linux);
+        Actions = new GrantedActions(setup.TryFindResource(ResourceKind.Actions, 0, out Resource actions) ? actions.Aux : 0);
         Passwords = new PasswordCheck(in settings, TscKhz);
         LoggedIn = setup.Statistics.Add("console.logins"u8);
         Failed = setup.Statistics.Add("console.logins_failed"u8);
@@ -120,6 +122,12 @@ public unsafe struct ConsoleContext
 
     /// <summary>When Linux last wrote its clock; 0: not since the service's start.</summary>
     internal ulong LinuxSeenMs { get; private set; }
+
+    /// <summary>The actions on the machine that the operator granted.</summary>
+    internal GrantedActions Actions { get; }
+
+    /// <summary>Where Linux's words and registers are once it has panicked; not there without a view of Linux.</summary>
+    internal LinuxPanic Panic { get; }
 
     internal TscClock Clock;
 

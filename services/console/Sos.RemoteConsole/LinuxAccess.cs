@@ -27,4 +27,14 @@ internal static unsafe class LinuxAccess
         setup.Log.Write(LogSeverity.Notice, "console: reads Linux's memory, ranges: "u8, (ulong)linux.Ranges.Length);
         return linux;
     }
+
+    /// <summary>Opens the record of a panic.</summary>
+    /// <param name="setup">The service's setup.</param>
+    /// <param name="linux">Linux's memory.</param>
+    /// <returns>A record that is not there without a view of Linux.</returns>
+    public static LinuxPanic OpenPanic(ref ServiceSetup setup, ref LinuxMemory linux)
+        => linux.IsThere && setup.TryFindResource(ResourceKind.LinuxMemory, 0, out Resource memory)
+            && setup.TryFindResource(ResourceKind.LinuxPanic, 0, out Resource record) && record.Address >= memory.Address
+                ? LinuxPanic.Open(ref linux, record.Address - memory.Address)
+                : default;
 }

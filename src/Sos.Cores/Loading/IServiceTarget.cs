@@ -117,11 +117,19 @@ public interface IServiceTarget
     /// <summary>Lets the service read Linux's memory, each byte at its physical address behind the window's start.</summary>
     /// <param name="address">Where the window begins.</param>
     /// <param name="size">Its bytes.</param>
-    /// <returns>The ranges that can be read.</returns>
+    /// <returns>What can be read.</returns>
     /// <exception cref="SosException">The target has no such window, or it is refused.</exception>
-    LinuxRange[] AddLinuxMemory(ulong address, ulong size)
+    LinuxWindow AddLinuxMemory(ulong address, ulong size)
         => throw new SosException(
             SosError.Refused, "the service of an isolated core ends with Linux, so that it has no view of it: linux-memory is for an unplugged core");
+
+    /// <summary>Lets the service act on the machine, from its start on; something must be loaded.</summary>
+    /// <param name="actions">A bit for each <see cref="ServiceAction"/>.</param>
+    /// <returns>A bit for each <see cref="ResetMethod"/> that can be had.</returns>
+    /// <exception cref="SosException">Nothing can be done from the target's core, or it is refused.</exception>
+    uint SetActions(uint actions)
+        => throw new SosException(
+            SosError.Refused, "the service of an isolated core is a process of Linux's, and cannot act on the machine: actions are for an unplugged core");
 
     /// <summary>The bus address of each 2 MiB chunk of a DMA region.</summary>
     /// <param name="region">The region.</param>

@@ -1,6 +1,7 @@
 using System;
 using System.Globalization;
 using System.IO;
+using Sos.Image;
 
 namespace Sos.Cores.Loading;
 
@@ -11,15 +12,19 @@ public sealed record LinuxMemoryRequest(ReadOnlyMemory<byte> Symbols, ulong Wind
 {
     private const string SystemMemory = "System RAM";
 
-    /// <summary>Refuses a back end where there is no view of Linux.</summary>
+    /// <summary>Refuses a back end where there is no view of Linux and nothing can be done to the machine.</summary>
+    /// <param name="backEnd">The back end.</param>
+    /// <param name="granted">What was granted.</param>
     /// <exception cref="SosException">It is one.</exception>
-    public static void CheckBackEnd(BackEndKind backEnd)
+    public static void CheckBackEnd(BackEndKind backEnd, ServiceGrants granted)
     {
-        if (!backEnd.LeavesLinux())
+        if (!backEnd.LeavesLinux() && granted != ServiceGrants.None)
         {
+            string names = string.Join(", ", GrantNames.Of(granted));
             throw new SosException(
                 SosError.Usage,
-                "an isolated core ends with Linux, so that its service has no view of it: leave linux-memory away, or reserve the core without --isolated");
+                $"an isolated core ends with Linux, so that its service has no view of it and can do nothing when it hangs: leave {names} away, "
+                    + "or reserve the core without --isolated");
         }
     }
 

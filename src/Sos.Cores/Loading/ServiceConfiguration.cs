@@ -1,6 +1,7 @@
 using System.Collections.Generic;
 using Sos.Cores.Devices;
 using Sos.Cores.Plan;
+using Sos.Image;
 using Sos.Sdk.Control;
 
 namespace Sos.Cores.Loading;
@@ -77,6 +78,9 @@ public sealed record ServiceConfiguration
 
     /// <summary>Linux's memory, to be read; null unless the operator grants it.</summary>
     public LinuxMemoryRequest? LinuxMemory { get; init; }
+
+    /// <summary>The actions on the machine that the operator grants: of <see cref="ServiceGrants.Actions"/>.</summary>
+    public ServiceGrants Actions { get; init; }
 
     /// <summary>Bytes of arena; 0 for what the image asks for.</summary>
     public ulong ArenaSize { get; init; }

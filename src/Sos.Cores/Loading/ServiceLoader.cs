@@ -101,6 +101,13 @@ public sealed unsafe class ServiceLoader
             AddLinuxMemory(linux);
         }
 
+        if (_configuration.Actions != ServiceGrants.None)
+        {
+            // Bit by bit the same as enum sos_action.
+            uint actions = (uint)_configuration.Actions;
+            AddResource(ResourceKind.Actions, 0, 0, 0, GrantedActions.Pack(actions, _target.SetActions(actions)));
+        }
+
         TargetRegion control = AddControl(dmaAddresses);
         return new LoadedService(
             AddressSpace.Image + _image.Entry, AddressSpace.Stack + stackSize, AddressSpace.Control, control, tables, hostPorts,
@@ -300,9 +307,14 @@ public sealed unsafe class ServiceLoader
 
     private void AddLinuxMemory(LinuxMemoryRequest request)
     {
-        LinuxRange[] ranges = _target.AddLinuxMemory(AddressSpace.LinuxMemory, request.WindowSize);
+        LinuxWindow window = _target.AddLinuxMemory(AddressSpace.LinuxMemory, request.WindowSize);
         AddResource(ResourceKind.LinuxMemory, 0, AddressSpace.LinuxMemory, request.WindowSize, AddressSpace.LinuxRanges);
-        LinuxRange[] ended = [.. ranges, default];
+        if (window.PanicRecord != 0 && window.PanicRecord < request.WindowSize)
+        {
+            AddResource(ResourceKind.LinuxPanic, 0, AddressSpace.LinuxMemory + window.PanicRecord, LinuxPanicLayout.HeaderSize);
+        }
+
+        LinuxRange[] ended = [.. window.Ranges, default];
         AddReadOnly(AddressSpace.LinuxRanges, MemoryMarshal.AsBytes(ended.AsSpan()));
         AddReadOnly(AddressSpace.LinuxSymbols, request.Symbols.Span);
         AddResource(ResourceKind.LinuxSymbols, 0, AddressSpace.LinuxSymbols, (ulong)request.Symbols.Length);

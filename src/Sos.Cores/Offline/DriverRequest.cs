@@ -31,6 +31,7 @@ internal static class DriverRequest
     public static readonly nuint ReadConfig = Make<SosConfig>(Read | Write, 0x25);
     public static readonly nuint Attach = Make<SosAttach>(Write, 0x26);
     public static readonly nuint GetLinuxRanges = Make<SosGetLinuxRanges>(Read | Write, 0x24);
+    public static readonly nuint SetActions = Make<SosSetActions>(Read | Write, 0x27);
 
     private static nuint Make<T>(uint direction, uint number)
         where T : unmanaged

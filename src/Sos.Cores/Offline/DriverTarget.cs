@@ -95,13 +95,13 @@ public sealed unsafe class DriverTarget : IServiceTarget
         => throw new SosException(SosError.Refused, $"an unplugged core drives cards by itself: {request.Interface} is for an isolated one");
 
     /// <inheritdoc/>
-    public LinuxRange[] AddLinuxMemory(ulong address, ulong size)
+    public LinuxWindow AddLinuxMemory(ulong address, ulong size)
     {
         SosRegion region = new() { Kind = (uint)RegionKind.Linux, Prot = (uint)RegionProtection.Read, Va = address, Size = size };
         int errno = _core.Handle.TryCall(DriverRequest.AddRegion, ref region);
         _core.Check("letting the service read Linux's memory", errno, errno switch
         {
-            Errno.NotPermitted => "the kernel is locked down for confidentiality (kernel_lockdown(7)), or you are not root: leave --grant linux-memory away",
+            Errno.NotPermitted => "the kernel is locked down for confidentiality (kernel_lockdown(7)), or this is not root: leave linux-memory away",
             Errno.Invalid => "the driver does not know how: load the sos.ko of this version",
             Errno.Busy => "Linux takes memory offline now: try again",
             Errno.NoSpace => "too many pieces of memory are missing: see the kernel log",
@@ -112,8 +112,22 @@ public sealed unsafe class DriverTarget : IServiceTarget
         {
             SosGetLinuxRanges request = new() { Region = region.Index, Count = SosGetLinuxRanges.RangesMax, Ranges = (ulong)pointer };
             _core.Check("asking for the ranges of Linux's memory", _core.Handle.TryCall(DriverRequest.GetLinuxRanges, ref request));
-            return ranges[..(int)request.Count];
+            return new LinuxWindow(ranges[..(int)request.Count], request.Panic);
         }
+    }
+
+    /// <inheritdoc/>
+    public uint SetActions(uint actions)
+    {
+        SosSetActions request = new() { Actions = actions };
+        int errno = _core.Handle.TryCall(DriverRequest.SetActions, ref request);
+        _core.Check("letting the service act on the machine", errno, errno switch
+        {
+            Errno.NotPermitted => "this needs CAP_SYS_BOOT: be root",
+            Errno.Invalid or Errno.NotTerminal => "the driver does not know how: load the sos.ko of this version",
+            _ => null,
+        });
+        return request.Methods;
     }
 
     /// <inheritdoc/>

@@ -110,25 +110,28 @@ internal static class ServicePreparation
             Watchdog = plan.Watchdog is { } bound ? (bound == TimeSpan.Zero ? null : bound) : Watchdog.ForImage(image),
             Table = companion?.BuildTable(new TableRequest(plan, ports, notes.Add) { BackEnd = backEnd }),
         };
-        CheckLinuxMemory(request.Configuration, image);
+        CheckGrants(request.Configuration, image);
         notes.AddRange(companion?.Notes(plan) ?? []);
         ServiceStart.CheckTable(request);
         return request;
     }
 
-    /// <summary>Refuses Linux's memory to a service that does not ask for it, or could not outlive Linux.</summary>
-    internal static void CheckLinuxMemory(ServiceConfiguration configuration, ServiceImage image)
+    /// <summary>Refuses what was granted to a service that does not ask for it, or could not outlive Linux.</summary>
+    internal static void CheckGrants(ServiceConfiguration configuration, ServiceImage image)
     {
-        if (configuration.LinuxMemory is not { } memory)
+        ServiceGrants granted = configuration.Actions | (configuration.LinuxMemory is null ? ServiceGrants.None : ServiceGrants.LinuxMemory);
+        if (granted == ServiceGrants.None)
         {
             return;
         }
 
-        LinuxMemoryRequest.CheckBackEnd(configuration.BackEnd);
-        string? problem = (image.Descriptor.Flags & ServiceDescriptor.AsksForLinuxMemory) == 0
-            ? $"the image of {image.Descriptor.Name} does not ask for Linux's memory: leave linux-memory away, or set SosAsksFor in its project"
-            : memory.WindowSize > AddressSpace.LinuxMemoryMax ? "the machine has memory beyond 63 TiB, more than the service can be shown"
-            : null;
+        LinuxMemoryRequest.CheckBackEnd(configuration.BackEnd, granted);
+        string unasked = string.Join(", ", GrantNames.Of(granted & ~image.Descriptor.AsksFor));
+        string? problem = unasked.Length > 0
+            ? $"the image of {image.Descriptor.Name} does not ask for {unasked}: leave that away, or set SosAsksFor in its project"
+            : configuration.LinuxMemory is { WindowSize: > AddressSpace.LinuxMemoryMax }
+                ? "the machine has memory beyond 63 TiB, more than the service can be shown"
+                : null;
         if (problem is not null)
         {
             throw new SosException(SosError.Usage, problem);

@@ -114,7 +114,7 @@ internal static class ImageCommands
             [.. image.Segments.Select(segment => new SegmentEntry(segment.Rva, segment.MemorySize, Protection(segment.Protection)))],
             [.. image.Ports.Wishes.Select(wish => new PortWishEntry(
                 wish.Name, wish.Least, wish.Most, wish.HostPort.ToString().ToLowerInvariant()))],
-            (descriptor.Flags & ServiceDescriptor.AsksForLinuxMemory) != 0 ? ["linux-memory"] : []);
+            GrantNames.Of(descriptor.AsksFor));
         terminal.Write(document, Documents.Current.ImageDocument, output =>
         {
             output.WriteLine($"{document.Name} {document.Version}, ABI {document.Abi}, build {document.BuildId}");

@@ -23,8 +23,8 @@ public sealed record ImageOptions
     /// <summary>The largest image, in bytes of file and of memory; 0 for no limit.</summary>
     public ulong MaxImageSize { get; init; }
 
-    /// <summary>Whether the service reads Linux's memory, if the operator grants it.</summary>
-    public bool AsksForLinuxMemory { get; init; }
+    /// <summary>The things that the service makes use of, if the operator grants them.</summary>
+    public ServiceGrants AsksFor { get; init; }
 
     /// <summary>The ports that the service wants; null to state nothing (<see cref="PortWishes.Default"/>).</summary>
     public PortWishes? Ports { get; init; }

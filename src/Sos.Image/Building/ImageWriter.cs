@@ -13,9 +13,8 @@ internal static class ImageWriter
 
     public static byte[] Write(ImageLayout layout, ImageOptions options, Atom? isaVariable)
     {
-        uint flags = options.AsksForLinuxMemory ? ServiceDescriptor.AsksForLinuxMemory : 0;
         ServiceDescriptor descriptor = new(
-            ServiceDescriptor.CurrentAbi, options.StackSize, flags, options.ArenaSize, options.PollBoundNs, isaVariable?.Rva ?? 0,
+            ServiceDescriptor.CurrentAbi, options.StackSize, (uint)options.AsksFor, options.ArenaSize, options.PollBoundNs, isaVariable?.Rva ?? 0,
             options.Name, options.Version);
         byte[] note = Note(ServiceImage.NoteDescriptor, descriptor.ToBytes(new byte[ServiceDescriptor.BuildIdSize]));
         note = options.Ports is { } ports ? [.. note, .. Note(ServiceImage.NotePorts, ports.ToBytes())] : note;

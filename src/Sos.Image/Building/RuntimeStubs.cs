@@ -34,7 +34,8 @@ internal static class RuntimeStubs
 
         // The stack is mapped in full, and the verifier bounds its use: nothing is to be probed.
         "RhpStackProbe" => Code(name, static a => a.ret()),
-        "sos_gate_notify" => Code(name, Notify),
+        "sos_gate_notify" => Code(name, static a => CallGate(a, 1)),
+        "sos_gate_act" => Code(name, static a => CallGate(a, 2)),
         "sos_read_tsc" => Code(name, ReadTsc),
         "sos_tpause" => Code(name, TimedPause),
         "sos_read_random" => Code(name, static a => ReadRandom(a, static b => b.rdrand(rax))),
@@ -66,9 +67,10 @@ internal static class RuntimeStubs
         return start;
     }
 
-    private static void Notify(Assembler a)
+    // The arguments are where the caller has them: RDI and RSI.
+    private static void CallGate(Assembler a, int function)
     {
-        a.mov(eax, 1);
+        a.mov(eax, function);
         a.@int(0x20);
         a.ret();
     }

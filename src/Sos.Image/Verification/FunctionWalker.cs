@@ -15,8 +15,8 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
 {
     private const int ReturnAddressSize = InstructionAccess.WordSize;
 
-    /// <summary>The gate's functions are 0 and 1.</summary>
-    private const uint GateFunctions = 2;
+    /// <summary>The gate's functions are 0, 1 and 2.</summary>
+    private const uint GateFunctions = 3;
 
     private readonly Stack<ulong> _work = new();
     private Dictionary<ulong, MachineState> _states = [];

@@ -50,4 +50,10 @@ public enum ResourceKind : uint
 
     /// <summary>Where what lies in Linux's memory; what it looks like is between the service and its companion.</summary>
     LinuxSymbols = 14,
+
+    /// <summary>The record of a panic of Linux's, see <see cref="LinuxPanicLayout"/>; it lies in <see cref="LinuxMemory"/>.</summary>
+    LinuxPanic = 15,
+
+    /// <summary>The actions that the service may use, in <see cref="Resource.Aux"/>: <see cref="GrantedActions"/>. There is no memory.</summary>
+    Actions = 16,
 }

@@ -36,7 +36,8 @@ public class DriverLayoutTests
             ["device_irqs", "timer_irqs", "resched_irqs", "call_irqs", "other_irqs", "softirqs", "idle_switches", "reserved"]),
         ("sos_attach", typeof(SosAttach), ["core_fd", "flags", "reserved"]),
         ("sos_config", typeof(SosConfig), ["device", "offset", "length", "reserved0", "data", "reserved"]),
-        ("sos_get_linux_ranges", typeof(SosGetLinuxRanges), ["region", "count", "ranges", "reserved"]),
+        ("sos_get_linux_ranges", typeof(SosGetLinuxRanges), ["region", "count", "ranges", "panic", "reserved"]),
+        ("sos_set_actions", typeof(SosSetActions), ["actions", "methods", "reserved"]),
         ("sos_fault", typeof(SosFault),
             ["vector", "ring", "error_code", "address", "tsc", "rip", "rsp", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp",
              "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "stack"]),
@@ -58,6 +59,7 @@ public class DriverLayoutTests
         ("SOS_IOC_SET_LEASE", DriverRequest.SetLease),
         ("SOS_IOC_READ_CONFIG", DriverRequest.ReadConfig), ("SOS_IOC_ATTACH", DriverRequest.Attach),
         ("SOS_IOC_SET_LEASE", DriverRequest.SetLease), ("SOS_IOC_GET_LINUX_RANGES", DriverRequest.GetLinuxRanges),
+        ("SOS_IOC_SET_ACTIONS", DriverRequest.SetActions),
     ];
 
     [Fact]

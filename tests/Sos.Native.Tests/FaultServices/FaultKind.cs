@@ -44,4 +44,7 @@ public enum FaultKind : ulong
 
     /// <summary>Stores a vector where it is not aligned, with an instruction that insists.</summary>
     Misaligned = 13,
+
+    /// <summary>Tries to reset the machine; if that is not refused, an assertion fails, else it notifies, in every poll.</summary>
+    Act = 14,
 }

@@ -2,6 +2,7 @@ using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Threading;
+using Sos.Sdk.Control;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Services;
 
@@ -71,6 +72,10 @@ public unsafe struct FaultyService : IService
                 Spin();
                 break;
             case FaultKind.Notify:
+                Gate.Notify();
+                break;
+            case FaultKind.Act:
+                Trap.Unless(Gate.Act(ServiceAction.Reset, (ulong)ResetMethod.Cf9) == ActionAnswer.NotGranted, TrapCode.ServiceDefined);
                 Gate.Notify();
                 break;
             case FaultKind.Read:

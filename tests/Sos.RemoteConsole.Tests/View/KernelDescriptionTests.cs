@@ -5,6 +5,7 @@ using System.Linq;
 using System.Text;
 using Sos.Cores;
 using Sos.Cores.Loading;
+using Sos.Image;
 using Sos.RemoteConsole.Control.Linux;
 using Sos.RemoteConsole.View;
 using Xunit;
@@ -150,7 +151,7 @@ public sealed class KernelDescriptionTests
         Assert.Equal(0x20_0000ul, LinuxMemoryRequest.SizeFor("00000000-00000fff : System RAM\n"));
         _ = Assert.Throws<SosException>(() => LinuxMemoryRequest.SizeFor("00000000-00000000 : System RAM\n"));
         _ = Assert.Throws<SosException>(() => LinuxMemoryRequest.SizeFor(""));
-        _ = Assert.Throws<SosException>(() => LinuxMemoryRequest.CheckBackEnd(BackEndKind.Isolated));
+        _ = Assert.Throws<SosException>(() => LinuxMemoryRequest.CheckBackEnd(BackEndKind.Isolated, ServiceGrants.LinuxMemory));
     }
 
     private static byte[] Note(string name, byte[] text)

@@ -24,8 +24,25 @@ internal sealed unsafe class ViewShell : IDisposable
 
     /// <summary>Makes one.</summary>
     /// <param name="linux">The Linux to look at; null for a console without a view.</param>
-    public ViewShell(SyntheticLinux? linux)
+    /// <param name="panic">The record of its panic, or null.</param>
+    /// <param name="actions">The actions that are granted.</param>
+    public ViewShell(SyntheticLinux? linux, SyntheticPanic? panic = null, ulong actions = 0)
     {
+        if (actions != 0)
+        {
+            _harness.Give(new Resource { Kind = ResourceKind.Actions, Aux = actions });
+        }
+
+        if (linux is not null && panic is not null)
+        {
+            _harness.Give(new Resource
+            {
+                Kind = ResourceKind.LinuxPanic,
+                Address = (ulong)linux.Window + panic.Physical,
+                ByteCount = LinuxPanicLayout.HeaderSize,
+            });
+        }
+
         if (linux is not null)
         {
             _ = linux.Open();
@@ -80,6 +97,30 @@ internal sealed unsafe class ViewShell : IDisposable
         _shell.Reset();
         _shell.Execute(Encoding.ASCII.GetBytes(line), hasTerminal: false);
     }
+
+    /// <summary>Types a line to a command that asks, and goes on.</summary>
+    /// <returns>What it wrote.</returns>
+    public string Answer(string line)
+    {
+        StringBuilder text = new();
+        foreach (byte key in Encoding.ASCII.GetBytes(line + "\n"))
+        {
+            Assert.True(_shell.TakesKeys, "the command does not ask");
+            _shell.Take(key);
+            Step(text);
+        }
+
+        return text + GoOn();
+    }
+
+    /// <summary>Whether the command is done.</summary>
+    public bool IsOver => _shell.IsOver;
+
+    /// <summary>The time.</summary>
+    public ulong NowTsc => _tsc;
+
+    /// <summary>Nobody types any more.</summary>
+    public void EndInput() => _shell.EndInput();
 
     /// <summary>Goes on with a command, some passes long.</summary>
     /// <returns>What it wrote.</returns>

@@ -26,6 +26,32 @@ public sealed class LayoutTests
         ("sos_host_port", typeof(HostPortLayout)),
     ];
 
+    // Their last members are laid out otherwise than in C: fifteen registers as one array, and an array without a length.
+    private static readonly (string C, ulong Value)[] PanicLayout =
+    [
+        ("SOS_LINUX_PANIC_MAGIC", LinuxPanicLayout.MagicValue),
+        ("SOS_REGISTERS_AT_PANIC", CpuRegistersLayout.AtPanic),
+        ("sizeof(struct sos_linux_panic)", LinuxPanicLayout.HeaderSize),
+        ("offsetof(struct sos_linux_panic, cpus)", LinuxPanicLayout.HeaderSize),
+        ("offsetof(struct sos_linux_panic, cpu_count)", OffsetOf<LinuxPanicLayout>(nameof(LinuxPanicLayout.CpuCount))),
+        ("offsetof(struct sos_linux_panic, cpu)", OffsetOf<LinuxPanicLayout>(nameof(LinuxPanicLayout.Cpu))),
+        ("offsetof(struct sos_linux_panic, tsc)", OffsetOf<LinuxPanicLayout>(nameof(LinuxPanicLayout.Tsc))),
+        ("offsetof(struct sos_linux_panic, words)", LinuxPanicLayout.WordsOffset),
+        ("SOS_PANIC_WORDS_SIZE", LinuxPanicLayout.WordsSize),
+        ("sizeof(struct sos_cpu_registers)", CpuRegistersLayout.Size),
+        ("offsetof(struct sos_cpu_registers, flags)", OffsetOf<CpuRegistersLayout>(nameof(CpuRegistersLayout.Flags))),
+        ("offsetof(struct sos_cpu_registers, tsc)", OffsetOf<CpuRegistersLayout>(nameof(CpuRegistersLayout.Tsc))),
+        ("offsetof(struct sos_cpu_registers, rip)", OffsetOf<CpuRegistersLayout>(nameof(CpuRegistersLayout.Rip))),
+        ("offsetof(struct sos_cpu_registers, rsp)", OffsetOf<CpuRegistersLayout>(nameof(CpuRegistersLayout.Rsp))),
+        ("offsetof(struct sos_cpu_registers, rflags)", OffsetOf<CpuRegistersLayout>(nameof(CpuRegistersLayout.Rflags))),
+        ("offsetof(struct sos_cpu_registers, cs)", OffsetOf<CpuRegistersLayout>(nameof(CpuRegistersLayout.Cs))),
+        ("offsetof(struct sos_cpu_registers, rax)", OffsetOf<CpuRegistersLayout>(nameof(CpuRegistersLayout.Registers))),
+        ("offsetof(struct sos_cpu_registers, rbp)", OffsetOf<CpuRegistersLayout>(nameof(CpuRegistersLayout.Registers)) + (6 * sizeof(ulong))),
+        ("offsetof(struct sos_cpu_registers, r15)", OffsetOf<CpuRegistersLayout>(nameof(CpuRegistersLayout.Registers)) + (14 * sizeof(ulong))),
+        .. Enum.GetValues<ServiceAction>().Select(action => ("SOS_ACTION_" + UpperSnake(action.ToString()), (ulong)action)),
+        .. Enum.GetValues<ResetMethod>().Select(method => ("SOS_RESET_" + UpperSnake(method.ToString()), (ulong)method)),
+    ];
+
     private static readonly (string C, ulong Value)[] Constants =
     [
         ("SOS_ABI_VERSION", ServiceControl.AbiVersion),
@@ -69,7 +95,7 @@ public sealed class LayoutTests
             }
         }
 
-        foreach ((string c, ulong value) in Constants)
+        foreach ((string c, ulong value) in Constants.Concat(PanicLayout))
         {
             Print(c, value);
         }
@@ -118,10 +144,13 @@ public sealed class LayoutTests
     [InlineData("SOSSTAT1", StatisticsLayout.MagicValue)]
     [InlineData("SOSLOGR1", LogLayout.MagicValue)]
     [InlineData("SOSTABL1", TableHeader.MagicValue)]
+    [InlineData("SOSPANC1", LinuxPanicLayout.MagicValue)]
     public void MagicsReadAsText(string text, ulong magic)
     {
         Assert.Equal(text, Encoding.ASCII.GetString(BitConverter.GetBytes(magic)));
     }
+
+    private static ulong OffsetOf<T>(string field) => (ulong)typeof(T).GetField(field)!.GetCustomAttribute<FieldOffsetAttribute>()!.Value;
 
     private static int SizeOf(Type type)
         => (int)typeof(Unsafe).GetMethod(nameof(Unsafe.SizeOf))!.MakeGenericMethod(type).Invoke(null, null)!;

@@ -1,3 +1,4 @@
+using Sos.RemoteConsole.Commands.Actions;
 using Sos.RemoteConsole.Commands.Linux;
 
 namespace Sos.RemoteConsole.Commands;
@@ -42,6 +43,11 @@ internal static class CommandList
         visitor.Visit<SymCommand>();
         visitor.Visit<ReadCommand>();
         visitor.Visit<VmcoreCommand>();
+        visitor.Visit<SysrqCommand>();
+        visitor.Visit<NmiCommand>();
+        visitor.Visit<CrashCommand>();
+        visitor.Visit<RebootCommand>();
+        visitor.Visit<ReleaseCommand>();
         visitor.Visit<ExitCommand>();
     }
 }

@@ -45,7 +45,7 @@ internal ref struct RowWriter
         }
 
         int before = _output.Room;
-        WritePrintable(value);
+        _output.WritePrintable(value);
         End(before, width);
     }
 
@@ -154,13 +154,4 @@ internal ref struct RowWriter
     }
 
     private void End(int roomBefore, int width) => _padding = Math.Max(0, width - (roomBefore - _output.Room));
-
-    // What others chose, such as a key's comment or a task's name, does not steer the terminal.
-    private readonly void WritePrintable(scoped ReadOnlySpan<byte> text)
-    {
-        foreach (byte each in text)
-        {
-            _output.Write(each is < 0x20 or > 0x7e ? (byte)'?' : each);
-        }
-    }
 }

@@ -31,8 +31,9 @@ internal readonly struct StatusCommand : ICommand
         ulong seenMs = Math.Max(context.LinuxSeenMs, context.ProgramsSeenMs);
         ulong silentMs = run.Now.Ms - seenMs;
         RowWriter row = run.BeginRow(Form);
+        bool hasPanicked = context.Panic.HasPanicked(ref context.Linux, out _, out _);
         ReadOnlySpan<byte> silent = context.LinuxSeenMs == 0 ? "not known"u8 : "SILENT"u8; // programs may end while Linux lives
-        row.Text("linux"u8, seenMs != 0 && silentMs < SilentMs ? "alive"u8 : silent);
+        row.Text("linux"u8, hasPanicked ? "PANICKED"u8 : seenMs != 0 && silentMs < SilentMs ? "alive"u8 : silent);
         if (seenMs == 0)
         {
             row.Text("linux_reason"u8, "nobody passed a sign of life on since the service started"u8);
@@ -42,7 +43,7 @@ internal readonly struct StatusCommand : ICommand
             row.Time("linux_seen_ago_s"u8, silentMs / 1000);
         }
 
-        LinuxView.WritePanic(ref context.Linux, ref row);
+        LinuxView.WritePanic(ref run, ref row);
         if (context.ProgramsSeenMs != 0)
         {
             row.Time("programs_seen_ago_s"u8, (run.Now.Ms - context.ProgramsSeenMs) / 1000);

@@ -137,7 +137,7 @@ internal struct CommandShell
     {
         bool types = ReadsKeys && _hasTerminal;
         Output.Write(types ? "\r\n"u8 : default);
-        Output.WriteLine("break: nothing is granted that it could do"u8);
+        Output.WriteLine("break: it does nothing by itself; 'sysrq KEY' does, if it is granted"u8);
         if (types)
         {
             Output.Write(Prompt);

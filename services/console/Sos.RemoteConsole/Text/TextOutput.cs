@@ -46,6 +46,15 @@ internal struct TextOutput
     /// <summary>Writes one byte.</summary>
     public void Write(byte value) => Write(new ReadOnlySpan<byte>(in value));
 
+    /// <summary>Writes text that others chose, such as a key's comment or a task's name: it does not steer the terminal.</summary>
+    public void WritePrintable(ReadOnlySpan<byte> text)
+    {
+        foreach (byte each in text)
+        {
+            Write(each is < 0x20 or > 0x7e ? (byte)'?' : each);
+        }
+    }
+
     /// <summary>Writes text and ends the line.</summary>
     public void WriteLine(ReadOnlySpan<byte> text)
     {

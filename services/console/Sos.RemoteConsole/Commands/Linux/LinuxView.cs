@@ -1,4 +1,5 @@
 using System;
+using Sos.Net;
 using Sos.RemoteConsole.View;
 
 namespace Sos.RemoteConsole.Commands.Linux;
@@ -9,7 +10,11 @@ internal static class LinuxView
     /// <summary>Bytes of what Linux says of its version, at most.</summary>
     public const int BannerMax = 256;
 
+    /// <summary>Bytes of what Linux says of its panic, at most: in JSON each may take six. The log has the rest.</summary>
+    public const int PanicWordsMax = 100;
+
     private const ulong HundredthsPerOne = 100;
+    private const ulong MsPerSecond = 1000;
 
     /// <summary>Returns whether a command can look at what it needs; if not, it has been said why.</summary>
     /// <param name="run">The command's step.</param>
@@ -46,12 +51,25 @@ internal static class LinuxView
         return text is [.. var line, (byte)'\n'] ? line : text;
     }
 
-    /// <summary>Writes which CPU has panicked, where Linux's memory says so.</summary>
-    /// <param name="linux">Linux's memory.</param>
+    /// <summary>Writes which CPU has panicked, since when and with which words, as far as Linux's memory tells.</summary>
+    /// <param name="run">The command's step.</param>
     /// <param name="row">The row of the state.</param>
-    public static void WritePanic(ref LinuxMemory linux, ref RowWriter row)
+    public static void WritePanic(ref CommandRun run, ref RowWriter row)
     {
-        if (linux.IsThere && linux.TryReadVariable(LinuxField.PanicCpu, out int cpu) && cpu >= 0)
+        Span<byte> space = stackalloc byte[PanicWordsMax];
+        ref LinuxMemory linux = ref run.Context.Linux;
+        LinuxPanic panic = run.Context.Panic;
+        if (panic.HasPanicked(ref linux, out uint panicked, out ulong tsc))
+        {
+            row.Number("panic_on_cpu"u8, panicked);
+            row.Time("panic_ago_s"u8, Instant.At(run.Now.Tsc - Math.Min(tsc, run.Now.Tsc), run.Context.TscKhz).Ms / MsPerSecond);
+            ReadOnlySpan<byte> words = panic.ReadWords(ref linux, space);
+            if (!words.IsEmpty)
+            {
+                row.Text("panic_words"u8, words);
+            }
+        }
+        else if (linux.IsThere && linux.TryReadVariable(LinuxField.PanicCpu, out int cpu) && cpu >= 0)
         {
             row.Number("panic_on_cpu"u8, (ulong)cpu);
         }

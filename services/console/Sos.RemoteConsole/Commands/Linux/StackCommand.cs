@@ -1,5 +1,6 @@
 using System;
 using Sos.RemoteConsole.View;
+using Sos.Sdk.Control;
 
 namespace Sos.RemoteConsole.Commands.Linux;
 
@@ -78,8 +79,9 @@ internal readonly struct StackCommand : ICommand
             return run.Fail("that process has no stack that can be read"u8);
         }
 
-        // Of one that a CPU runs, nobody has written down how far its stack goes.
-        bool isKnown = onCpu == 0 && pointer >= stack && pointer - stack < StackSize;
+        // Of one that a CPU runs, nobody has written down how far its stack goes, unless the CPU stored its registers.
+        bool isStored = onCpu != 0 && TryFindStored(ref run, ref linux, task, out pointer);
+        bool isKnown = (onCpu == 0 || isStored) && pointer >= stack && pointer - stack < StackSize;
         run.State.Kept[Place] = (isKnown ? pointer : stack) & ~7UL;
         run.State.Kept[End] = stack + StackSize;
         if (!isKnown && !run.State.IsJson)
@@ -88,6 +90,14 @@ internal readonly struct StackCommand : ICommand
         }
 
         return CommandProgress.More;
+    }
+
+    private static bool TryFindStored(ref CommandRun run, ref LinuxMemory linux, ulong task, out ulong pointer)
+    {
+        bool isKnown = linux.TryRead(task, LinuxField.TaskCpu, out uint cpu);
+        bool isStored = run.Context.Panic.TryReadRegisters(ref linux, cpu, out CpuRegistersLayout stored);
+        pointer = stored.Rsp;
+        return isKnown && isStored;
     }
 
     private static CommandProgress Scan(ref CommandRun run)

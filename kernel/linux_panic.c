@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Linux panics: its words and the registers of all CPUs are kept in struct sos_linux_panic, where a
+ * service that reads Linux's memory finds them.
+ *
+ * The registers are taken at panic's entry, by a kprobe: what Linux itself does first, stopping the
+ * other CPUs, loses them. Each of the others gets an NMI and stores its own. The panic waits for
+ * them, but not long: a CPU that takes no NMI is one that nobody can look at.
+ *
+ * The same handler does what a service asks of a CPU by NMI (SOS_ACTION_LOOK, NMI and CRASH).
+ */
+#include <linux/atomic.h>
+#include <linux/cpumask.h>
+#include <linux/gfp.h>
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <linux/notifier.h>
+#include <linux/overflow.h>
+#include <linux/panic.h>
+#include <linux/panic_notifier.h>
+#include <linux/smp.h>
+#include <linux/string.h>
+#include <asm/nmi.h>
+#include <asm/ptrace.h>
+#include <asm/tsc.h>
+
+#include "include/uapi/sos.h"
+#include "linux_panic.h"
+#include "machine.h"
+
+/* How long a panic waits for the other CPUs. */
+#define SOS_PANIC_WAIT_MS	50
+
+#define SOS_NMI_NAME		"sos"
+#define SOS_CRASH_WORDS		"asked for by a service of SOS"
+
+static struct sos_linux_panic *record;
+static unsigned int record_order;
+static atomic_t panicking = ATOMIC_INIT(0);
+
+/* Physical address of the record. */
+u64 sos_linux_panic_address(void)
+{
+	return __pa(record);
+}
+
+static bool panic_has(u32 cpu)
+{
+	return READ_ONCE(record->cpus[cpu].flags) & SOS_REGISTERS_AT_PANIC;
+}
+
+/* In any context. Those of a panic stay, whatever the CPU does afterwards. */
+static void panic_store(const struct pt_regs *regs, bool panic)
+{
+	u32 cpu = raw_smp_processor_id();
+	struct sos_cpu_registers *to;
+	u32 sequence;
+
+	if (cpu >= record->cpu_count || panic_has(cpu))
+		return;
+	to = &record->cpus[cpu];
+	sequence = to->sequence + 1;
+	/* An NMI within this function leaves it to whom it interrupted. */
+	if (!(sequence & 1))
+		return;
+	WRITE_ONCE(to->sequence, sequence);
+	smp_wmb();	/* readers see that it is being written, before it is */
+	to->tsc = rdtsc();
+	to->rip = regs->ip;
+	to->rsp = regs->sp;
+	to->rflags = regs->flags;
+	to->cs = regs->cs;
+	to->rax = regs->ax;
+	to->rbx = regs->bx;
+	to->rcx = regs->cx;
+	to->rdx = regs->dx;
+	to->rsi = regs->si;
+	to->rdi = regs->di;
+	to->rbp = regs->bp;
+	to->r8 = regs->r8;
+	to->r9 = regs->r9;
+	to->r10 = regs->r10;
+	to->r11 = regs->r11;
+	to->r12 = regs->r12;
+	to->r13 = regs->r13;
+	to->r14 = regs->r14;
+	to->r15 = regs->r15;
+	smp_wmb();	/* all of it, before it is said to be whole */
+	WRITE_ONCE(to->sequence, sequence + 1);
+	smp_wmb();	/* the same, for who waits in panic_collect() */
+	if (panic)
+		WRITE_ONCE(to->flags, SOS_REGISTERS_AT_PANIC);
+}
+
+/* The others store theirs, if they take NMIs. */
+static void panic_collect(void)
+{
+	u64 start = rdtsc();
+	u64 limit = (u64)tsc_khz * SOS_PANIC_WAIT_MS;
+	u32 self = raw_smp_processor_id();
+	bool waits = true;
+	u32 cpu;
+
+	for_each_online_cpu(cpu) {
+		if (cpu != self && cpu < record->cpu_count)
+			sos_machine_order(cpu, SOS_ACTION_LOOK);
+	}
+	while (waits && rdtsc() - start < limit) {
+		waits = false;
+		for_each_online_cpu(cpu)
+			waits |= cpu != self && cpu < record->cpu_count && !panic_has(cpu);
+		cpu_relax();
+	}
+}
+
+/* Return: whether this is the first that is heard of it. */
+static bool panic_begins(void)
+{
+	if (atomic_cmpxchg(&panicking, 0, 1))
+		return false;
+	record->tsc = rdtsc();
+	smp_wmb();	/* when, before it is said that there was one */
+	WRITE_ONCE(record->cpu, raw_smp_processor_id());
+	return true;
+}
+
+/* At the first instruction of panic() or vpanic(). */
+static int panic_entered(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (panic_begins()) {
+		panic_store(regs, true);
+		panic_collect();
+	}
+	return 0;
+}
+
+NOKPROBE_SYMBOL(panic_entered);
+
+/* Linux has stopped its CPUs, and tells the words. */
+static int panic_told(struct notifier_block *block, unsigned long action, void *words)
+{
+	/* A kprobe that was hit within another does not run. */
+	panic_begins();
+	strscpy(record->words, words, sizeof(record->words));
+	return NOTIFY_DONE;
+}
+
+static int panic_nmi(unsigned int command, struct pt_regs *regs)
+{
+	u32 order = sos_machine_take_order(raw_smp_processor_id());
+
+	if (!order)
+		return NMI_DONE;
+	panic_store(regs, order == SOS_ACTION_CRASH || atomic_read(&panicking));
+	if (order == SOS_ACTION_CRASH) {
+		/* A Linux whose CPUs all hang takes long to stop them, and tells its words after. */
+		if (!atomic_read(&panicking))
+			strscpy(record->words, SOS_CRASH_WORDS, sizeof(record->words));
+		nmi_panic(regs, SOS_CRASH_WORDS);
+	}
+	/* One that Linux knows nothing of is what unknown_nmi_panic waits for. */
+	return order == SOS_ACTION_NMI ? NMI_DONE : NMI_HANDLED;
+}
+
+NOKPROBE_SYMBOL(panic_nmi);
+
+/* Newer kernels have both, and others than panic() may call the second. */
+static struct kprobe probes[] = {
+	{ .symbol_name = "panic", .pre_handler = panic_entered },
+	{ .symbol_name = "vpanic", .pre_handler = panic_entered },
+};
+
+static struct notifier_block panic_block = {
+	.notifier_call = panic_told,
+	.priority = INT_MAX,
+};
+
+static void panic_probe(void)
+{
+	unsigned int i, found = 0;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		if (register_kprobe(&probes[i]))
+			probes[i].addr = NULL;
+		else
+			found++;
+	}
+	if (!found)
+		pr_warn("no kprobe at panic's entry: no registers will be kept\n");
+}
+
+static void panic_unprobe(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
+		if (probes[i].addr)
+			unregister_kprobe(&probes[i]);
+	}
+}
+
+int sos_linux_panic_init(void)
+{
+	u32 cpus = min_t(u32, nr_cpu_ids, SOS_MACHINE_CPUS_MAX);
+	int ret;
+
+	record_order = get_order(struct_size(record, cpus, cpus));
+	record = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO, record_order);
+	if (!record)
+		return -ENOMEM;
+	record->magic = SOS_LINUX_PANIC_MAGIC;
+	record->cpu_count = cpus;
+	record->cpu = -1;
+	ret = register_nmi_handler(NMI_LOCAL, panic_nmi, 0, SOS_NMI_NAME);
+	if (ret) {
+		free_pages((unsigned long)record, record_order);
+		return ret;
+	}
+	atomic_notifier_chain_register(&panic_notifier_list, &panic_block);
+	panic_probe();
+	return 0;
+}
+
+void sos_linux_panic_exit(void)
+{
+	panic_unprobe();
+	atomic_notifier_chain_unregister(&panic_notifier_list, &panic_block);
+	unregister_nmi_handler(NMI_LOCAL, SOS_NMI_NAME);
+	free_pages((unsigned long)record, record_order);
+}

@@ -1,0 +1,157 @@
+using System;
+using System.IO;
+using System.Linq;
+using System.Text.Json;
+using System.Threading.Tasks;
+using Sos.Lab.Guest;
+using Sos.Lab.Machine;
+using Xunit;
+
+namespace Sos.Lab.Tests;
+
+/// <summary>
+/// A visitor of the console acts on the machine from a core that Linux does not have: on a Linux that lives, that hangs with interrupts off on every CPU, and
+/// that has panicked. Each in a machine of its own.
+/// </summary>
+public sealed class ConsoleActionScenarios
+{
+    private const string Grants = "linux-memory,sysrq,nmi,crash,reboot,release";
+    private const string Havoc = "/usr/lib/sos/tests/sos_havoc.ko";
+
+    private static readonly TimeSpan Limit = ConsoleVisitor.Limit;
+
+    /// <summary>After a panic the words and the registers of every CPU are there, by telnet and by ssh, and each method resets the machine.</summary>
+    [Theory]
+    [InlineData("6.1", 4, "cf9")]
+    [InlineData("6.1", 3, "acpi")]
+    [InlineData("6.12", 3, "kbd")]
+    [InlineData("6.12", 4, "triple")]
+    public async Task ConsoleSeesAPanicAndResetsTheMachine(string kernel, int cpus, string method)
+    {
+        await using ConsoleVisitor visitor = await ConsoleVisitor.BootAsync(
+            new LabMachineOptions { Kernel = kernel, Cpus = cpus, KernelArguments = "panic=0" });
+        await visitor.StartAsync(Grants);
+        Assert.Contains("alive", await visitor.AskAsync("status"), StringComparison.Ordinal);
+        Assert.Contains("nmi --look", (await visitor.TryAsync("cpus --registers")).Error, StringComparison.Ordinal);
+
+        _ = visitor.Machine.Start("echo c > /proc/sysrq-trigger");
+        await visitor.Machine.Console.WaitForAsync("end Kernel panic", Limit);
+        string status = await visitor.AskUntilAsync("status --json", text => text.Contains("panic_words", StringComparison.Ordinal));
+        using JsonDocument json = JsonDocument.Parse(status);
+        Assert.Equal("PANICKED", json.RootElement.GetProperty("linux").GetString());
+        Assert.Equal("sysrq triggered crash", json.RootElement.GetProperty("panic_words").GetString());
+        Assert.InRange(json.RootElement.GetProperty("panic_ago_s").GetInt64(), 0, (long)Limit.TotalSeconds);
+        int panicked = json.RootElement.GetProperty("panic_on_cpu").GetInt32();
+        Assert.InRange(panicked, 0, cpus - 2);
+        Assert.Contains("PANICKED", await visitor.TelnetAsync("status"), StringComparison.Ordinal);
+        Assert.Contains("end Kernel panic", (await visitor.AskAsync("dmesg --level 0")).Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1],
+            StringComparison.Ordinal);
+
+        // All but the console's own stored theirs before Linux stopped them; one whose emulation is late does so as soon as it runs.
+        ILookup<int, (string Name, JsonElement Row)> registers = await StoredAsync(visitor, cpus - 1);
+        Assert.Equal(Enumerable.Range(0, cpus - 1), registers.Select(cpu => cpu.Key).Order());
+        Assert.All(registers.SelectMany(cpu => cpu), register => Assert.Equal("panic", register.Row.GetProperty("of").GetString()));
+        Assert.All(registers, cpu => Assert.NotEqual(new string('0', 16), Value(cpu, "rip")));
+        string function = registers[panicked].First(register => register.Name == "rip").Row.GetProperty("function").GetString()!;
+        Assert.True(function.StartsWith("panic+", StringComparison.Ordinal) || function.StartsWith("vpanic+", StringComparison.Ordinal), function);
+        Assert.Contains(function, await visitor.AskAsync("cpus"), StringComparison.Ordinal);
+
+        Assert.Contains("EFI's reset", (await visitor.TryAsync("reboot --method efi --yes")).Error, StringComparison.Ordinal);
+        await visitor.RebootAsync(method);
+    }
+
+    /// <summary>Actions that were not granted are refused; those that were, Linux does; and the core goes back when the visitor says so.</summary>
+    [Fact]
+    public async Task ConsoleActsOnALinuxThatLivesIfThatWasGranted()
+    {
+        await using ConsoleVisitor visitor = await ConsoleVisitor.BootAsync(new LabMachineOptions());
+        LabMachine machine = visitor.Machine;
+        await visitor.StartAsync("linux-memory");
+        foreach (string action in new[] { "sysrq h", "nmi", "nmi --look", "crash", "reboot", "reboot --method triple", "release" })
+        {
+            CommandResult refused = await visitor.TryAsync($"{action} --yes");
+            Assert.Equal(1, refused.ExitCode);
+            Assert.Contains("--grant", refused.Error, StringComparison.Ordinal);
+        }
+
+        await machine.CheckAsync($"sosctl service stop {visitor.Core}", Limit);
+        await machine.CheckAsync("echo 1 > /proc/sys/kernel/sysrq");
+        await visitor.StartAsync(Grants);
+        Assert.Contains("its service may: sysrq release look nmi crash reset", await machine.CheckAsync("dmesg"), StringComparison.Ordinal);
+
+        Assert.Contains("not done", (await visitor.TryAsync("crash < /dev/null")).Error, StringComparison.Ordinal);
+        Assert.Contains("Linux took it", await visitor.AskAsync("sysrq h --yes"), StringComparison.Ordinal);
+        _ = await visitor.AskUntilAsync("dmesg", text => text.Contains("sysrq: HELP", StringComparison.Ordinal));
+
+        Assert.Contains($"{visitor.Core} CPUs", await visitor.AskAsync("nmi --look"), StringComparison.Ordinal);
+        ILookup<int, (string Name, JsonElement Row)> registers = await StoredAsync(visitor, visitor.Core);
+        Assert.All(registers.SelectMany(cpu => cpu), register => Assert.Equal("look", register.Row.GetProperty("of").GetString()));
+
+        Assert.Contains("sent to CPU 1", await visitor.AskAsync("nmi 1 --yes"), StringComparison.Ordinal);
+        _ = await visitor.AskUntilAsync("dmesg", text => text.Contains("NMI received for unknown reason", StringComparison.Ordinal));
+        Assert.Contains("no CPU of Linux's", (await visitor.TryAsync($"nmi {visitor.Core} --yes")).Error, StringComparison.Ordinal);
+        Assert.Contains("alive", await visitor.AskAsync("status"), StringComparison.Ordinal);
+
+        _ = await visitor.TryAsync("release --yes");
+        await machine.Console.WaitForAsync($"sos: cpu {visitor.Core} released", Limit);
+        Assert.Equal($"0-{visitor.Core}", await machine.CheckAsync("cat /sys/devices/system/cpu/online"));
+        machine.EnsureHealthy();
+    }
+
+    /// <summary>No task and no interrupt runs any more: what asks Linux says so, and what does not works.</summary>
+    [Theory]
+    [InlineData("6.1", 3)]
+    [InlineData("6.12", 4)]
+    public async Task ConsoleCrashesALinuxWhoseCpusAllHang(string kernel, int cpus)
+    {
+        await using ConsoleVisitor visitor = await ConsoleVisitor.BootAsync(new LabMachineOptions
+        {
+            Kernel = kernel,
+            Cpus = cpus,
+            KernelArguments = "panic=0",
+            Files = [new GuestFile(Path.Combine(LabPaths.Artifacts, "driver", kernel, "havoc", "sos_havoc.ko"), Havoc)],
+        });
+        await visitor.StartAsync(Grants);
+        _ = visitor.Machine.Start($"insmod {Havoc}");
+        await visitor.Machine.Console.WaitForAsync("sos_havoc: every CPU hangs now", Limit);
+        _ = await visitor.AskUntilAsync("status", text => text.Contains("SILENT", StringComparison.Ordinal));
+
+        CommandResult sysrq = await visitor.TryAsync("sysrq h --yes");
+        Assert.Equal(1, sysrq.ExitCode);
+        Assert.Contains("withdrawn", sysrq.Error, StringComparison.Ordinal);
+        Assert.Contains($"{cpus - 1} CPUs", await visitor.AskAsync("nmi --look"), StringComparison.Ordinal);
+        _ = await StoredAsync(visitor, cpus - 1);
+
+        Assert.Contains("asked for by a service of SOS", await visitor.AskAsync("crash 1 --yes"), StringComparison.Ordinal);
+        Assert.Contains("panic on cpu      1", await visitor.AskAsync("status"), StringComparison.Ordinal);
+        await visitor.Machine.Console.WaitForAsync("Kernel panic - not syncing: asked for by a service of SOS", Limit);
+        await visitor.RebootAsync("");
+    }
+
+    /// <summary><c>make console</c>, without its end: the log-in that it prints works, and the machine has panicked.</summary>
+    [Fact]
+    public async Task ConsoleOfALabMachineIsReachedByAForwardedPort()
+    {
+        CommandResult result = await HostProcess.RunAsync(
+            ["dotnet", Path.Combine(LabPaths.Repository, "lab/Sos.Lab/bin/Release/net10.0/Sos.Lab.dll"), "console", "--once"], 2 * Limit);
+        Assert.True(result.ExitCode == 0, result.Output + result.Error);
+        Assert.Contains("PANICKED", result.Output, StringComparison.Ordinal);
+        Assert.Contains("sysrq triggered crash", result.Output, StringComparison.Ordinal);
+    }
+
+    private static async Task<ILookup<int, (string Name, JsonElement Row)>> StoredAsync(ConsoleVisitor visitor, int cpus)
+    {
+        DateTime end = DateTime.UtcNow + Limit;
+        ILookup<int, (string Name, JsonElement Row)> registers = await visitor.RegistersAsync();
+        while (registers.Count < cpus)
+        {
+            Assert.True(DateTime.UtcNow < end, $"{registers.Count} of {cpus} CPUs have stored their registers");
+            registers = await visitor.RegistersAsync();
+        }
+
+        return registers;
+    }
+
+    private static string Value(IGrouping<int, (string Name, JsonElement Row)> cpu, string register)
+        => cpu.First(each => each.Name == register).Row.GetProperty("value").GetString()![2..];
+}

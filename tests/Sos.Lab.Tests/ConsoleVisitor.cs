@@ -1,0 +1,119 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Text.Json;
+using System.Threading.Tasks;
+using Sos.Lab.Machine;
+using Sos.Lab.Network;
+using Xunit;
+
+namespace Sos.Lab.Tests;
+
+/// <summary>A machine with a console on its last CPU, and a host beside it from which somebody logs in.</summary>
+internal sealed class ConsoleVisitor : IAsyncDisposable
+{
+    private const string Address = "10.77.0.9";
+    private const string Password = "correct horse battery";
+
+    private readonly LabNetwork _network;
+    private readonly LabPeer _client;
+
+    private ConsoleVisitor(LabNetwork network, LabPeer client, LabMachine machine)
+    {
+        _network = network;
+        _client = client;
+        Machine = machine;
+    }
+
+    /// <summary>How long anything may take that a machine does while others have the host's CPUs.</summary>
+    public static TimeSpan Limit { get; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>The machine.</summary>
+    public LabMachine Machine { get; }
+
+    /// <summary>The console's core.</summary>
+    public int Core => Machine.Options.Cpus - 1;
+
+    /// <summary>Boots a machine, and makes the files of a console.</summary>
+    public static async Task<ConsoleVisitor> BootAsync(LabMachineOptions options)
+    {
+        LabNetwork network = await LabNetwork.CreateAsync();
+        try
+        {
+            LabPeer client = await network.AddPeerAsync("client");
+            ConsoleVisitor visitor = new(network, client, await LabMachine.BootAsync(options with { Network = network }));
+            await visitor.Machine.ConfigureAsync("eth0");
+            await visitor.Machine.CheckAsync(
+                $"echo '{Password}' | sosctl console password /tmp/telnet && sosctl console key /tmp/host.key && sosctl core reserve {visitor.Core}", Limit);
+            return visitor;
+        }
+        catch
+        {
+            await network.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Starts the console by telnet and ssh.</summary>
+    /// <param name="grants">What is granted.</param>
+    public Task<string> StartAsync(string grants) => Machine.CheckAsync(
+        $"sosctl console start {Core} --device eth0 --address {Address} --telnet /tmp/telnet --ssh /root/.ssh/authorized_keys --host-key /tmp/host.key "
+        + $"--grant {grants}", Limit);
+
+    /// <summary>Runs a command by ssh.</summary>
+    public Task<CommandResult> TryAsync(string command) => _client.RunAsync($"{Machine.SshCommand(Address, "console")} {command}", Limit);
+
+    /// <summary>Runs a command by ssh, which must succeed, and returns what it wrote.</summary>
+    public async Task<string> AskAsync(string command) => (await TryAsync(command)).EnsureSuccess().Output;
+
+    /// <summary>Asks again until an answer holds a text, which it must within the limit.</summary>
+    public async Task<string> AskUntilAsync(string command, Func<string, bool> isGood)
+    {
+        DateTime end = DateTime.UtcNow + Limit;
+        string answer = await AskAsync(command);
+        while (!isGood(answer))
+        {
+            Assert.True(DateTime.UtcNow < end, $"{command}: {answer}");
+            answer = await AskAsync(command);
+        }
+
+        return answer;
+    }
+
+    /// <summary>Logs in by telnet, runs a command and leaves.</summary>
+    public async Task<string> TelnetAsync(string command)
+    {
+        string line = $"""
+            bash -c 'exec 3<>/dev/tcp/{Address}/23 && IFS= read -r -t 100 -d : x <&3 && printf "{Password}\r\n" >&3 && IFS= read -r -t 100 -d ">" x <&3 &&
+            printf "{command}\r\nexit\r\n" >&3 && timeout 100 cat <&3'
+            """;
+        CommandResult result = await _client.RunAsync(line.ReplaceLineEndings(" "), Limit);
+        Assert.True(result.ExitCode == 0 && result.Output.Contains("sos> ", StringComparison.Ordinal), $"{command}: {result.Output}{result.Error}");
+        return result.Output.Replace("\r", "", StringComparison.Ordinal);
+    }
+
+    /// <summary>Resets the machine by the console, which ends QEMU.</summary>
+    public async Task RebootAsync(string method)
+    {
+        // Nobody tells ssh that the other side is gone: it ends with the network.
+        string command = method.Length == 0 ? "reboot --yes" : $"reboot --method {method} --yes";
+        _ = _client.Start($"exec {Machine.SshCommand(Address, "console")} {command} > /dev/null 2>&1");
+        await Machine.WaitForExitAsync().WaitAsync(Limit);
+    }
+
+    /// <summary>The registers that CPUs have stored: name and row of each.</summary>
+    public async Task<ILookup<int, (string Name, JsonElement Row)>> RegistersAsync()
+    {
+        CommandResult result = await TryAsync("cpus --registers --json");
+        using JsonDocument json = JsonDocument.Parse(result.ExitCode == 0 ? result.Output : "[]");
+        List<JsonElement> rows = [.. json.RootElement.EnumerateArray().Select(row => row.Clone())];
+        return rows.ToLookup(row => row.GetProperty("cpu").GetInt32(), row => (row.GetProperty("register").GetString()!, row));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Machine.DisposeAsync();
+        await _network.DisposeAsync();
+    }
+}
