@@ -2,8 +2,8 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Linq;
+using Sos.Cores.Network;
 using Sos.Router.Control.Linux;
-using Sos.Router.Control.Netlink;
 using Sos.Router.Routes;
 using Sos.Router.Tables;
 

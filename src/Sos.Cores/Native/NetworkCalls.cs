@@ -2,10 +2,11 @@ using System.Runtime.InteropServices;
 
 namespace Sos.Cores.Native;
 
-/// <summary>The system calls for AF_XDP sockets, TAP devices and BPF programs.</summary>
+/// <summary>The system calls for netlink and AF_XDP sockets, TAP devices and BPF programs.</summary>
 internal static unsafe partial class NetworkCalls
 {
     public const int FamilyInet = 2; // AF_INET
+    public const int FamilyNetlink = 16; // AF_NETLINK
     public const int FamilyXdp = 44; // AF_XDP
     public const int TypeDatagram = 2; // SOCK_DGRAM
     public const int TypeRaw = 3; // SOCK_RAW
@@ -14,9 +15,14 @@ internal static unsafe partial class NetworkCalls
     public const int NewNetwork = 0x40000000; // CLONE_NEWNET
 
     public const int LevelSocket = 1; // SOL_SOCKET
+    public const int ReceiveBufferForce = 33; // SO_RCVBUFFORCE
     public const int BusyPoll = 46; // SO_BUSY_POLL
     public const int PreferBusyPoll = 69; // SO_PREFER_BUSY_POLL
     public const int BusyPollBudget = 70; // SO_BUSY_POLL_BUDGET
+
+    public const int LevelNetlink = 270; // SOL_NETLINK
+    public const int AddMembership = 1; // NETLINK_ADD_MEMBERSHIP
+    public const int DoNotWait = 0x40; // MSG_DONTWAIT
 
     public const nuint TunSetInterface = 0x400454ca; // TUNSETIFF
     public const nuint EthtoolRequest = 0x8946; // SIOCETHTOOL

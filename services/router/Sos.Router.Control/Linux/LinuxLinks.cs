@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
 using System.Text;
-using Sos.Router.Control.Netlink;
+using Sos.Cores.Network;
 using Sos.Router.Routes;
 
 namespace Sos.Router.Control.Linux;

@@ -4,7 +4,7 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using Sos.Cores;
-using Sos.Router.Control.Netlink;
+using Sos.Cores.Network;
 
 namespace Sos.Router.Control.Linux;
 
