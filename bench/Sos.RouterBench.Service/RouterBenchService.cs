@@ -40,7 +40,8 @@ public unsafe struct RouterBenchService : IService
             || !setup.TryCreatePacketPool(BuffersMax, out _pool)
             || !setup.Arena.TryAllocate(out _trace)
             || !setup.Arena.TryAllocate(BuffersMax, out MemoryBlock<uint> positions)
-            || !setup.Arena.TryAllocate(2 * RouterBenchArea.BurstMax, out MemoryBlock<uint> scratch))
+            || !setup.Arena.TryAllocate(2 * RouterBenchArea.BurstMax, out MemoryBlock<uint> scratch)
+            || !_router.TryInitialize(ref setup, in _table, _pool))
         {
             return 1;
         }
@@ -52,7 +53,6 @@ public unsafe struct RouterBenchService : IService
         _trace->Positions = positions.Pointer;
         _found = scratch.Pointer;
         _spare = scratch.Pointer + RouterBenchArea.BurstMax;
-        _router.Initialize(ref setup, in _table, _pool);
         _router.AddPort(ref setup, "in"u8, new TracePort(_trace, _pool, receives: true), new NullPort(_pool));
         _router.AddPort(ref setup, "out"u8, new TracePort(_trace, _pool, receives: false), new NullPort(_pool));
         return 0;

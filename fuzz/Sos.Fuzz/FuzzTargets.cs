@@ -21,6 +21,7 @@ public static class FuzzTargets
         new("tcp-options", "TcpOptions: what is read is written and read again the same", NetTargets.TcpOption, 64),
         new("tcp-segment", "TcpSegment: header, options, checksum and data", NetTargets.Segment, 256),
         new("neighbor", "NeighborMessage, likewise", NetTargets.Neighbor, 128),
+        new("link-message", "LinkMessage: frames of ARP and neighbour discovery", NetTargets.Link, 256),
         new("router-advertisement", "RouterAdvertisement", NetTargets.Router, 256),
         new("prefix-list", "SourceList: the hosts that an endpoint answers", NetTargets.Prefixes, 512),
         new("image", "ServiceImage.Read, and ImageVerifier on what it accepts", ImageTargets.Image, 64 << 10),

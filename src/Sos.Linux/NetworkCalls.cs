@@ -6,6 +6,7 @@ namespace Sos.Linux;
 public static unsafe partial class NetworkCalls
 {
     public const int FamilyInet = 2; // AF_INET
+    public const int FamilyNetlink = 16; // AF_NETLINK
     public const int FamilyXdp = 44; // AF_XDP
     public const int TypeDatagram = 2; // SOCK_DGRAM
     public const int TypeRaw = 3; // SOCK_RAW
@@ -14,15 +15,19 @@ public static unsafe partial class NetworkCalls
     public const int NewNetwork = 0x40000000; // CLONE_NEWNET
 
     public const int LevelSocket = 1; // SOL_SOCKET
+    public const int ReceiveBufferForce = 33; // SO_RCVBUFFORCE
     public const int BusyPoll = 46; // SO_BUSY_POLL
     public const int PreferBusyPoll = 69; // SO_PREFER_BUSY_POLL
     public const int BusyPollBudget = 70; // SO_BUSY_POLL_BUDGET
+
+    public const int LevelNetlink = 270; // SOL_NETLINK
+    public const int AddMembership = 1; // NETLINK_ADD_MEMBERSHIP
+    public const int DoNotWait = 0x40; // MSG_DONTWAIT
 
     public const nuint TunSetInterface = 0x400454ca; // TUNSETIFF
     public const nuint EthtoolRequest = 0x8946; // SIOCETHTOOL
     public const nuint GetInterfaceName = 0x8910; // SIOCGIFNAME
     public const nuint GetInterfaceFlags = 0x8913; // SIOCGIFFLAGS
-    public const int DoNotWait = 0x40; // MSG_DONTWAIT
     public const int ReceiveCloseOnExec = 0x4000_0000; // MSG_CMSG_CLOEXEC
     public const int Rights = 1; // SCM_RIGHTS
     public const short TapWithoutInformation = 0x1002; // IFF_TAP | IFF_NO_PI

@@ -41,7 +41,7 @@ public sealed class RouterTests : IsolatedScenario
     }
 
     [Fact]
-    public void WithARulesetInTheWayPacketsAreLinuxs()
+    public void TheCoreFiltersByLinuxsRulesAndLeavesItWhatNeedsConnections()
     {
         using RouterChain network = new();
         Reserve();
@@ -49,9 +49,27 @@ public sealed class RouterTests : IsolatedScenario
         using Daemon daemon = Daemon.Start();
         AwaitForwarding(network);
         network.AtMiddle("nft 'add table inet f; add chain inet f passing { type filter hook forward priority 0; policy drop; }'").Succeeded();
-        Command.Await(() => !network.Pings(Behind), "packets go past a ruleset that drops them");
+        Command.Await(() => !network.Pings(Behind), "packets go past rules that drop them");
+        Command.Await(() => !network.Pings(Behind) && Counter("router.dropped_filter") > 0, "the core leaves to Linux what the rules drop");
+        Assert.True(Check().GetProperty("drops").GetBoolean());
+
+        network.AtMiddle("nft add rule inet f passing iifname eth0 oifname eth1 counter accept").Succeeded();
+        network.AtMiddle("nft add rule inet f passing iifname eth1 icmp type echo-reply accept").Succeeded();
+        AwaitForwarding(network);
+
+        network.AtMiddle("nft insert rule inet f passing ct state invalid drop").Succeeded();
+        Command.Await(
+            () =>
+            {
+                ulong before = Counter("router.forwarded");
+                return network.Pings(Behind) && Counter("router.forwarded") == before;
+            },
+            "the core forwards what Linux must see of connections");
+        Assert.Contains("\"ct\"", Check().GetProperty("obstacle").GetString(), StringComparison.Ordinal);
         network.AtMiddle("nft delete table inet f").Succeeded();
         AwaitForwarding(network);
+
+        JsonElement Check() => Command.SosctlJson(null, "router", "check", $"{Cpu}").Succeeded().Json;
     }
 
     [Fact]

@@ -69,6 +69,32 @@ internal static class NetTargets
         return true;
     }
 
+    public static bool Link(byte[] input)
+    {
+        const int message = EthernetHeader.UntaggedSize + Ipv6Header.Size;
+        if (input.Length > message + IcmpHeader.Size && (input[^1] & 1) == 0)
+        {
+            // A mutated message is mostly refused for its checksum; half of the inputs get theirs repaired.
+            (input[message + 2], input[message + 3]) = (0, 0);
+            Ipv6Address source = Ipv6Address.Read(input.AsSpan(22));
+            Ipv6Address destination = Ipv6Address.Read(input.AsSpan(38));
+            ushort sum = InternetChecksum.PseudoHeader(source, destination, IpProtocol.Icmpv6, (uint)(input.Length - message));
+            ushort checksum = InternetChecksum.Compute(input.AsSpan(message), sum);
+            (input[message + 2], input[message + 3]) = ((byte)(checksum >> 8), (byte)checksum);
+        }
+
+        if (!LinkMessage.TryParse(input, out LinkMessage read))
+        {
+            return false;
+        }
+
+        FuzzException.Require(LinkMessage.IsLikely(input), "what is read is likely");
+        FuzzException.Require(!read.Link.IsGroup, "no host is at a group's place");
+        FuzzException.Require(read.IsQuestion || read.Told.IsHost, "an answer tells of a host");
+        FuzzException.Require(!(read.IsQuestion && read.IsSolicited), "a question answers none");
+        return true;
+    }
+
     public static bool Router(byte[] input)
     {
         bool isRead = RouterAdvertisement.TryParse(input, out RouterAdvertisement message);

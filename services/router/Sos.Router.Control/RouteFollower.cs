@@ -2,8 +2,10 @@ using System;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.Linq;
+using Sos.Cores.Network;
+using Sos.Router.Control.Filter;
 using Sos.Router.Control.Linux;
-using Sos.Router.Control.Netlink;
+using Sos.Router.Filter;
 using Sos.Router.Routes;
 using Sos.Router.Tables;
 
@@ -12,7 +14,8 @@ namespace Sos.Router.Control;
 /// <summary>Choices of the operator that Linux knows nothing of.</summary>
 /// <param name="PastNetfilter">Whether packets are forwarded on the core though Linux has a ruleset for them.</param>
 /// <param name="IsSymmetric">Whether both directions of a flow take the same of several ways.</param>
-internal sealed record FollowerOptions(bool PastNetfilter = false, bool IsSymmetric = false);
+/// <param name="LeavesFilter">Whether packets for which Linux has a ruleset are all Linux's, also where the core could judge them.</param>
+internal sealed record FollowerOptions(bool PastNetfilter = false, bool IsSymmetric = false, bool LeavesFilter = false);
 
 /// <summary>
 /// Follows Linux's network and writes it into the router's table. News are taken as they come; what Linux does not tell (routes that go with a link, an
@@ -34,6 +37,7 @@ internal sealed class RouteFollower : IDisposable
     private readonly RouterTable _table;
     private readonly IReadOnlyList<IReadOnlyList<string>> _portNames;
     private readonly bool _pastNetfilter;
+    private readonly FilterFollower? _filter;
     private readonly bool _isSymmetric;
     private readonly Action<string> _log;
     private readonly LinuxNetwork _network = new();
@@ -64,8 +68,11 @@ internal sealed class RouteFollower : IDisposable
     /// <param name="portNames">For each port the names that its network device may have.</param>
     /// <param name="options">What the operator has chosen.</param>
     /// <param name="log">Takes what a person should know.</param>
-    public RouteFollower(in RouterTable table, IReadOnlyList<IReadOnlyList<string>> portNames, FollowerOptions options, Action<string> log)
+    /// <param name="filter">Where the core takes Linux's rules from; null for nowhere.</param>
+    public RouteFollower(
+        in RouterTable table, IReadOnlyList<IReadOnlyList<string>> portNames, FollowerOptions options, Action<string> log, FilterMemory filter = default)
     {
+        _filter = filter.IsNull || options.LeavesFilter ? null : new FilterFollower(filter, log);
         _table = table;
         _portNames = portNames;
         _pastNetfilter = options.PastNetfilter;
@@ -96,6 +103,7 @@ internal sealed class RouteFollower : IDisposable
     /// <param name="timeout">How long to wait for some.</param>
     public void Turn(TimeSpan timeout)
     {
+        _writer.Beat();
         TimeSpan wait = _leaving.Count > 0 && Bridging < timeout ? Bridging : timeout;
         NetlinkSocket.Wait(wait, _filterNews is null ? [_news] : [_news, _filterNews]);
         if (!_news.TakeNews(Take))
@@ -111,6 +119,7 @@ internal sealed class RouteFollower : IDisposable
             _askSettings |= any || !complete;
         }
 
+        _askSettings |= _filter?.TakeNews() == true;
         if (IsDue(ref _auditAt, AuditEvery))
         {
             _askLinks = _askRoutes = _askSettings = true;
@@ -457,6 +466,11 @@ internal sealed class RouteFollower : IDisposable
             }
         }
 
+        if (!_writer.SetOwnAddresses(AnsweredAddresses.List(_addresses, _ports, _links, LinuxNetwork.ArpOf)))
+        {
+            Tell($"it has more than {OwnAddress.CountMax} addresses: the core answers for the first of them when Linux does not");
+        }
+
         _askSettings = false;
         RouterState state = StateOf(false) | StateOf(true) | (_isSymmetric ? RouterState.HashSymmetric : 0);
         _writer.SetState(state);
@@ -469,9 +483,13 @@ internal sealed class RouteFollower : IDisposable
             : _routes.Prefixes.Any(prefix => prefix.Address.IsIpv6 == isIpv6 && _routes.Of(prefix).Any(route => route.Table == LinuxRoute.TableDefault))
                 ? "its table 'default' has routes"
             : (isIpv6 && _ipv6IsFull) || _missing.Any(prefix => prefix.Address.IsIpv6 == isIpv6) ? "its routes do not fit the core's table"
-            : !_pastNetfilter && _network.HasFilter(isIpv6)
-                ? "it has a ruleset for forwarded packets ('nft list ruleset'); start the service with --netfilter bypass to forward past it"
             : null;
+        RouterState filter = RouterState.None;
+        if (why is null && !_pastNetfilter && !TryFilter(isIpv6, ref filter, out why) && why is null)
+        {
+            return RouterState.None; // Its rules are on their way to the core.
+        }
+
         if (why is not null)
         {
             Tell($"{family} is left to Linux: {why}");
@@ -480,9 +498,37 @@ internal sealed class RouteFollower : IDisposable
 
         _told.RemoveWhere(text => text.StartsWith(family, StringComparison.Ordinal));
         bool hashesPorts = LinuxNetwork.HashesPorts(isIpv6);
-        return isIpv6
+        return filter | (isIpv6
             ? RouterState.Ipv6 | (hashesPorts ? RouterState.HashPorts6 : 0)
-            : RouterState.Ipv4 | (hashesPorts ? RouterState.HashPorts4 : 0);
+            : RouterState.Ipv4 | (hashesPorts ? RouterState.HashPorts4 : 0));
+    }
+
+    /// <summary>Whether the core may forward a family's packets as far as rulesets go.</summary>
+    /// <param name="isIpv6">The family.</param>
+    /// <param name="filter">What the core must do then.</param>
+    /// <param name="why">Why it may not; null if it may soon.</param>
+    private bool TryFilter(bool isIpv6, ref RouterState filter, out string? why)
+    {
+        const string bypass = "start the service with --netfilter bypass to forward past it";
+        why = LinuxNetwork.HasLegacyFilter(isIpv6) ? $"it has tables of iptables-legacy ('iptables-legacy-save'); {bypass}" : null;
+        if (why is not null || !_network.HasFilter(isIpv6))
+        {
+            return why is null;
+        }
+
+        if (_filter is null)
+        {
+            why = $"it has a ruleset for forwarded packets ('nft list ruleset'); {bypass}";
+            return false;
+        }
+
+        string[] names = [.. Enumerable.Range(0, _portNames.Count)
+            .Select(port => _ports.FirstOrDefault(pair => pair.Value == port).Key)
+            .Select(device => _links.GetValueOrDefault(device)?.Name ?? string.Empty)];
+        bool isThere = _filter.TryFollow(_network.RulesetGeneration(), names, out string? obstacle);
+        why = obstacle is null ? null : $"its ruleset for forwarded packets cannot be honoured on the core: {obstacle}; {bypass}";
+        filter = isThere ? isIpv6 ? RouterState.Filter6 : RouterState.Filter4 : RouterState.None;
+        return isThere;
     }
 
     private void TellUsed()

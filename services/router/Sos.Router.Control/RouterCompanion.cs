@@ -7,6 +7,7 @@ using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Loading;
 using Sos.Cores.Plan;
+using Sos.Router.Filter;
 using Sos.Router.Tables;
 using Sos.Sdk.Services;
 
@@ -20,6 +21,12 @@ public sealed unsafe class RouterCompanion : ICompanion
 
     /// <summary>The start option that says what a ruleset of Linux means.</summary>
     public const string NetfilterOption = "netfilter";
+
+    /// <summary>Its value for filtering on the core, as far as that can be.</summary>
+    public const string OnCore = "core";
+
+    /// <summary>Its value for leaving to Linux whatever it has a ruleset for.</summary>
+    public const string ToLinux = "linux";
 
     /// <summary>Its value for forwarding past a ruleset.</summary>
     public const string Bypass = "bypass";
@@ -47,7 +54,8 @@ public sealed unsafe class RouterCompanion : ICompanion
     public IReadOnlyList<StartOption> Options { get; } =
     [
         new(
-            NetfilterOption, "\"linux\": packets for which Linux has a ruleset are its own (the router's default); \"bypass\": forward past it",
+            NetfilterOption, "Linux's ruleset for forwarded packets. \"core\": the core filters by it where it can, else Linux (the router's default); "
+                + "\"linux\": these packets are Linux's; \"bypass\": forward past it",
             IsFile: false),
         new(
             FlowHashOption, "of several ways, \"direction\": each direction of a flow takes one by itself (the router's default); \"symmetric\": both the same",
@@ -59,7 +67,7 @@ public sealed unsafe class RouterCompanion : ICompanion
     {
         ArgumentNullException.ThrowIfNull(configuration);
         ArgumentNullException.ThrowIfNull(plan);
-        CheckOption(plan, NetfilterOption, "linux", Bypass);
+        CheckOption(plan, NetfilterOption, OnCore, ToLinux, Bypass);
         CheckOption(plan, FlowHashOption, "direction", Symmetric);
 
         StringBuilder text = new();
@@ -72,7 +80,7 @@ public sealed unsafe class RouterCompanion : ICompanion
         fixed (byte* start = bytes)
         {
             return RouterParameters.TryRead(new Parameters(start, bytes.Length), out RouterCapacity capacity)
-                ? configuration with { TableSlotSize = 0, SharedMemory = [RouterTable.SizeFor(in capacity)] }
+                ? configuration with { TableSlotSize = 0, SharedMemory = [RouterTable.SizeFor(in capacity), FilterMemory.Size] }
                 : throw new SosException(SosError.Usage, "the router's table cannot be laid out with these parameters: docs/router.md has their limits");
         }
     }
@@ -80,11 +88,11 @@ public sealed unsafe class RouterCompanion : ICompanion
     /// <inheritdoc/>
     public Action<CancellationToken>? Follow(FollowContext context) => end => RouterCore.Follow(context.Record.Cpu, context.Log, end);
 
-    private static void CheckOption(ServicePlan plan, string option, string usual, string other)
+    private static void CheckOption(ServicePlan plan, string option, params ReadOnlySpan<string> values)
     {
-        if (plan.Options.TryGetValue(option, out string? value) && value != usual && value != other)
+        if (plan.Options.TryGetValue(option, out string? value) && !values.Contains(value))
         {
-            throw new SosException(SosError.Usage, $"--{option} cannot be \"{value}\": it takes {usual} or {other}");
+            throw new SosException(SosError.Usage, $"--{option} cannot be \"{value}\": it takes {string.Join(" or ", values)}");
         }
     }
 

@@ -10,6 +10,7 @@ using Sos.Cores.Native;
 using Sos.Cores.Network;
 using Sos.Cores.Operations;
 using Sos.Cores.Running;
+using Sos.Router.Filter;
 using Sos.Router.Routes;
 using Sos.Router.Tables;
 
@@ -23,6 +24,7 @@ internal sealed unsafe class RouterCore : IDisposable
     private readonly IServiceCore _core;
     private readonly CoreRecord _record;
     private readonly MappedMemory _memory;
+    private readonly MappedMemory? _filter;
     private readonly NetworkNamespace _place;
 
     /// <summary>Attaches to a router. This thread is in its network namespace until it is disposed of.</summary>
@@ -41,12 +43,16 @@ internal sealed unsafe class RouterCore : IDisposable
 
             _memory = _core.Map(_record.SharedMemory[0].MapOffset, _record.SharedMemory[0].Size);
             Table = AwaitTable(cpu);
+            _filter = _record.SharedMemory.Count > (int)RouterService.FilterIndex
+                ? _core.Map(_record.SharedMemory[(int)RouterService.FilterIndex].MapOffset, _record.SharedMemory[(int)RouterService.FilterIndex].Size)
+                : null;
             string? name = _record.Cards.Select(card => card.Netdev?.Namespace).FirstOrDefault(place => place is not null);
             _place = NetworkNamespace.TryEnter(name) ?? throw new SosException(
                 SosError.Failed, $"the network namespace of the router on core {cpu} is gone: 'sosctl service stop {cpu}' ends it");
         }
         catch
         {
+            _filter?.Dispose();
             _memory?.Dispose();
             _core.Dispose();
             throw;
@@ -55,6 +61,9 @@ internal sealed unsafe class RouterCore : IDisposable
 
     /// <summary>Its memory.</summary>
     public RouterTable Table { get; }
+
+    /// <summary>The memory in which it takes Linux's rules; null for a router that takes none.</summary>
+    public FilterMemory Filter => _filter is { } memory && FilterMemory.TryOpen(memory.Address, memory.Size, out FilterMemory filter) ? filter : default;
 
     /// <summary>Names of its ports.</summary>
     public IReadOnlyList<string> PortNames => [.. _record.KnownPorts.Select(port => port.Port)];
@@ -120,6 +129,7 @@ internal sealed unsafe class RouterCore : IDisposable
     public void Dispose()
     {
         _place.Dispose();
+        _filter?.Dispose();
         _memory.Dispose();
         _core.Dispose();
     }
@@ -129,10 +139,12 @@ internal sealed unsafe class RouterCore : IDisposable
         using RouterCore router = new(cpu);
         using FileStream only = TakeLock(cpu);
         RouterTable table = router.Table;
+        string? netfilter = router._record.Plan.Options.GetValueOrDefault(RouterCompanion.NetfilterOption);
         FollowerOptions options = new(
-            router._record.Plan.Options.GetValueOrDefault(RouterCompanion.NetfilterOption) == RouterCompanion.Bypass,
-            router._record.Plan.Options.GetValueOrDefault(RouterCompanion.FlowHashOption) == RouterCompanion.Symmetric);
-        using RouteFollower follower = new(in table, router.DeviceNames, options, log);
+            netfilter == RouterCompanion.Bypass,
+            router._record.Plan.Options.GetValueOrDefault(RouterCompanion.FlowHashOption) == RouterCompanion.Symmetric,
+            netfilter == RouterCompanion.ToLinux);
+        using RouteFollower follower = new(in table, router.DeviceNames, options, log, router.Filter);
         log($"core {cpu} has {follower.RouteCount} routes of Linux's");
         DateTime look = DateTime.UtcNow;
         while (!end.IsCancellationRequested)

@@ -19,10 +19,16 @@ internal sealed record NeighboursDocument(int Cpu, IReadOnlyList<NeighbourEntry>
 
 internal sealed record NeighbourEntry(string Address, string Port, string Mac);
 
+internal sealed record FilterCheckedDocument(
+    int Cpu, bool Ipv4, bool Ipv6, bool Honoured, bool Drops, string? Obstacle, IReadOnlyList<LeftRuleEntry> LeftToLinux);
+
+internal sealed record LeftRuleEntry(string Place, string? Rule, string Reason);
+
 /// <summary>How the documents are written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(VerifiedDocument))]
 [JsonSerializable(typeof(LookupDocument))]
 [JsonSerializable(typeof(RoutesDocument))]
 [JsonSerializable(typeof(NeighboursDocument))]
+[JsonSerializable(typeof(FilterCheckedDocument))]
 internal sealed partial class RouterDocuments : JsonSerializerContext;

@@ -6,6 +6,9 @@ using System.Linq;
 using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Running;
+using Sos.Firewall.Rules;
+using Sos.Firewall.Rules.Prefilter;
+using Sos.Router.Control.Filter;
 using Sos.Router.Control.Linux;
 using Sos.Router.Routes;
 using Sos.Router.Tables;
@@ -51,7 +54,11 @@ public static class RouterVerbs
         Argument<int> neighboursCpu = CoreArguments.Cpu();
         Command neighbours = new("neighbours", "Show the neighbours that the core knows") { neighboursCpu };
         neighbours.SetAction(result => ShowNeighbours(terminal, result.GetValue(neighboursCpu)));
-        return new Command(RouterCompanion.ServiceName, "Follow, show and verify the router's routes") { follow, verify, lookup, routes, neighbours };
+
+        Argument<int> checkCpu = CoreArguments.Cpu();
+        Command check = new("check", "Show which of Linux's rules for forwarded packets the core has, and which it leaves to Linux") { checkCpu };
+        check.SetAction(result => Check(terminal, result.GetValue(checkCpu)));
+        return new Command(RouterCompanion.ServiceName, "Follow, show and verify the router's routes") { follow, verify, lookup, routes, neighbours, check };
     }
 
     private static int Follow(Terminal terminal, int cpu)
@@ -121,6 +128,44 @@ public static class RouterVerbs
                 [route.Prefix, route.Packets.ToString(CultureInfo.InvariantCulture), route.Way]));
         });
         return 0;
+    }
+
+    private static int Check(Terminal terminal, int cpu)
+    {
+        FilterCheckedDocument document = RouterCore.Look(cpu, router =>
+        {
+            RouterState state = new TableReader(router.Table).State;
+            ForwardRules rules = ReadRules(router);
+            return new FilterCheckedDocument(
+                cpu, (state & RouterState.Ipv4) != 0, (state & RouterState.Ipv6) != 0, rules.Obstacle is null, rules.IsExact, rules.Obstacle,
+                [.. rules.Left.Select(left => new LeftRuleEntry(left.Place, left.Text, left.Reason))]);
+        });
+        terminal.Write(document, Documents.FilterCheckedDocument, output =>
+        {
+            foreach (LeftRuleEntry left in document.LeftToLinux)
+            {
+                output.WriteLine($"{left.Place}: what may meet it is Linux's: {left.Reason}");
+                output.WriteLine($"    {left.Rule}");
+            }
+
+            output.WriteLine($"core {cpu}: IPv4 {Says(document.Ipv4)}, IPv6 {Says(document.Ipv6)}");
+            output.WriteLine(document.Obstacle is { } obstacle
+                ? $"forwarded packets that Linux's rules judge are Linux's: {obstacle}"
+                : "the core forwards what Linux's rules accept" + (document.Drops ? ", and drops what they drop" : "; what they drop goes to Linux"));
+        });
+        return 0;
+    }
+
+    private static ForwardRules ReadRules(RouterCore router)
+    {
+        try
+        {
+            return ForwardRules.Compile(RulesetLister.ListLive(), router.DeviceNames, 1);
+        }
+        catch (RulesetLoadException e)
+        {
+            throw new SosException(SosError.Failed, e.Message, e);
+        }
     }
 
     private static string Says(bool forwards) => forwards ? "is forwarded here" : "is left to Linux";

@@ -76,6 +76,12 @@ internal sealed unsafe class NextHopWriter
         place->Source4 = hop.Source.IsIpv6 ? 0 : (uint)hop.Source.Value;
         place->Source6High = hop.Source.IsIpv6 ? (ulong)(hop.Source.Value >> 64) : 0;
         place->Source6Low = hop.Source.IsIpv6 ? (ulong)hop.Source.Value : 0;
+        _table.Gateways[number] = new Gateway
+        {
+            High = (ulong)(hop.Gateway.Value >> 64),
+            Low = (ulong)hop.Gateway.Value,
+            Place = hop.Kind == NextHopKind.Forward ? Gateway.Known | Neighbour.ToPlace(hop.Port, hop.Gateway.IsIpv6) : 0,
+        };
         _table.NextHopPackets[number] = 0;
         _table.NextHopsUsed[number] = 0;
         MemoryOrdering.StoreRelease(ref place->Action, action);

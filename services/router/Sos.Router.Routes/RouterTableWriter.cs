@@ -98,6 +98,32 @@ public sealed unsafe class RouterTableWriter : IDisposable
     /// <summary>Sets what Linux has set for a port.</summary>
     public void SetPort(int port, PortSettings settings) => _table.Header->Ports[port] = settings;
 
+    /// <summary>Shows the core that somebody follows Linux.</summary>
+    public void Beat() => MemoryOrdering.StoreRelease(ref _table.Header->Beats, _table.Header->Beats + 1);
+
+    /// <summary>Sets the addresses that Linux answers for, all at once.</summary>
+    /// <param name="addresses">The addresses, in any order; those beyond <see cref="OwnAddress.CountMax"/> are left out.</param>
+    /// <returns>Whether all had room.</returns>
+    public bool SetOwnAddresses(IEnumerable<OwnAddress> addresses)
+    {
+        List<OwnAddress> sorted = [.. addresses];
+        sorted.Sort((one, other) => OwnAddress.Compare(in one, in other));
+        int count = Math.Min(sorted.Count, OwnAddress.CountMax);
+        ulong generation = _table.Header->OwnGeneration;
+        ReadOnlySpan<OwnAddress> wanted = CollectionsMarshal.AsSpan(sorted)[..count];
+        ReadOnlySpan<OwnAddress> former = new(OwnAddressesAt(generation), (int)Math.Min(_table.Header->OwnCounts[(int)(generation & 1)], OwnAddress.CountMax));
+        if (!MemoryMarshal.AsBytes(wanted).SequenceEqual(MemoryMarshal.AsBytes(former)))
+        {
+            // Beside the list that the core reads.
+            generation++;
+            wanted.CopyTo(new Span<OwnAddress>(OwnAddressesAt(generation), count));
+            _table.Header->OwnCounts[(int)(generation & 1)] = (uint)count;
+            MemoryOrdering.StoreRelease(ref _table.Header->OwnGeneration, generation);
+        }
+
+        return count == sorted.Count;
+    }
+
     /// <summary>Sets which traffic the core forwards.</summary>
     public void SetState(RouterState state) => MemoryOrdering.StoreRelease(ref *(uint*)&_table.Header->State, (uint)state);
 
@@ -150,6 +176,8 @@ public sealed unsafe class RouterTableWriter : IDisposable
         NativeMemory.Free(_beside);
         _beside = null;
     }
+
+    private OwnAddress* OwnAddressesAt(ulong generation) => _table.OwnAddresses + ((generation & 1) * OwnAddress.CountMax);
 
     private void SetRouteOnce(RouteAddress prefix, int length, HopSpecification hop)
     {

@@ -2,6 +2,9 @@ using System;
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics.X86;
+using Sos.Net.Wire;
+using Sos.Router.Filter;
+using Sos.Router.StandIn;
 using Sos.Router.Tables;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
@@ -33,6 +36,8 @@ public unsafe struct Forwarder<TNic, THost>
     private readonly PacketPool _pool;
     private readonly RouterCounters _counters;
     private ErrorLimit _limit;
+    private readonly LinuxStandIn* _standIn;
+    private readonly ForwardFilter* _filter;
     private ForwarderScratch _scratch;
     private RouterState _state;
     private PortSettings _settings;
@@ -42,8 +47,17 @@ public unsafe struct Forwarder<TNic, THost>
     private ushort _identification;
 
     /// <summary>Begins with no packet.</summary>
-    public Forwarder(ref ServiceSetup setup, in RouterTable table, PacketPool pool, RouterCounters counters)
+    /// <param name="setup">The service's setup.</param>
+    /// <param name="table">The routes' memory.</param>
+    /// <param name="pool">The buffers of all ports.</param>
+    /// <param name="counters">What it counts.</param>
+    /// <param name="standIn">The part of Linux that the core plays when Linux is silent.</param>
+    /// <param name="filter">Linux's rules for forwarded packets.</param>
+    public Forwarder(
+        ref ServiceSetup setup, in RouterTable table, PacketPool pool, RouterCounters counters, LinuxStandIn* standIn, ForwardFilter* filter)
     {
+        _standIn = standIn;
+        _filter = filter;
         _table = table;
         _pool = pool;
         _counters = counters;
@@ -57,12 +71,29 @@ public unsafe struct Forwarder<TNic, THost>
     {
         _now = now;
         _state = (RouterState)MemoryOrdering.LoadAcquire(ref *(uint*)&_table.Header->State);
+        _standIn->BeginPass(_state, now);
+        _filter->BeginPass();
         _upPorts = 0;
         for (int i = 0; i < ports.Count; i++)
         {
             _upPorts |= ports.IsUp(i) && (_table.Header->Ports[i].Flags & PortFlags.Up) != 0 ? 1u << i : 0;
         }
     }
+
+    /// <summary>Looks at what Linux sends, if it matters.</summary>
+    public void LookAtSent(ref Burst sent)
+    {
+        if (_standIn->Listens)
+        {
+            foreach (PacketBuffer buffer in sent.Buffers)
+            {
+                _standIn->LookAtSent(buffer.Frame);
+            }
+        }
+    }
+
+    /// <summary>Sends what the core says on the links by itself.</summary>
+    public void EndPass(ref RouterPorts<TNic, THost> ports) => _standIn->Send(ref ports);
 
     /// <summary>Forwards a burst, drops, or gives to Linux. All its buffers are passed on or freed.</summary>
     /// <param name="ports">The ports.</param>
@@ -93,10 +124,10 @@ public unsafe struct Forwarder<TNic, THost>
                     Drop(buffer, _counters.Malformed);
                     break;
                 case PacketClass.Martian:
-                    Drop(buffer, _counters.Martian);
+                    DropUnlessJudged(ref ports, buffer, _counters.Martian);
                     break;
                 default:
-                    ports.GiveToLinux(port, buffer);
+                    GiveToLinux(ref ports, buffer);
                     break;
             }
         }
@@ -133,7 +164,7 @@ public unsafe struct Forwarder<TNic, THost>
             uint hop = hops[i];
             if (hop == DropReversePath)
             {
-                Drop(buffer, _counters.ReversePath);
+                DropUnlessJudged(ref ports, buffer, _counters.ReversePath);
                 continue;
             }
 
@@ -150,11 +181,7 @@ public unsafe struct Forwarder<TNic, THost>
                 action = NextHopResolver.Choose(in _table, action, hash, _upPorts, out hop);
             }
 
-            if (NextHop.KindOf(action) == NextHopKind.Connected)
-            {
-                action = NextHopResolver.FindNeighbour(in _table, new Ipv6Address(0, _scratch.Destinations4[i]), false, NextHop.PortOf(action));
-            }
-
+            action = Reach(action, hop, new Ipv6Address(0, _scratch.Destinations4[i]), false);
             if (NextHop.KindOf(action) == NextHopKind.Forward)
             {
                 Forward4(ref ports, buffer, action, hop);
@@ -182,11 +209,7 @@ public unsafe struct Forwarder<TNic, THost>
                 action = NextHopResolver.Choose(in _table, action, hash, _upPorts, out hop);
             }
 
-            if (NextHop.KindOf(action) == NextHopKind.Connected)
-            {
-                action = NextHopResolver.FindNeighbour(in _table, _scratch.Destinations6[i], true, NextHop.PortOf(action));
-            }
-
+            action = Reach(action, hop, _scratch.Destinations6[i], true);
             if (NextHop.KindOf(action) == NextHopKind.Forward)
             {
                 Forward6(ref ports, buffer, action, hop);
@@ -196,6 +219,33 @@ public unsafe struct Forwarder<TNic, THost>
                 Refuse(ref ports, buffer, NextHop.KindOf(action));
             }
         }
+    }
+
+    /// <summary>Finds the neighbour that packets of a next hop go to; as long as Linux is silent, as the core itself knows it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong Reach(ulong action, uint hop, Ipv6Address destination, bool isIpv6)
+    {
+        bool isConnected = NextHop.KindOf(action) == NextHopKind.Connected;
+        if (isConnected)
+        {
+            action = NextHopResolver.FindNeighbour(in _table, destination, isIpv6, NextHop.PortOf(action));
+        }
+
+        return _standIn->IsSilent ? ReachWithoutLinux(action, hop, destination, isIpv6, isConnected) : action;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private ulong ReachWithoutLinux(ulong action, uint hop, Ipv6Address destination, bool isIpv6, bool isConnected)
+    {
+        if (isConnected)
+        {
+            return _standIn->Reach(action, destination, isIpv6, NextHop.PortOf(action));
+        }
+
+        Gateway gateway = hop < _table.NextHopCount ? _table.Gateways[hop] : default;
+        return (gateway.Place & Gateway.Known) == 0 || NextHop.KindOf(action) is not (NextHopKind.Forward or NextHopKind.Linux)
+            ? action
+            : _standIn->Reach(action, new Ipv6Address(gateway.High, gateway.Low), (gateway.Place & 0x100) != 0, (int)(gateway.Place & 0xff));
     }
 
     /// <summary>RFC 3704: strict, the answer would leave where this came in; loose, there is a way at all.</summary>
@@ -265,6 +315,11 @@ public unsafe struct Forwarder<TNic, THost>
             return;
         }
 
+        if ((_state & RouterState.Filter4) != 0 && !IsAccepted(ref ports, buffer, port))
+        {
+            return;
+        }
+
         // RFC 1624: the TTL is the high byte of its word. 0xffff is never written, as Linux does not.
         packet[8]--;
         uint checksum = BinaryPrimitives.ReadUInt16BigEndian(packet[10..]) + 0x100u;
@@ -306,14 +361,19 @@ public unsafe struct Forwarder<TNic, THost>
             return;
         }
 
+        if ((_state & RouterState.Filter6) != 0 && !IsAccepted(ref ports, buffer, port))
+        {
+            return;
+        }
+
         packet[7]--;
         WriteEthernet(buffer.Frame, action, port);
         CountUse(ref ports, port, hop);
         ports.Send(port, buffer);
     }
 
-    // What would leave where it came in may need a redirect: that is Linux's, as is what has no way out.
-    private readonly bool CanLeave(int port) => port != _port && IsUp(port);
+    // What would leave where it came in may need a redirect: that is Linux's, as long as it answers. So is what has no way out.
+    private readonly bool CanLeave(int port) => (port != _port || _standIn->IsSilent) && IsUp(port);
 
     private readonly bool IsUp(int port) => port < RouterHeader.PortsMax && (_upPorts >> port & 1) != 0;
 
@@ -374,12 +434,52 @@ public unsafe struct Forwarder<TNic, THost>
                 Answer(ref ports, buffer, RouterError.Prohibited);
                 break;
             case NextHopKind.Blackhole:
-                Drop(buffer, _counters.Blackhole);
+                DropUnlessJudged(ref ports, buffer, _counters.Blackhole);
                 break;
             default:
-                ports.GiveToLinux(_port, buffer);
+                GiveToLinux(ref ports, buffer);
                 break;
         }
+    }
+
+    /// <summary>Whether Linux's rules let a packet pass that is about to be forwarded. If not, it is gone: dropped, or Linux's to judge.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool IsAccepted(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, int port)
+    {
+        switch (_filter->Judge(_port, port, buffer.Frame))
+        {
+            case ForwardVerdict.Forward:
+                return true;
+            case ForwardVerdict.Drop:
+                Drop(buffer, _counters.Filtered);
+                return false;
+            default:
+                ports.GiveToLinux(_port, buffer);
+                return false;
+        }
+    }
+
+    // What is dropped where it is routed has met rules before, which may do something about it.
+    private void DropUnlessJudged(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, Counter reason)
+    {
+        if ((_state & (RouterState.Filter4 | RouterState.Filter6)) != 0 && _filter->HasPrerouting)
+        {
+            ports.GiveToLinux(_port, buffer);
+            return;
+        }
+
+        Drop(buffer, reason);
+    }
+
+    // What is asked of Linux may stay without an answer.
+    private void GiveToLinux(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer)
+    {
+        if (LinkMessage.IsLikely(buffer.Frame))
+        {
+            _standIn->LookAtReceived(_port, buffer.Frame);
+        }
+
+        ports.GiveToLinux(_port, buffer);
     }
 
     private void Answer(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, RouterError error)
@@ -400,6 +500,12 @@ public unsafe struct Forwarder<TNic, THost>
     {
         Span<byte> packet = buffer.Frame[Ethernet..];
         uint sender = BinaryPrimitives.ReadUInt32BigEndian(packet[12..]);
+        if ((_state & RouterState.Filter4) != 0)
+        {
+            ports.GiveToLinux(_port, buffer); // Its rules judge the packet, and the error that it sends.
+            return;
+        }
+
         if (!IcmpError.MayAnswer4(packet))
         {
             _pool.Free(buffer);
@@ -430,6 +536,11 @@ public unsafe struct Forwarder<TNic, THost>
     {
         Span<byte> packet = buffer.Frame[Ethernet..];
         Ipv6Address sender = Ipv6Address.Read(packet[8..]);
+        if ((_state & RouterState.Filter6) != 0)
+        {
+            ports.GiveToLinux(_port, buffer);
+            return;
+        }
 
         // As for Linux: of a later fragment, and of what cannot be followed to its end, it is not known that it is an error.
         MalformedReason reason = Ipv6ExtensionChain.Parse(packet[Ipv6Header.Size..], (IpProtocol)packet[6], out Ipv6ExtensionChain chain);
@@ -461,13 +572,8 @@ public unsafe struct Forwarder<TNic, THost>
         SendAnswer(ref ports, buffer, action, EtherType.Ipv6);
     }
 
-    private readonly ulong FindWayBack(uint hop, Ipv6Address sender, bool isIpv6)
-    {
-        ulong action = NextHopResolver.ReadAction(in _table, hop);
-        return NextHop.KindOf(action) == NextHopKind.Connected
-            ? NextHopResolver.FindNeighbour(in _table, sender, isIpv6, NextHop.PortOf(action))
-            : action;
-    }
+    private ulong FindWayBack(uint hop, Ipv6Address sender, bool isIpv6)
+        => Reach(NextHopResolver.ReadAction(in _table, hop), hop, sender, isIpv6);
 
     private bool IsHeldBack(RouterError error, ulong destination)
     {

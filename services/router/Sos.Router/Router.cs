@@ -1,4 +1,6 @@
 using System;
+using Sos.Router.Filter;
+using Sos.Router.StandIn;
 using Sos.Router.Tables;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Packets;
@@ -23,12 +25,21 @@ public unsafe struct Router<TNic, THost>
     /// <param name="setup">The service's setup.</param>
     /// <param name="table">The routes' memory.</param>
     /// <param name="pool">The buffers of all ports.</param>
-    public void Initialize(ref ServiceSetup setup, in RouterTable table, PacketPool pool)
+    /// <param name="filter">Where the control side gives Linux's rules for forwarded packets; null for nowhere.</param>
+    /// <returns>Whether the arena had room.</returns>
+    public bool TryInitialize(ref ServiceSetup setup, in RouterTable table, PacketPool pool, FilterMemory filter = default)
     {
         _table = table;
         RouterCounters counters = new(setup.Statistics);
         _ports = new RouterPorts<TNic, THost>(counters);
-        _forwarder = new Forwarder<TNic, THost>(ref setup, in table, pool, counters);
+        if (!LinuxStandIn.TryCreate(ref setup, in table, pool, counters, out LinuxStandIn* standIn)
+            || !ForwardFilter.TryCreate(ref setup, filter, out ForwardFilter* rules))
+        {
+            return false;
+        }
+
+        _forwarder = new Forwarder<TNic, THost>(ref setup, in table, pool, counters, standIn, rules);
+        return true;
     }
 
     /// <summary>Adds a port, in the order of the table's ports.</summary>
@@ -53,7 +64,12 @@ public unsafe struct Router<TNic, THost>
         _forwarder.BeginPass(in _ports, now);
         for (int port = 0; port < _ports.Count; port++)
         {
-            _ports.RelayLinux(port, ref _received);
+            if (_ports.ReceiveFromLinux(port, ref _received) > 0)
+            {
+                _forwarder.LookAtSent(ref _received);
+                _ports.RelayLinux(port, ref _received);
+            }
+
             if (_ports.Receive(port, ref _received) > 0)
             {
                 _forwarder.Process(ref _ports, port, ref _received);
@@ -61,6 +77,7 @@ public unsafe struct Router<TNic, THost>
             }
         }
 
+        _forwarder.EndPass(ref _ports);
         _ports.Flush();
     }
 }

@@ -24,11 +24,15 @@ public struct RouterCounters
         Prohibited = statistics.Add("router.dropped_prohibited"u8);
         Expired = statistics.Add("router.dropped_expired"u8);
         TooBig = statistics.Add("router.dropped_too_big"u8);
+        Filtered = statistics.Add("router.dropped_filter"u8);
         NoBuffer = statistics.Add("router.dropped_no_buffer"u8);
         Fragmented = statistics.Add("router.fragmented"u8);
         Fragments = statistics.Add("router.fragments"u8);
         ErrorsSent = statistics.Add("router.icmp_errors"u8);
         ErrorsLimited = statistics.Add("router.icmp_errors_limited"u8);
+        LinuxSilences = statistics.Add("router.linux_silences"u8);
+        AnswersForLinux = statistics.Add("router.answers_for_linux"u8);
+        NeighbourQuestions = statistics.Add("router.neighbour_questions"u8);
     }
 
     /// <summary>Sent to a next hop; fragments are in <see cref="Fragments"/>.</summary>
@@ -76,6 +80,9 @@ public struct RouterCounters
     /// <summary>Dropped: larger than the next link takes, and not to be fragmented.</summary>
     public Counter TooBig { get; }
 
+    /// <summary>Dropped by Linux's rules for forwarded packets.</summary>
+    public Counter Filtered { get; }
+
     /// <summary>Dropped: there was no packet buffer for a fragment.</summary>
     public Counter NoBuffer { get; }
 
@@ -90,6 +97,15 @@ public struct RouterCounters
 
     /// <summary>ICMP and ICMPv6 errors that the rate limit held back.</summary>
     public Counter ErrorsLimited { get; }
+
+    /// <summary>Times that Linux was found to answer no more.</summary>
+    public Counter LinuxSilences { get; }
+
+    /// <summary>Questions for this machine's addresses that the core answered, since Linux did not.</summary>
+    public Counter AnswersForLinux { get; }
+
+    /// <summary>Questions for neighbours that the core asked, since Linux does not.</summary>
+    public Counter NeighbourQuestions { get; }
 }
 
 /// <summary>The counters of a port.</summary>

@@ -35,18 +35,18 @@ public struct RouterPorts<TNic, THost>
     /// <summary>Takes what came in at a port's card.</summary>
     public int Receive(int port, ref Burst burst) => _ports[port].Nic.Receive(ref burst);
 
+    /// <summary>Takes what Linux sent by a port's host port.</summary>
+    public int ReceiveFromLinux(int port, ref Burst burst) => _ports[port].Host.Receive(ref burst);
+
     /// <summary>Sends what Linux sent out of a port's card, as it is.</summary>
     /// <param name="port">The port.</param>
-    /// <param name="burst">Room for it; empty before and after.</param>
+    /// <param name="burst">The frames; empty afterwards.</param>
     public readonly void RelayLinux(int port, ref Burst burst)
     {
-        int count = _ports[port].Host.Receive(ref burst);
-        if (count > 0)
-        {
-            int sent = _ports[port].Nic.Transmit(ref burst);
-            _counters.FromLinux.Add(sent);
-            _counters.FromLinuxDropped.Add(count - sent);
-        }
+        int count = burst.Count;
+        int sent = _ports[port].Nic.Transmit(ref burst);
+        _counters.FromLinux.Add(sent);
+        _counters.FromLinuxDropped.Add(count - sent);
     }
 
     /// <summary>Lets a frame leave by a port's card.</summary>

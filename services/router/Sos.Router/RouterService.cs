@@ -1,4 +1,5 @@
 using System;
+using Sos.Router.Filter;
 using Sos.Router.Tables;
 using Sos.Sdk.Control;
 using Sos.Sdk.Packets;
@@ -19,6 +20,12 @@ public unsafe struct RouterService : IService
     /// <summary>Exit code: a parameter cannot be honoured, or there is no memory for the routes.</summary>
     public const long NoTable = 3;
 
+    /// <summary>Exit code: the arena is too small.</summary>
+    public const long NoMemory = 4;
+
+    /// <summary>Number of the shared memory for Linux's rules. Without it packets that they judge are Linux's.</summary>
+    public const uint FilterIndex = 1;
+
     private Router<NicPort, HostPort> _router;
 
     /// <inheritdoc/>
@@ -38,7 +45,14 @@ public unsafe struct RouterService : IService
             return NoPacketMemory;
         }
 
-        _router.Initialize(ref setup, in table, pool);
+        _ = setup.TryFindResource(ResourceKind.Shared, FilterIndex, out Resource rules);
+        _ = FilterMemory.TryFormat((void*)rules.Address, rules.ByteCount, out FilterMemory filter);
+        if (!_router.TryInitialize(ref setup, in table, pool, filter))
+        {
+            setup.Log.Write(LogSeverity.Error, "the arena is too small"u8);
+            return NoMemory;
+        }
+
         for (int i = 0; i < setup.Ports.Count; i++)
         {
             ReadOnlySpan<byte> name = setup.Ports[i].Name;

@@ -2,6 +2,7 @@ using System;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Sos.Cores.Native;
+using Sos.Cores.Network;
 using Sos.Linux;
 
 namespace Sos.Cores.Companions;
@@ -13,19 +14,14 @@ namespace Sos.Cores.Companions;
 /// <param name="refresh">How long nothing may happen until that counts as a change.</param>
 public sealed unsafe class NetworkWatch(TimeSpan refresh) : ITableWatch
 {
-    private const int FamilyNetlink = 16; // AF_NETLINK
-    private const int ProtocolRoute = 0; // NETLINK_ROUTE
-    private const int ProtocolNetfilter = 12; // NETLINK_NETFILTER
-    private const int NonBlocking = 0x40; // MSG_DONTWAIT
-    private const short Readable = 1; // POLLIN
     private const int BufferSize = 64 << 10;
 
     // RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV4_RULE, RTMGRP_IPV6_IFADDR; the rules of IPv6 are group 19.
     private const uint RouteGroups = 0x1 | 0x10 | 0x80 | 0x100 | (1 << 18);
     private const uint FilterGroup = 1 << 6; // NFNLGRP_NFTABLES is group 7
 
-    private readonly FileDescriptor _route = Open(ProtocolRoute, RouteGroups);
-    private readonly FileDescriptor _filter = Open(ProtocolNetfilter, FilterGroup);
+    private readonly FileDescriptor _route = Open(NetlinkSocket.Route, RouteGroups);
+    private readonly FileDescriptor _filter = Open(NetlinkSocket.Netfilter, FilterGroup);
     private readonly byte[] _buffer = new byte[BufferSize];
     private readonly Stopwatch _sinceChange = Stopwatch.StartNew();
 
@@ -34,8 +30,8 @@ public sealed unsafe class NetworkWatch(TimeSpan refresh) : ITableWatch
     {
         Span<Libc.PollDescriptor> both =
         [
-            new() { Descriptor = _route.Descriptor, Events = Readable },
-            new() { Descriptor = _filter.Descriptor, Events = Readable },
+            new() { Descriptor = _route.Descriptor, Events = Libc.PollIn },
+            new() { Descriptor = _filter.Descriptor, Events = Libc.PollIn },
         ];
         fixed (Libc.PollDescriptor* start = both)
         {
@@ -62,8 +58,8 @@ public sealed unsafe class NetworkWatch(TimeSpan refresh) : ITableWatch
     private static FileDescriptor Open(int protocol, uint groups)
     {
         FileDescriptor socket = FileDescriptor.Raise(
-            NetworkCalls.Socket(FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol), "making a netlink socket");
-        ReadOnlySpan<uint> address = [FamilyNetlink, 0, groups]; // struct sockaddr_nl
+            NetworkCalls.Socket(NetworkCalls.FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol), "making a netlink socket");
+        ReadOnlySpan<uint> address = [NetworkCalls.FamilyNetlink, 0, groups]; // struct sockaddr_nl
         fixed (uint* start = address)
         {
             if (NetworkCalls.Bind(socket.Descriptor, start, (uint)(address.Length * sizeof(uint))) < 0)
@@ -85,7 +81,7 @@ public sealed unsafe class NetworkWatch(TimeSpan refresh) : ITableWatch
         {
             while (true)
             {
-                if (NetworkCalls.Receive(socket.Descriptor, start, BufferSize, NonBlocking) <= 0)
+                if (NetworkCalls.Receive(socket.Descriptor, start, BufferSize, NetworkCalls.DoNotWait) <= 0)
                 {
                     return any || Marshal.GetLastPInvokeError() != Errno.TryAgain;
                 }

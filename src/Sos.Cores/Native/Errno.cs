@@ -24,6 +24,7 @@ internal static class Errno
     public const int NoSpace = 28; // ENOSPC
     public const int NotSupported = 95; // EOPNOTSUPP
     public const int NoAddress = 99; // EADDRNOTAVAIL
+    public const int NoBuffers = 105; // ENOBUFS
 
     /// <summary>The kind of failure that an errno means wherever a call says nothing else.</summary>
     public static SosError Classify(int errno) => errno switch

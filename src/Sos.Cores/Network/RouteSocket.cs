@@ -34,13 +34,12 @@ internal sealed unsafe class RouteSocket(int protocol = 0) : IDisposable
 
     private const int ChangedMeanwhile = 0x10; // NLM_F_DUMP_INTR: what was listed changed as it was listed
     private const int ListTriesMax = 10;
-    private const int FamilyNetlink = 16; // AF_NETLINK
     private const ushort ErrorType = 2; // NLMSG_ERROR
     private const ushort DoneType = 3; // NLMSG_DONE
     private const int AnswerSize = 64 << 10;
 
     private readonly FileDescriptor _socket = FileDescriptor.Raise(
-        NetworkCalls.Socket(FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol), "making a netlink socket");
+        NetworkCalls.Socket(NetworkCalls.FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol), "making a netlink socket");
 
     private readonly byte[] _answer = new byte[AnswerSize];
     private bool _changedMeanwhile;

@@ -48,9 +48,7 @@ internal struct AddressBook
 
     private const ulong LinkPrefix = 0xfe80_0000_0000_0000;
 
-    /// <summary>The group of all hosts of the link: ff02::1, and of all routers: ff02::2.</summary>
-    private static IpAddress AllHosts => new(new Ipv6Address(0xff02_0000_0000_0000, 1));
-
+    /// <summary>The group of all routers of the link.</summary>
     private static IpAddress AllRouters => new(new Ipv6Address(0xff02_0000_0000_0000, 2));
 
     private readonly MacAddress _mac;
@@ -167,7 +165,7 @@ internal struct AddressBook
             && packet.TargetAddress == address.Address.Ipv4
             && !packet.SenderMac.IsGroup)
         {
-            SendArp(ArpPacket.Reply, address.Address.Ipv4, packet.SenderMac, packet.SenderAddress, packet.SenderMac, ref outbox);
+            LinkMessages.Answer(ref outbox, address.Address, IpAddress.FromIpv4(packet.SenderAddress), packet.SenderMac);
         }
     }
 
@@ -200,12 +198,12 @@ internal struct AddressBook
             }
             else if (address.State == AddressState.Ready && peer.Link != _mac)
             {
-                SendAdvertisement(address.Address, AllHosts, GroupMac(AllHosts), isSolicited: false, ref outbox);
+                LinkMessages.Announce(ref outbox, address.Address);
             }
         }
         else if (address.State == AddressState.Ready)
         {
-            SendAdvertisement(address.Address, peer.Remote, message.HasLink && !message.Link.IsGroup ? message.Link : peer.Link, isSolicited: true, ref outbox);
+            LinkMessages.Answer(ref outbox, address.Address, peer.Remote, message.HasLink && !message.Link.IsGroup ? message.Link : peer.Link);
         }
     }
 
@@ -266,7 +264,7 @@ internal struct AddressBook
             {
                 address.Sent++;
                 address.NextAt = now.Ms + (isIpv4 ? ArpProbeMs : NeighborProbeMs);
-                Probe(address.Address, ref outbox);
+                LinkMessages.Ask(ref outbox, address.Address, source: default);
                 return;
             }
 
@@ -278,7 +276,7 @@ internal struct AddressBook
                 isIpv4 ? address.Address.Ipv4 : address.Address.Low);
         }
 
-        Announce(address.Address, ref outbox);
+        LinkMessages.Announce(ref outbox, address.Address);
         address.Sent++;
         address.NextAt = address.Sent < Announcements ? now.Ms + AnnouncementMs : 0;
     }
@@ -300,36 +298,11 @@ internal struct AddressBook
         {
             address.DefendedAt = Math.Max(now.Ms, 1);
             Conflicts++;
-            Announce(address.Address, ref outbox);
+            LinkMessages.Announce(ref outbox, address.Address);
             _log.Write(
                 LogSeverity.Warning,
                 "endpoint: another host claims its address"u8,
                 address.Address.IsIpv4 ? address.Address.Ipv4 : address.Address.Low);
-        }
-    }
-
-    private void Probe(IpAddress address, ref Outbox outbox)
-    {
-        if (address.IsIpv4)
-        {
-            SendArp(ArpPacket.Request, 0, default, address.Ipv4, MacAddress.Broadcast, ref outbox);
-            return;
-        }
-
-        IpAddress group = new(new Ipv6Address(0xff02_0000_0000_0000, 0x1_ff00_0000 | (address.Low & 0xff_ffff)));
-        NeighborMessage question = new() { Type = NeighborMessage.Solicitation, Target = address.Ipv6 };
-        Send(in question, new Peer(group, default, 0, 0, GroupMac(group)), ref outbox);
-    }
-
-    private void Announce(IpAddress address, ref Outbox outbox)
-    {
-        if (address.IsIpv4)
-        {
-            SendArp(ArpPacket.Request, address.Ipv4, default, address.Ipv4, MacAddress.Broadcast, ref outbox);
-        }
-        else
-        {
-            SendAdvertisement(address, AllHosts, GroupMac(AllHosts), isSolicited: false, ref outbox);
         }
     }
 
@@ -341,54 +314,12 @@ internal struct AddressBook
             buffer.Frame.Clear();
             buffer.Frame[0] = RouterAdvertisement.SolicitationType;
             IpAddress source = _addresses[LinkPlace].State == AddressState.Ready ? _addresses[LinkPlace].Address : default;
-            outbox.SendIcmpv6(buffer, new Peer(AllRouters, source, 0, 0, GroupMac(AllRouters)), Outbox.LinkHopLimit);
+            outbox.SendIcmpv6(buffer, new Peer(AllRouters, source, 0, 0, LinkMessages.GroupMac(AllRouters)), Outbox.LinkHopLimit);
         }
 
         _questions++;
         _questionAt = _questions < RouterQuestions ? now.Ms + RouterQuestionMs : 0;
     }
-
-    private readonly void SendArp(ushort operation, uint sender, MacAddress target, uint targetAddress, MacAddress destination, ref Outbox outbox)
-    {
-        if (outbox.TryBegin(ArpPacket.Size, out PacketBuffer buffer))
-        {
-            new ArpPacket
-            {
-                Operation = operation,
-                SenderMac = _mac,
-                SenderAddress = sender,
-                TargetMac = target,
-                TargetAddress = targetAddress,
-            }.Write(buffer.Frame);
-            outbox.SendFrame(buffer, destination, EtherType.Arp);
-        }
-    }
-
-    private readonly void SendAdvertisement(IpAddress address, IpAddress destination, MacAddress link, bool isSolicited, ref Outbox outbox)
-    {
-        NeighborMessage answer = new()
-        {
-            Type = NeighborMessage.Advertisement,
-            Target = address.Ipv6,
-            Solicited = isSolicited,
-            Override = true,
-            HasLink = true,
-            Link = _mac,
-        };
-        Send(in answer, new Peer(destination, address, 0, 0, link), ref outbox);
-    }
-
-    private static void Send(in NeighborMessage message, in Peer peer, ref Outbox outbox)
-    {
-        if (outbox.TryBegin(NeighborMessage.SizeMax, out PacketBuffer buffer))
-        {
-            buffer.Trim(message.Write(buffer.Frame));
-            outbox.SendIcmpv6(buffer, in peer, Outbox.LinkHopLimit);
-        }
-    }
-
-    /// <summary>The link-layer address of an IPv6 group: RFC 2464, 7.</summary>
-    private static MacAddress GroupMac(IpAddress group) => new(0x3333_0000_0000 | (group.Low & 0xffff_ffff));
 
     /// <summary>
     /// Makes an address of a prefix (RFC 7217): the same one each time, and not the one that Linux makes of the same link-layer address.

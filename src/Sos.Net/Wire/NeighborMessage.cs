@@ -21,6 +21,7 @@ public readonly record struct NeighborMessage
     private const int LinkOptionSize = 8;
     private const byte SourceLinkOption = 1;
     private const byte TargetLinkOption = 2;
+    private const byte RouterBit = 0x80;
     private const byte SolicitedBit = 0x40;
     private const byte OverrideBit = 0x20;
 
@@ -29,6 +30,9 @@ public readonly record struct NeighborMessage
 
     /// <summary>The address that it is about.</summary>
     public Ipv6Address Target { get; init; }
+
+    /// <summary>Whether an advertisement comes from a router: hosts forget a router that says otherwise (RFC 4861, 7.2.5).</summary>
+    public bool IsRouter { get; init; }
 
     /// <summary>Whether an advertisement answers a solicitation.</summary>
     public bool Solicited { get; init; }
@@ -65,6 +69,7 @@ public readonly record struct NeighborMessage
         {
             Type = message[0],
             Target = target,
+            IsRouter = message[0] == Advertisement && (message[4] & RouterBit) != 0,
             Solicited = message[0] == Advertisement && (message[4] & SolicitedBit) != 0,
             Override = message[0] == Advertisement && (message[4] & OverrideBit) != 0,
             HasLink = hasLink,
@@ -81,7 +86,7 @@ public readonly record struct NeighborMessage
         int length = HasLink ? SizeMax : SizeMin;
         bytes[..length].Clear();
         bytes[0] = Type;
-        bytes[4] = (byte)((Solicited ? SolicitedBit : 0) | (Override ? OverrideBit : 0));
+        bytes[4] = (byte)((IsRouter ? RouterBit : 0) | (Solicited ? SolicitedBit : 0) | (Override ? OverrideBit : 0));
         Target.Write(bytes[8..]);
         if (HasLink)
         {

@@ -8,6 +8,7 @@ using System.Threading;
 using Sos.Cores.Network;
 using Sos.Router.Control;
 using Sos.Router.Control.Linux;
+using Sos.Router.Filter;
 using Sos.Router.Routes;
 using Sos.Router.Tables;
 using Sos.Sdk.Testing;
@@ -72,7 +73,7 @@ internal sealed class RouterPair : IDisposable
             Ports = ports,
             HostPorts = ports,
             PortMtu = 1900,
-            SharedMemory = [(int)RouterTable.SizeFor(in capacity)],
+            SharedMemory = [(int)RouterTable.SizeFor(in capacity), (int)FilterMemory.Size],
             Parameters = $"ipv4-groups={capacity.Ipv4Groups}\nipv6-lines={capacity.Ipv6Lines}\nnext-hops={capacity.NextHops}\n"
                 + $"hop-members={capacity.Members}\nneighbours={capacity.Neighbours}\n",
         });
@@ -82,7 +83,8 @@ internal sealed class RouterPair : IDisposable
         Assert.True(RouterTable.TryOpen(_harness.SharedMemory(0), RouterTable.SizeFor(in capacity), out _table));
         _place = NetworkNamespace.TryEnter(NetworkPlace.Inode(_router))!;
         _network = new LinuxNetwork();
-        _follower = new RouteFollower(in _table, DeviceNames, new FollowerOptions(), _history.Add) { Verifies = false };
+        Assert.True(FilterMemory.TryOpen(_harness.SharedMemory(1), FilterMemory.Size, out FilterMemory filter));
+        _follower = new RouteFollower(in _table, DeviceNames, new FollowerOptions(), _history.Add, filter) { Verifies = false };
     }
 
     /// <summary>Packets by what the core did with them.</summary>
@@ -107,6 +109,34 @@ internal sealed class RouterPair : IDisposable
         }
 
         Settle();
+    }
+
+    /// <summary>Gives Linux rules in place of all it has, and waits until the core judges by them, or is known not to.</summary>
+    /// <param name="rules">The rules, as 'nft -f' takes them.</param>
+    /// <returns>Whether the core judges by them.</returns>
+    public unsafe bool SetRules(string rules)
+    {
+        string errors = NetworkPlace.Run("ip", $"netns exec {_router} sh -c \"nft -f - 2>&1\"", $"flush ruleset\n{rules}\n");
+        Assert.True(errors.Length == 0, $"{errors}\n{rules}");
+        _history.Clear();
+        _history.Add(rules);
+        long start = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            Settle();
+            if ((_table.Header->State & (RouterState.Filter4 | RouterState.Filter6)) != 0)
+            {
+                return true;
+            }
+
+            if (_history.Exists(line => line.Contains("cannot be honoured", StringComparison.Ordinal)))
+            {
+                return false;
+            }
+
+            Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromMinutes(1), $"the core's rules do not come\n{Explain()}");
+            Thread.Sleep(5);
+        }
     }
 
     /// <summary>Sends packets through both, and compares. What differs is tried again while Linux may still be at work on a change.</summary>

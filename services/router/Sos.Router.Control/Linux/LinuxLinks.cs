@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
 using System.Text;
-using Sos.Router.Control.Netlink;
+using Sos.Cores.Network;
 using Sos.Router.Routes;
 
 namespace Sos.Router.Control.Linux;
@@ -53,8 +53,11 @@ internal sealed record LinuxAddress(int Interface, RouteAddress Address, int Len
     private const uint Unusable = 0x08 | 0x40; // IFA_F_DADFAILED | IFA_F_TENTATIVE
     private const uint Secondary = 0x01; // IFA_F_SECONDARY; of IPv6, temporary
 
+    /// <summary>Whether it is this machine's for sure: nobody else is asked for it any more.</summary>
+    public bool IsAssigned => (Flags & Unusable) == 0;
+
     /// <summary>Whether packets can be sent from it.</summary>
-    public bool IsUsable => (Flags & Unusable) == 0 && Scope == 0;
+    public bool IsUsable => IsAssigned && Scope == 0;
 
     /// <summary>Whether another of its network comes first.</summary>
     public bool IsSecondary => (Flags & Secondary) != 0;

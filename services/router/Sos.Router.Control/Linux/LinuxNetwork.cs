@@ -1,10 +1,11 @@
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using Sos.Cores;
-using Sos.Router.Control.Netlink;
+using Sos.Cores.Network;
 
 namespace Sos.Router.Control.Linux;
 
@@ -43,6 +44,7 @@ internal sealed class LinuxNetwork : IDisposable
     private const ushort GetRule = 34;
     private const ushort GetConfiguration = 82;
     private const ushort GetChain = (10 << 8) | 4; // NFNL_SUBSYS_NFTABLES, NFT_MSG_GETCHAIN
+    private const ushort GetGeneration = (10 << 8) | 16; // NFT_MSG_GETGEN
     private const uint FibMatch = 0x2000; // RTM_F_FIB_MATCH
     private const byte NeighbourUse = 1; // NTF_USE
     private const int RouteHeaderSize = 12;
@@ -129,15 +131,30 @@ internal sealed class LinuxNetwork : IDisposable
         return usual && rules.Order().SequenceEqual(wanted);
     }
 
-    /// <summary>Whether there are rules of netfilter that forwarded packets pass.</summary>
-    public bool HasFilter(bool isIpv6)
+    /// <summary>Whether iptables-legacy has tables, whose rules nft does not list.</summary>
+    public static bool HasLegacyFilter(bool isIpv6)
     {
         string legacy = $"/proc/thread-self/net/{(isIpv6 ? "ip6" : "ip")}_tables_names";
-        if (File.Exists(legacy) && new FileInfo(legacy).Length >= 0 && File.ReadAllText(legacy).Length > 0)
-        {
-            return true;
-        }
+        return File.Exists(legacy) && new FileInfo(legacy).Length >= 0 && File.ReadAllText(legacy).Length > 0;
+    }
 
+    /// <summary>The generation of nftables' rules, which each change of them counts up; 0 when there are none.</summary>
+    public ulong RulesetGeneration()
+    {
+        ulong generation = 0;
+        _netfilter?.Ask(new NetlinkRequest(GetGeneration, NetlinkRequest.Request, [0, 0, 0, 0]), message =>
+        {
+            if (message.Body.Length >= 4 && NetlinkMessage.ReadAttributes(message.Body[4..]).TryGetValue(1, out ReadOnlyMemory<byte> id) && id.Length == 4)
+            {
+                generation = BinaryPrimitives.ReadUInt32BigEndian(id.Span);
+            }
+        });
+        return generation;
+    }
+
+    /// <summary>Whether there are rules of nftables that forwarded packets pass.</summary>
+    public bool HasFilter(bool isIpv6)
+    {
         bool any = false;
         _netfilter?.Ask(new NetlinkRequest(GetChain, NetlinkRequest.Dump, [0, 0, 0, 0]), message =>
         {
@@ -153,6 +170,20 @@ internal sealed class LinuxNetwork : IDisposable
             }
         });
         return any;
+    }
+
+    /// <summary>How Linux answers ARP on a network device: the stricter of what is set for it and for all.</summary>
+    /// <param name="device">Its name.</param>
+    public static ArpSettings ArpOf(string device)
+    {
+        return new ArpSettings(
+            Math.Max(Read("all", "arp_ignore"), Read(device, "arp_ignore")), Read("all", "arp_filter") != 0 || Read(device, "arp_filter") != 0);
+
+        static int Read(string device, string name)
+        {
+            string path = $"/proc/sys/net/ipv4/conf/{device}/{name}";
+            return File.Exists(path) && int.TryParse(File.ReadAllText(path), NumberStyles.Integer, CultureInfo.InvariantCulture, out int value) ? value : 0;
+        }
     }
 
     /// <summary>Whether ports choose among several ways too (fib_multipath_hash_policy).</summary>

@@ -2,7 +2,7 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
-using Sos.Router.Control.Netlink;
+using Sos.Cores.Network;
 using Sos.Router.Routes;
 
 namespace Sos.Router.Control.Linux;

@@ -11,8 +11,8 @@ namespace Sos.Router.Tables;
 [StructLayout(LayoutKind.Sequential)]
 public struct RouterHeader
 {
-    /// <summary>"SOSROUT1".</summary>
-    public const ulong MagicValue = 0x3154554f52534f53;
+    /// <summary>"SOSROUT2".</summary>
+    public const ulong MagicValue = 0x3254554f52534f53;
 
     /// <summary>Bytes of the page.</summary>
     public const int Size = 4096;
@@ -58,6 +58,17 @@ public struct RouterHeader
     /// <summary>Those of them that went another way than Linux's. Written by the control side.</summary>
     public ulong Differences;
 
+    /// <summary>Signs of life of whoever follows Linux. Written by the control side.</summary>
+    public ulong Beats;
+
+    /// <summary>
+    /// Counts the lists of own addresses: its lowest bit says which of the two places has the last one. Written by the control side behind the list.
+    /// </summary>
+    public ulong OwnGeneration;
+
+    /// <summary>Addresses in each of the two lists. Written by the control side.</summary>
+    public OwnCountArray OwnCounts;
+
     /// <summary>Where in <see cref="Own4"/> an address has its bit.</summary>
     public static int OwnBit(uint address) => (int)((address * 0x9e37_79b1u) >> 23);
 
@@ -66,6 +77,13 @@ public struct RouterHeader
     public struct OwnArray
     {
         private ulong _first;
+    }
+
+    /// <summary>Lengths of the two lists of own addresses.</summary>
+    [InlineArray(2)]
+    public struct OwnCountArray
+    {
+        private uint _first;
     }
 
     /// <summary>Settings of all ports.</summary>
@@ -105,4 +123,10 @@ public enum RouterState : uint
 
     /// <summary>Of several ways, both directions of a flow take the same.</summary>
     HashSymmetric = 16,
+
+    /// <summary>Linux has rules for forwarded IPv4 packets, which the core has too.</summary>
+    Filter4 = 32,
+
+    /// <summary>The same for IPv6.</summary>
+    Filter6 = 64,
 }

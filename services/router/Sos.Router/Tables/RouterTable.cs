@@ -75,6 +75,12 @@ public readonly unsafe struct RouterTable
     /// <summary>Neighbours.</summary>
     public Neighbour* Neighbours => (Neighbour*)(_memory + _layout.Neighbours);
 
+    /// <summary>The neighbour behind each next hop. Written before the next hop.</summary>
+    public Gateway* Gateways => (Gateway*)(_memory + _layout.Gateways);
+
+    /// <summary>The two places of the list of own addresses, one behind the other.</summary>
+    public OwnAddress* OwnAddresses => (OwnAddress*)(_memory + _layout.OwnAddresses);
+
     /// <summary>A mark for each next hop that was used since the control side looked last. Written by the service.</summary>
     public byte* NextHopsUsed => _memory + _layout.NextHopsUsed;
 
@@ -163,6 +169,8 @@ public readonly unsafe struct RouterTable
         public ulong NextHops;
         public ulong Members;
         public ulong Neighbours;
+        public ulong Gateways;
+        public ulong OwnAddresses;
         public ulong NextHopsUsed;
         public ulong NeighboursUsed;
         public ulong NextHopPackets;
@@ -184,6 +192,8 @@ public readonly unsafe struct RouterTable
             layout.NextHops = layout.Take(capacity.NextHops * (ulong)NextHop.Size);
             layout.Members = layout.Take(capacity.Members * (ulong)GroupMember.Size);
             layout.Neighbours = layout.Take(capacity.Neighbours * (ulong)Neighbour.Size);
+            layout.Gateways = layout.Take(capacity.NextHops * (ulong)Gateway.Size);
+            layout.OwnAddresses = layout.Take(2UL * OwnAddress.CountMax * OwnAddress.Size);
             layout.NextHopsUsed = layout.Take(capacity.NextHops);
             layout.NeighboursUsed = layout.Take(capacity.Neighbours);
             layout.NextHopPackets = layout.Take(capacity.NextHops * (ulong)sizeof(ulong));

@@ -2,12 +2,13 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
-using Sos.Cores;
+using Sos.Cores.Native;
+using Sos.Linux;
 
-namespace Sos.Router.Control.Netlink;
+namespace Sos.Cores.Network;
 
 /// <summary>A netlink socket in the network namespace of the thread that makes it.</summary>
-internal sealed unsafe class NetlinkSocket : IDisposable
+public sealed unsafe class NetlinkSocket : IDisposable
 {
     /// <summary>NETLINK_ROUTE.</summary>
     public const int Route = 0;
@@ -24,7 +25,7 @@ internal sealed unsafe class NetlinkSocket : IDisposable
     private const int ReceiveBuffer = 128 << 20;
 
     private readonly byte[] _datagram = new byte[DatagramMax];
-    private int _socket;
+    private readonly FileDescriptor _socket;
     private uint _sequence;
 
     /// <summary>Opens a socket.</summary>
@@ -33,34 +34,28 @@ internal sealed unsafe class NetlinkSocket : IDisposable
     /// <exception cref="SosException">The kernel refuses.</exception>
     public NetlinkSocket(int protocol, params ReadOnlySpan<int> groups)
     {
-        _socket = Check(NetlinkCalls.Socket(NetlinkCalls.Family, NetlinkCalls.RawCloseOnExec, protocol), "making a netlink socket");
-        int size = ReceiveBuffer;
-        _ = NetlinkCalls.SetOption(_socket, NetlinkCalls.LevelSocket, NetlinkCalls.ReceiveBufferForce, &size, sizeof(int));
-
-        // The kernel chooses the number. One without is told nothing: the kernel takes it for itself.
-        const int addressSize = 12; // struct sockaddr_nl
-        byte* address = stackalloc byte[addressSize];
-        new Span<byte>(address, addressSize).Clear();
-        *(ushort*)address = NetlinkCalls.Family;
-        Check(NetlinkCalls.Bind(_socket, address, addressSize), "binding a netlink socket");
-        foreach (int group in groups)
+        _socket = FileDescriptor.Raise(
+            NetworkCalls.Socket(NetworkCalls.FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol), "making a netlink socket");
+        try
         {
-            int value = group;
-            Check(NetlinkCalls.SetOption(_socket, NetlinkCalls.LevelNetlink, NetlinkCalls.AddMembership, &value, sizeof(int)), "following Linux's network");
+            Prepare(groups);
+        }
+        catch
+        {
+            _socket.Dispose();
+            throw;
         }
     }
 
-    /// <summary>The descriptor, for poll(2).</summary>
-    public int Descriptor => _socket;
-
     /// <summary>Sends a message, which nobody answers.</summary>
+    /// <param name="request">The message.</param>
     /// <returns>Whether the kernel took it.</returns>
     public bool TrySend(NetlinkRequest request)
     {
         byte[] bytes = request.ToArray(++_sequence);
         fixed (byte* start = bytes)
         {
-            return NetlinkCalls.Send(_socket, start, (nuint)bytes.Length, 0) == bytes.Length;
+            return NetworkCalls.Send(_socket.Descriptor, start, (nuint)bytes.Length, 0) == bytes.Length;
         }
     }
 
@@ -93,7 +88,7 @@ internal sealed unsafe class NetlinkSocket : IDisposable
         bool complete = true;
         while (true)
         {
-            int received = Receive(NetlinkCalls.DoNotWait);
+            int received = Receive(NetworkCalls.DoNotWait);
             if (received >= 0)
             {
                 foreach (NetlinkMessage message in NetlinkMessage.ReadAll(_datagram.AsMemory(0, received).ToArray()))
@@ -104,42 +99,62 @@ internal sealed unsafe class NetlinkSocket : IDisposable
                 continue;
             }
 
-            if (-received == NetlinkCalls.NoBuffers)
+            if (-received == Errno.NoBuffers)
             {
                 complete = false;
                 continue;
             }
 
-            return -received == NetlinkCalls.WouldBlock
+            return -received == Errno.TryAgain
                 ? complete
-                : throw new SosException(SosError.Failed, $"following Linux's network failed: {Marshal.GetPInvokeErrorMessage(-received)}");
+                : throw Errno.ToException("following Linux's network", -received, null);
         }
     }
 
     /// <summary>Waits until one of some sockets has news.</summary>
+    /// <param name="timeout">How long at most; a signal cuts it short.</param>
+    /// <param name="sockets">The sockets.</param>
     public static void Wait(TimeSpan timeout, params ReadOnlySpan<NetlinkSocket> sockets)
     {
-        NetlinkCalls.PollEntry* entries = stackalloc NetlinkCalls.PollEntry[sockets.Length];
+        Libc.PollDescriptor* entries = stackalloc Libc.PollDescriptor[sockets.Length];
         for (int i = 0; i < sockets.Length; i++)
         {
-            entries[i] = new NetlinkCalls.PollEntry { Descriptor = sockets[i]._socket, Events = NetlinkCalls.PollIn };
+            entries[i] = new Libc.PollDescriptor { Descriptor = sockets[i]._socket.Descriptor, Events = Libc.PollIn };
         }
 
-        _ = NetlinkCalls.Poll(entries, (nuint)sockets.Length, (int)timeout.TotalMilliseconds);
+        _ = Libc.Poll(entries, (nuint)sockets.Length, (int)timeout.TotalMilliseconds);
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => _socket.Dispose();
+
+    private static void Check(int result, string what)
     {
-        if (_socket >= 0)
+        if (result < 0)
         {
-            _ = NetlinkCalls.Close(_socket);
-            _socket = -1;
+            throw Errno.ToException(what, Marshal.GetLastPInvokeError(), null);
         }
     }
 
-    private static int Check(int result, string what)
-        => result >= 0 ? result : throw new SosException(SosError.Failed, $"{what} failed: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+    private void Prepare(ReadOnlySpan<int> groups)
+    {
+        int size = ReceiveBuffer;
+        _ = NetworkCalls.SetOption(_socket.Descriptor, NetworkCalls.LevelSocket, NetworkCalls.ReceiveBufferForce, &size, sizeof(int));
+
+        // The kernel chooses the number. One without is told nothing: the kernel takes it for itself.
+        const int addressSize = 12; // struct sockaddr_nl
+        byte* address = stackalloc byte[addressSize];
+        new Span<byte>(address, addressSize).Clear();
+        *(ushort*)address = NetworkCalls.FamilyNetlink;
+        Check(NetworkCalls.Bind(_socket.Descriptor, address, addressSize), "binding a netlink socket");
+        foreach (int group in groups)
+        {
+            int value = group;
+            Check(
+                NetworkCalls.SetOption(_socket.Descriptor, NetworkCalls.LevelNetlink, NetworkCalls.AddMembership, &value, sizeof(int)),
+                "following Linux's network");
+        }
+    }
 
     private int AskOnce(NetlinkRequest request, List<NetlinkMessage> answers, out bool interrupted)
     {
@@ -169,7 +184,7 @@ internal sealed unsafe class NetlinkSocket : IDisposable
                 switch (message.Type)
                 {
                     case ErrorType:
-                        return message.Body.Length >= sizeof(int) ? -BinaryPrimitives.ReadInt32LittleEndian(message.Body.Span) : NetlinkCalls.NoBuffers;
+                        return message.Body.Length >= sizeof(int) ? -BinaryPrimitives.ReadInt32LittleEndian(message.Body.Span) : Errno.NoBuffers;
                     case DoneType:
                         return 0;
                     default:
@@ -193,11 +208,11 @@ internal sealed unsafe class NetlinkSocket : IDisposable
             nint received;
             fixed (byte* start = _datagram)
             {
-                received = NetlinkCalls.Receive(_socket, start, DatagramMax, flags);
+                received = NetworkCalls.Receive(_socket.Descriptor, start, DatagramMax, flags);
             }
 
             int errno = received < 0 ? Marshal.GetLastPInvokeError() : 0;
-            if (errno != NetlinkCalls.Interrupted)
+            if (errno != Errno.Interrupted)
             {
                 return received < 0 ? -errno : (int)received;
             }
