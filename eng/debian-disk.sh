@@ -11,7 +11,8 @@ file=$(realpath "${1:?usage: debian-disk.sh FILE}")
 if [[ ${SOS_DISK_MOUNTS:-} != private ]]; then
     debian=$(eng/debian-root.sh)
     kernel=$(eng/kernel.sh 6.1)
-    mapfile -t packages < <(eng/deb.sh dkms sos)
+    packages=$(eng/deb.sh dkms sos)
+    mapfile -t packages <<<"$packages"
     SOS_DISK_MOUNTS=private exec unshare --mount "$0" "$file" "$debian" "$kernel" "${packages[@]}"
 fi
 debian=$2 kernel=$3 dkms=$4 tools=$5

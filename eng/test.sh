@@ -78,8 +78,8 @@ judge() {
     fi
 }
 
-# Two projects take CPUs from this machine, hence run alone. Then come virtual machines, which wait for each other half of their time, and
-# beside them all that needs none.
+# Two projects take CPUs from this machine, hence run alone. Then come virtual machines, one after another, which leave a third of two CPUs
+# idle, and beside them all that needs none.
 shopt -s nullglob
 alone=() machines=() others=()
 for project in {tests,services/*,samples/*}/*.Tests/*.csproj; do
@@ -110,7 +110,7 @@ for project in "${others[@]}"; do
     run "$project"
 done
 if [[ -n $beside ]]; then
-    echo "== waiting for the virtual machines, some 20 minutes from their begin"
+    echo "== waiting for the virtual machines, which take up to half an hour from their begin"
     wait "$beside"
     trap - EXIT
     cat "$results/machines.log"

@@ -22,6 +22,9 @@ public static class RunId
     /// <summary>A name that nobody else has.</summary>
     public static string Next() => $"{Process}-{Interlocked.Increment(ref _count)}";
 
+    /// <summary>A name for a network device, 15 characters at most, that nobody else has: of this process and of those that run beside it.</summary>
+    public static string NextDevice() => string.Create(CultureInfo.InvariantCulture, $"sl{Environment.ProcessId:x}-{Interlocked.Increment(ref _count):x}");
+
     /// <summary>Whether a name was made by a run that is dead. A name that is not ours is not stale.</summary>
     public static bool IsStale(string name) =>
         name.Split('-') is [Prefix, string pid, string start, ..]

@@ -19,7 +19,7 @@ internal sealed class KernelNamespace : IDisposable
 {
     public const string Device = "tapnic0";
     private const string Observer = "sos_observer";
-    private const int OpenReadWrite = 2 | 0x800; // O_RDWR | O_NONBLOCK
+    private const int OpenReadWrite = 2 | 0x800 | 0x80000; // O_RDWR | O_NONBLOCK | O_CLOEXEC
     private const int NetworkNamespace = 0x4000_0000; // CLONE_NEWNET
     private const ulong SetInterface = 0x400454ca; // TUNSETIFF
     private const short TapWithoutHeader = 0x1002; // IFF_TAP | IFF_NO_PI
@@ -35,7 +35,7 @@ internal sealed class KernelNamespace : IDisposable
     {
         // A test host that is killed disposes of nothing: the next one does.
         RunId.RemoveStale();
-        string outside = $"sosfw{Environment.ProcessId % 100_000}";
+        string outside = RunId.NextDevice();
         Run("ip", "netns", "add", _name);
         try
         {

@@ -22,7 +22,7 @@ internal sealed class LinuxPeer : IDisposable
     public const string Password = "open sesame";
 
     private const string Device = "tapcons0";
-    private const int OpenFlags = 2 | 0x800; // O_RDWR | O_NONBLOCK
+    private const int OpenFlags = 2 | 0x800 | 0x80000; // O_RDWR | O_NONBLOCK | O_CLOEXEC
     private const ulong SetInterface = 0x400454ca; // TUNSETIFF
     private const short TapWithoutHeader = 0x1002; // IFF_TAP | IFF_NO_PI
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(120);
@@ -52,7 +52,7 @@ internal sealed class LinuxPeer : IDisposable
             """;
         _console = make is null ? new HarnessConsole(all) : make(all);
         Shell($"ip netns add {_namespace}");
-        string outside = $"soscon{Environment.ProcessId % 100_000}";
+        string outside = RunId.NextDevice();
         _tap = OpenTap(outside);
         Shell(
             $"ip link set {outside} netns {_namespace} name {Device} && cd / && ip -n {_namespace} addr add 10.77.9.1/24 dev {Device}"

@@ -42,7 +42,7 @@
 #define STACK_VA	0x200000000ULL
 #define CONTROL_VA	0x400000000ULL
 #define CALLS_ENOUGH	100
-#define HANG_SECONDS	60	/* beyond the time asked for */
+#define HANG_SECONDS	60	/* until all threads have ended, from when they are told */
 #define LONGER		4	/* times the time asked for, at most, until each kind of call was good once */
 
 #ifndef MADV_POPULATE_READ
@@ -689,7 +689,6 @@ int main(int argc, char **argv)
 	for (i = 0; i < DESCRIPTORS; i++)
 		fds[i] = -1;
 	signal(SIGALRM, hung);
-	alarm((1 + LONGER) * seconds + HANG_SECONDS);
 	for (i = 0; i < THREADS; i++) {
 		random[i].state = seed * THREADS + i;
 		if (pthread_create(&threads[i], NULL, fuzz_thread, &random[i]))
@@ -699,6 +698,7 @@ int main(int argc, char **argv)
 	/* What is drawn is chance, and so is how many services live long enough to be fuzzed. */
 	for (left = LONGER * seconds; left && any_is_untried(); left--)
 		sleep(1);
+	alarm(HANG_SECONDS);
 	shared->end = 1;
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
