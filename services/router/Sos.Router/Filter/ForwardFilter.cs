@@ -33,7 +33,7 @@ public unsafe struct ForwardFilter
     private readonly RuleCounters _counters; // none: no table of these counts
     private FilterTable _table;
     private PacketKey _key;
-    private LogSamplers _samplers;
+    private Samplers _samplers;
     private ulong _answered;
 
     private ForwardFilter(ref ServiceSetup setup, FilterMemory memory)
