@@ -12,6 +12,7 @@
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
 #include <linux/gfp.h>
+#include <linux/kernel.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/notifier.h>
@@ -19,6 +20,7 @@
 #include <linux/panic.h>
 #include <linux/panic_notifier.h>
 #include <linux/smp.h>
+#include <linux/stdarg.h>
 #include <linux/string.h>
 #include <asm/nmi.h>
 #include <asm/ptrace.h>
@@ -32,7 +34,6 @@
 #define SOS_PANIC_WAIT_MS	50
 
 #define SOS_NMI_NAME		"sos"
-#define SOS_CRASH_WORDS		"asked for by a service of SOS"
 
 static struct sos_linux_panic *record;
 static unsigned int record_order;
@@ -124,24 +125,61 @@ static bool panic_begins(void)
 	return true;
 }
 
-/* At the first instruction of panic() or vpanic(). */
+/* Return: whether this is the first that is heard of it; then the registers are kept. */
+static bool panic_take(const struct pt_regs *regs)
+{
+	if (!panic_begins())
+		return false;
+	panic_store(regs, true);
+	panic_collect();
+	return true;
+}
+
+/*
+ * At the first instruction of panic(fmt, ...): what follows fmt is where its caller put it, in
+ * registers, and on the stack behind the return address (System V ABI for AMD64, 3.2.3 and 3.5.7).
+ */
 static int panic_entered(struct kprobe *probe, struct pt_regs *regs)
 {
-	if (panic_begins()) {
-		panic_store(regs, true);
-		panic_collect();
-	}
+	unsigned long saved[] = { regs->di, regs->si, regs->dx, regs->cx, regs->r8, regs->r9 };
+	const struct {
+		unsigned int gp_offset;		/* in @registers, of the next one */
+		unsigned int fp_offset;		/* there is none, as the kernel has none */
+		void *stack;
+		void *registers;
+	} list = { sizeof(regs->di), sizeof(saved), (unsigned long *)regs->sp + 1, saved };
+	va_list words;
+
+	if (!panic_take(regs))
+		return 0;
+	BUILD_BUG_ON(sizeof(list) != sizeof(words));
+	memcpy(&words, &list, sizeof(words));
+	vsnprintf(record->words, sizeof(record->words), (const char *)regs->di, words);
 	return 0;
 }
 
 NOKPROBE_SYMBOL(panic_entered);
 
-/* Linux has stopped its CPUs, and tells the words. */
+/* At the first instruction of vpanic(fmt, list), for whom it is not panic() that calls it. */
+static int vpanic_entered(struct kprobe *probe, struct pt_regs *regs)
+{
+	va_list words;
+
+	if (!panic_take(regs))
+		return 0;
+	memcpy(&words, (const void *)regs->si, sizeof(words));
+	vsnprintf(record->words, sizeof(record->words), (const char *)regs->di, words);
+	return 0;
+}
+
+NOKPROBE_SYMBOL(vpanic_entered);
+
+/* Linux has stopped its CPUs. A kprobe that was hit within another did not run. */
 static int panic_told(struct notifier_block *block, unsigned long action, void *words)
 {
-	/* A kprobe that was hit within another does not run. */
 	panic_begins();
-	strscpy(record->words, words, sizeof(record->words));
+	if (!record->words[0])
+		strscpy(record->words, words, sizeof(record->words));
 	return NOTIFY_DONE;
 }
 
@@ -152,22 +190,18 @@ static int panic_nmi(unsigned int command, struct pt_regs *regs)
 	if (!order)
 		return NMI_DONE;
 	panic_store(regs, order == SOS_ACTION_CRASH || atomic_read(&panicking));
-	if (order == SOS_ACTION_CRASH) {
-		/* A Linux whose CPUs all hang takes long to stop them, and tells its words after. */
-		if (!atomic_read(&panicking))
-			strscpy(record->words, SOS_CRASH_WORDS, sizeof(record->words));
-		nmi_panic(regs, SOS_CRASH_WORDS);
-	}
+	if (order == SOS_ACTION_CRASH)
+		nmi_panic(regs, "asked for by a service of SOS");
 	/* One that Linux knows nothing of is what unknown_nmi_panic waits for. */
 	return order == SOS_ACTION_NMI ? NMI_DONE : NMI_HANDLED;
 }
 
 NOKPROBE_SYMBOL(panic_nmi);
 
-/* Newer kernels have both, and others than panic() may call the second. */
+/* Newer kernels have both. */
 static struct kprobe probes[] = {
 	{ .symbol_name = "panic", .pre_handler = panic_entered },
-	{ .symbol_name = "vpanic", .pre_handler = panic_entered },
+	{ .symbol_name = "vpanic", .pre_handler = vpanic_entered },
 };
 
 static struct notifier_block panic_block = {

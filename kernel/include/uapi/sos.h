@@ -689,11 +689,10 @@ struct sos_cpu_registers {
  * @cpu_count: valid entries of @cpus, by logical id
  * @cpu: the CPU that panicked, -1 while Linux has not
  * @tsc: when; valid once @cpu is
- * @words: what Linux says of it, NUL-terminated; empty until it has stopped its CPUs
+ * @words: what Linux says of it, NUL-terminated
  * @cpus: their registers: at the panic, or at the last SOS_ACTION_LOOK, NMI or CRASH
  *
- * A CPU that takes no NMI within 50 ms has none of the panic. A kernel that another one follows by
- * kexec (kdump) leaves no words.
+ * A CPU that takes no NMI within 50 ms has none of the panic, unless it does later.
  */
 struct sos_linux_panic {
 	__u64 magic;

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Threading;
@@ -21,6 +22,9 @@ namespace Sos.Router.Control.Filter;
 internal sealed unsafe class FilterFollower(FilterMemory memory, Action<string> log)
 {
     private const int ReadingsMax = 10;
+
+    // What keeps the rules from the core may be gone without a change of them: nft was not installed.
+    private static readonly TimeSpan RetryEvery = TimeSpan.FromMinutes(1);
 
     private readonly FilterMemory _memory = memory;
     private Build? _running;
@@ -46,17 +50,16 @@ internal sealed unsafe class FilterFollower(FilterMemory memory, Action<string> 
     public bool TryFollow(ulong generation, IReadOnlyList<string> names, out string? obstacle)
     {
         Take();
-        obstacle = null;
         bool isLast = _last is { } last && last.Generation == generation && last.Names.SequenceEqual(names);
-        if (isLast && _last!.Rules is { Obstacle: { } reason })
-        {
-            obstacle = reason;
-            return false;
-        }
-
-        if (!isLast && _running is null)
+        obstacle = isLast ? _last!.Rules?.Obstacle : null;
+        if (_running is null && (!isLast || (obstacle is not null && Stopwatch.GetElapsedTime(_last!.StartedAt) >= RetryEvery)))
         {
             _running = Build.Start(names);
+        }
+
+        if (obstacle is not null)
+        {
+            return false;
         }
 
         // What one before has given the core holds until there is another.
@@ -101,6 +104,8 @@ internal sealed unsafe class FilterFollower(FilterMemory memory, Action<string> 
         public IReadOnlyList<string> Names { get; }
 
         public bool IsDone => _isDone;
+
+        public long StartedAt { get; } = Stopwatch.GetTimestamp();
 
         public ulong Generation { get; private set; }
 

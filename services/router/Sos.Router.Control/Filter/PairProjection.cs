@@ -196,7 +196,9 @@ internal sealed class PairProjection
         string place = RuleSource.PlaceOf(rule);
         if (RuleSource.FindTracking(rule["expr"]) is { } tracking)
         {
-            Obstacle ??= $"{place}: \"{tracking}\" asks or changes what Linux keeps of connections, of which it must see every packet";
+            Obstacle ??= tracking == "xt"
+                ? $"{place}: an extension of iptables may ask for anything"
+                : $"{place}: \"{tracking}\" asks or changes what Linux keeps of connections, of which it must see every packet";
             return;
         }
 
