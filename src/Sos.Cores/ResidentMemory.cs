@@ -10,6 +10,6 @@ public static class ResidentMemory
     /// <returns>Why that cannot be, for a person; null if it is done.</returns>
     public static string? Lock()
         => ProcessCalls.LockMemory(ProcessCalls.AllAsTouched) == 0 ? null
-            : $"memory cannot be locked ({Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}), so that rules may be followed late where memory is short: "
-                + "run sosd as root, or with LimitMEMLOCK=infinity";
+            : $"memory cannot be locked ({Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}), so that rules may be followed late "
+                + "where memory is short: run sosd as root, or with LimitMEMLOCK=infinity";
 }

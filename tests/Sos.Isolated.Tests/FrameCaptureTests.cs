@@ -30,7 +30,8 @@ public sealed class FrameCaptureTests : IsolatedScenario
                 Assert.Equal(0, capture.ExitCode);
             }
 
-            Assert.Equal(3, Regex.Count(Encoding.Latin1.GetString(File.ReadAllBytes(file)), "dropped: table inet f, chain i, rule handle \\d+: udp dport 9999"));
+            string written = Encoding.Latin1.GetString(File.ReadAllBytes(file));
+            Assert.Equal(3, Regex.Count(written, "dropped: table inet f, chain i, rule handle \\d+: udp dport 9999"));
             Command.SosctlJson(network.Host, "service", "stop", $"{Cpu}").Succeeded();
         }
         finally

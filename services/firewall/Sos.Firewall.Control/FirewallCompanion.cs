@@ -38,6 +38,8 @@ public sealed class FirewallCompanion : ICompanion
     // What the core recorded of connections is then replaced by what is still alive of them.
     private static readonly TimeSpan Refresh = TimeSpan.FromMinutes(1);
 
+    private readonly SureRules _before = new();
+
     /// <inheritdoc/>
     public string Service => ServiceName;
 
@@ -95,7 +97,7 @@ public sealed class FirewallCompanion : ICompanion
                 SosError.Usage, "--authoritative needs the rules by which the core is to decide: name them with --rules FILE, or leave it away");
     }
 
-    private static FirewallRules? BuildFromLinux(IReadOnlyList<string> interfaces, TableRequest request)
+    private FirewallRules? BuildFromLinux(IReadOnlyList<string> interfaces, TableRequest request)
     {
         if (request.Plan.Ports.All(port => port.Device is null))
         {
@@ -104,7 +106,7 @@ public sealed class FirewallCompanion : ICompanion
 
         try
         {
-            RulesetListing listing = RulesetLister.ListLive();
+            RulesetListing listing = RulesetLister.ListLive(_before);
             PrefilterOptions options = listing.AddTo(LivePort.Read(interfaces, request.BackEnd, request.ActiveGeneration));
             if (request.Ports.Any(port => !port.IsHere))
             {

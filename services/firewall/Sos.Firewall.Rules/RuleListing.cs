@@ -85,11 +85,9 @@ internal static class RuleListing
         return diagnostics;
     }
 
-    /// <summary>The rules whose programs are the same as loaded and as they were read from the listing.</summary>
-    /// <param name="loaded">The kernel's programs.</param>
-    /// <param name="listed">Those of the listing, for the rules of <paramref name="kept"/>.</param>
-    /// <param name="kept">The keys of the rules that were read from the listing, in order.</param>
-    public static HashSet<string> FindSame(IEnumerable<string> loaded, IEnumerable<string> listed, IReadOnlyList<string> kept)
+    /// <summary>The kernel's programs by the keys of their rules.</summary>
+    /// <param name="loaded">As <c>nft --debug=netlink list ruleset</c> prints them.</param>
+    public static Dictionary<string, string> ReadProgramsByKey(IEnumerable<string> loaded)
     {
         Dictionary<string, string> written = [];
         foreach ((string title, string program) in ReadPrograms(loaded))
@@ -100,6 +98,15 @@ internal static class RuleListing
             }
         }
 
+        return written;
+    }
+
+    /// <summary>The rules whose programs are the same as loaded and as they were read from the listing.</summary>
+    /// <param name="written">The kernel's programs.</param>
+    /// <param name="listed">Those of the listing, for the rules of <paramref name="kept"/>.</param>
+    /// <param name="kept">The keys of the rules that were read from the listing, in order.</param>
+    public static HashSet<string> FindSame(IReadOnlyDictionary<string, string> written, IEnumerable<string> listed, IReadOnlyList<string> kept)
+    {
         List<string> read = [.. ReadPrograms(listed).Where(program => KeyOf(program.Title) is not null).Select(program => program.Program)];
         return read.Count == kept.Count
             ? [.. kept.Where((key, index) => written.GetValueOrDefault(key) == read[index])]

@@ -378,9 +378,17 @@ public struct Firewall<TNic, THost>
 
     private readonly void ReadStates(in FirewallTable table, ReadOnlySpan<byte> frame, in ParsedFrame parsed, ref PacketKey key)
     {
-        if (PacketKeyReader.TryReadConnection(frame, in parsed, in key, out ulong connection) && _connections.IsStranger(in table, connection))
+        if (PacketKeyReader.TryReadConnection(frame, in parsed, in key, out ulong connection))
         {
-            key.Set(Field.Connection, table.RecordsPassed ? ConnectionStates.OfFirst(in key) : ConnectionStates.Unanswered);
+            if (_connections.IsStranger(in table, connection))
+            {
+                key.Set(Field.Connection, table.RecordsPassed ? ConnectionStates.OfFirst(in key) : ConnectionStates.Unanswered);
+            }
+        }
+        else if (table.RecordsPassed && PacketKeyReader.TryReadConcerned(frame, in parsed, in key, out connection)
+            && _connections.IsStranger(in table, connection))
+        {
+            key.Set(Field.Connection, ConnectionStates.Invalid | ConnectionStates.Untracked);
         }
     }
 

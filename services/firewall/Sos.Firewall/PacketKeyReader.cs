@@ -13,6 +13,7 @@ namespace Sos.Firewall;
 public static class PacketKeyReader
 {
     private const int TcpFlagsOffset = 13;
+    private const int ErrorHeaderSize = 8; // RFC 792; RFC 4443, 2.1
     private const uint FamilyIpv4 = 2;
     private const uint FamilyIpv6 = 10;
 
@@ -88,6 +89,22 @@ public static class PacketKeyReader
             protocol, new Address128(parsed.Source.High, parsed.Source.Low), first,
             new Address128(parsed.Destination.High, parsed.Destination.Low), second);
         return true;
+    }
+
+    /// <summary>Reads the connection that an error of ICMP is about: Linux calls the error related to that one, or invalid if it knows no such.</summary>
+    /// <returns>False for any other packet, and for errors about what has no key.</returns>
+    /// <inheritdoc cref="IsPlain"/>
+    /// <param name="connection">The <see cref="ConnectionKey"/> of the packet that it carries.</param>
+    public static bool TryReadConcerned(ReadOnlySpan<byte> frame, in ParsedFrame parsed, in PacketKey key, out ulong connection)
+    {
+        connection = 0;
+        ReadOnlySpan<byte> message = frame[parsed.TransportOffset..parsed.PacketEnd];
+        return message.Length > ErrorHeaderSize && (IpProtocol)key.Value(Field.TransportProtocol) switch
+        {
+            IpProtocol.Icmp => message[0] is 3 or 4 or 5 or 11 or 12, // icmp_is_err
+            IpProtocol.Icmpv6 => message[0] is >= 1 and <= 4,
+            _ => false,
+        } && SentFrame.ReadPacket(message[ErrorHeaderSize..], out connection) == SentKind.Keyed;
     }
 
     // The registry of IANA, "IPv6 Extension Header Types": those that are skipped, AH, Mobility, HIP, Shim6.

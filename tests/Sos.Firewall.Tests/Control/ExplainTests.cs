@@ -23,7 +23,9 @@ public class ExplainTests
         """;
 
     [Theory]
-    [InlineData("tcp 192.0.2.7:40000 10.0.0.1:9999", "The core drops it: table inet f, chain i: policy drop; but for those that pass so that Linux logs or answers them")]
+    [InlineData(
+        "tcp 192.0.2.7:40000 10.0.0.1:9999",
+        "The core drops it: table inet f, chain i: policy drop; but for those that pass so that Linux logs or answers them")]
     [InlineData("tcp 192.0.2.7:40000 10.0.0.1:22 syn", "may match, since it tells new packets from invalid ones")]
     [InlineData("udp [2001:db8::7]:53 [2001:db8::1]:4000", "The core drops it")]
     [InlineData("icmp 192.0.2.7 10.0.0.1 8", "The core drops it")]

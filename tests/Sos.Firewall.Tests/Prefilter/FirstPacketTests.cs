@@ -78,6 +78,33 @@ public class FirstPacketTests
     }
 
     [Fact]
+    public void What_Stands_Behind_An_Authentication_Header_Is_Recorded()
+    {
+        using FirewallBench bench = new();
+        Load(bench, "ct state established accept; drop", DropsAnswers);
+        byte[] plain = Packet.Ethernet(0x86dd, Packet.Ipv6(1, 2, 6, Packet.Tcp(5555, 9999, Ack)));
+        Assert.False(bench.Passes(plain));
+        Assert.True(bench.Passes(Packet.Ethernet(0x86dd, Packet.Ipv6(1, 2, 51, [6, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, .. Packet.Tcp(5555, 9999)]))));
+        Assert.True(bench.Passes(plain));
+    }
+
+    [Fact]
+    public void An_Error_About_What_Linux_Never_Saw_Is_Invalid()
+    {
+        using FirewallBench bench = new();
+        Load(bench, "ct state established,related accept; tcp dport 22 accept; drop", DropsAnswers);
+        Assert.False(bench.Passes(ErrorAbout(80)));
+        Assert.True(bench.Passes(Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 1, [3, 3, 0, 0, 0, 0, 0, 0, 0x45])))); // about nothing that can be read
+        ConnectionTests.Send(bench, Packet.Ethernet(0x0800, Packet.Ipv4(Own, Peer, 6, Packet.Tcp(4000, 80))));
+        Assert.True(bench.Passes(ErrorAbout(80)));
+        Assert.False(bench.Passes(ErrorAbout(22)));
+        Assert.True(bench.Passes(Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 6, Packet.Tcp(4000, 22))))); // another connection
+        Assert.False(bench.Passes(ErrorAbout(22)));
+        Assert.True(bench.Passes(Packet.Ethernet(0x0800, Packet.Ipv4(Own, Peer, 6, Packet.Tcp(4000, 22))))); // passes, as the rules have it
+        Assert.True(bench.Passes(ErrorAbout(22)));
+    }
+
+    [Fact]
     public void Plain_Packets_That_The_Stages_Pass_Are_Recorded()
     {
         using FirewallBench bench = new();
@@ -131,6 +158,10 @@ public class FirstPacketTests
     }
 
     private static byte[] Segment(ushort port, byte flags) => Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 6, Packet.Tcp(5555, port, flags)));
+
+    /// <summary>An error about a segment from port 4000 of ours.</summary>
+    private static byte[] ErrorAbout(ushort port)
+        => Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 1, [3, 1, 0, 0, 0, 0, 0, 0, .. Packet.Ipv4(Own, Peer, 6, Packet.Tcp(4000, port))]));
 
     private static void Load(FirewallBench bench, string rules, string beside)
     {

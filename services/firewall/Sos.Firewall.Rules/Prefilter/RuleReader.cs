@@ -366,7 +366,8 @@ internal sealed class RuleReader
 
     private static HashSet<string> FindChangingSets(NftRuleset ruleset)
     {
-        HashSet<string> changing = [];
+        HashSet<string> changing = [.. ruleset.Sets.Concat(ruleset.Maps)
+            .Where(set => NftRuleset.TryGet(set.Value, "flags", out JsonElement flags) && NftRuleset.HasText(flags, "dynamic")).Select(set => set.Key)];
         foreach (NftChain chain in ruleset.Chains)
         {
             foreach (JsonElement statement in chain.Rules.SelectMany(rule => rule.Statements.EnumerateArray()))

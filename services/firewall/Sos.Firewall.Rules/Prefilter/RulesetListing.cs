@@ -42,10 +42,17 @@ public sealed record RulesetListing(
 /// </summary>
 public static class RulesetLister
 {
+    // Each takes its time, and they need not wait for each other.
     private const string List = """
-        nft -j -n list ruleset >"$1/ruleset.json" && nft -j -t list ruleset >"$1/terse.json" \
-            && nft -a -t list ruleset >"$1/ruleset.txt" && nft --debug=netlink -t list ruleset >"$1/loaded.txt"
+        nft -j -n list ruleset >"$1/ruleset.json" & json=$!
+        nft -a -s -t list ruleset >"$1/ruleset.txt" & text=$!
+        nft --debug=netlink -t list ruleset >"$1/loaded.txt"; loaded=$?
+        wait $json; json=$?
+        wait $text; text=$?
+        [ $json$text$loaded = 000 ]
         """;
+
+    private const string ListTerse = """nft -j -s -t list ruleset >"$1/terse.json" """;
 
     // $1 the directory, $2 the rules, then names that rules give interfaces by.
     private const string LoadAndList = """
@@ -54,7 +61,7 @@ public static class RulesetLister
         for name; do (ip link add "$name" type dummy || ip link add "$name" type veth || ip tuntap add dev "$name" mode tap) 2>/dev/null; done
         nft -f "$rules" || exit 1
         set -- "$directory"
-        """ + "\n" + List;
+        """ + "\n" + ListTerse + " || exit 1\n" + List;
 
     private const string Reload = """
         directory=$1; shift
@@ -75,17 +82,19 @@ public static class RulesetLister
     private static readonly HashSet<string> ReadAgain = [.. ReadAgainSurely, "reject", "mangle"];
 
     /// <summary>Lists the ruleset of this process's network namespace.</summary>
+    /// <param name="before">The rules as they were listed before, for those that follow them.</param>
     /// <exception cref="RulesetLoadException">nft cannot be run.</exception>
-    public static RulesetListing ListLive() => InDirectory(directory =>
+    public static RulesetListing ListLive(SureRules? before = null) => InDirectory(directory =>
     {
         Run("sh", ["-c", List, "sh", directory]);
-        return Read(directory);
+        return Read(directory, before ?? new SureRules());
     });
 
     /// <summary>Loads a file into a namespace of its own and lists it there. Interfaces that it names need not exist.</summary>
     /// <param name="path">Rules as <c>nft -f</c> takes them.</param>
+    /// <param name="before">The rules as they were listed before, for those that list several files that are nearly the same.</param>
     /// <exception cref="RulesetLoadException">nft refuses the file.</exception>
-    public static RulesetListing ListFile(string path) => InDirectory(directory =>
+    public static RulesetListing ListFile(string path, SureRules? before = null) => InDirectory(directory =>
     {
         if (!File.Exists(path))
         {
@@ -99,7 +108,7 @@ public static class RulesetLister
             try
             {
                 Run("unshare", [.. Unshare, "sh", "-c", LoadAndList, "sh", directory, Path.GetFullPath(path), .. names]);
-                return Read(directory);
+                return Read(directory, before ?? new SureRules());
             }
             catch (RulesetLoadException refusal)
             {
@@ -140,36 +149,53 @@ public static class RulesetLister
         => lines.SelectMany(line => Devices.Matches(line)).SelectMany(match => (match.Groups[1].Value + match.Groups[2].Value).Split(','))
             .Select(name => name.Trim().Trim('"')).Where(name => name.Length > 0 && !name.Contains('$', StringComparison.Ordinal));
 
-    private static RulesetListing Read(string directory)
+    private static RulesetListing Read(string directory, SureRules before)
+    {
+        string[] text = File.ReadAllLines(Path.Combine(directory, "ruleset.txt"));
+        Dictionary<string, string> texts = RuleListing.ReadTexts(text);
+        Dictionary<string, IReadOnlyList<string>> devices = RuleListing.ReadDevices(text);
+        Dictionary<string, string> programs = RuleListing.ReadProgramsByKey(File.ReadLines(Path.Combine(directory, "loaded.txt")));
+        IReadOnlySet<string> sure = before.Find(programs, texts, open => FindSure(directory, devices, programs, open));
+        return new RulesetListing(
+            File.ReadAllBytes(Path.Combine(directory, "ruleset.json")), texts, sure,
+            RuleListing.FindDormantTables(text).Select(item => string.Join(' ', item.Place.Split(' ').Skip(1))).ToHashSet(), devices);
+    }
+
+    /// <summary>Loads rules as they are listed, and compares what the kernel makes of them.</summary>
+    /// <returns>Those that are the same; null where nft does not read its own listing.</returns>
+    private static HashSet<string>? FindSure(
+        string directory, Dictionary<string, IReadOnlyList<string>> devices, Dictionary<string, string> programs, IReadOnlySet<string> open)
     {
         string At(string name) => Path.Combine(directory, name);
-        string[] text = File.ReadAllLines(At("ruleset.txt"));
-        Dictionary<string, IReadOnlyList<string>> devices = RuleListing.ReadDevices(text);
-        HashSet<string> sure = [];
+        if (!File.Exists(At("terse.json")))
+        {
+            Run("sh", ["-c", ListTerse, "sh", directory]);
+        }
+
         foreach (HashSet<string> statements in new[] { ReadAgain, ReadAgainSurely })
         {
-            List<string> kept = WriteReload(At("terse.json"), At("reload.json"), devices, statements, out HashSet<string> interfaces);
+            List<string> kept = WriteReload(
+                At("terse.json"), At("reload.json"), devices, (key, kinds) => open.Contains(key) && kinds.All(statements.Contains),
+                out HashSet<string> interfaces);
             try
             {
                 Run("unshare", [.. Unshare, "sh", "-c", Reload, "sh", directory, .. interfaces]);
-                sure = RuleListing.FindSame(File.ReadLines(At("loaded.txt")), File.ReadLines(At("listed.txt")), kept);
-                break;
+                return RuleListing.FindSame(programs, File.ReadLines(At("listed.txt")), kept);
             }
             catch (RulesetLoadException)
             {
-                // nft does not read its own listing: rules of few kinds may do, else no rule is sure, and nothing is dropped.
+                // Rules of few kinds may do.
             }
         }
 
-        return new RulesetListing(
-            File.ReadAllBytes(At("ruleset.json")), RuleListing.ReadTexts(text), sure,
-            RuleListing.FindDormantTables(text).Select(item => string.Join(' ', item.Place.Split(' ').Skip(1))).ToHashSet(), devices);
+        return null;
     }
 
     /// <summary>Writes what nft can be asked to read again: tables, chains, sets, and the rules of statements that it lists as it reads them.</summary>
     /// <returns>The keys of the rules that were kept, in order.</returns>
     private static List<string> WriteReload(
-        string terse, string reload, Dictionary<string, IReadOnlyList<string>> devices, HashSet<string> statements, out HashSet<string> interfaces)
+        string terse, string reload, Dictionary<string, IReadOnlyList<string>> devices, Func<string, IEnumerable<string>, bool> isKept,
+        out HashSet<string> interfaces)
     {
         JsonObject root = JsonNode.Parse(File.ReadAllBytes(terse))!.AsObject();
         JsonArray objects = root["nftables"]!.AsArray();
@@ -179,9 +205,10 @@ public static class RulesetLister
         {
             if (node["rule"] is JsonObject rule)
             {
-                if (rule["expr"]!.AsArray().All(one => one is JsonObject { Count: 1 } statement && statements.Contains(statement.First().Key)))
+                string key = NftRuleset.RuleKey((string)rule["family"]!, (string)rule["table"]!, (long)rule["handle"]!);
+                if (isKept(key, rule["expr"]!.AsArray().Select(one => one is JsonObject { Count: 1 } statement ? statement.First().Key : string.Empty)))
                 {
-                    kept.Add(NftRuleset.RuleKey((string)rule["family"]!, (string)rule["table"]!, (long)rule["handle"]!));
+                    kept.Add(key);
                     AddInterfaces(rule["expr"]!, interfaces);
                 }
                 else

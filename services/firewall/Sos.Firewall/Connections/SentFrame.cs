@@ -54,6 +54,18 @@ public static class SentFrame
         return SentKind.Unreadable;
     }
 
+    /// <summary>Reads a packet without a frame around it, which may be cut behind its first bytes.</summary>
+    public static SentKind ReadPacket(ReadOnlySpan<byte> packet, out ulong key)
+    {
+        key = 0;
+        return packet.IsEmpty ? SentKind.Unreadable : (packet[0] >> 4) switch
+        {
+            4 => ReadIpv4(packet, out key),
+            6 => ReadIpv6(packet, out key),
+            _ => SentKind.Unreadable,
+        };
+    }
+
     private static SentKind ReadIpv4(ReadOnlySpan<byte> packet, out ulong key)
     {
         key = 0;
@@ -88,7 +100,8 @@ public static class SentFrame
         while (true) // Each header takes eight bytes at least.
         {
             bool isFragment = (IpProtocol)next == IpProtocol.Fragment;
-            if (!isFragment && (IpProtocol)next is not (IpProtocol.HopByHop or IpProtocol.Routing or IpProtocol.DestinationOptions))
+            bool isAuthentication = (IpProtocol)next == IpProtocol.Authentication; // Linux tracks what is behind it
+            if (!isFragment && !isAuthentication && (IpProtocol)next is not (IpProtocol.HopByHop or IpProtocol.Routing or IpProtocol.DestinationOptions))
             {
                 return ReadTransport(next, ReadAddress(packet[8..]), ReadAddress(packet[24..]), packet[at..], out key);
             }
@@ -104,7 +117,7 @@ public static class SentFrame
             }
 
             next = packet[at];
-            at += isFragment ? 8 : (packet[at + 1] + 1) * 8;
+            at += isFragment ? 8 : isAuthentication ? (packet[at + 1] + 2) * 4 : (packet[at + 1] + 1) * 8; // RFC 4302, 2.2
             if (at > packet.Length)
             {
                 return SentKind.Unreadable;
