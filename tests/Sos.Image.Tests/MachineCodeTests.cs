@@ -16,7 +16,7 @@ public sealed class MachineCodeTests
         { "sysenter", DiagnosticIds.SystemCall, [0x0f, 0x34, 0xc3] },
         { "int 0x80", DiagnosticIds.SystemCall, [0xcd, 0x80, 0xc3] },
         { "int 0x20 without a function number", DiagnosticIds.SystemCall, [0xcd, 0x20, 0xc3] },
-        { "int 0x20 with an unknown function", DiagnosticIds.SystemCall, [0xb8, 2, 0, 0, 0, 0xcd, 0x20, 0xc3] },
+        { "int 0x20 with an unknown function", DiagnosticIds.SystemCall, [0xb8, 3, 0, 0, 0, 0xcd, 0x20, 0xc3] },
         { "a branch past the gate's function number", DiagnosticIds.SystemCall,
             [0x75, 0x05, 0xb8, 1, 0, 0, 0, 0xcd, 0x20, 0xc3] },
         { "hlt", DiagnosticIds.Privileged, [0xf4, 0xc3] },

@@ -16,10 +16,9 @@ namespace Sos.Lab.Tests;
 /// </summary>
 public sealed class ConsoleViewScenarios
 {
-    private const string Address = "10.77.0.9";
-    private const string Password = "correct horse battery";
+    private const string Address = TelnetVisit.Address;
+    private const string Password = TelnetVisit.Password;
     private const string Image = "/usr/lib/sos/console.sosimg";
-    private const string Prompt = "sos";
     private const string Marker = "console view: the marker";
 
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
@@ -50,7 +49,7 @@ public sealed class ConsoleViewScenarios
 
         _ = machine.Start("echo c > /proc/sysrq-trigger");
         await machine.Console.WaitForAsync("end Kernel panic", Limit);
-        Answers seen = await AskAllAsync(client, "dmesg --level 5", "ps --json", "cpus --json");
+        TelnetAnswers seen = await TelnetVisit.AskAsync(client, "dmesg --level 5", "ps --json", "cpus --json");
         string log = seen["dmesg --level 5"];
         Assert.Contains("Kernel panic - not syncing: sysrq triggered crash", log, StringComparison.Ordinal);
         Assert.Contains("end Kernel panic", log.Split('\n', StringSplitOptions.RemoveEmptyEntries)[^1], StringComparison.Ordinal);
@@ -89,7 +88,7 @@ public sealed class ConsoleViewScenarios
         string function = await machine.CheckAsync("awk '$3 == \"panic\" {print $1}' /proc/kallsyms");
         string banner = await machine.CheckAsync("awk '$3 == \"linux_banner\" {print $1}' /proc/kallsyms");
         HashSet<int> before = await PidsAsync(machine);
-        Answers seen = await AskAllAsync(
+        TelnetAnswers seen = await TelnetVisit.AskAsync(
             client,
             "ps --json", "dmesg", "version", "mem --json", "modules --json", "cpus --json", "net --json", "softirq --json", "irq --json", "load --json",
             "slab --json", "stack 2", "netstat --json", $"sym {function}", $"read {banner} 16", "read fee00000 4");
@@ -137,23 +136,7 @@ public sealed class ConsoleViewScenarios
             .Select(pid => int.Parse(pid, CultureInfo.InvariantCulture))];
 
     /// <summary>Logs in by telnet, runs a command and leaves.</summary>
-    private static async Task<string> AskAsync(LabPeer client, string command) => (await AskAllAsync(client, command))[command];
-
-    /// <summary>Logs in by telnet, runs commands, each after the prompt that follows the one before, and leaves.</summary>
-    private static async Task<Answers> AskAllAsync(LabPeer client, params string[] commands)
-    {
-        string[] lines =
-        [
-            $"exec 3<>/dev/tcp/{Address}/23", "await() { IFS= read -r -t 100 -d \"$1\" text <&3 || exit 1; printf \"%s$1\" \"$text\"; }",
-            "await :", $"printf \"{Password}\\r\\n\" >&3", "await \">\"",
-            .. commands.SelectMany(command => (string[])[$"printf \"{command}\\r\\n\" >&3", $"until await \">\"; [[ $text == *{Prompt} ]]; do :; done"]),
-            "printf \"exit\\r\\n\" >&3", "timeout 100 cat <&3",
-        ];
-        CommandResult result = await client.RunAsync($"bash -c '{string.Join("\n", lines)}'", Limit);
-        string[] parts = result.Output.Replace("\r", "", StringComparison.Ordinal).Split($"{Prompt}> ");
-        Assert.True(result.ExitCode == 0 && parts.Length == commands.Length + 2, $"{string.Join(", ", commands)}: {result.Output}{result.Error}");
-        return new Answers(commands.Zip(parts.Skip(1)).ToDictionary(pair => pair.First, pair => pair.Second));
-    }
+    private static async Task<string> AskAsync(LabPeer client, string command) => (await TelnetVisit.AskAsync(client, command))[command];
 
     /// <summary>Asks again until an answer holds a text, which it must within the limit.</summary>
     private static async Task<string> AskUntilAsync(LabPeer client, string command, string wanted)
@@ -166,21 +149,5 @@ public sealed class ConsoleViewScenarios
         }
 
         return answer;
-    }
-
-    /// <summary>Has the console's answer to each command.</summary>
-    private sealed class Answers(IReadOnlyDictionary<string, string> texts)
-    {
-        public string this[string command] => texts[command];
-
-        public List<JsonElement> Rows(string command) => [.. Parse(texts[command], '[', ']').EnumerateArray()];
-
-        public JsonElement Object(string command) => Parse(texts[command], '{', '}');
-
-        private static JsonElement Parse(string answer, char first, char last)
-        {
-            using JsonDocument json = JsonDocument.Parse(answer[answer.IndexOf(first, StringComparison.Ordinal)..(answer.LastIndexOf(last) + 1)]);
-            return json.RootElement.Clone();
-        }
     }
 }

@@ -12,8 +12,7 @@ namespace Sos.Lab.Tests;
 /// <summary>A machine with a console on its last CPU, and a host beside it from which somebody logs in.</summary>
 internal sealed class ConsoleVisitor : IAsyncDisposable
 {
-    private const string Address = "10.77.0.9";
-    private const string Password = "correct horse battery";
+    private const string Address = TelnetVisit.Address;
 
     private readonly LabNetwork _network;
     private readonly LabPeer _client;
@@ -44,7 +43,7 @@ internal sealed class ConsoleVisitor : IAsyncDisposable
             ConsoleVisitor visitor = new(network, client, await LabMachine.BootAsync(options with { Network = network }));
             await visitor.Machine.ConfigureAsync("eth0");
             await visitor.Machine.CheckAsync(
-                $"echo '{Password}' | sosctl console password /tmp/telnet && sosctl console key /tmp/host.key && sosctl core reserve {visitor.Core}", Limit);
+                $"echo '{TelnetVisit.Password}' | sosctl console password /tmp/telnet && sosctl console key /tmp/host.key && sosctl core reserve {visitor.Core}", Limit);
             return visitor;
         }
         catch
@@ -81,16 +80,7 @@ internal sealed class ConsoleVisitor : IAsyncDisposable
     }
 
     /// <summary>Logs in by telnet, runs a command and leaves.</summary>
-    public async Task<string> TelnetAsync(string command)
-    {
-        string line = $"""
-            bash -c 'exec 3<>/dev/tcp/{Address}/23 && IFS= read -r -t 100 -d : x <&3 && printf "{Password}\r\n" >&3 && IFS= read -r -t 100 -d ">" x <&3 &&
-            printf "{command}\r\nexit\r\n" >&3 && timeout 100 cat <&3'
-            """;
-        CommandResult result = await _client.RunAsync(line.ReplaceLineEndings(" "), Limit);
-        Assert.True(result.ExitCode == 0 && result.Output.Contains("sos> ", StringComparison.Ordinal), $"{command}: {result.Output}{result.Error}");
-        return result.Output.Replace("\r", "", StringComparison.Ordinal);
-    }
+    public async Task<string> TelnetAsync(string command) => (await TelnetVisit.AskAsync(_client, command))[command];
 
     /// <summary>Resets the machine by the console, which ends QEMU.</summary>
     public async Task RebootAsync(string method)

@@ -11,7 +11,6 @@
  * Prints the seed, a line for each call, and exits 1 if anything was not as documented.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -32,6 +31,7 @@
 #include <unistd.h>
 
 #include "../../kernel/include/uapi/sos.h"
+#include "machine.h"
 #include "random.h"
 
 #define THREADS		6
@@ -388,25 +388,6 @@ static void fuzz_lease(struct random *random, int fd)
 }
 
 /* Return: whether a card is bound to "sos". */
-static int find_card(void)
-{
-	DIR *folder = opendir("/sys/bus/pci/drivers/sos");
-	struct dirent *entry;
-	int found = 0;
-
-	while (folder && !found && (entry = readdir(folder))) {
-		unsigned int domain, bus, slot, function;
-
-		if (sscanf(entry->d_name, "%x:%x:%x.%x", &domain, &bus, &slot, &function) != 4)
-			continue;
-		card = (struct sos_device) { .domain = domain, .bus = bus, .devfn = slot << 3 | function };
-		found = 1;
-	}
-	if (folder)
-		closedir(folder);
-	return found;
-}
-
 static void fuzz_rest(struct random *random, int fd)
 {
 	struct sos_device wild = { .devfn = below(random, 300), .bus = one_in(random, 4) ? next(random) : 0, .pad = one_in(random, 8),
@@ -471,21 +452,6 @@ static void fuzz_rest(struct random *random, int fd)
 	default:
 		judge(STATUS, ioctl_at(random, fd, SOS_IOC_GET_STATUS, &status, sizeof(status)), 1);
 	}
-}
-
-static void set_online(int cpu, int online)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online", cpu);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	/* Refused while the core is ours; Linux may take its time. */
-	if (write(fd, online ? "1" : "0", 1) < 0 && errno != EBUSY && errno != EPERM && errno != ENOMEM && errno != EIO)
-		printf("cpu %d online %d: %s\n", cpu, online, strerror(errno));
-	close(fd);
 }
 
 static void fuzz_call(struct random *random)
@@ -679,7 +645,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	printf("seed %lu, %lu s, %d threads\n", seed, seconds, THREADS);
 	page_size = sysconf(_SC_PAGESIZE);
-	has_card = find_card();
+	has_card = find_card(&card);
 	device_fd = open("/dev/sos", O_RDWR | O_CLOEXEC);
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (device_fd < 0 || shared == MAP_FAILED) {

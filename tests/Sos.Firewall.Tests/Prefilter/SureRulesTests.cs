@@ -6,7 +6,7 @@ using Xunit;
 
 namespace Sos.Firewall.Tests.Prefilter;
 
-/// <summary>Whoever follows rules has nft compare those alone that are new, and knows as much of the others as if all had been.</summary>
+/// <summary>A follower of rules has nft compare those alone that are new, and knows as much of the others as if all had been.</summary>
 public class SureRulesTests
 {
     private const string Rules = """

@@ -9,7 +9,7 @@ using Sos.Sdk.Wire;
 
 namespace Sos.Router.Filter;
 
-/// <summary>What becomes of a packet that is about to be forwarded.</summary>
+/// <summary>A verdict says what becomes of a packet that is about to be forwarded.</summary>
 public enum ForwardVerdict : byte
 {
     /// <summary>Linux judges it.</summary>

@@ -5,8 +5,8 @@ using Sos.Sdk.Memory;
 namespace Sos.Router.StandIn;
 
 /// <summary>
-/// What the core itself knows of neighbours as long as Linux is silent: those that packets go to, each with its place on the link and when that was last
-/// confirmed. One that does not answer keeps its place: a frame to a host that may be gone is no worse than none.
+/// The cache holds what the core itself knows of neighbours as long as Linux is silent: those that packets go to, each with its place on the link and
+/// when that was last confirmed. One that does not answer keeps its place: a frame to a host that may be gone is no worse than none.
 /// </summary>
 /// <param name="entries">Its memory, a power of two long.</param>
 /// <param name="ticksPerSecond">TSC ticks of a second.</param>
