@@ -43,7 +43,8 @@ internal sealed class ConsoleVisitor : IAsyncDisposable
             ConsoleVisitor visitor = new(network, client, await LabMachine.BootAsync(options with { Network = network }));
             await visitor.Machine.ConfigureAsync("eth0");
             await visitor.Machine.CheckAsync(
-                $"echo '{TelnetVisit.Password}' | sosctl console password /tmp/telnet && sosctl console key /tmp/host.key && sosctl core reserve {visitor.Core}", Limit);
+                $"echo '{TelnetVisit.Password}' | sosctl console password /tmp/telnet && sosctl console key /tmp/host.key "
+                + $"&& sosctl core reserve {visitor.Core}", Limit);
             return visitor;
         }
         catch

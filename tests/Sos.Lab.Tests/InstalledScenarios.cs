@@ -21,6 +21,7 @@ public sealed class InstalledScenarios : IAsyncLifetime
     private const string Rules = "/etc/sos/edge.nft";
     private const string Enabled = "/etc/sos/services/edge.toml";
     private const string Progress = "sosctl service list --json | grep -o '\"since_boot\":\"[A-Za-z]*' | cut -d '\"' -f 4";
+    private const string Journal = "journalctl -b -u sosd --no-pager | tail -n 20";
 
     private static readonly TimeSpan DiskLimit = TimeSpan.FromMinutes(9);
     private static readonly TimeSpan BootLimit = TimeSpan.FromMinutes(4);
@@ -61,8 +62,8 @@ public sealed class InstalledScenarios : IAsyncLifetime
 
         await using (LabMachine machine = await BootAsync(network))
         {
-            await AwaitAsync(machine, Progress, "Started");
-            await AwaitAsync(machine, "ip -o -4 address show dev eth0 | awk '{print $4}'", $"{Address}/24");
+            await machine.AwaitAsync(Progress, "Started", Limit, Journal);
+            await machine.AwaitAsync("ip -o -4 address show dev eth0 | awk '{print $4}'", $"{Address}/24", Limit, Journal);
             await PingAsync(client, succeeds: true);
             await PingAsync(attacker, succeeds: false);
             Assert.Equal("0-2", await machine.CheckAsync("cat /sys/devices/system/cpu/online"));
@@ -114,17 +115,5 @@ public sealed class InstalledScenarios : IAsyncLifetime
         return Number(1) - Number(2);
 
         int Number(int group) => int.Parse(counts.Groups[group].Value, CultureInfo.InvariantCulture);
-    }
-
-    private static async Task AwaitAsync(LabMachine machine, string command, string expected)
-    {
-        DateTime end = DateTime.UtcNow + Limit;
-        string last;
-        while ((last = (await machine.RunAsync(command)).Text) != expected && DateTime.UtcNow < end)
-        {
-            await Task.Delay(200);
-        }
-
-        Assert.True(last == expected, $"{command}: {last}; {(await machine.RunAsync("journalctl -b -u sosd --no-pager | tail -n 20")).Text}");
     }
 }

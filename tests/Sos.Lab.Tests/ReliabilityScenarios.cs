@@ -36,12 +36,12 @@ public abstract class ReliabilityScenarios(LabFixture lab) : Scenario(lab)
         double left = Subject.Parse(await Machine.CheckAsync("sosctl core list --json")).GetProperty("cores")[3].GetProperty("lease_seconds").GetDouble();
         Assert.InRange(left, 1, 3600);
         await Machine.CheckAsync("sosctl core renew 3 && sosctl core renew 3 500ms");
-        await AwaitAsync("cat /sys/devices/system/cpu/online", "0-3");
+        await Machine.AwaitAsync("cat /sys/devices/system/cpu/online", "0-3");
         Assert.Equal(0, await Subject.PingAsync(Subject.EchoAddress, 2, 1));
 
         // Without sosd the card waits for whoever comes next.
         await Machine.CheckAsync("sosctl core release 3");
-        await AwaitAsync("ip -br addr show eth0 | grep -o 10.77.0.2", LabNetwork.MachineIPv4());
+        await Machine.AwaitAsync("ip -br addr show eth0 | grep -o 10.77.0.2", LabNetwork.MachineIPv4());
         await Subject.AwaitAnswerAsync(LabNetwork.MachineIPv4());
     }
 
@@ -62,7 +62,7 @@ public abstract class ReliabilityScenarios(LabFixture lab) : Scenario(lab)
         await Machine.CheckAsync("sosctl core reserve 3");
         string started = await Machine.CheckAsync(Subject.StartFault("-p fault=1 -p address=64 -p delay=1000 --restart on-fault --restart-limit 2"));
         Assert.DoesNotContain("sosd does not run", started, StringComparison.Ordinal);
-        await AwaitAsync("grep -o 'given up after 2 restarts' /tmp/sosd.log", "given up after 2 restarts");
+        await Machine.AwaitAsync("grep -o 'given up after 2 restarts' /tmp/sosd.log", "given up after 2 restarts");
         string log = await Machine.CheckAsync("cat /tmp/sosd.log");
         Assert.Contains("restart 1 in 1 s", log, StringComparison.Ordinal);
         Assert.Contains("restart 2 in 2 s", log, StringComparison.Ordinal);
@@ -79,15 +79,15 @@ public abstract class ReliabilityScenarios(LabFixture lab) : Scenario(lab)
         const string Addresses = "ip -o addr show eth0 | sed 's/^[0-9]*: //; s/ *valid_lft.*//; s/ tentative//'";
         string before = await Machine.CheckAsync(Addresses);
         await Machine.RaiseMachineCheckAsync(3);
-        await AwaitAsync("grep -o 'Echo restarted' /tmp/sosd.log", "Echo restarted");
+        await Machine.AwaitAsync("grep -o 'Echo restarted' /tmp/sosd.log", "Echo restarted");
         await Subject.AwaitAnswerAsync(Subject.EchoAddress);
         await Subject.AwaitAnswerAsync(LabNetwork.MachineIPv4());
-        Assert.Equal(before, await AwaitAsync(Addresses, before));
+        await Machine.AwaitAsync(Addresses, before);
 
         await Machine.CheckAsync("sosctl core renew 3 500ms");
-        await AwaitAsync("grep -o 'its lease was over' /tmp/sosd.log", "its lease was over");
-        await AwaitAsync("basename $(readlink /sys/bus/pci/devices/0000:00:10.0/driver)", "virtio-pci");
-        await AwaitAsync("ip -br addr show eth0 | grep -o 10.77.0.2", LabNetwork.MachineIPv4());
+        await Machine.AwaitAsync("grep -o 'its lease was over' /tmp/sosd.log", "its lease was over");
+        await Machine.AwaitAsync("basename $(readlink /sys/bus/pci/devices/0000:00:10.0/driver)", "virtio-pci");
+        await Machine.AwaitAsync("ip -br addr show eth0 | grep -o 10.77.0.2", LabNetwork.MachineIPv4());
         await Subject.AwaitAnswerAsync(LabNetwork.MachineIPv4());
     }
 
@@ -152,25 +152,11 @@ public abstract class ReliabilityScenarios(LabFixture lab) : Scenario(lab)
         CommandResult restart = await Machine.RunAsync("sosctl service restart 3");
         Assert.Equal(6, restart.ExitCode);
         await Machine.CheckAsync("echo 1 > /sys/bus/pci/rescan; sosctl core release 3");
-        await AwaitAsync("ip -br addr show eth0 | grep -o 10.77.0.2", LabNetwork.MachineIPv4());
+        await Machine.AwaitAsync("ip -br addr show eth0 | grep -o 10.77.0.2", LabNetwork.MachineIPv4());
     }
 
     private Task StartDaemonAsync() => Machine.CheckAsync(
         "sosd > /tmp/sosd.log 2>&1 & echo $! > /tmp/sosd.pid; n=0; until grep -q started /tmp/sosd.log || [ $n = 300 ]; do sleep 0.1; n=$((n + 1)); done");
-
-    /// <summary>Waits for a command's output.</summary>
-    private async Task<string> AwaitAsync(string command, string expected)
-    {
-        string last = "";
-        for (int attempt = 0; attempt < 200 && last != expected; attempt++)
-        {
-            last = (await Machine.RunAsync(command)).Text;
-            await Task.Delay(last == expected ? 0 : 200);
-        }
-
-        Assert.Equal(expected, last);
-        return last;
-    }
 }
 
 [Collection("6.1")]

@@ -45,13 +45,13 @@ internal static class TelnetVisit
 /// <param name="texts">What it wrote, by command.</param>
 internal sealed class TelnetAnswers(IReadOnlyDictionary<string, string> texts)
 {
-    /// <summary>What the console wrote.</summary>
+    /// <summary>Gets what the console wrote.</summary>
     public string this[string command] => texts[command];
 
-    /// <summary>The rows of a command's JSON.</summary>
+    /// <summary>Reads the rows of a command's JSON.</summary>
     public List<JsonElement> Rows(string command) => [.. Parse(texts[command], '[', ']').EnumerateArray()];
 
-    /// <summary>A command's JSON of one row.</summary>
+    /// <summary>Reads a command's JSON of one row.</summary>
     public JsonElement Object(string command) => Parse(texts[command], '{', '}');
 
     private static JsonElement Parse(string answer, char first, char last)

@@ -129,6 +129,26 @@ public sealed class LabMachine : IAsyncDisposable
     public async Task<string> CheckAsync(string line, TimeSpan? timeout = null) =>
         (await RunAsync(line, timeout)).EnsureSuccess().Text;
 
+    /// <summary>Runs a command again and again until it writes what is expected.</summary>
+    /// <param name="line">The command; its exit code does not matter.</param>
+    /// <param name="expected">What it is to write, trimmed.</param>
+    /// <param name="timeout">How long that may take in all; 2 minutes if not given, since others may have the host's CPUs.</param>
+    /// <param name="show">A command whose output a failure tells.</param>
+    /// <exception cref="LabException">It wrote something else to the end; the message has the last.</exception>
+    public async Task AwaitAsync(string line, string expected, TimeSpan? timeout = null, string show = "true")
+    {
+        DateTime end = DateTime.UtcNow + (timeout ?? TimeSpan.FromMinutes(2));
+        for (CommandResult last = await RunAsync(line); last.Text != expected; last = await RunAsync(line))
+        {
+            if (DateTime.UtcNow >= end)
+            {
+                throw new LabException($"{line} does not write \"{expected}\"; the last was \"{last.Text}\"{last.Error}; {(await RunAsync(show)).Text}");
+            }
+
+            await Task.Delay(100);
+        }
+    }
+
     /// <summary>Writes a file in the guest.</summary>
     public async Task WriteFileAsync(string path, ReadOnlyMemory<byte> content)
     {
