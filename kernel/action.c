@@ -10,6 +10,7 @@
 #include "core.h"
 #include "lease.h"
 #include "machine.h"
+#include "reserve.h"
 
 #define SOS_ACTIONS_ALL	(BIT(SOS_ACTION_SYSRQ) | BIT(SOS_ACTION_RELEASE) | BIT(SOS_ACTION_LOOK) | \
 			 BIT(SOS_ACTION_NMI) | BIT(SOS_ACTION_CRASH) | BIT(SOS_ACTION_RESET))
@@ -59,15 +60,21 @@ static void action_drop(struct sos_service *service)
 	service->actions = 0;
 }
 
-/* The work of sos_request_take(), which took a reference for it: as if a lease were over. */
+/*
+ * The work of sos_request_take(), which took a reference for it. What cannot be given back at once
+ * is tried again, as if a lease were over.
+ */
 static void action_give_back(struct work_struct *work)
 {
 	struct sos_core *core = container_of(work, struct sos_core, give_back);
 
-	sos_core_lock(core);
-	if (!sos_core_is_released(core))
+	mutex_lock(&sos_reserve_lock);
+	if (!sos_core_is_released(core) && sos_release(core)) {
+		sos_core_lock(core);
 		sos_lease_set(core, 1);
-	sos_core_unlock(core);
+		sos_core_unlock(core);
+	}
+	mutex_unlock(&sos_reserve_lock);
 	sos_core_put(core);
 }
 

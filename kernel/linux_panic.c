@@ -11,8 +11,10 @@
  */
 #include <linux/atomic.h>
 #include <linux/cpumask.h>
+#include <linux/bitops.h>
 #include <linux/gfp.h>
 #include <linux/kernel.h>
+#include <linux/kexec.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/notifier.h>
@@ -132,6 +134,7 @@ static bool panic_take(const struct pt_regs *regs)
 		return false;
 	panic_store(regs, true);
 	panic_collect();
+	sos_machine_close();
 	return true;
 }
 
@@ -174,10 +177,27 @@ static int vpanic_entered(struct kprobe *probe, struct pt_regs *regs)
 
 NOKPROBE_SYMBOL(vpanic_entered);
 
+/*
+ * At the first instruction of crash_kexec(regs): an oops with a crash kernel loaded may go there
+ * without a panic. The registers are those of the oops.
+ */
+static int crash_entered(struct kprobe *probe, struct pt_regs *regs)
+{
+	const struct pt_regs *oops = (const void *)regs->di;
+
+	if (kexec_crash_loaded() && panic_take(oops ? oops : regs))
+		strscpy(record->words, "an oops, straight to the crash kernel",
+			sizeof(record->words));
+	return 0;
+}
+
+NOKPROBE_SYMBOL(crash_entered);
+
 /* Linux has stopped its CPUs. A kprobe that was hit within another did not run. */
 static int panic_told(struct notifier_block *block, unsigned long action, void *words)
 {
-	panic_begins();
+	if (panic_begins())
+		sos_machine_close();
 	if (!record->words[0])
 		strscpy(record->words, words, sizeof(record->words));
 	return NOTIFY_DONE;
@@ -185,23 +205,27 @@ static int panic_told(struct notifier_block *block, unsigned long action, void *
 
 static int panic_nmi(unsigned int command, struct pt_regs *regs)
 {
-	u32 order = sos_machine_take_order(raw_smp_processor_id());
+	u32 orders = sos_machine_take_orders(raw_smp_processor_id());
 
-	if (!order)
+	if (!orders)
 		return NMI_DONE;
-	panic_store(regs, order == SOS_ACTION_CRASH || atomic_read(&panicking));
-	if (order == SOS_ACTION_CRASH)
+	panic_store(regs, (orders & BIT(SOS_ACTION_CRASH)) || atomic_read(&panicking));
+	if (orders & BIT(SOS_ACTION_CRASH))
 		nmi_panic(regs, "asked for by a service of SOS");
-	/* One that Linux knows nothing of is what unknown_nmi_panic waits for. */
-	return order == SOS_ACTION_NMI ? NMI_DONE : NMI_HANDLED;
+	/*
+	 * One that Linux knows nothing of is what unknown_nmi_panic waits for. Of several at once
+	 * Linux expects another NMI, which it then does not wonder at.
+	 */
+	return orders & BIT(SOS_ACTION_NMI) ? NMI_DONE : hweight32(orders);
 }
 
 NOKPROBE_SYMBOL(panic_nmi);
 
-/* Newer kernels have both. */
+/* Newer kernels have vpanic() beside panic(), and not every kernel has the last. */
 static struct kprobe probes[] = {
 	{ .symbol_name = "panic", .pre_handler = panic_entered },
 	{ .symbol_name = "vpanic", .pre_handler = vpanic_entered },
+	{ .symbol_name = "crash_kexec", .pre_handler = crash_entered },
 };
 
 static struct notifier_block panic_block = {
@@ -217,9 +241,9 @@ static void panic_probe(void)
 		if (register_kprobe(&probes[i]))
 			probes[i].addr = NULL;
 		else
-			found++;
+			found |= BIT(i);
 	}
-	if (!found)
+	if (!(found & (BIT(0) | BIT(1))))
 		pr_warn("no kprobe at panic's entry: no registers will be kept\n");
 }
 

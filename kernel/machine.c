@@ -46,27 +46,49 @@ void sos_machine_nmi(u32 apicid)
 	local_irq_restore(flags);
 }
 
-/* As a monitor does: the CPU's next NMI is to do that. In any context. */
-void sos_machine_order(u32 cpu, u32 order)
+/* As a monitor does: an NMI has the CPU do that. In any context. */
+void sos_machine_order(u32 cpu, u32 action)
 {
-	u32 apicid;
+	struct sos_machine_cpu *to;
+	u32 apicid, seen, orders;
 
 	if (cpu >= SOS_MACHINE_CPUS_MAX)
 		return;
-	apicid = READ_ONCE(sos_machine->cpus[cpu].apicid);
+	to = &sos_machine->cpus[cpu];
+	apicid = READ_ONCE(to->apicid);
 	if (apicid == SOS_MACHINE_NO_APIC)
 		return;
-	WRITE_ONCE(sos_machine->cpus[cpu].order, order);
-	smp_mb();	/* the order before the NMI, which an x2APIC does not see to */
+	for (orders = READ_ONCE(to->orders);; orders = seen) {
+		/* One that was given before and not taken yet has its NMI on the way. */
+		if (orders & BIT(action))
+			return;
+		seen = cmpxchg(&to->orders, orders, orders | BIT(action));
+		if (seen == orders)
+			break;
+	}
+	/* The order first: an x2APIC's MSR write waits for no store (SDM vol. 3, 11.12.3). */
+	asm volatile("mfence; lfence" : : : "memory");
 	sos_machine_nmi(apicid);
 }
 
-/* On the CPU itself, in an NMI: what it is to do, 0 for nothing of ours. */
-u32 sos_machine_take_order(u32 cpu)
+/* On the CPU itself, in an NMI: a bit for each enum sos_action that it is to do. */
+u32 sos_machine_take_orders(u32 cpu)
 {
-	if (cpu >= SOS_MACHINE_CPUS_MAX || !READ_ONCE(sos_machine->cpus[cpu].order))
+	if (cpu >= SOS_MACHINE_CPUS_MAX || !READ_ONCE(sos_machine->cpus[cpu].orders))
 		return 0;
-	return xchg(&sos_machine->cpus[cpu].order, 0);
+	return xchg(&sos_machine->cpus[cpu].orders, 0);
+}
+
+/*
+ * No NMI from now on: a Linux that has panicked may be on its way to another kernel, which is not
+ * ready for one. In any context.
+ */
+void sos_machine_close(void)
+{
+	u32 cpu;
+
+	for (cpu = 0; cpu < SOS_MACHINE_CPUS_MAX; cpu++)
+		WRITE_ONCE(sos_machine->cpus[cpu].apicid, SOS_MACHINE_NO_APIC);
 }
 
 #ifdef CONFIG_ACPI
@@ -112,7 +134,7 @@ static bool machine_find_register(struct sos_machine *machine)
 static int machine_cpu_online(unsigned int cpu)
 {
 	if (cpu < SOS_MACHINE_CPUS_MAX) {
-		WRITE_ONCE(sos_machine->cpus[cpu].order, 0);
+		WRITE_ONCE(sos_machine->cpus[cpu].orders, 0);
 		WRITE_ONCE(sos_machine->cpus[cpu].apicid, per_cpu(x86_cpu_to_apicid, cpu));
 	}
 	return 0;

@@ -26,11 +26,11 @@ enum sos_reset_space {
 /**
  * struct sos_machine_cpu - a CPU of Linux's
  * @apicid: SOS_MACHINE_NO_APIC while it is not online
- * @order: what the next NMI is to do there: enum sos_action, taken by the CPU itself
+ * @orders: a bit for each enum sos_action that NMIs on their way are to do there, taken by the CPU
  */
 struct sos_machine_cpu {
 	u32 apicid;
-	u32 order;
+	u32 orders;
 };
 
 /**
@@ -56,8 +56,9 @@ extern struct sos_machine *sos_machine;
 
 u64 sos_machine_reset_page(void);
 void sos_machine_nmi(u32 apicid);
-void sos_machine_order(u32 cpu, u32 order);
-u32 sos_machine_take_order(u32 cpu);
+void sos_machine_order(u32 cpu, u32 action);
+u32 sos_machine_take_orders(u32 cpu);
+void sos_machine_close(void);
 int sos_machine_init(void);
 void sos_machine_exit(void);
 

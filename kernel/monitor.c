@@ -228,6 +228,9 @@ static __always_inline void reset_by_keyboard(void)
 {
 	u32 tries, looks;
 
+	/* Nobody answers: there is no controller. */
+	if (read_port(0x64) == 0xff)
+		return;
 	for (tries = 0; tries < SOS_KEYBOARD_TRIES; tries++) {
 		for (looks = 0; looks < SOS_KEYBOARD_LOOKS && (read_port(0x64) & 2); looks++)
 			pause_cycles(SOS_RESET_CYCLES / 100);
@@ -272,6 +275,7 @@ static __always_inline s64 reset(struct sos_block *block, u64 method)
 static __always_inline s64 order(struct sos_block *block, u32 action, u64 number)
 {
 	struct sos_machine_cpu *cpu;
+	bool is_given;
 	u32 apicid;
 
 	if (number >= SOS_MACHINE_CPUS_MAX)
@@ -280,21 +284,26 @@ static __always_inline s64 order(struct sos_block *block, u32 action, u64 number
 	apicid = READ_ONCE(cpu->apicid);
 	if (apicid == SOS_MACHINE_NO_APIC)
 		return -ENODEV;
-	WRITE_ONCE(cpu->order, action);
-	interrupt(block, (u64)apicid << 32 | APIC_DM_NMI | APIC_DEST_PHYSICAL);
+	asm volatile("lock btsl %2, %1"
+		     : "=@ccc"(is_given), "+m"(cpu->orders) : "r"(action) : "memory");
+	/* One that was given before and not taken yet has its NMI on the way. */
+	if (!is_given)
+		interrupt(block, (u64)apicid << 32 | APIC_DM_NMI | APIC_DEST_PHYSICAL);
 	return 0;
 }
 
 static __always_inline s64 request(struct sos_block *block, u32 action, u64 key)
 {
 	struct sos_mailbox *mailbox = &block->mailbox;
+	u32 word = SOS_REQUEST(action, key);
 
 	/* A printable character, or for anything but SysRq nothing. */
 	if (action == SOS_ACTION_SYSRQ ? (key <= ' ' || key > '~') : key != 0)
 		return -EINVAL;
 	if (READ_ONCE(mailbox->request))
 		return -EBUSY;
-	WRITE_ONCE(mailbox->request, SOS_REQUEST(action, key));
+	/* By an exchange, since whoever unmutes looks for requests afterwards. */
+	asm volatile("xchgl %0, %1" : "+r"(word), "+m"(mailbox->request) : : "memory");
 	/* One that is muted is looked after soon. */
 	if (!READ_ONCE(mailbox->mute))
 		ring_doorbell(block);

@@ -24,6 +24,9 @@ void sos_request_take(struct sos_core *core)
 	case SOS_ACTION_SYSRQ:
 		pr_notice("cpu %u: the service asks for SysRq %c\n", core->cpu,
 			  SOS_REQUEST_KEY(request));
+		/* Off, it says nothing itself. */
+		if (!sysrq_mask())
+			pr_notice("cpu %u: SysRq is off (kernel.sysrq is 0)\n", core->cpu);
 		/* As from a keyboard: the sysctl kernel.sysrq says which keys do something. */
 		handle_sysrq(SOS_REQUEST_KEY(request));
 		break;

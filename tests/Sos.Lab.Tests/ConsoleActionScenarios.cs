@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Threading.Tasks;
 using Sos.Lab.Guest;
 using Sos.Lab.Machine;
+using Sos.Torture.Parts;
 using Xunit;
 
 namespace Sos.Lab.Tests;
@@ -128,6 +129,37 @@ public sealed class ConsoleActionScenarios
         Assert.Contains("panic on cpu      1", status, StringComparison.Ordinal);
         Assert.Contains(words, status, StringComparison.Ordinal);
         await visitor.Machine.Console.WaitForAsync($"Kernel panic - not syncing: {words}", Limit);
+        await visitor.RebootAsync("");
+    }
+
+    /// <summary>With kdump, an oops that would be a panic goes to the crash kernel at once: its registers are kept nevertheless.</summary>
+    [Fact]
+    public async Task ConsoleTellsOfAnOopsThatGoesStraightToTheCrashKernel()
+    {
+        await using ConsoleVisitor visitor = await ConsoleVisitor.BootAsync(new LabMachineOptions
+        {
+            MemoryMiB = 1024,
+            KernelArguments = "crashkernel=192M oops=panic",
+            Files =
+            [
+                new GuestFile(Path.Combine(LabPaths.Artifacts, "driver", "6.1", "havoc", "sos_havoc.ko"), Havoc),
+                new GuestFile((await GuestKernel.GetAsync("6.1")).BootImage, PanicPart.KernelImage),
+            ],
+        });
+        await visitor.StartAsync(Grants);
+        _ = visitor.Machine.Start($"{PanicPart.LoadCrashKernel} && insmod {Havoc} oops=1");
+        await visitor.Machine.Console.WaitForAsync("crash kernel: up", Limit);
+        using JsonDocument json = JsonDocument.Parse(await visitor.AskAsync("status --json"));
+        Assert.Equal("PANICKED", json.RootElement.GetProperty("linux").GetString());
+        Assert.Equal("an oops, straight to the crash kernel", json.RootElement.GetProperty("panic_words").GetString());
+        ILookup<int, (string Name, JsonElement Row)> registers = await StoredAsync(visitor, 1);
+        Assert.Contains(registers[json.RootElement.GetProperty("panic_on_cpu").GetInt32()], register => register.Name == "rip");
+        Assert.Contains("kernel BUG at", await visitor.AskAsync("dmesg"), StringComparison.Ordinal);
+        foreach (string late in new[] { "crash --yes", "nmi --yes", "nmi --look" })
+        {
+            Assert.Contains("panicked already", (await visitor.TryAsync(late)).Error, StringComparison.Ordinal);
+        }
+
         await visitor.RebootAsync("");
     }
 

@@ -715,15 +715,15 @@ struct sos_linux_panic {
  * @SOS_ACTION_LOOK: one of Linux's CPUs stores its registers in struct sos_linux_panic and goes on;
  *	argument: its logical id, as of the next two
  * @SOS_ACTION_NMI: it gets an NMI that Linux knows no reason for, after it stored its registers: a
- *	panic, if the sysctl kernel.unknown_nmi_panic is set
+ *	panic, if the sysctl kernel.unknown_nmi_panic or kernel.panic_on_unrecovered_nmi is set
  * @SOS_ACTION_CRASH: it panics, whatever it does, even with interrupts off
  * @SOS_ACTION_RESET: the machine is reset by the monitor itself, without Linux; argument: enum
  *	sos_reset. If it works there is no answer
  *
  * The answer in RAX is 0, if the action was begun, or a negative errno: EPERM (not granted), EINVAL
  * (argument), EBUSY (Linux has not taken the last SYSRQ or RELEASE), ENODEV (that CPU is not
- * Linux's, or has a number of 1,000 or more; the method cannot be had), EIO (the method has been
- * tried, and the machine was not reset within 50 us: it may be soon).
+ * Linux's, has a number of 1,000 or more, or Linux has panicked; the method cannot be had), EIO
+ * (the method has been tried, and the machine was not reset within 50 us: it may be soon).
  */
 enum sos_action {
 	SOS_ACTION_QUERY   = 0,

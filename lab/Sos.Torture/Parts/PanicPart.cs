@@ -26,13 +26,14 @@ internal sealed record DownfallCase(
 internal static class PanicPart
 {
     private const string Havoc = "/usr/lib/sos/tests/sos_havoc.ko";
-    private const string KernelImage = "/boot/vmlinuz";
+    /// <summary>Where <see cref="LoadCrashKernel"/> expects the kernel's image.</summary>
+    public const string KernelImage = "/boot/vmlinuz";
 
     /// <summary>
     /// A crash kernel as kdump loads it, whose userland says that it is there. It must leave the claimed card alone: where Linux's driver for that is built in,
     /// as virtio's is from 6.12 on, it is not started.
     /// </summary>
-    private const string LoadCrashKernel =
+    public const string LoadCrashKernel =
         "mkdir -p /tmp/crash/bin /tmp/crash/dev && cp /bin/busybox /tmp/crash/bin/ && cd /tmp/crash && "
         + "printf '%s\n' '#!/bin/busybox sh' '/bin/busybox mount -t devtmpfs dev /dev' 'echo \"crash kernel: up\" > /dev/kmsg' "
         + "'while :; do /bin/busybox sleep 1; done' > init && chmod +x init && find . | cpio -o -H newc > /tmp/crash.img && "

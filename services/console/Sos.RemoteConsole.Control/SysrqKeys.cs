@@ -8,6 +8,8 @@ namespace Sos.RemoteConsole.Control;
 internal static class SysrqKeys
 {
     private const string SettingPath = "/proc/sys/kernel/sysrq";
+    private const string EachKey = "all keys of 'sysrq'";
+    private const string SomeKeys = "some keys of 'sysrq', such as those that show tasks";
     private const int All = 1;
 
     /// <summary>Returns what a person should know who grants them; null if all work, or it cannot be found out.</summary>
@@ -18,7 +20,7 @@ internal static class SysrqKeys
             return int.TryParse(File.ReadAllText(path), NumberStyles.Integer, CultureInfo.InvariantCulture, out int allowed) && allowed != All
                 ? string.Create(
                     CultureInfo.InvariantCulture,
-                    $"kernel.sysrq is {allowed}: Linux refuses some keys of 'sysrq', such as those that show tasks; 'sysctl kernel.sysrq=1' allows all")
+                    $"kernel.sysrq is {allowed}: Linux refuses {(allowed == 0 ? EachKey : SomeKeys)}; 'sysctl kernel.sysrq=1' allows all")
                 : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -15,6 +15,19 @@ using Sos.Sdk.Time;
 
 namespace Sos.RemoteConsole;
 
+/// <summary>States of what Linux is asked to do.</summary>
+internal enum LinuxRequest : byte
+{
+    /// <summary>It was taken, or there was none.</summary>
+    Taken = 0,
+
+    /// <summary>Linux has not taken it yet.</summary>
+    Waits,
+
+    /// <summary>Linux did not take it in time, and will not do it.</summary>
+    Withdrawn,
+}
+
 /// <summary>Somebody who is connected.</summary>
 internal struct Visitor
 {
@@ -63,6 +76,9 @@ public unsafe struct ConsoleContext
     /// <summary>The frequency of a clock that tells none: its ticks are nanoseconds.</summary>
     private const ulong TscKhzDefault = 1_000_000;
 
+    /// <summary>How long Linux is waited for that is to take something: an interrupt of it, or a look of the driver's, ten a second.</summary>
+    private const ulong LinuxMs = 3000;
+
     private readonly MemoryBlock<CommandShell> _shells;
     private Slots _visitors;
     private uint _lent; // a bit for each shell that is lent
@@ -71,6 +87,7 @@ public unsafe struct ConsoleContext
     private readonly LinuxPage* _page; // or null
     private ulong _beats;
     private ulong _seeds;
+    private ulong _requestedMs;
 
     private ConsoleContext(ref ServiceSetup setup, in ConsoleSettings settings, MemoryBlock<CommandShell> shells)
     {
@@ -125,6 +142,9 @@ public unsafe struct ConsoleContext
 
     /// <summary>The actions on the machine that the operator granted.</summary>
     internal GrantedActions Actions { get; }
+
+    /// <summary>How it stands with what Linux was last asked to do.</summary>
+    internal LinuxRequest Request { get; private set; }
 
     /// <summary>Where Linux's words and registers are once it has panicked; not there without a view of Linux.</summary>
     internal LinuxPanic Panic { get; }
@@ -188,6 +208,7 @@ public unsafe struct ConsoleContext
     internal void Poll(ulong tsc)
     {
         Passwords.Poll();
+        FollowRequest(tsc);
         uint sequence = MemoryOrdering.LoadAcquire(ref Control->Clock.Sequence);
         if (sequence != _sequence)
         {
@@ -201,6 +222,31 @@ public unsafe struct ConsoleContext
             _beats = beats;
             ProgramsSeenMs = Instant.At(tsc, TscKhz).Ms;
             TakeSeed(tsc);
+        }
+    }
+
+    /// <summary>Notes that Linux was asked to do something. Whoever asked may leave: what Linux does not take in time is withdrawn all the same.</summary>
+    internal void BeginRequest(Instant now)
+    {
+        Request = LinuxRequest.Waits;
+        _requestedMs = now.Ms;
+    }
+
+    private void FollowRequest(ulong tsc)
+    {
+        if (Request != LinuxRequest.Waits)
+        {
+            return;
+        }
+
+        bool isOver = Instant.At(tsc, TscKhz).Ms - _requestedMs >= LinuxMs;
+        if (Gate.Act(ServiceAction.Query, isOver ? 1u : 0u) == 0)
+        {
+            Request = LinuxRequest.Taken;
+        }
+        else if (isOver)
+        {
+            Request = LinuxRequest.Withdrawn;
         }
     }
 

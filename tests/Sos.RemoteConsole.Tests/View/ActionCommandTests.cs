@@ -135,6 +135,47 @@ public sealed class ActionCommandTests : IDisposable
         Assert.Equal(CommandRun.Failure, shell.Status);
     }
 
+    [Theory]
+    [InlineData("sysrq b --yes")]
+    [InlineData("release --yes")]
+    public void WhatLinuxDoesNotTakeIsWithdrawnThoughTheVisitorHasLeft(string line)
+    {
+        bool waits = false;
+        _answer = (action, argument) =>
+        {
+            long answer = action == ServiceAction.Query ? (waits ? 1 : 0) : waits ? ActionAnswer.Busy : 0;
+            waits = action == ServiceAction.Query ? waits && argument == 0 : true;
+            return answer;
+        };
+        using ViewShell shell = Granted();
+        shell.Begin(line);
+        _ = shell.GoOn();
+        shell.Advance(TimeSpan.FromSeconds(1));
+        _ = shell.GoOn();
+        Assert.True(waits);
+        _ = shell.Run("help"); // he has left, and another is there
+        Assert.True(waits);
+        shell.Advance(TimeSpan.FromSeconds(3));
+        _ = shell.Run("help");
+        Assert.False(waits);
+        Assert.Equal((ServiceAction.Query, 1UL), _calls[^1]);
+    }
+
+    [Theory]
+    [InlineData("crash --yes")]
+    [InlineData("nmi --yes")]
+    [InlineData("nmi --look")]
+    public void ALinuxThatHasPanickedGetsNoMoreNmis(string line)
+    {
+        using SyntheticLinux linux = new();
+        SyntheticPanic panic = new(linux, 2);
+        using ViewShell shell = new(linux, panic, GrantedActions.Pack(AllActions, AllMethods));
+        panic.Panic(1, shell.NowTsc, "of its own accord");
+        Assert.Contains("panicked already", shell.Run(line), StringComparison.Ordinal);
+        Assert.Equal(CommandRun.Failure, shell.Status);
+        Assert.Empty(_calls);
+    }
+
     [Fact]
     public void RebootTriesOneMethodAfterTheOther()
     {

@@ -75,7 +75,7 @@ public sealed class GrantTests
             File.WriteAllText(path, "438\n");
             Assert.Contains("kernel.sysrq=1", SysrqKeys.Note(path), StringComparison.Ordinal);
             File.WriteAllText(path, "0\n");
-            Assert.NotNull(SysrqKeys.Note(path));
+            Assert.Contains("all keys", SysrqKeys.Note(path), StringComparison.Ordinal);
         }
         finally
         {

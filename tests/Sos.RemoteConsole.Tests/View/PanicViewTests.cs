@@ -56,10 +56,10 @@ public sealed class PanicViewTests
             registers.Registers[i] = 0x1000UL + (ulong)i;
         }
 
-        panic.Store(1, registers);
-        panic.Store(2, registers with { Flags = 0, Cs = 0x33, Rip = 0x40_1000 });
-        panic.Store(3, registers with { Sequence = 3 }); // it is being written
         using ViewShell shell = new(linux, panic);
+        panic.Store(1, registers);
+        panic.Store(2, registers with { Flags = 0, Cs = 0x33, Rip = 0x40_1000, Tsc = shell.NowTsc });
+        panic.Store(3, registers with { Sequence = 3 }); // it is being written
         using JsonDocument places = JsonDocument.Parse(shell.Run("cpus --json"));
         Assert.Equal(["", "native_halt+0x15", "a program", ""], places.RootElement.EnumerateArray().Select(row => row.GetProperty("at").GetString()!));
 
@@ -74,7 +74,14 @@ public sealed class PanicViewTests
         Assert.Equal("0xffffc90000012345", rows[1].GetProperty("value").GetString());
         Assert.Equal("native_halt+0x15", rows[0].GetProperty("function").GetString());
         Assert.Equal("0x000000000000100e", rows[18].GetProperty("value").GetString());
-        Assert.Contains("CPU  OF     REGISTER", shell.Run("cpus --registers"), StringComparison.Ordinal);
+        Assert.Contains("CPU  OF     SECONDS AGO  REGISTER", shell.Run("cpus --registers"), StringComparison.Ordinal);
+
+        // What a CPU stored some time ago is shown as that, and not as where it is now.
+        shell.Advance(TimeSpan.FromSeconds(11));
+        using JsonDocument later = JsonDocument.Parse(shell.Run("cpus --json"));
+        Assert.Equal(["", "native_halt+0x15", "", ""], later.RootElement.EnumerateArray().Select(row => row.GetProperty("at").GetString()!));
+        using JsonDocument old = JsonDocument.Parse(shell.Run("cpus --registers --json"));
+        Assert.Equal(11, old.RootElement.EnumerateArray().First(row => row.GetProperty("cpu").GetInt32() == 2).GetProperty("ago_s").GetInt32());
     }
 
     [Fact]
@@ -117,12 +124,14 @@ public sealed class PanicViewTests
         linux.Write(task + 0x50, 2);
         linux.Write(stack + 0x2000, code + 0x15); // what is left of an earlier call
         linux.Write(stack + 0x3000, code + 0x15);
-        panic.Store(2, new CpuRegistersLayout { Sequence = 2, Rsp = stack + 0x3000, Cs = 0x10 });
         using ViewShell shell = new(linux, panic);
+        panic.Store(2, new CpuRegistersLayout { Sequence = 2, Rsp = stack + 0x3000, Cs = 0x10, Tsc = shell.NowTsc });
         using JsonDocument json = JsonDocument.Parse(shell.Run("stack --json 9"));
         _ = Assert.Single(json.RootElement.EnumerateArray());
         Assert.DoesNotContain("a CPU runs it", shell.Run("stack 9"), StringComparison.Ordinal);
-        panic.Store(2, new CpuRegistersLayout { Sequence = 4, Rsp = 0x7fff_0000_1000, Cs = 0x33 });
+        shell.Advance(TimeSpan.FromSeconds(11)); // it has called and returned since
+        Assert.Contains("a CPU runs it", shell.Run("stack 9"), StringComparison.Ordinal);
+        panic.Store(2, new CpuRegistersLayout { Sequence = 4, Rsp = 0x7fff_0000_1000, Cs = 0x33, Tsc = shell.NowTsc });
         Assert.Contains("a CPU runs it", shell.Run("stack 9"), StringComparison.Ordinal);
     }
 

@@ -139,6 +139,7 @@ internal sealed unsafe class ViewShell : IDisposable
 
     private void Step(StringBuilder text)
     {
+        _context.Poll(_tsc);
         _shell.Run(ref _context, 0, Instant.At(_tsc, _context.TscKhz));
         Span<byte> space = stackalloc byte[4096];
         int count = _shell.Output.Take(space);

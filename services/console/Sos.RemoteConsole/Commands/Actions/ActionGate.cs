@@ -12,9 +12,6 @@ internal static class ActionGate
     private const int Begun = CommandState.NumbersMax - 2;
     private const int Since = CommandState.NumbersMax - 3;
 
-    /// <summary>How long Linux is waited for that is to take something: an interrupt of it, or a look of the driver's, ten a second.</summary>
-    private const ulong LinuxMs = 3000;
-
     /// <summary>Whether a word is the one that says "yes" in advance.</summary>
     public static bool IsYes(ReadOnlySpan<byte> word) => word.SequenceEqual("--yes"u8);
 
@@ -90,24 +87,54 @@ internal static class ActionGate
     {
         ActionAnswer.NotGranted => run.Fail("the monitor says that it was not granted: start the service anew with the driver of this version"u8),
         ActionAnswer.Busy => run.Fail("Linux has not taken what it was asked for before"u8),
-        ActionAnswer.NoDevice => run.Fail("that is no CPU of Linux's, or not one that can be had: 'cpus' lists them"u8),
+        ActionAnswer.NoDevice => run.Fail("that is no CPU of Linux's, or not one that can be had ('cpus' lists them), or Linux has panicked"u8),
         _ => run.Fail("the monitor does not know that argument"u8, CommandRun.Usage),
     };
 
-    /// <summary>Waits until Linux has taken what it was asked for, and takes it back if it does not.</summary>
+    /// <summary>Asks Linux to do something.</summary>
+    /// <param name="run">The command's step.</param>
+    /// <param name="action">The action.</param>
+    /// <param name="argument">Its argument.</param>
+    public static CommandProgress AskLinux(ref CommandRun run, ServiceAction action, ulong argument)
+    {
+        long answer = Gate.Act(action, argument);
+        if (answer != 0)
+        {
+            return Refuse(ref run, answer);
+        }
+
+        run.Context.BeginRequest(run.Now);
+        return CommandProgress.Waiting;
+    }
+
+    /// <summary>Waits until Linux has taken what it was asked for, or it was withdrawn.</summary>
     /// <param name="run">The command's step.</param>
     /// <param name="taken">What to say when it has.</param>
     public static CommandProgress AwaitLinux(ref CommandRun run, ReadOnlySpan<byte> taken)
     {
-        bool isOver = ElapsedMs(in run) >= LinuxMs;
-        if (Gate.Act(ServiceAction.Query, isOver ? 1u : 0u) == 0)
+        switch (run.Context.Request)
         {
-            run.Output.WriteLine(taken);
-            return CommandProgress.Done;
+            case LinuxRequest.Waits:
+                return CommandProgress.Waiting;
+            case LinuxRequest.Withdrawn:
+                return run.Fail(
+                    "Linux did not take it within 3 seconds, and it was withdrawn: Linux takes no interrupts; 'crash' and 'reboot' do without them"u8);
+            default:
+                run.Output.WriteLine(taken);
+                return CommandProgress.Done;
+        }
+    }
+
+    /// <summary>Returns whether Linux can be seen to have panicked, after which no CPU of its gets an NMI of ours; if so, that has been said.</summary>
+    /// <param name="run">The command's step.</param>
+    public static bool IsTooLate(ref CommandRun run)
+    {
+        bool hasPanicked = run.Context.Panic.HasPanicked(ref run.Context.Linux, out _, out _);
+        if (hasPanicked)
+        {
+            _ = run.Fail("Linux has panicked already: 'status' has its words, 'cpus --registers' the registers of all CPUs"u8);
         }
 
-        return isOver
-            ? run.Fail("Linux did not take it within 3 seconds, and it was withdrawn: Linux takes no interrupts; 'crash' and 'reboot' do without them"u8)
-            : CommandProgress.Waiting;
+        return hasPanicked;
     }
 }

@@ -39,6 +39,11 @@ internal readonly struct CrashCommand : ICommand
             return CommandProgress.Done;
         }
 
+        if (run.State.Step == 0 && ActionGate.IsTooLate(ref run))
+        {
+            return CommandProgress.Done;
+        }
+
         if (!ActionGate.IsMeant(ref run, options.IsSure, "Linux panics, and what it has not written to its disks is lost."u8, out CommandProgress progress))
         {
             return progress;
@@ -46,6 +51,7 @@ internal readonly struct CrashCommand : ICommand
 
         if (ActionGate.Begins(ref run, "console: crash asked for by "u8))
         {
+            run.State.Step = 1;
             long answer = Gate.Act(ServiceAction.Crash, options.Cpu);
             return answer == 0 ? CommandProgress.Waiting : ActionGate.Refuse(ref run, answer);
         }

@@ -41,12 +41,17 @@ internal readonly struct NmiCommand : ICommand
             return CommandProgress.Done;
         }
 
+        if (run.State.Step == 0 && ActionGate.IsTooLate(ref run))
+        {
+            return CommandProgress.Done;
+        }
+
         return options.HasOption ? Look(ref run, in options) : Send(ref run, in options);
     }
 
     private static CommandProgress Send(ref CommandRun run, in CpuOption options)
     {
-        ReadOnlySpan<byte> question = "Linux gets an NMI without a reason; it panics if kernel.unknown_nmi_panic is 1."u8;
+        ReadOnlySpan<byte> question = "Linux gets an NMI without a reason; it panics if kernel.unknown_nmi_panic or kernel.panic_on_unrecovered_nmi is 1."u8;
         if (!ActionGate.IsMeant(ref run, options.IsSure, question, out CommandProgress progress))
         {
             return progress;

@@ -1,6 +1,5 @@
 using System;
 using Sos.Sdk.Control;
-using Sos.Sdk.Services;
 
 namespace Sos.RemoteConsole.Commands.Actions;
 
@@ -56,8 +55,7 @@ internal readonly struct ReleaseCommand : ICommand
             }
 
             run.State.Step = 1;
-            long answer = Gate.Act(ServiceAction.Release, 0);
-            return answer == 0 ? CommandProgress.Waiting : ActionGate.Refuse(ref run, answer);
+            return ActionGate.AskLinux(ref run, ServiceAction.Release, 0);
         }
 
         return ActionGate.AwaitLinux(ref run, "Linux took it"u8);

@@ -1,7 +1,6 @@
 using System;
 using Sos.RemoteConsole.Commands.Linux;
 using Sos.Sdk.Control;
-using Sos.Sdk.Services;
 
 namespace Sos.RemoteConsole.Commands.Actions;
 
@@ -43,8 +42,7 @@ internal readonly struct SysrqCommand : ICommand
 
         if (ActionGate.Begins(ref run, "console: sysrq asked for by "u8))
         {
-            long answer = Gate.Act(ServiceAction.Sysrq, key);
-            return answer == 0 ? CommandProgress.Waiting : ActionGate.Refuse(ref run, answer);
+            return ActionGate.AskLinux(ref run, ServiceAction.Sysrq, key);
         }
 
         return ActionGate.AwaitLinux(ref run, "Linux took it: its log ('dmesg') has what it says of it"u8);

@@ -31,7 +31,7 @@ internal readonly struct CpusCommand : ICommand
     /// <inheritdoc/>
     public static ReadOnlySpan<byte> Heading => "CPU  ONLINE  READY  INTERRUPTS      PID  NAME              AT"u8;
 
-    private static ReadOnlySpan<byte> RegistersHeading => "CPU  OF     REGISTER  VALUE               FUNCTION"u8;
+    private static ReadOnlySpan<byte> RegistersHeading => "CPU  OF     SECONDS AGO  REGISTER  VALUE               FUNCTION"u8;
 
     /// <inheritdoc/>
     public static CommandProgress Step(ref CommandRun run)
@@ -101,7 +101,7 @@ internal readonly struct CpusCommand : ICommand
     {
         Span<byte> space = stackalloc byte[FunctionPlace.SizeMax];
         ref LinuxMemory linux = ref run.Context.Linux;
-        bool isStored = run.Context.Panic.TryReadRegisters(ref linux, cpu, out CpuRegistersLayout registers);
+        bool isStored = LinuxView.TryReadPlace(ref run, cpu, out CpuRegistersLayout registers);
         bool isUser = (registers.Cs & RingMask) != 0;
         row.Text("at"u8, !isStored ? default : isUser ? "a program"u8 : space[..FunctionPlace.Write(ref linux, registers.Rip, space)]);
     }
@@ -148,6 +148,7 @@ internal readonly struct CpusCommand : ICommand
         RowWriter row = run.BeginRow();
         row.Number("cpu"u8, cpu, 3);
         row.Text("of"u8, (registers.Flags & CpuRegistersLayout.AtPanic) != 0 ? "panic"u8 : "look"u8, 5);
+        row.Number("ago_s"u8, (run.Now.Tsc - Math.Min(registers.Tsc, run.Now.Tsc)) / (run.Context.TscKhz * 1000), 11);
         row.Text("register"u8, NameOf(index), 8);
         row.Hex("value"u8, value, 16);
         row.Text("function"u8, space[..FunctionPlace.Write(ref run.Context.Linux, value, space)]);

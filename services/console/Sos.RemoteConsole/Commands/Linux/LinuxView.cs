@@ -1,6 +1,7 @@
 using System;
 using Sos.Net;
 using Sos.RemoteConsole.View;
+using Sos.Sdk.Control;
 
 namespace Sos.RemoteConsole.Commands.Linux;
 
@@ -12,6 +13,9 @@ internal static class LinuxView
 
     /// <summary>Bytes of what Linux says of its panic, at most: in JSON each may take six. The log has the rest.</summary>
     public const int PanicWordsMax = 100;
+
+    /// <summary>How long the registers that a CPU stored say where it is.</summary>
+    private const ulong LateSeconds = 10;
 
     private const ulong HundredthsPerOne = 100;
     private const ulong MsPerSecond = 1000;
@@ -39,6 +43,19 @@ internal static class LinuxView
         }
 
         return true;
+    }
+
+    /// <summary>Reads where a CPU is, or was at the panic.</summary>
+    /// <param name="run">The command's step.</param>
+    /// <param name="cpu">The CPU.</param>
+    /// <param name="registers">Its registers.</param>
+    /// <returns>False if it has stored none, or none of late: it has done other things since.</returns>
+    public static bool TryReadPlace(ref CommandRun run, uint cpu, out CpuRegistersLayout registers)
+    {
+        ref ConsoleContext context = ref run.Context;
+        return context.Panic.TryReadRegisters(ref context.Linux, cpu, out registers)
+            && ((registers.Flags & CpuRegistersLayout.AtPanic) != 0
+                || run.Now.Tsc - Math.Min(registers.Tsc, run.Now.Tsc) <= LateSeconds * MsPerSecond * context.TscKhz);
     }
 
     /// <summary>Reads what Linux says of its version.</summary>

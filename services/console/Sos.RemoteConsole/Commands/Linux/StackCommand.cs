@@ -95,7 +95,7 @@ internal readonly struct StackCommand : ICommand
     private static bool TryFindStored(ref CommandRun run, ref LinuxMemory linux, ulong task, out ulong pointer)
     {
         bool isKnown = linux.TryRead(task, LinuxField.TaskCpu, out uint cpu);
-        bool isStored = run.Context.Panic.TryReadRegisters(ref linux, cpu, out CpuRegistersLayout stored);
+        bool isStored = LinuxView.TryReadPlace(ref run, cpu, out CpuRegistersLayout stored);
         pointer = stored.Rsp;
         return isKnown && isStored;
     }
