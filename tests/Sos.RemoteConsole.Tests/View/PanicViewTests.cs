@@ -49,7 +49,12 @@ public sealed class PanicViewTests
         ulong code = SyntheticLinux.Image(0x8000);
         CpuRegistersLayout registers = new()
         {
-            Sequence = 2, Flags = CpuRegistersLayout.AtPanic, Rip = code + 0x15, Rsp = 0xffff_c900_0001_2345, Rflags = 0x46, Cs = 0x10,
+            Sequence = 2,
+            Flags = CpuRegistersLayout.AtPanic,
+            Rip = code + 0x15,
+            Rsp = 0xffff_c900_0001_2345,
+            Rflags = 0x46,
+            Cs = 0x10,
         };
         for (int i = 0; i < CpuRegistersLayout.RegistersMax; i++)
         {
