@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.IO;
 using System.Linq;
+using Sos.Cores;
 using Sos.Cores.Network;
 using Sos.Router.Control.Filter;
 using Sos.Router.Control.Linux;
@@ -31,6 +33,7 @@ internal sealed class RouteFollower : IDisposable
 
     private static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AuditEvery = TimeSpan.FromMinutes(1);
+    private const int FilterGroup = 7; // NFNLGRP_NFTABLES
     private static readonly int[] Groups = [1, 3, 5, 7, 8, 9, 11, 19, 24, 25, 32]; // RTNLGRP_LINK … RTNLGRP_NEXTHOP
 
     private readonly RouterTableWriter _writer;
@@ -42,7 +45,9 @@ internal sealed class RouteFollower : IDisposable
     private readonly Action<string> _log;
     private readonly LinuxNetwork _network = new();
     private readonly NetlinkSocket _news = new(NetlinkSocket.Route, Groups);
-    private readonly NetlinkSocket? _filterNews;
+
+    // Null on a kernel without netfilter.
+    private readonly NetlinkSocket? _filterNews = NetlinkSocket.TryOpen(NetlinkSocket.Netfilter, FilterGroup);
     private readonly Dictionary<int, int> _ports = [];
     private readonly Dictionary<int, LinuxLink> _links = [];
     private readonly Dictionary<(int Port, RouteAddress Address), ulong> _neighbours = [];
@@ -59,6 +64,7 @@ internal sealed class RouteFollower : IDisposable
     private bool _askLinks;
     private bool _askRoutes;
     private bool _askSettings;
+    private bool _askFilterAgain;
     private bool _ipv6IsFull;
     private long _tellAt;
     private long _auditAt;
@@ -80,7 +86,6 @@ internal sealed class RouteFollower : IDisposable
         _log = log;
         _writer = new RouterTableWriter(in table);
         _compiler = new RouteCompiler(_ports, _links, _addresses);
-        _filterNews = TryFollowFilter();
         AskAll();
         _writer.Publish();
         AskSettings();
@@ -128,6 +133,7 @@ internal sealed class RouteFollower : IDisposable
         Apply();
         if (IsDue(ref _tellAt, TellEvery))
         {
+            _askSettings |= _askFilterAgain;
             TellUsed();
             if (Verifies && IsSettled)
             {
@@ -144,19 +150,6 @@ internal sealed class RouteFollower : IDisposable
         _news.Dispose();
         _filterNews?.Dispose();
         _writer.Dispose();
-    }
-
-    private static NetlinkSocket? TryFollowFilter()
-    {
-        const int tables = 7; // NFNLGRP_NFTABLES
-        try
-        {
-            return new NetlinkSocket(NetlinkSocket.Netfilter, tables);
-        }
-        catch (Cores.SosException)
-        {
-            return null;
-        }
     }
 
     private static long After(TimeSpan time) => Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency);
@@ -471,7 +464,7 @@ internal sealed class RouteFollower : IDisposable
             Tell($"it has more than {OwnAddress.CountMax} addresses: the core answers for the first of them when Linux does not");
         }
 
-        _askSettings = false;
+        _askSettings = _askFilterAgain = false;
         RouterState state = StateOf(false) | StateOf(true) | (_isSymmetric ? RouterState.HashSymmetric : 0);
         _writer.SetState(state);
     }
@@ -508,6 +501,21 @@ internal sealed class RouteFollower : IDisposable
     /// <param name="filter">What the core must do then.</param>
     /// <param name="why">Why it may not; null if it may soon.</param>
     private bool TryFilter(bool isIpv6, ref RouterState filter, out string? why)
+    {
+        try
+        {
+            return TryFilterByAnswers(isIpv6, ref filter, out why);
+        }
+        catch (Exception wrong) when (wrong is SosException or IOException)
+        {
+            // No answer is not the answer that there are no rules.
+            _askFilterAgain = true;
+            why = $"it does not say whether it has rulesets; they are asked for again each second: {wrong.Message}";
+            return false;
+        }
+    }
+
+    private bool TryFilterByAnswers(bool isIpv6, ref RouterState filter, out string? why)
     {
         const string bypass = "start the service with --netfilter bypass to forward past it";
         why = LinuxNetwork.HasLegacyFilter(isIpv6) ? $"it has tables of iptables-legacy ('iptables-legacy-save'); {bypass}" : null;

@@ -4,6 +4,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using Sos.Cores;
 using Sos.Cores.Network;
 
@@ -48,9 +49,12 @@ internal sealed class LinuxNetwork : IDisposable
     private const uint FibMatch = 0x2000; // RTM_F_FIB_MATCH
     private const byte NeighbourUse = 1; // NTF_USE
     private const int RouteHeaderSize = 12;
+    private const int Unsupported = 95; // EOPNOTSUPP: a family that this kernel does not have
 
     private readonly NetlinkSocket _route = new(NetlinkSocket.Route);
-    private readonly NetlinkSocket? _netfilter = TryNetfilter();
+
+    // Null on a kernel without netfilter.
+    private readonly NetlinkSocket? _netfilter = NetlinkSocket.TryOpen(NetlinkSocket.Netfilter);
 
     /// <summary>All network devices.</summary>
     public IReadOnlyList<LinuxLink> Links() => [.. Dump(GetLink, new byte[16]).Select(message => LinuxLink.Read(message.Body)).OfType<LinuxLink>()];
@@ -139,10 +143,11 @@ internal sealed class LinuxNetwork : IDisposable
     }
 
     /// <summary>The generation of nftables' rules, which each change of them counts up; 0 when there are none.</summary>
+    /// <exception cref="SosException">Linux does not say.</exception>
     public ulong RulesetGeneration()
     {
         ulong generation = 0;
-        _netfilter?.Ask(new NetlinkRequest(GetGeneration, NetlinkRequest.Request, [0, 0, 0, 0]), message =>
+        AskNetfilter(new NetlinkRequest(GetGeneration, NetlinkRequest.Request, [0, 0, 0, 0]), message =>
         {
             if (message.Body.Length >= 4 && NetlinkMessage.ReadAttributes(message.Body[4..]).TryGetValue(1, out ReadOnlyMemory<byte> id) && id.Length == 4)
             {
@@ -153,10 +158,11 @@ internal sealed class LinuxNetwork : IDisposable
     }
 
     /// <summary>Whether there are rules of nftables that forwarded packets pass.</summary>
+    /// <exception cref="SosException">Linux does not say: there may be.</exception>
     public bool HasFilter(bool isIpv6)
     {
         bool any = false;
-        _netfilter?.Ask(new NetlinkRequest(GetChain, NetlinkRequest.Dump, [0, 0, 0, 0]), message =>
+        AskNetfilter(new NetlinkRequest(GetChain, NetlinkRequest.Dump, [0, 0, 0, 0]), message =>
         {
             const int inet = 1;
             const int netdev = 5;
@@ -228,17 +234,7 @@ internal sealed class LinuxNetwork : IDisposable
         _netfilter?.Dispose();
     }
 
-    private static NetlinkSocket? TryNetfilter()
-    {
-        try
-        {
-            return new NetlinkSocket(NetlinkSocket.Netfilter);
-        }
-        catch (SosException)
-        {
-            return null; // This kernel has no netfilter.
-        }
-    }
+    private static SosException Failure(string what, int errno) => new(SosError.Failed, $"{what} failed: {Marshal.GetPInvokeErrorMessage(errno)}");
 
     private List<NetlinkMessage> Dump(ushort type, ReadOnlySpan<byte> fixedPart)
     {
@@ -249,12 +245,21 @@ internal sealed class LinuxNetwork : IDisposable
 
     private void Ask(NetlinkRequest request, Action<NetlinkMessage> take)
     {
-        const int unsupported = 95; // EOPNOTSUPP: a family that this kernel does not have
         int errno = _route.Ask(request, take);
-        if (errno is not (0 or unsupported))
+        if (errno is not (0 or Unsupported))
         {
-            throw new SosException(
-                SosError.Failed, $"asking Linux for its network failed: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(errno)}");
+            throw Failure("asking Linux for its network", errno);
+        }
+    }
+
+    // A kernel without nftables says that the question is invalid, or not supported; all else is no answer.
+    private void AskNetfilter(NetlinkRequest request, Action<NetlinkMessage> take)
+    {
+        const int invalid = 22; // EINVAL
+        int errno = _netfilter?.Ask(request, take) ?? 0;
+        if (errno is not (0 or invalid or Unsupported))
+        {
+            throw Failure("asking Linux for its rulesets", errno);
         }
     }
 }
