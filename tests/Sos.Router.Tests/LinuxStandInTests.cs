@@ -248,6 +248,28 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         Assert.Equal(Server, Mac(Forward(destination)));
     }
 
+    [Theory]
+    [InlineData(TheServer)]
+    [InlineData(0x0b000001u)]
+    [InlineData(0x0c000001u)]
+    public void ANeighbourThatSomebodyHasFixedIsNeitherAskedNorMoved(uint destination)
+    {
+        _writer.SetNeighbour(1, new(TheServer, false), Server, isFixed: true);
+        _writer.SetNeighbour(1, new(Net6B + 2, true), Server, isFixed: true);
+        FallSilent();
+        Assert.Equal(Server, Mac(Forward(destination)));
+        Receive("lan", LinkFrames.Arp(1, LinkFrames.Everybody, Moved, TheServer, 0, TheServer));
+        Receive("lan", LinkFrames.Neighbour(136, 0x3333_0000_0001, Moved, Net6B + 2, ((UInt128)0xff02 << 112) + 1, Net6B + 2, 0x20));
+        Assert.Equal(Server, Mac(Forward(destination)));
+        Assert.Equal(0UL, _harness.Counter("router.neighbour_questions"));
+
+        // One that is fixed no more is like any other.
+        _writer.SetNeighbour(1, new(TheServer, false), Server);
+        _writer.SetNeighbour(1, new(Net6B + 2, true), Server);
+        Assert.Single(Forward(destination), frame => frame[12] == 8 && frame[13] == 0);
+        Assert.Equal(1UL, _harness.Counter("router.neighbour_questions"));
+    }
+
     [Fact]
     public void AnAdvertisementThatDoesNotOverrideChangesNothing()
     {

@@ -228,7 +228,7 @@ internal sealed class RouteFollower : IDisposable
         (int Port, RouteAddress Address) key = (port, neighbour.Address);
         try
         {
-            _writer.SetNeighbour(port, neighbour.Address, neighbour.Mac);
+            _writer.SetNeighbour(port, neighbour.Address, neighbour.Mac, neighbour.IsFixed);
         }
         catch (TableFullException e)
         {

@@ -108,10 +108,12 @@ internal sealed record LinuxAddress(int Interface, RouteAddress Address, int Len
 /// <param name="Interface">Number of the network device.</param>
 /// <param name="Address">Its address.</param>
 /// <param name="Mac">Its address on the link; null when it is not known.</param>
-internal sealed record LinuxNeighbour(int Interface, RouteAddress Address, ulong? Mac)
+/// <param name="IsFixed">Whether somebody has fixed that address: Linux takes no message for it either.</param>
+internal sealed record LinuxNeighbour(int Interface, RouteAddress Address, ulong? Mac, bool IsFixed = false)
 {
     private const int HeaderSize = 12; // struct ndmsg
-    private const ushort Valid = 0x02 | 0x04 | 0x08 | 0x10 | 0x80; // NUD_REACHABLE, STALE, DELAY, PROBE, PERMANENT
+    private const ushort Fixed = 0x40 | 0x80; // NUD_NOARP, PERMANENT
+    private const ushort Valid = 0x02 | 0x04 | 0x08 | 0x10 | Fixed; // NUD_REACHABLE, STALE, DELAY, PROBE
     private const int FamilyIpv4 = 2;
     private const int FamilyIpv6 = 10;
     private const byte Proxy = 0x08; // NTF_PROXY
@@ -130,12 +132,17 @@ internal sealed record LinuxNeighbour(int Interface, RouteAddress Address, ulong
             return null;
         }
 
-        bool known = (BinaryPrimitives.ReadUInt16LittleEndian(body.Span[8..]) & Valid) != 0
+        // Of groups and broadcasts, which Linux has among its neighbours too, there is nothing to know.
+        RouteAddress neighbour = LinuxRoute.ReadAddress(address.Span);
+        bool isGroup = neighbour.IsIpv6 ? neighbour.Value >> 120 == 0xff : neighbour.Value >= 0xe000_0000;
+        int state = BinaryPrimitives.ReadUInt16LittleEndian(body.Span[8..]);
+        bool known = (state & Valid) != 0 && !isGroup
             && attributes.TryGetValue(2, out ReadOnlyMemory<byte> mac) && mac.Length == 6;
         return new LinuxNeighbour(
             BinaryPrimitives.ReadInt32LittleEndian(body.Span[4..]),
-            LinuxRoute.ReadAddress(address.Span),
-            known ? Sdk.Wire.MacAddress.Read(attributes[2].Span).Value : null);
+            neighbour,
+            known ? Sdk.Wire.MacAddress.Read(attributes[2].Span).Value : null,
+            (state & Fixed) != 0);
     }
 }
 

@@ -167,6 +167,11 @@ public unsafe struct LinuxStandIn
     [MethodImpl(MethodImplOptions.NoInlining)]
     public ulong Reach(ulong action, Ipv6Address address, bool isIpv6, int port)
     {
+        if (NextHop.IsFixed(action))
+        {
+            return action; // Whoever fixed it wants nobody to be asked.
+        }
+
         IpAddress neighbour = isIpv6 ? new IpAddress(address) : IpAddress.FromIpv4((uint)address.Low);
         if (port >= _table.Header->PortCount || port >= PortList.CountMax)
         {
