@@ -310,6 +310,89 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         Assert.Single(Receive("wan", Question()).Network);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AClaimCountsAlsoBeforeLinuxIsKnownToBeSilentAndIsNoQuestion(bool isFollowed)
+    {
+        if (isFollowed)
+        {
+            _writer.Beat();
+        }
+
+        Pass();
+        Receive("wan", LinkFrames.Arp(1, LinkFrames.Everybody, Moved, OwnWan, 0, OwnWan));
+        Receive("wan", LinkFrames.Neighbour(136, 0x3333_0000_0001, Moved, OwnLink, ((UInt128)0xff02 << 112) + 1, OwnLink, 0x20));
+        Pass(5000);
+        Assert.Equal(0UL, _harness.Counter("router.linux_silences"));
+
+        byte[] other = LinkFrames.Arp(1, LinkFrames.Everybody, Client, TheClient, 0, OwnLan);
+        Receive("wan", other);
+        Pass(500);
+        Assert.Equal(LinkFrames.Arp(2, Client, Wan, OwnLan, Client, TheClient), Assert.Single(_harness.Nic("wan").ReceiveAll()));
+        Assert.Empty(Receive("wan", Question()).Network);
+        byte[] question = LinkFrames.Neighbour(135, LinkFrames.GroupMacOf(OwnLink), Client, Net6A + 2, LinkFrames.GroupOf(OwnLink), OwnLink);
+        Assert.Empty(Receive("wan", question).Network);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AClaimIsForgottenAsSoonAsLinuxShowsLife(bool answers)
+    {
+        Receive("wan", LinkFrames.Arp(1, LinkFrames.Everybody, Moved, OwnWan, 0, OwnWan));
+        if (answers)
+        {
+            Assert.True(_harness.Host("lan").Send(LinkFrames.Arp(2, Server, Lan, OwnLan, Server, TheServer)));
+        }
+        else
+        {
+            _writer.Beat();
+        }
+
+        Pass();
+        FallSilent();
+        Assert.Single(Receive("wan", Question()).Network);
+    }
+
+    [Fact]
+    public void EachOfManyClaimsIsKept()
+    {
+        OwnAddress[] many = [.. Enumerable.Range(0, 200).Select(i => new OwnAddress { Low = OwnWan + ((uint)i << 8), Answered = 1, Home = 1, PrefixLength = 16 })];
+        Assert.True(_writer.SetOwnAddresses(many));
+        FallSilent();
+        foreach (OwnAddress own in many[1..])
+        {
+            Receive("wan", LinkFrames.Arp(1, LinkFrames.Everybody, Moved, (uint)own.Low, 0, (uint)own.Low));
+        }
+
+        foreach (OwnAddress own in many[1..])
+        {
+            Assert.Empty(Receive("wan", LinkFrames.Arp(1, LinkFrames.Everybody, Client, TheClient, 0, (uint)own.Low)).Network);
+        }
+
+        Assert.Single(Receive("wan", Question()).Network);
+    }
+
+    [Fact]
+    public void NobodyIsAskedFromAnAddressThatAnotherMachineHas()
+    {
+        FallSilent();
+        UInt128 all = ((UInt128)0xff02 << 112) + 1;
+        Receive("lan", LinkFrames.Arp(1, LinkFrames.Everybody, Moved, OwnLan, 0, OwnLan));
+        Receive("lan", LinkFrames.Neighbour(136, 0x3333_0000_0001, Moved, Net6B + 1, all, Net6B + 1, 0x20));
+        Assert.Equal([LinkFrames.Arp(1, LinkFrames.Everybody, Lan, 0, 0, Unknown)], Forward(Unknown));
+        UInt128 server = Net6B + 2;
+        byte[] fromLink = LinkFrames.Neighbour(135, Server, Lan, OwnLink, server, server);
+        Assert.Contains(fromLink, Forward(0x0c000001));
+
+        // With no address left, the group is asked from none.
+        Receive("lan", LinkFrames.Neighbour(136, 0x3333_0000_0001, Moved, OwnLink, all, OwnLink, 0x20));
+        Pass(1000);
+        byte[] fromNone = LinkFrames.Neighbour(135, LinkFrames.GroupMacOf(server), Lan, 0, LinkFrames.GroupOf(server), server, link: false);
+        Assert.Contains(fromNone, Forward(0x0c000001));
+    }
+
     [Fact]
     public void PortsOnOneLinkHearEachOtherWithoutHarm()
     {

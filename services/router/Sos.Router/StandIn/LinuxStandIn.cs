@@ -27,9 +27,6 @@ public unsafe struct LinuxStandIn
     /// <summary>Questions for neighbours a second: a scan of a network is no reason to flood it.</summary>
     private const uint QuestionsPerSecond = 100;
 
-    /// <summary>Addresses at most that others are known to have taken over; the oldest gives way.</summary>
-    private const int CededMax = 16;
-
     private const uint SecondsPerLine = 10;
     private const uint LinesSaved = 6;
 
@@ -45,8 +42,7 @@ public unsafe struct LinuxStandIn
     private TokenBucket _lines;
     private OutboxArray _outboxes;
     private uint _waiting; // a bit for each port that frames wait for
-    private CededArray _ceded;
-    private int _cededCount;
+    private CededAddresses _ceded;
     private RouterState _state;
     private ulong _now;
 
@@ -70,7 +66,7 @@ public unsafe struct LinuxStandIn
     public readonly bool IsSilent => _watch.IsSilent;
 
     /// <summary>Whether it matters what Linux sends.</summary>
-    public readonly bool Listens => _watch.Listens;
+    public readonly bool Listens => _watch.Listens || _ceded.HasAny;
 
     /// <summary>Makes one that has nothing to do yet.</summary>
     /// <param name="setup">The service's setup, in whose arena it lies.</param>
@@ -98,10 +94,9 @@ public unsafe struct LinuxStandIn
         _state = state;
         _now = now;
         bool wasSilent = IsSilent;
-        _watch.TakeBeats(MemoryOrdering.LoadAcquire(ref _table.Header->Beats), now);
-        if (wasSilent && !IsSilent)
+        if (_watch.TakeBeats(MemoryOrdering.LoadAcquire(ref _table.Header->Beats), now))
         {
-            End();
+            TakeLife(wasSilent);
         }
 
         while (_watch.TryTakeOverdue(now, out int port, out LinkMessage question))
@@ -119,14 +114,27 @@ public unsafe struct LinuxStandIn
     /// <summary>Looks at a frame that came in at a port and goes to Linux.</summary>
     public void LookAtReceived(int port, ReadOnlySpan<byte> frame)
     {
-        if ((!IsSilent && _watch.HasBeat(_now)) || !LinkMessage.TryParse(frame, out LinkMessage message) || IsOurs(message.Link))
+        if (!LinkMessage.TryParse(frame, out LinkMessage message) || IsOurs(message.Link))
+        {
+            return;
+        }
+
+        // Whoever takes over from a dead machine may know of its death before this core does. A claim in the shape of a question is none.
+        if (!message.Told.IsUnspecified && _own.TryFind(message.Told, out OwnAddress own, out OwnPlace place) && (own.Answered >> port & 1) != 0)
+        {
+            Cede(port, place, message.Told);
+            return;
+        }
+
+        if (!IsSilent && _watch.HasBeat(_now))
         {
             return;
         }
 
         if (IsSilent && !message.Told.IsUnspecified)
         {
-            Learn(port, in message);
+            ulong neighbour = Neighbour.ToPlace(port, !message.Told.IsIpv4);
+            _neighbours.Take(neighbour, message.Told, message.Link.Value, message.IsSolicited, message.Overrides, _now);
         }
 
         if (!message.IsQuestion || !IsAnswered(port, message.Asked))
@@ -151,10 +159,7 @@ public unsafe struct LinuxStandIn
         {
             bool wasSilent = IsSilent;
             _watch.TakeAnswer();
-            if (wasSilent)
-            {
-                End();
-            }
+            TakeLife(wasSilent);
         }
     }
 
@@ -190,7 +195,11 @@ public unsafe struct LinuxStandIn
         {
             _neighbours.TakeAsked(entry, _now);
             _counters.NeighbourQuestions.Increment();
-            LinkMessages.Ask(ref OutboxOf(port), neighbour, _own.FindSource(port, neighbour), isForAll ? null : new MacAddress(mac));
+            IpAddress source = _own.FindSource(port, neighbour, in _ceded);
+
+            // From no address only the whole group can be asked (RFC 4861, 4.3).
+            isForAll |= isIpv6 && source.IsUnspecified;
+            LinkMessages.Ask(ref OutboxOf(port), neighbour, source, isForAll ? null : new MacAddress(mac));
         }
 
         return mac == 0 ? action : NextHop.ToAction(NextHopKind.Forward, port, mac);
@@ -222,7 +231,6 @@ public unsafe struct LinuxStandIn
     private void Begin()
     {
         _neighbours.Clear();
-        _cededCount = 0;
         _counters.LinuxSilences.Increment();
         if (_lines.TryTake(1, _now))
         {
@@ -230,9 +238,11 @@ public unsafe struct LinuxStandIn
         }
     }
 
-    private void End()
+    // Linux has its addresses again, or has given them up itself.
+    private void TakeLife(bool wasSilent)
     {
-        if (_lines.TryTake(1, _now))
+        _ceded.Clear();
+        if (wasSilent && _lines.TryTake(1, _now))
         {
             _log.Write(LogSeverity.Notice, "Linux answers again"u8);
         }
@@ -248,51 +258,22 @@ public unsafe struct LinuxStandIn
 
     private void Answer(int port, in LinkMessage question)
     {
-        if (!IsCeded(port, question.Asked) && _answers.TryTake(1, _now))
+        bool isCeded = _own.TryFind(question.Asked, out _, out OwnPlace place) && _ceded.Has(place, port);
+        if (!isCeded && _answers.TryTake(1, _now))
         {
             _counters.AnswersForLinux.Increment();
             LinkMessages.Answer(ref OutboxOf(port), question.Asked, question.Sender, question.Link, isRouter: true);
         }
     }
 
-    private void Learn(int port, in LinkMessage message)
-    {
-        if (_own.TryFind(message.Told, out OwnAddress own) && (own.Answered >> port & 1) != 0)
-        {
-            Cede(port, message.Told);
-            return;
-        }
-
-        ulong place = Neighbour.ToPlace(port, !message.Told.IsIpv4);
-        _neighbours.Take(place, message.Told, message.Link.Value, message.IsSolicited, message.Overrides, _now);
-    }
-
     // A machine that takes over from a dead one says so (VRRP): it shall have the address.
-    private void Cede(int port, IpAddress address)
+    private void Cede(int port, OwnPlace place, IpAddress address)
     {
-        if (!IsCeded(port, address))
+        if (_ceded.Add(place, port) && _lines.TryTake(1, _now))
         {
-            _ceded[_cededCount % CededMax] = new CededAddress { Port = port, Address = address };
-            _cededCount++;
-            if (_lines.TryTake(1, _now))
-            {
-                _log.Write(
-                    LogSeverity.Warning, "another machine has taken over an address of the silent Linux: the core answers for it no more"u8, address.Low);
-            }
+            _log.Write(
+                LogSeverity.Warning, "another machine claims an address of Linux's: the core does not answer for it until Linux shows life"u8, address.Low);
         }
-    }
-
-    private readonly bool IsCeded(int port, IpAddress address)
-    {
-        for (int i = 0; i < Math.Min(_cededCount, CededMax); i++)
-        {
-            if (_ceded[i].Port == port && _ceded[i].Address == address)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     // Two ports on one link hear each other.
@@ -327,17 +308,5 @@ public unsafe struct LinuxStandIn
     private struct OutboxArray
     {
         private Outbox _first;
-    }
-
-    private struct CededAddress
-    {
-        public int Port;
-        public IpAddress Address;
-    }
-
-    [InlineArray(CededMax)]
-    private struct CededArray
-    {
-        private CededAddress _first;
     }
 }
