@@ -52,6 +52,23 @@ public sealed class AnsweredAddressesTests
     }
 
     [Fact]
+    public void ADeviceWithoutArpAnswersForNoIpv4Address()
+    {
+        Dictionary<int, LinuxLink> links = new() { [1] = Link(1, false) with { HasArp = false }, [2] = Link(2, false) };
+        IEnumerable<OwnAddress> list = AnsweredAddresses.List(Addresses(), new Dictionary<int, int> { [1] = 0, [2] = 1 }, links, _ => default);
+        Assert.All(list, each => Assert.Equal(each.IsIpv6 == 0 ? 2 : 3, each.Answered));
+    }
+
+    [Fact]
+    public void WhetherADeviceHasArpIsInItsFlags()
+    {
+        byte[] body = [0, 0, 1, 0, 5, 0, 0, 0, 0xc1, 0, 0, 0, 0, 0, 0, 0]; // up, running, without ARP
+        Assert.Equal((true, false), (LinuxLink.Read(body)!.IsUp, LinuxLink.Read(body)!.HasArp));
+        body[8] = 0x41;
+        Assert.True(LinuxLink.Read(body)!.HasArp);
+    }
+
+    [Fact]
     public void TheCoreFindsEachAddressOfAListAndNoOther()
     {
         RouterCapacity capacity = RouterCapacity.Small;

@@ -163,6 +163,9 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         Assert.Empty(Receive("wan", Question()).Network);
         SetPort(0, Wan, PortFlags.Forwards4);
         Assert.Single(Receive("wan", Question()).Network);
+        _writer.SetPort(0, new PortSettings { Mac = Wan, Mtu = 1900, Flags = PortFlags.Forwards4 });
+        Assert.Empty(Receive("wan", Question()).Network);
+        SetPort(0, Wan, PortFlags.Forwards4);
         _writer.SetState(RouterState.Ipv6);
         Assert.Empty(Receive("wan", Question()).Network);
     }

@@ -459,14 +459,29 @@ internal sealed class RouteFollower : IDisposable
             }
         }
 
-        if (!_writer.SetOwnAddresses(AnsweredAddresses.List(_addresses, _ports, _links, LinuxNetwork.ArpOf)))
+        _askFilterAgain = false;
+        Func<string, ArpSettings> arp = HasArpRules() ? _ => ArpSettings.DependsOnWhoAsks : LinuxNetwork.ArpOf;
+        if (!_writer.SetOwnAddresses(AnsweredAddresses.List(_addresses, _ports, _links, arp)))
         {
             Tell($"it has more than {OwnAddress.CountMax} addresses: the core answers for the first of them when Linux does not");
         }
 
-        _askSettings = _askFilterAgain = false;
+        _askSettings = false;
         RouterState state = StateOf(false) | StateOf(true) | (_isSymmetric ? RouterState.HashSymmetric : 0);
         _writer.SetState(state);
+    }
+
+    private bool HasArpRules()
+    {
+        try
+        {
+            return _network.HasArpRules();
+        }
+        catch (Exception wrong) when (wrong is SosException or IOException)
+        {
+            _askFilterAgain = true;
+            return true; // Perhaps: then the core answers too little.
+        }
     }
 
     private RouterState StateOf(bool isIpv6)

@@ -15,10 +15,12 @@ namespace Sos.Router.Control.Linux;
 /// <param name="Mtu">Largest packet.</param>
 /// <param name="IsUp">Whether it is up and has a carrier.</param>
 /// <param name="IsEnslaved">Whether it belongs to a bridge, bond or VRF.</param>
-internal sealed record LinuxLink(int Index, string Name, ulong Mac, uint Mtu, bool IsUp, bool IsEnslaved)
+/// <param name="HasArp">Whether Linux speaks ARP there.</param>
+internal sealed record LinuxLink(int Index, string Name, ulong Mac, uint Mtu, bool IsUp, bool IsEnslaved, bool HasArp = true)
 {
     private const int HeaderSize = 16; // struct ifinfomsg
     private const uint UpAndRunning = 0x1 | 0x40; // IFF_UP | IFF_RUNNING
+    private const uint NoArp = 0x80; // IFF_NOARP
 
     /// <summary>Reads a message about a network device.</summary>
     public static LinuxLink? Read(ReadOnlyMemory<byte> body)
@@ -37,7 +39,8 @@ internal sealed record LinuxLink(int Index, string Name, ulong Mac, uint Mtu, bo
             mac,
             attributes.TryGetValue(4, out ReadOnlyMemory<byte> mtu) ? LinuxRoute.ReadWord(mtu) : 0,
             (flags & UpAndRunning) == UpAndRunning,
-            attributes.TryGetValue(10, out ReadOnlyMemory<byte> master) && LinuxRoute.ReadWord(master) != 0);
+            attributes.TryGetValue(10, out ReadOnlyMemory<byte> master) && LinuxRoute.ReadWord(master) != 0,
+            (flags & NoArp) == 0);
     }
 }
 

@@ -178,6 +178,19 @@ internal sealed class LinuxNetwork : IDisposable
         return any;
     }
 
+    /// <summary>Whether Linux has rules for ARP: of arptables, or of nftables' family arp.</summary>
+    /// <exception cref="SosException">Linux does not say: there may be.</exception>
+    public bool HasArpRules()
+    {
+        const int arp = 3; // NFPROTO_ARP
+        const string legacy = "/proc/thread-self/net/arp_tables_names";
+        bool any = File.Exists(legacy) && File.ReadAllText(legacy).Length > 0;
+        AskNetfilter(
+            new NetlinkRequest(GetChain, NetlinkRequest.Dump, [arp, 0, 0, 0]),
+            message => any |= message.Body.Length >= 4 && message.Body.Span[0] == arp && NetlinkMessage.ReadAttributes(message.Body[4..]).ContainsKey(4));
+        return any;
+    }
+
     /// <summary>How Linux answers ARP on a network device: the stricter of what is set for it and for all.</summary>
     /// <param name="device">Its name.</param>
     public static ArpSettings ArpOf(string device)

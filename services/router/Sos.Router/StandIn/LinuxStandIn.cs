@@ -248,11 +248,12 @@ public unsafe struct LinuxStandIn
         }
     }
 
-    // Linux answers for it on this link, and packets that then come are forwarded.
+    // Linux answers for it on this link, as long as its device is up, and packets that then come are forwarded.
     private readonly bool IsAnswered(int port, IpAddress address)
     {
         (RouterState state, PortFlags flag) = address.IsIpv4 ? (RouterState.Ipv4, PortFlags.Forwards4) : (RouterState.Ipv6, PortFlags.Forwards6);
-        return (_state & state) != 0 && (_table.Header->Ports[port].Flags & flag) != 0
+        flag |= PortFlags.Up;
+        return (_state & state) != 0 && (_table.Header->Ports[port].Flags & flag) == flag
             && _own.TryFind(address, out OwnAddress own) && (own.Answered >> port & 1) != 0;
     }
 
