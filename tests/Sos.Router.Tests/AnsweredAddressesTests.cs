@@ -21,7 +21,8 @@ public sealed class AnsweredAddressesTests
 
     [Theory]
     [InlineData(0, false, 3, 3)]
-    [InlineData(0, true, 1, 0)]
+    [InlineData(0, true, 0, 0)]
+    [InlineData(1, true, 0, 0)]
     [InlineData(1, false, 1, 0)]
     [InlineData(2, false, 0, 0)]
     [InlineData(8, false, 0, 0)]

@@ -151,6 +151,36 @@ public sealed unsafe class LinuxStandInTests : IDisposable
     }
 
     [Fact]
+    public void QuestionsThatALivingLinuxMayLeaveOpenAreNoSign()
+    {
+        const uint gateway = 0x0a010009;
+        _writer.SetRoute(new(0x0e000000, false), 8, new(NextHopKind.Forward) { Port = 0, Gateway = new(gateway, false), Mtu = 1900 });
+        byte[][] questions =
+        [
+            LinkFrames.Arp(1, Moved, Client, TheClient, 0, OwnWan), // to somebody else's place on the link
+            LinkFrames.Arp(1, LinkFrames.Everybody, Client, TheServer, 0, OwnWan), // rp_filter: the way back leads elsewhere
+            LinkFrames.Arp(1, LinkFrames.Everybody, Client, OwnLan, 0, OwnWan), // this machine's own address
+            LinkFrames.Arp(1, LinkFrames.Everybody, Client, 0x0d000001, 0, OwnWan), // no way back at all
+            LinkFrames.Arp(1, LinkFrames.Everybody, Client, 0x0e000001, 0, OwnWan), // nor is the gateway's place known
+        ];
+        foreach (byte[] question in questions)
+        {
+            Receive("wan", question);
+            Pass(5000);
+        }
+
+        Assert.Equal(0UL, _harness.Counter("router.linux_silences"));
+
+        // Of a silent Linux, whom it would answer depends on rp_filter.
+        FallSilent();
+        Assert.Empty(Receive("wan", questions[0]).Network);
+        Assert.Single(Receive("wan", questions[1]).Network);
+        SetPort(0, Wan, PortFlags.Forwards4 | PortFlags.ReversePathStrict);
+        Assert.Empty(Receive("wan", questions[1]).Network);
+        Assert.Single(Receive("wan", Question()).Network);
+    }
+
+    [Fact]
     public void OnlyWhatLinuxWouldAnswerIsAnswered()
     {
         FallSilent();

@@ -34,6 +34,10 @@ internal sealed class RouteFollower : IDisposable
     private static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AuditEvery = TimeSpan.FromMinutes(1);
     private const int FilterGroup = 7; // NFNLGRP_NFTABLES
+
+    /// <summary>Prefixes that are written until the core is shown life: a full table takes seconds, and the core waits for half a one.</summary>
+    private const int WrittenOfABeat = 1000;
+
     private static readonly int[] Groups = [1, 3, 5, 7, 8, 9, 11, 19, 24, 25, 32]; // RTNLGRP_LINK … RTNLGRP_NEXTHOP
 
     private readonly RouterTableWriter _writer;
@@ -85,6 +89,7 @@ internal sealed class RouteFollower : IDisposable
         _isSymmetric = options.IsSymmetric;
         _log = log;
         _writer = new RouterTableWriter(in table);
+        _network.Heard = _writer.Beat;
         _compiler = new RouteCompiler(_ports, _links, _addresses);
         AskAll();
         _writer.Publish();
@@ -355,13 +360,20 @@ internal sealed class RouteFollower : IDisposable
             }
         }
 
+        int written = 0;
         foreach (RoutePrefix prefix in _changed)
         {
+            if (written++ % WrittenOfABeat == 0)
+            {
+                _writer.Beat();
+            }
+
             Write(prefix, now);
         }
 
         _changed.Clear();
         bool wasFull = _ipv6IsFull;
+        _writer.Beat();
         try
         {
             _writer.Commit();

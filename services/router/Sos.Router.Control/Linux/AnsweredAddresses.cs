@@ -9,7 +9,7 @@ namespace Sos.Router.Control.Linux;
 
 /// <summary>How Linux answers ARP on a network device.</summary>
 /// <param name="Ignore">arp_ignore: 0 for any address of the machine, 1 for those of the device; of others it depends on who asks.</param>
-/// <param name="Filters">arp_filter: whether routing is asked too.</param>
+/// <param name="Filters">arp_filter: whether it depends on the way back to who asks.</param>
 internal readonly record struct ArpSettings(int Ignore, bool Filters)
 {
     /// <summary>The settings of a device of which nobody can say in general whom it answers.</summary>
@@ -66,6 +66,6 @@ internal static class AnsweredAddresses
         }
 
         bool isLoopback = (uint)address.Address.Value >> 24 == 127;
-        return !isLoopback && (settings.Ignore == 0 ? isHere || !settings.Filters : isHere && settings.Ignore == 1);
+        return !isLoopback && !settings.Filters && (settings.Ignore == 0 || (isHere && settings.Ignore == 1));
     }
 }

@@ -56,6 +56,12 @@ internal sealed class LinuxNetwork : IDisposable
     // Null on a kernel without netfilter.
     private readonly NetlinkSocket? _netfilter = NetlinkSocket.TryOpen(NetlinkSocket.Netfilter);
 
+    /// <summary>Goes on with something else while long answers come.</summary>
+    public Action? Heard
+    {
+        set => _route.Heard = value;
+    }
+
     /// <summary>All network devices.</summary>
     public IReadOnlyList<LinuxLink> Links() => [.. Dump(GetLink, new byte[16]).Select(message => LinuxLink.Read(message.Body)).OfType<LinuxLink>()];
 
@@ -71,13 +77,20 @@ internal sealed class LinuxNetwork : IDisposable
     public LinuxRoutes Routes()
     {
         const ushort append = 0x800;
+        const int takenOfABeat = 1000;
         LinuxRoutes routes = new();
+        int taken = 0;
         foreach (byte family in (ReadOnlySpan<byte>)[FamilyIpv4, FamilyIpv6])
         {
             byte[] header = new byte[RouteHeaderSize];
             header[0] = family;
             Ask(new NetlinkRequest(GetRoute, NetlinkRequest.Dump, header), message =>
             {
+                if (++taken % takenOfABeat == 0)
+                {
+                    _route.Heard?.Invoke();
+                }
+
                 if (LinuxRoute.Read(message.Body) is { } route && LinuxRoutes.Looks(route))
                 {
                     routes.Add(route, append);

@@ -114,7 +114,7 @@ public unsafe struct LinuxStandIn
     /// <summary>Looks at a frame that came in at a port and goes to Linux.</summary>
     public void LookAtReceived(int port, ReadOnlySpan<byte> frame)
     {
-        if (!LinkMessage.TryParse(frame, out LinkMessage message) || IsOurs(message.Link))
+        if (!IsForLinux(port, frame) || !LinkMessage.TryParse(frame, out LinkMessage message) || IsOurs(message.Link))
         {
             return;
         }
@@ -142,13 +142,14 @@ public unsafe struct LinuxStandIn
             return;
         }
 
-        if (IsSilent)
-        {
-            Answer(port, in message);
-        }
-        else
+        bool isFromHere = IsFromHere(port, message.Sender);
+        if (!IsSilent && isFromHere)
         {
             _watch.TakeQuestion(port, in message, _now);
+        }
+        else if (IsSilent && (isFromHere || (_table.Header->Ports[port].Flags & PortFlags.ReversePathStrict) == 0))
+        {
+            Answer(port, in message);
         }
     }
 
@@ -255,6 +256,25 @@ public unsafe struct LinuxStandIn
         flag |= PortFlags.Up;
         return (_state & state) != 0 && (_table.Header->Ports[port].Flags & flag) == flag
             && _own.TryFind(address, out OwnAddress own) && (own.Answered >> port & 1) != 0;
+    }
+
+    // Linux does not see what goes to others' places on the link.
+    private readonly bool IsForLinux(int port, ReadOnlySpan<byte> frame)
+    {
+        MacAddress destination = MacAddress.Read(frame);
+        return destination.IsGroup || destination.Value == _table.Header->Ports[port].Mac;
+    }
+
+    // Whatever its settings are, Linux answers ARP to whom its routes lead to by the port that the question came by; to others it may not (rp_filter).
+    private readonly bool IsFromHere(int port, IpAddress sender)
+    {
+        if (!sender.IsIpv4 || sender.IsUnspecified)
+        {
+            return true;
+        }
+
+        ulong action = NextHopResolver.ReadAction(in _table, Ipv4Routes.Lookup(in _table, sender.Ipv4));
+        return NextHop.KindOf(action) is NextHopKind.Connected or NextHopKind.Forward && NextHop.PortOf(action) == port;
     }
 
     private void Answer(int port, in LinkMessage question)
