@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using Sos.Firewall.Rules.Prefilter;
 using Sos.Router.Control.Filter;
 using Sos.Router.Filter;
@@ -197,6 +198,27 @@ public sealed unsafe class ForwardFilterTests : IDisposable
 
         Give(rules.Bytes);
         Assert.Equal("lan", Send(Packet()));
+    }
+
+    [Theory]
+    [InlineData("udp dport 1 drop;", 1)]
+    [InlineData("iifname \"p0\" udp dport 1 drop;", 2)]
+    public void PairsWithTheSameRulesShareAPartThatIsLookedAtOnce(string rule, int parts)
+    {
+        IReadOnlyList<string>[] ports = [.. Enumerable.Range(0, RouterHeader.PortsMax).Select(port => (IReadOnlyList<string>)[$"p{port}"])];
+        ForwardRules rules = ForwardRules.Compile(List($"chain f {{ type filter hook forward priority 0; {rule} }}"), ports, 7);
+        void* memory = NativeMemory.AlignedAlloc((nuint)rules.Bytes.Length, 4096);
+        try
+        {
+            rules.Bytes.CopyTo(new Span<byte>(memory, rules.Bytes.Length));
+            Assert.True(FilterTable.TryOpen((byte*)memory, (ulong)rules.Bytes.Length, out FilterTable table));
+            Assert.Equal(parts, table.PartCount);
+            Assert.All(Enumerable.Range(0, RouterHeader.PortsMax * RouterHeader.PortsMax), pair => Assert.True(table.Has(pair)));
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(memory);
+        }
     }
 
     private static byte[] Packet(ushort port = 5000, byte timeToLive = 64)
