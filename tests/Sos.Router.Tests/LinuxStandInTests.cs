@@ -427,6 +427,51 @@ public sealed unsafe class LinuxStandInTests : IDisposable
     }
 
     [Fact]
+    public void AFloodOnOneLinkTakesNoAnswersFromAnother()
+    {
+        FallSilent();
+        int answers = 0;
+        for (int i = 0; i < 2000; i++)
+        {
+            answers += Receive("wan", Question()).Network.Count;
+        }
+
+        Assert.InRange(answers, 1, 500);
+        Assert.Single(Receive("lan", LinkFrames.Arp(1, LinkFrames.Everybody, Server, TheServer, 0, OwnLan)).Network);
+    }
+
+    [Fact]
+    public void AScanOfANetworkStarvesNoNeighbourInUse()
+    {
+        FallSilent();
+        Assert.NotEmpty(Questions(Forward(TheServer)));
+        Receive("lan", LinkFrames.Arp(2, Lan, Server, TheServer, Lan, OwnLan));
+
+        // As many hosts that are not there as the cache has places, several times over, while the neighbour's answer grows old.
+        for (uint host = 0; host < 20_000; host++)
+        {
+            Forward(0x0a021000 + host);
+            if (host % 1000 == 0)
+            {
+                Pass(700);
+                Assert.Equal(Server, Mac(Forward(TheServer)));
+            }
+        }
+
+        Pass(1000);
+        for (uint host = 0; host < 500; host++)
+        {
+            Forward(0x0a02_a000 + host);
+        }
+
+        byte[] there = LinkFrames.Arp(1, Server, Lan, OwnLan, 0, TheServer);
+        Assert.Equal([there], Questions(Forward(TheServer)));
+        _writer.SetNeighbour(1, new(0x0a020005, false), Moved);
+        byte[] other = LinkFrames.Arp(1, Moved, Lan, OwnLan, 0, 0x0a020005);
+        Assert.Equal([other], Questions(Forward(0x0a020005)));
+    }
+
+    [Fact]
     public void PortsOnOneLinkHearEachOtherWithoutHarm()
     {
         FallSilent();

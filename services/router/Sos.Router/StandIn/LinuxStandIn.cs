@@ -21,11 +21,14 @@ namespace Sos.Router.StandIn;
 /// </summary>
 public unsafe struct LinuxStandIn
 {
-    /// <summary>Answers a second, whoever asks.</summary>
+    /// <summary>Answers a second on each port's link, whoever asks: a flood on one link takes none from the others.</summary>
     private const uint AnswersPerSecond = 1000;
 
-    /// <summary>Questions for neighbours a second: a scan of a network is no reason to flood it.</summary>
-    private const uint QuestionsPerSecond = 100;
+    /// <summary>Questions a second on each port's link for neighbours that are looked for: a scan of a network is no reason to flood it.</summary>
+    private const uint SearchesPerSecond = 100;
+
+    /// <summary>Questions a second on each port's link whether a neighbour is still there: the whole cache within less than its answers count.</summary>
+    private const uint ConfirmationsPerSecond = 100;
 
     private const uint SecondsPerLine = 10;
     private const uint LinesSaved = 6;
@@ -37,8 +40,9 @@ public unsafe struct LinuxStandIn
     private readonly OwnAddressList _own;
     private readonly NeighbourCache _neighbours;
     private LinuxWatch _watch;
-    private TokenBucket _answers;
-    private TokenBucket _questions;
+    private BucketArray _answers;
+    private BucketArray _searches;
+    private BucketArray _confirmations;
     private TokenBucket _lines;
     private OutboxArray _outboxes;
     private uint _waiting; // a bit for each port that frames wait for
@@ -55,10 +59,15 @@ public unsafe struct LinuxStandIn
         _counters = counters;
         _log = setup.Log;
         _own = new OwnAddressList(table);
-        _neighbours = new NeighbourCache(entries, second);
+        _neighbours = new NeighbourCache(entries, second, _now);
         _watch = new LinuxWatch(second / (1_000_000_000 / LinuxWatch.PatienceNs));
-        _answers = new TokenBucket(second / AnswersPerSecond, AnswersPerSecond / 4, _now);
-        _questions = new TokenBucket(second / QuestionsPerSecond, QuestionsPerSecond, _now);
+        for (int port = 0; port < PortList.CountMax; port++)
+        {
+            _answers[port] = new TokenBucket(second / AnswersPerSecond, AnswersPerSecond / 4, _now);
+            _searches[port] = new TokenBucket(second / SearchesPerSecond, SearchesPerSecond, _now);
+            _confirmations[port] = new TokenBucket(second / ConfirmationsPerSecond, ConfirmationsPerSecond, _now);
+        }
+
         _lines = new TokenBucket(second * SecondsPerLine, LinesSaved, _now);
     }
 
@@ -192,7 +201,7 @@ public unsafe struct LinuxStandIn
         }
 
         ulong mac = _neighbours.MacOf(entry);
-        if (_neighbours.IsDue(entry, _now, out bool isForAll) && _questions.TryTake(1, _now))
+        if (_neighbours.IsDue(entry, _now, out bool isForAll) && (mac == 0 ? _searches[port].TryTake(1, _now) : _confirmations[port].TryTake(1, _now)))
         {
             _neighbours.TakeAsked(entry, _now);
             _counters.NeighbourQuestions.Increment();
@@ -280,7 +289,7 @@ public unsafe struct LinuxStandIn
     private void Answer(int port, in LinkMessage question)
     {
         bool isCeded = _own.TryFind(question.Asked, out _, out OwnPlace place) && _ceded.Has(place, port);
-        if (!isCeded && _answers.TryTake(1, _now))
+        if (!isCeded && _answers[port].TryTake(1, _now))
         {
             _counters.AnswersForLinux.Increment();
             LinkMessages.Answer(ref OutboxOf(port), question.Asked, question.Sender, question.Link, isRouter: true);
@@ -323,6 +332,12 @@ public unsafe struct LinuxStandIn
         }
 
         return ref outbox;
+    }
+
+    [InlineArray(PortList.CountMax)]
+    private struct BucketArray
+    {
+        private TokenBucket _first;
     }
 
     [InlineArray(PortList.CountMax)]
