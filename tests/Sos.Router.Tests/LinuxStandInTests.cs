@@ -391,7 +391,8 @@ public sealed unsafe class LinuxStandInTests : IDisposable
     [Fact]
     public void EachOfManyClaimsIsKept()
     {
-        OwnAddress[] many = [.. Enumerable.Range(0, 200).Select(i => new OwnAddress { Low = OwnWan + ((uint)i << 8), Answered = 1, Home = 1, PrefixLength = 16 })];
+        OwnAddress[] many = [.. Enumerable.Range(0, 200).Select(
+            i => new OwnAddress { Low = OwnWan + ((uint)i << 8), Answered = 1, Home = 1, PrefixLength = 16 })];
         Assert.True(_writer.SetOwnAddresses(many));
         FallSilent();
         foreach (OwnAddress own in many[1..])

@@ -142,11 +142,12 @@ internal sealed class RuleSource
     // The sets and maps that a rule's statements add packets' addresses to, or take them from.
     private static IEnumerable<string> ChangedBy(JsonNode? node) => node switch
     {
-        JsonObject item => item.SelectMany(pair => pair is { Key: "set" or "map", Value: JsonObject change } && NameOf(change[pair.Key]) is ['@', .. string name]
-            ? [name]
-            : pair is { Key: "meter", Value: JsonObject meter } && NameOf(meter["name"]) is { } counted
-            ? [counted]
-            : ChangedBy(pair.Value)),
+        JsonObject item => item.SelectMany(pair => pair switch
+        {
+            { Key: "set" or "map", Value: JsonObject change } when NameOf(change[pair.Key]) is ['@', .. string name] => [name],
+            { Key: "meter", Value: JsonObject meter } when NameOf(meter["name"]) is { } name => [name],
+            _ => ChangedBy(pair.Value),
+        }),
         JsonArray array => array.SelectMany(ChangedBy),
         _ => [],
     };
