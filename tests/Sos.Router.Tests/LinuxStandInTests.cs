@@ -358,6 +358,7 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         Receive("wan", LinkFrames.Neighbour(136, 0x3333_0000_0001, Moved, OwnLink, ((UInt128)0xff02 << 112) + 1, OwnLink, 0x20));
         Pass(5000);
         Assert.Equal(0UL, _harness.Counter("router.linux_silences"));
+        Assert.DoesNotContain(_harness.TakeLog(), entry => entry.Text.Contains("address", StringComparison.Ordinal));
 
         byte[] other = LinkFrames.Arp(1, LinkFrames.Everybody, Client, TheClient, 0, OwnLan);
         Receive("wan", other);
@@ -366,6 +367,7 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         Assert.Empty(Receive("wan", Question()).Network);
         byte[] question = LinkFrames.Neighbour(135, LinkFrames.GroupMacOf(OwnLink), Client, Net6A + 2, LinkFrames.GroupOf(OwnLink), OwnLink);
         Assert.Empty(Receive("wan", question).Network);
+        Assert.Contains(_harness.TakeLog(), entry => entry.Text.Contains("have claimed addresses", StringComparison.Ordinal));
     }
 
     [Theory]

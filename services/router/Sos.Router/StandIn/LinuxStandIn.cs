@@ -246,6 +246,11 @@ public unsafe struct LinuxStandIn
         {
             _log.Write(LogSeverity.Warning, "Linux answers no more: the core answers ARP and neighbour discovery for its addresses"u8);
         }
+
+        if (_ceded.HasAny && _lines.TryTake(1, _now))
+        {
+            _log.Write(LogSeverity.Warning, "other machines have claimed addresses of the silent Linux: the core does not answer for these"u8);
+        }
     }
 
     // Linux has its addresses again, or has given them up itself.
@@ -299,10 +304,10 @@ public unsafe struct LinuxStandIn
     // A machine that takes over from a dead one says so (VRRP): it shall have the address.
     private void Cede(int port, OwnPlace place, IpAddress address)
     {
-        if (_ceded.Add(place, port) && _lines.TryTake(1, _now))
+        if (_ceded.Add(place, port) && IsSilent && _lines.TryTake(1, _now))
         {
             _log.Write(
-                LogSeverity.Warning, "another machine claims an address of Linux's: the core does not answer for it until Linux shows life"u8, address.Low);
+                LogSeverity.Warning, "another machine has taken over an address of the silent Linux: the core answers for it no more"u8, address.Low);
         }
     }
 
