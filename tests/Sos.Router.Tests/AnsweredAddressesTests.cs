@@ -21,7 +21,8 @@ public sealed class AnsweredAddressesTests
 
     [Theory]
     [InlineData(0, false, 3, 3)]
-    [InlineData(0, true, 1, 0)]
+    [InlineData(0, true, 0, 0)]
+    [InlineData(1, true, 0, 0)]
     [InlineData(1, false, 1, 0)]
     [InlineData(2, false, 0, 0)]
     [InlineData(8, false, 0, 0)]
@@ -49,6 +50,23 @@ public sealed class AnsweredAddressesTests
         Dictionary<int, LinuxLink> links = new() { [1] = Link(1, false), [2] = Link(2, true) };
         IEnumerable<OwnAddress> list = AnsweredAddresses.List(Addresses(), new Dictionary<int, int> { [1] = 0, [2] = 1 }, links, _ => default);
         Assert.All(list, each => Assert.Equal(1, each.Answered));
+    }
+
+    [Fact]
+    public void ADeviceWithoutArpAnswersForNoIpv4Address()
+    {
+        Dictionary<int, LinuxLink> links = new() { [1] = Link(1, false) with { HasArp = false }, [2] = Link(2, false) };
+        IEnumerable<OwnAddress> list = AnsweredAddresses.List(Addresses(), new Dictionary<int, int> { [1] = 0, [2] = 1 }, links, _ => default);
+        Assert.All(list, each => Assert.Equal(each.IsIpv6 == 0 ? 2 : 3, each.Answered));
+    }
+
+    [Fact]
+    public void WhetherADeviceHasArpIsInItsFlags()
+    {
+        byte[] body = [0, 0, 1, 0, 5, 0, 0, 0, 0xc1, 0, 0, 0, 0, 0, 0, 0]; // up, running, without ARP
+        Assert.Equal((true, false), (LinuxLink.Read(body)!.IsUp, LinuxLink.Read(body)!.HasArp));
+        body[8] = 0x41;
+        Assert.True(LinuxLink.Read(body)!.HasArp);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using Sos.Firewall.Rules.Prefilter;
 using Sos.Router.Control.Filter;
 using Sos.Router.Filter;
@@ -152,6 +153,31 @@ public sealed unsafe class ForwardFilterTests : IDisposable
         Assert.Equal("lan", Send(Packet()));
     }
 
+    [Theory]
+    [InlineData("set s { type ipv4_addr; size 1024; } chain i { type filter hook input priority 0; add @s { ip saddr }; }", "ip saddr @s drop")]
+    [InlineData("set s { type ifname; size 16; } chain i { type filter hook input priority 0; add @s { iifname }; }", "iifname @s drop")]
+    [InlineData("set s { type ipv4_addr; size 1024; } chain o { type filter hook output priority 0; update @s { ip daddr counter }; }", "ip saddr @s drop")]
+    public void ASetThatPacketsChangeIsLinuxsAlsoWithoutTheFlag(string changed, string asks)
+    {
+        ForwardRules rules = Load($"{changed} chain f {{ type filter hook forward priority 0; {asks}; }}");
+        Assert.Contains(asks, Assert.Single(rules.Left).Text!, StringComparison.Ordinal);
+        Assert.Equal("linux", Send(Packet()));
+    }
+
+    [Theory]
+    [InlineData("wan*", true)]
+    [InlineData("lan0", true)]
+    [InlineData("*", true)]
+    [InlineData("eth*", false)]
+    [InlineData("wan\\*", false)]
+    public void ADevicesOwnChainIsInTheWayOfThePortsThatItsPatternNames(string device, bool isObstacle)
+    {
+        RulesetListing listing = List("chain i { type filter hook ingress device \"other0\" priority 0; udp dport 9 drop; }");
+        string chain = Assert.Single(listing.ChainDevices).Key;
+        listing = listing with { ChainDevices = new Dictionary<string, IReadOnlyList<string>> { [chain] = [device] } };
+        Assert.Equal(isObstacle, ForwardRules.Compile(listing, [["wan0"], ["lan0"]], 7).Obstacle is not null);
+    }
+
     [Fact]
     public void ATableIsTakenWholeOrNotAtAll()
     {
@@ -174,6 +200,27 @@ public sealed unsafe class ForwardFilterTests : IDisposable
         Assert.Equal("lan", Send(Packet()));
     }
 
+    [Theory]
+    [InlineData("udp dport 1 drop;", 1)]
+    [InlineData("iifname \"p0\" udp dport 1 drop;", 2)]
+    public void PairsWithTheSameRulesShareAPartThatIsLookedAtOnce(string rule, int parts)
+    {
+        IReadOnlyList<string>[] ports = [.. Enumerable.Range(0, RouterHeader.PortsMax).Select(port => (IReadOnlyList<string>)[$"p{port}"])];
+        ForwardRules rules = ForwardRules.Compile(List($"chain f {{ type filter hook forward priority 0; {rule} }}"), ports, 7);
+        void* memory = NativeMemory.AlignedAlloc((nuint)rules.Bytes.Length, 4096);
+        try
+        {
+            rules.Bytes.CopyTo(new Span<byte>(memory, rules.Bytes.Length));
+            Assert.True(FilterTable.TryOpen((byte*)memory, (ulong)rules.Bytes.Length, out FilterTable table));
+            Assert.Equal(parts, table.PartCount);
+            Assert.All(Enumerable.Range(0, RouterHeader.PortsMax * RouterHeader.PortsMax), pair => Assert.True(table.Has(pair)));
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(memory);
+        }
+    }
+
     private static byte[] Packet(ushort port = 5000, byte timeToLive = 64)
     {
         byte[] frame = Frames.Udp4(Wan, Client, TheClient, TheServer, timeToLive);
@@ -181,13 +228,15 @@ public sealed unsafe class ForwardFilterTests : IDisposable
         return frame;
     }
 
-    private static ForwardRules Compile(string chains)
+    private static ForwardRules Compile(string chains) => ForwardRules.Compile(List(chains), [["wan0"], ["lan0"]], 7);
+
+    private static RulesetListing List(string chains)
     {
         string path = Path.GetTempFileName();
         try
         {
             File.WriteAllText(path, Rulesets.Table(chains));
-            return ForwardRules.Compile(RulesetLister.ListFile(path), [["wan0"], ["lan0"]], 7);
+            return RulesetLister.ListFile(path);
         }
         finally
         {

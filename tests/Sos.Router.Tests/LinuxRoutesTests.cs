@@ -43,6 +43,21 @@ public sealed class LinuxRoutesTests
         Assert.Empty(routes.Prefixes);
     }
 
+    [Theory]
+    [InlineData(0x02, true, false)] // reachable
+    [InlineData(0x80, true, true)] // permanent
+    [InlineData(0x40, true, true)] // without ARP
+    [InlineData(0x01, false, false)] // incomplete
+    public void ANeighbourIsReadWithWhetherSomebodyHasFixedIt(byte state, bool isKnown, bool isFixed)
+    {
+        byte[] body = [2, 0, 0, 0, 5, 0, 0, 0, state, 0, 0, 0, 8, 0, 1, 0, 10, 1, 0, 2, 10, 0, 2, 0, 2, 0, 0, 0, 0, 9, 0, 0];
+        LinuxNeighbour? neighbour = LinuxNeighbour.Read(body);
+        Assert.Equal(new LinuxNeighbour(5, new(0x0a010002, false), isKnown ? 0x0200_0000_0009u : null, isFixed), neighbour);
+
+        body[16] = 224; // a group, which Linux has among its neighbours too
+        Assert.Null(LinuxNeighbour.Read(body)?.Mac);
+    }
+
     [Fact]
     public void AReplacementTakesThePlaceAndWhatIsAppendedComesLater()
     {

@@ -151,6 +151,36 @@ public sealed unsafe class LinuxStandInTests : IDisposable
     }
 
     [Fact]
+    public void QuestionsThatALivingLinuxMayLeaveOpenAreNoSign()
+    {
+        const uint gateway = 0x0a010009;
+        _writer.SetRoute(new(0x0e000000, false), 8, new(NextHopKind.Forward) { Port = 0, Gateway = new(gateway, false), Mtu = 1900 });
+        byte[][] questions =
+        [
+            LinkFrames.Arp(1, Moved, Client, TheClient, 0, OwnWan), // to somebody else's place on the link
+            LinkFrames.Arp(1, LinkFrames.Everybody, Client, TheServer, 0, OwnWan), // rp_filter: the way back leads elsewhere
+            LinkFrames.Arp(1, LinkFrames.Everybody, Client, OwnLan, 0, OwnWan), // this machine's own address
+            LinkFrames.Arp(1, LinkFrames.Everybody, Client, 0x0d000001, 0, OwnWan), // no way back at all
+            LinkFrames.Arp(1, LinkFrames.Everybody, Client, 0x0e000001, 0, OwnWan), // nor is the gateway's place known
+        ];
+        foreach (byte[] question in questions)
+        {
+            Receive("wan", question);
+            Pass(5000);
+        }
+
+        Assert.Equal(0UL, _harness.Counter("router.linux_silences"));
+
+        // Of a silent Linux, whom it would answer depends on rp_filter.
+        FallSilent();
+        Assert.Empty(Receive("wan", questions[0]).Network);
+        Assert.Single(Receive("wan", questions[1]).Network);
+        SetPort(0, Wan, PortFlags.Forwards4 | PortFlags.ReversePathStrict);
+        Assert.Empty(Receive("wan", questions[1]).Network);
+        Assert.Single(Receive("wan", Question()).Network);
+    }
+
+    [Fact]
     public void OnlyWhatLinuxWouldAnswerIsAnswered()
     {
         FallSilent();
@@ -163,6 +193,9 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         Assert.Empty(Receive("wan", Question()).Network);
         SetPort(0, Wan, PortFlags.Forwards4);
         Assert.Single(Receive("wan", Question()).Network);
+        _writer.SetPort(0, new PortSettings { Mac = Wan, Mtu = 1900, Flags = PortFlags.Forwards4 });
+        Assert.Empty(Receive("wan", Question()).Network);
+        SetPort(0, Wan, PortFlags.Forwards4);
         _writer.SetState(RouterState.Ipv6);
         Assert.Empty(Receive("wan", Question()).Network);
     }
@@ -248,6 +281,28 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         Assert.Equal(Server, Mac(Forward(destination)));
     }
 
+    [Theory]
+    [InlineData(TheServer)]
+    [InlineData(0x0b000001u)]
+    [InlineData(0x0c000001u)]
+    public void ANeighbourThatSomebodyHasFixedIsNeitherAskedNorMoved(uint destination)
+    {
+        _writer.SetNeighbour(1, new(TheServer, false), Server, isFixed: true);
+        _writer.SetNeighbour(1, new(Net6B + 2, true), Server, isFixed: true);
+        FallSilent();
+        Assert.Equal(Server, Mac(Forward(destination)));
+        Receive("lan", LinkFrames.Arp(1, LinkFrames.Everybody, Moved, TheServer, 0, TheServer));
+        Receive("lan", LinkFrames.Neighbour(136, 0x3333_0000_0001, Moved, Net6B + 2, ((UInt128)0xff02 << 112) + 1, Net6B + 2, 0x20));
+        Assert.Equal(Server, Mac(Forward(destination)));
+        Assert.Equal(0UL, _harness.Counter("router.neighbour_questions"));
+
+        // One that is fixed no more is like any other.
+        _writer.SetNeighbour(1, new(TheServer, false), Server);
+        _writer.SetNeighbour(1, new(Net6B + 2, true), Server);
+        Assert.Single(Forward(destination), frame => frame[12] == 8 && frame[13] == 0);
+        Assert.Equal(1UL, _harness.Counter("router.neighbour_questions"));
+    }
+
     [Fact]
     public void AnAdvertisementThatDoesNotOverrideChangesNothing()
     {
@@ -286,6 +341,137 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         Pass();
         FallSilent();
         Assert.Single(Receive("wan", Question()).Network);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AClaimCountsAlsoBeforeLinuxIsKnownToBeSilentAndIsNoQuestion(bool isFollowed)
+    {
+        if (isFollowed)
+        {
+            _writer.Beat();
+        }
+
+        Pass();
+        Receive("wan", LinkFrames.Arp(1, LinkFrames.Everybody, Moved, OwnWan, 0, OwnWan));
+        Receive("wan", LinkFrames.Neighbour(136, 0x3333_0000_0001, Moved, OwnLink, ((UInt128)0xff02 << 112) + 1, OwnLink, 0x20));
+        Pass(5000);
+        Assert.Equal(0UL, _harness.Counter("router.linux_silences"));
+        Assert.DoesNotContain(_harness.TakeLog(), entry => entry.Text.Contains("address", StringComparison.Ordinal));
+
+        byte[] other = LinkFrames.Arp(1, LinkFrames.Everybody, Client, TheClient, 0, OwnLan);
+        Receive("wan", other);
+        Pass(500);
+        Assert.Equal(LinkFrames.Arp(2, Client, Wan, OwnLan, Client, TheClient), Assert.Single(_harness.Nic("wan").ReceiveAll()));
+        Assert.Empty(Receive("wan", Question()).Network);
+        byte[] question = LinkFrames.Neighbour(135, LinkFrames.GroupMacOf(OwnLink), Client, Net6A + 2, LinkFrames.GroupOf(OwnLink), OwnLink);
+        Assert.Empty(Receive("wan", question).Network);
+        Assert.Contains(_harness.TakeLog(), entry => entry.Text.Contains("have claimed addresses", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AClaimIsForgottenAsSoonAsLinuxShowsLife(bool answers)
+    {
+        Receive("wan", LinkFrames.Arp(1, LinkFrames.Everybody, Moved, OwnWan, 0, OwnWan));
+        if (answers)
+        {
+            Assert.True(_harness.Host("lan").Send(LinkFrames.Arp(2, Server, Lan, OwnLan, Server, TheServer)));
+        }
+        else
+        {
+            _writer.Beat();
+        }
+
+        Pass();
+        FallSilent();
+        Assert.Single(Receive("wan", Question()).Network);
+    }
+
+    [Fact]
+    public void EachOfManyClaimsIsKept()
+    {
+        OwnAddress[] many = [.. Enumerable.Range(0, 200).Select(
+            i => new OwnAddress { Low = OwnWan + ((uint)i << 8), Answered = 1, Home = 1, PrefixLength = 16 })];
+        Assert.True(_writer.SetOwnAddresses(many));
+        FallSilent();
+        foreach (OwnAddress own in many[1..])
+        {
+            Receive("wan", LinkFrames.Arp(1, LinkFrames.Everybody, Moved, (uint)own.Low, 0, (uint)own.Low));
+        }
+
+        foreach (OwnAddress own in many[1..])
+        {
+            Assert.Empty(Receive("wan", LinkFrames.Arp(1, LinkFrames.Everybody, Client, TheClient, 0, (uint)own.Low)).Network);
+        }
+
+        Assert.Single(Receive("wan", Question()).Network);
+    }
+
+    [Fact]
+    public void NobodyIsAskedFromAnAddressThatAnotherMachineHas()
+    {
+        FallSilent();
+        UInt128 all = ((UInt128)0xff02 << 112) + 1;
+        Receive("lan", LinkFrames.Arp(1, LinkFrames.Everybody, Moved, OwnLan, 0, OwnLan));
+        Receive("lan", LinkFrames.Neighbour(136, 0x3333_0000_0001, Moved, Net6B + 1, all, Net6B + 1, 0x20));
+        Assert.Equal([LinkFrames.Arp(1, LinkFrames.Everybody, Lan, 0, 0, Unknown)], Forward(Unknown));
+        UInt128 server = Net6B + 2;
+        byte[] fromLink = LinkFrames.Neighbour(135, Server, Lan, OwnLink, server, server);
+        Assert.Contains(fromLink, Forward(0x0c000001));
+
+        // With no address left, the group is asked from none.
+        Receive("lan", LinkFrames.Neighbour(136, 0x3333_0000_0001, Moved, OwnLink, all, OwnLink, 0x20));
+        Pass(1000);
+        byte[] fromNone = LinkFrames.Neighbour(135, LinkFrames.GroupMacOf(server), Lan, 0, LinkFrames.GroupOf(server), server, link: false);
+        Assert.Contains(fromNone, Forward(0x0c000001));
+    }
+
+    [Fact]
+    public void AFloodOnOneLinkTakesNoAnswersFromAnother()
+    {
+        FallSilent();
+        int answers = 0;
+        for (int i = 0; i < 2000; i++)
+        {
+            answers += Receive("wan", Question()).Network.Count;
+        }
+
+        Assert.InRange(answers, 1, 500);
+        Assert.Single(Receive("lan", LinkFrames.Arp(1, LinkFrames.Everybody, Server, TheServer, 0, OwnLan)).Network);
+    }
+
+    [Fact]
+    public void AScanOfANetworkStarvesNoNeighbourInUse()
+    {
+        FallSilent();
+        Assert.NotEmpty(Questions(Forward(TheServer)));
+        Receive("lan", LinkFrames.Arp(2, Lan, Server, TheServer, Lan, OwnLan));
+
+        // As many hosts that are not there as the cache has places, several times over, while the neighbour's answer grows old.
+        for (uint host = 0; host < 20_000; host++)
+        {
+            Forward(0x0a021000 + host);
+            if (host % 1000 == 0)
+            {
+                Pass(700);
+                Assert.Equal(Server, Mac(Forward(TheServer)));
+            }
+        }
+
+        Pass(1000);
+        for (uint host = 0; host < 500; host++)
+        {
+            Forward(0x0a02_a000 + host);
+        }
+
+        byte[] there = LinkFrames.Arp(1, Server, Lan, OwnLan, 0, TheServer);
+        Assert.Equal([there], Questions(Forward(TheServer)));
+        _writer.SetNeighbour(1, new(0x0a020005, false), Moved);
+        byte[] other = LinkFrames.Arp(1, Moved, Lan, OwnLan, 0, 0x0a020005);
+        Assert.Equal([other], Questions(Forward(0x0a020005)));
     }
 
     [Fact]

@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.IO;
 using System.Linq;
+using Sos.Cores;
 using Sos.Cores.Network;
 using Sos.Router.Control.Filter;
 using Sos.Router.Control.Linux;
@@ -31,6 +33,11 @@ internal sealed class RouteFollower : IDisposable
 
     private static readonly TimeSpan TellEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan AuditEvery = TimeSpan.FromMinutes(1);
+    private const int FilterGroup = 7; // NFNLGRP_NFTABLES
+
+    /// <summary>Prefixes that are written until the core is shown life: a full table takes seconds, and the core waits for half a one.</summary>
+    private const int WrittenOfABeat = 1000;
+
     private static readonly int[] Groups = [1, 3, 5, 7, 8, 9, 11, 19, 24, 25, 32]; // RTNLGRP_LINK … RTNLGRP_NEXTHOP
 
     private readonly RouterTableWriter _writer;
@@ -42,7 +49,9 @@ internal sealed class RouteFollower : IDisposable
     private readonly Action<string> _log;
     private readonly LinuxNetwork _network = new();
     private readonly NetlinkSocket _news = new(NetlinkSocket.Route, Groups);
-    private readonly NetlinkSocket? _filterNews;
+
+    // Null on a kernel without netfilter.
+    private readonly NetlinkSocket? _filterNews = NetlinkSocket.TryOpen(NetlinkSocket.Netfilter, FilterGroup);
     private readonly Dictionary<int, int> _ports = [];
     private readonly Dictionary<int, LinuxLink> _links = [];
     private readonly Dictionary<(int Port, RouteAddress Address), ulong> _neighbours = [];
@@ -59,6 +68,7 @@ internal sealed class RouteFollower : IDisposable
     private bool _askLinks;
     private bool _askRoutes;
     private bool _askSettings;
+    private bool _askFilterAgain;
     private bool _ipv6IsFull;
     private long _tellAt;
     private long _auditAt;
@@ -79,8 +89,8 @@ internal sealed class RouteFollower : IDisposable
         _isSymmetric = options.IsSymmetric;
         _log = log;
         _writer = new RouterTableWriter(in table);
+        _network.Heard = _writer.Beat;
         _compiler = new RouteCompiler(_ports, _links, _addresses);
-        _filterNews = TryFollowFilter();
         AskAll();
         _writer.Publish();
         AskSettings();
@@ -128,6 +138,7 @@ internal sealed class RouteFollower : IDisposable
         Apply();
         if (IsDue(ref _tellAt, TellEvery))
         {
+            _askSettings |= _askFilterAgain;
             TellUsed();
             if (Verifies && IsSettled)
             {
@@ -144,19 +155,6 @@ internal sealed class RouteFollower : IDisposable
         _news.Dispose();
         _filterNews?.Dispose();
         _writer.Dispose();
-    }
-
-    private static NetlinkSocket? TryFollowFilter()
-    {
-        const int tables = 7; // NFNLGRP_NFTABLES
-        try
-        {
-            return new NetlinkSocket(NetlinkSocket.Netfilter, tables);
-        }
-        catch (Cores.SosException)
-        {
-            return null;
-        }
     }
 
     private static long After(TimeSpan time) => Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency);
@@ -235,7 +233,7 @@ internal sealed class RouteFollower : IDisposable
         (int Port, RouteAddress Address) key = (port, neighbour.Address);
         try
         {
-            _writer.SetNeighbour(port, neighbour.Address, neighbour.Mac);
+            _writer.SetNeighbour(port, neighbour.Address, neighbour.Mac, neighbour.IsFixed);
         }
         catch (TableFullException e)
         {
@@ -362,13 +360,20 @@ internal sealed class RouteFollower : IDisposable
             }
         }
 
+        int written = 0;
         foreach (RoutePrefix prefix in _changed)
         {
+            if (written++ % WrittenOfABeat == 0)
+            {
+                _writer.Beat();
+            }
+
             Write(prefix, now);
         }
 
         _changed.Clear();
         bool wasFull = _ipv6IsFull;
+        _writer.Beat();
         try
         {
             _writer.Commit();
@@ -466,7 +471,9 @@ internal sealed class RouteFollower : IDisposable
             }
         }
 
-        if (!_writer.SetOwnAddresses(AnsweredAddresses.List(_addresses, _ports, _links, LinuxNetwork.ArpOf)))
+        _askFilterAgain = false;
+        Func<string, ArpSettings> arp = HasArpRules() ? _ => ArpSettings.DependsOnWhoAsks : LinuxNetwork.ArpOf;
+        if (!_writer.SetOwnAddresses(AnsweredAddresses.List(_addresses, _ports, _links, arp)))
         {
             Tell($"it has more than {OwnAddress.CountMax} addresses: the core answers for the first of them when Linux does not");
         }
@@ -474,6 +481,19 @@ internal sealed class RouteFollower : IDisposable
         _askSettings = false;
         RouterState state = StateOf(false) | StateOf(true) | (_isSymmetric ? RouterState.HashSymmetric : 0);
         _writer.SetState(state);
+    }
+
+    private bool HasArpRules()
+    {
+        try
+        {
+            return _network.HasArpRules();
+        }
+        catch (Exception wrong) when (wrong is SosException or IOException)
+        {
+            _askFilterAgain = true;
+            return true; // Perhaps: then the core answers too little.
+        }
     }
 
     private RouterState StateOf(bool isIpv6)
@@ -508,6 +528,21 @@ internal sealed class RouteFollower : IDisposable
     /// <param name="filter">What the core must do then.</param>
     /// <param name="why">Why it may not; null if it may soon.</param>
     private bool TryFilter(bool isIpv6, ref RouterState filter, out string? why)
+    {
+        try
+        {
+            return TryFilterByAnswers(isIpv6, ref filter, out why);
+        }
+        catch (Exception wrong) when (wrong is SosException or IOException)
+        {
+            // No answer is not the answer that there are no rules.
+            _askFilterAgain = true;
+            why = $"it does not say whether it has rulesets; they are asked for again each second: {wrong.Message}";
+            return false;
+        }
+    }
+
+    private bool TryFilterByAnswers(bool isIpv6, ref RouterState filter, out string? why)
     {
         const string bypass = "start the service with --netfilter bypass to forward past it";
         why = LinuxNetwork.HasLegacyFilter(isIpv6) ? $"it has tables of iptables-legacy ('iptables-legacy-save'); {bypass}" : null;

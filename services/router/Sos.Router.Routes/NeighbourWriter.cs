@@ -10,7 +10,7 @@ internal sealed unsafe class NeighbourWriter
     // No port has this number: whoever looks for a neighbour goes on behind it.
     private const ulong NoPlace = 0xff;
 
-    private readonly Dictionary<(int Port, RouteAddress Address), (ulong Mac, uint Slot)> _known = [];
+    private readonly Dictionary<(int Port, RouteAddress Address), (LinkPlace Place, uint Slot)> _known = [];
     private readonly HashSet<uint> _reusable = [];
     private readonly RouterTable _table;
     private readonly Retirement _retirement;
@@ -39,25 +39,26 @@ internal sealed unsafe class NeighbourWriter
     /// <summary>Neighbours.</summary>
     public int Count => _known.Count;
 
-    /// <summary>A neighbour's address on its link.</summary>
+    /// <summary>A neighbour's place on its link.</summary>
     /// <returns>Null when it is not known.</returns>
-    public ulong? Find(int port, RouteAddress address) => _known.TryGetValue((port, address), out (ulong Mac, uint Slot) known) ? known.Mac : null;
+    public LinkPlace? Find(int port, RouteAddress address)
+        => _known.TryGetValue((port, address), out (LinkPlace Place, uint Slot) known) ? known.Place : null;
 
-    /// <summary>Adds a neighbour, or gives it another address on its link.</summary>
+    /// <summary>Adds a neighbour, or gives it another place on its link.</summary>
     /// <returns>Whether anything changed.</returns>
     /// <exception cref="TableFullException">There is no place near enough.</exception>
-    public bool Set(int port, RouteAddress address, ulong mac)
+    public bool Set(int port, RouteAddress address, LinkPlace link)
     {
-        ulong action = NextHop.ToAction(NextHopKind.Forward, port, mac);
-        if (_known.TryGetValue((port, address), out (ulong Mac, uint Slot) known))
+        ulong action = NextHop.ToForward(port, link.Mac, link.IsFixed);
+        if (_known.TryGetValue((port, address), out (LinkPlace Place, uint Slot) known))
         {
-            if (known.Mac == mac)
+            if (known.Place == link)
             {
                 return false;
             }
 
             MemoryOrdering.StoreRelease(ref _table.Neighbours[known.Slot].Action, action);
-            _known[(port, address)] = (mac, known.Slot);
+            _known[(port, address)] = (link, known.Slot);
             return true;
         }
 
@@ -80,7 +81,7 @@ internal sealed unsafe class NeighbourWriter
             MemoryOrdering.StoreRelease(ref neighbour->Place, place);
         }
 
-        _known.Add((port, address), (mac, slot));
+        _known.Add((port, address), (link, slot));
         return true;
     }
 
@@ -88,7 +89,7 @@ internal sealed unsafe class NeighbourWriter
     /// <returns>Whether it was there.</returns>
     public bool Remove(int port, RouteAddress address)
     {
-        if (!_known.Remove((port, address), out (ulong Mac, uint Slot) known))
+        if (!_known.Remove((port, address), out (LinkPlace Place, uint Slot) known))
         {
             return false;
         }
@@ -112,7 +113,7 @@ internal sealed unsafe class NeighbourWriter
     public IEnumerable<(int Port, RouteAddress Address)> TakeUsed()
     {
         List<(int Port, RouteAddress Address)> used = [];
-        foreach (((int Port, RouteAddress Address) key, (ulong _, uint slot)) in _known)
+        foreach (((int Port, RouteAddress Address) key, (LinkPlace _, uint slot)) in _known)
         {
             if (_table.NeighboursUsed[slot] != 0)
             {

@@ -169,8 +169,8 @@ internal sealed unsafe class NextHopWriter
 
     private ulong ActionOf(HopSpecification hop) => hop.Kind switch
     {
-        NextHopKind.Forward => _neighbours.Find(hop.Port, hop.Gateway) is { } mac
-            ? NextHop.ToAction(NextHopKind.Forward, hop.Port, mac)
+        NextHopKind.Forward => _neighbours.Find(hop.Port, hop.Gateway) is { } link
+            ? NextHop.ToForward(hop.Port, link.Mac, link.IsFixed)
             : NextHop.ToAction(NextHopKind.Linux, hop.Port),
         _ => NextHop.ToAction(hop.Kind, hop.Port),
     };

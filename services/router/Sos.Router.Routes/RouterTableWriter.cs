@@ -86,10 +86,11 @@ public sealed unsafe class RouterTableWriter : IDisposable
     /// <param name="port">The port.</param>
     /// <param name="address">The neighbour.</param>
     /// <param name="mac">Its address on the link; null when it is not known any more, so that its packets go to Linux.</param>
+    /// <param name="isFixed">Whether somebody has fixed that address, so that no message changes it.</param>
     /// <exception cref="TableFullException">It does not fit: its packets go to Linux.</exception>
-    public void SetNeighbour(int port, RouteAddress address, ulong? mac)
+    public void SetNeighbour(int port, RouteAddress address, ulong? mac, bool isFixed = false)
     {
-        if (mac is { } known ? _neighbours.Set(port, address, known) : _neighbours.Remove(port, address))
+        if (mac is { } known ? _neighbours.Set(port, address, new LinkPlace(known, isFixed)) : _neighbours.Remove(port, address))
         {
             _nextHops.Update(port, address);
         }

@@ -22,7 +22,9 @@ internal static class Errno
     public const int TooManyFiles = 24; // EMFILE
     public const int NotTerminal = 25; // ENOTTY
     public const int NoSpace = 28; // ENOSPC
+    public const int NoProtocol = 93; // EPROTONOSUPPORT
     public const int NotSupported = 95; // EOPNOTSUPP
+    public const int NoFamily = 97; // EAFNOSUPPORT
     public const int NoAddress = 99; // EADDRNOTAVAIL
     public const int NoBuffers = 105; // ENOBUFS
 

@@ -20,9 +20,12 @@ public sealed unsafe class NetlinkSocket : IDisposable
     private const ushort DoneType = 3; // NLMSG_DONE
     private const ushort DumpInterrupted = 0x10; // NLM_F_DUMP_INTR
     private const int DatagramMax = 256 << 10;
+    private const int AttemptsMax = 10;
 
     // What waits while a million routes are dumped.
     private const int ReceiveBuffer = 128 << 20;
+
+    private const string Making = "making a netlink socket";
 
     private readonly byte[] _datagram = new byte[DatagramMax];
     private readonly FileDescriptor _socket;
@@ -33,9 +36,13 @@ public sealed unsafe class NetlinkSocket : IDisposable
     /// <param name="groups">The news that it takes.</param>
     /// <exception cref="SosException">The kernel refuses.</exception>
     public NetlinkSocket(int protocol, params ReadOnlySpan<int> groups)
+        : this(FileDescriptor.Raise(Open(protocol), Making), groups)
     {
-        _socket = FileDescriptor.Raise(
-            NetworkCalls.Socket(NetworkCalls.FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol), "making a netlink socket");
+    }
+
+    private NetlinkSocket(FileDescriptor socket, ReadOnlySpan<int> groups)
+    {
+        _socket = socket;
         try
         {
             Prepare(groups);
@@ -45,6 +52,22 @@ public sealed unsafe class NetlinkSocket : IDisposable
             _socket.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Goes on with something else at each datagram of an answer: a million routes take seconds.</summary>
+    public Action? Heard { get; set; }
+
+    /// <summary>Opens a socket of a protocol that this kernel may not have.</summary>
+    /// <param name="protocol">Its protocol.</param>
+    /// <param name="groups">The news that it takes.</param>
+    /// <returns>Null when the kernel does not know the protocol; not when it refuses a socket.</returns>
+    /// <exception cref="SosException">The kernel refuses.</exception>
+    public static NetlinkSocket? TryOpen(int protocol, params ReadOnlySpan<int> groups)
+    {
+        int descriptor = Open(protocol);
+        return descriptor < 0 && Marshal.GetLastPInvokeError() is Errno.NoProtocol or Errno.NoFamily
+            ? null
+            : new NetlinkSocket(FileDescriptor.Raise(descriptor, Making), groups);
     }
 
     /// <summary>Sends a message, which nobody answers.</summary>
@@ -62,22 +85,24 @@ public sealed unsafe class NetlinkSocket : IDisposable
     /// <summary>Asks, and takes the answers; on a socket without news.</summary>
     /// <param name="request">The question.</param>
     /// <param name="take">Takes each answer.</param>
-    /// <returns>0, or the errno that the kernel answers with.</returns>
-    /// <exception cref="SosException">The kernel does not answer.</exception>
+    /// <returns>
+    /// 0, or the errno that the kernel answers with. EINTR when something has changed in the middle of each of some answers: then none is taken, since what
+    /// was heard may be half of each.
+    /// </returns>
     public int Ask(NetlinkRequest request, Action<NetlinkMessage> take)
     {
-        for (int attempt = 0; ; attempt++)
+        for (int attempt = 0; attempt < AttemptsMax; attempt++)
         {
             List<NetlinkMessage> answers = [];
             int errno = AskOnce(request, answers, out bool interrupted);
-            if (interrupted && attempt < 10)
+            if (!interrupted)
             {
-                continue; // Something changed in the middle: what was heard may be half of each.
+                answers.ForEach(take);
+                return errno;
             }
-
-            answers.ForEach(take);
-            return errno;
         }
+
+        return Errno.Interrupted;
     }
 
     /// <summary>Takes the news that are there.</summary>
@@ -128,6 +153,9 @@ public sealed unsafe class NetlinkSocket : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _socket.Dispose();
 
+    private static int Open(int protocol)
+        => NetworkCalls.Socket(NetworkCalls.FamilyNetlink, NetworkCalls.TypeRaw | NetworkCalls.CloseOnExec, protocol);
+
     private static void Check(int result, string what)
     {
         if (result < 0)
@@ -173,6 +201,7 @@ public sealed unsafe class NetlinkSocket : IDisposable
                 return -received;
             }
 
+            Heard?.Invoke();
             foreach (NetlinkMessage message in NetlinkMessage.ReadAll(_datagram.AsMemory(0, received).ToArray()))
             {
                 if (message.Sequence != _sequence)

@@ -116,7 +116,7 @@ internal sealed class PairProjection
 
     private bool MayJudge(JsonObject chain, IReadOnlyList<string> names)
         => _source.HasRules(RuleSource.KeyOf(chain, "name"), chain)
-            && (_source.DevicesOf(chain) is not { Count: > 0 } devices || devices.Any(names.Contains));
+            && (_source.DevicesOf(chain) is not { Count: > 0 } devices || devices.Any(device => names.Any(name => IsMatch(device, name))));
 
     // Which hooks a chain is met at decides which interfaces its packets have.
     private void FollowJumps()
@@ -153,10 +153,27 @@ internal sealed class PairProjection
                 break;
             case "flowtable":
                 break; // It does nothing until a rule refers to it, which is then found.
+            case "set" or "map":
+                ProjectSet(kind, value!.AsObject());
+                break;
             default:
                 _objects.Add(item.DeepClone());
                 break;
         }
+    }
+
+    // A set that packets change is one whose elements the listing does not tell, also without the flag that says so.
+    private void ProjectSet(string kind, JsonObject set)
+    {
+        JsonObject copy = set.DeepClone().AsObject();
+        if (_source.IsChanging(set))
+        {
+            JsonArray flags = copy["flags"] is JsonArray several ? several : copy["flags"] is { } one ? [one.DeepClone()] : [];
+            flags.Add((JsonNode)"dynamic");
+            copy["flags"] = flags.DeepClone();
+        }
+
+        _objects.Add((JsonNode)new JsonObject { [kind] = copy });
     }
 
     private void ProjectChain(JsonObject chain)

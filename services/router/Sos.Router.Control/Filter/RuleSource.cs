@@ -20,6 +20,7 @@ internal sealed class RuleSource
     private readonly RulesetListing _listing;
     private readonly Dictionary<string, List<JsonObject>> _rules = [];
     private readonly Dictionary<string, JsonObject> _sets = [];
+    private readonly HashSet<string> _changing = [];
     private readonly HashSet<string> _dormant = [];
 
     /// <summary>Reads a listing.</summary>
@@ -66,6 +67,9 @@ internal sealed class RuleSource
         _ => null,
     };
 
+    /// <summary>Whether packets change a set or map, in whatever chain they meet the rule that does it: nft asks for no flag of it.</summary>
+    public bool IsChanging(JsonObject set) => _changing.Contains(KeyOf(set, "name"));
+
     /// <summary>Whether a chain or rule is in a table that is switched off.</summary>
     public bool IsDormant(JsonObject value) => _dormant.Contains(TableOf(value));
 
@@ -95,7 +99,7 @@ internal sealed class RuleSource
         {
             case JsonValue value when value.TryGetValue(out string? name):
                 return !name.StartsWith('@') ? [name]
-                    : _sets.TryGetValue($"{table} {name[1..]}", out JsonObject? set) && set["flags"] is null && set["stmt"] is null
+                    : _sets.TryGetValue($"{table} {name[1..]}", out JsonObject? set) && set["flags"] is null && set["stmt"] is null && !IsChanging(set)
                         ? NamesOf(set["elem"] ?? new JsonArray(), table)
                         : null;
             case JsonObject item when item["set"] is { } elements:
@@ -135,6 +139,21 @@ internal sealed class RuleSource
         _ => [],
     };
 
+    // The sets and maps that a rule's statements add packets' addresses to, or take them from.
+    private static IEnumerable<string> ChangedBy(JsonNode? node) => node switch
+    {
+        JsonObject item => item.SelectMany(pair => pair switch
+        {
+            { Key: "set" or "map", Value: JsonObject change } when NameOf(change[pair.Key]) is ['@', .. string name] => [name],
+            { Key: "meter", Value: JsonObject meter } when NameOf(meter["name"]) is { } name => [name],
+            _ => ChangedBy(pair.Value),
+        }),
+        JsonArray array => array.SelectMany(ChangedBy),
+        _ => [],
+    };
+
+    private static string? NameOf(JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? name) ? name : null;
+
     private void Index(JsonObject item)
     {
         (string kind, JsonNode? node) = item.First();
@@ -156,6 +175,7 @@ internal sealed class RuleSource
                 }
 
                 rules.Add(value);
+                _changing.UnionWith(ChangedBy(value["expr"]).Select(name => $"{TableOf(value)} {name}"));
                 break;
             case "set" or "map":
                 _sets[KeyOf(value, "name")] = value;

@@ -9,8 +9,12 @@ namespace Sos.Router.Control.Linux;
 
 /// <summary>How Linux answers ARP on a network device.</summary>
 /// <param name="Ignore">arp_ignore: 0 for any address of the machine, 1 for those of the device; of others it depends on who asks.</param>
-/// <param name="Filters">arp_filter: whether routing is asked too.</param>
-internal readonly record struct ArpSettings(int Ignore, bool Filters);
+/// <param name="Filters">arp_filter: whether it depends on the way back to who asks.</param>
+internal readonly record struct ArpSettings(int Ignore, bool Filters)
+{
+    /// <summary>The settings of a device of which nobody can say in general whom it answers.</summary>
+    public static ArpSettings DependsOnWhoAsks => new(2, true);
+}
 
 /// <summary>Lists the addresses of this machine that Linux surely answers for on the links of ports, whoever asks.</summary>
 internal static class AnsweredAddresses
@@ -34,7 +38,7 @@ internal static class AnsweredAddresses
                 continue; // Its frames belong to the bridge, bond or VRF that it is a part of.
             }
 
-            ArpSettings settings = arp(link.Name);
+            ArpSettings settings = link.HasArp ? arp(link.Name) : ArpSettings.DependsOnWhoAsks;
             foreach (LinuxAddress address in addresses.Where(address => Answers(address, device, settings)))
             {
                 ref OwnAddress own = ref CollectionsMarshal.GetValueRefOrAddDefault(list, address.Address, out _);
@@ -62,6 +66,6 @@ internal static class AnsweredAddresses
         }
 
         bool isLoopback = (uint)address.Address.Value >> 24 == 127;
-        return !isLoopback && (settings.Ignore == 0 ? isHere || !settings.Filters : isHere && settings.Ignore == 1);
+        return !isLoopback && !settings.Filters && (settings.Ignore == 0 || (isHere && settings.Ignore == 1));
     }
 }

@@ -15,10 +15,12 @@ namespace Sos.Router.Control.Linux;
 /// <param name="Mtu">Largest packet.</param>
 /// <param name="IsUp">Whether it is up and has a carrier.</param>
 /// <param name="IsEnslaved">Whether it belongs to a bridge, bond or VRF.</param>
-internal sealed record LinuxLink(int Index, string Name, ulong Mac, uint Mtu, bool IsUp, bool IsEnslaved)
+/// <param name="HasArp">Whether Linux speaks ARP there.</param>
+internal sealed record LinuxLink(int Index, string Name, ulong Mac, uint Mtu, bool IsUp, bool IsEnslaved, bool HasArp = true)
 {
     private const int HeaderSize = 16; // struct ifinfomsg
     private const uint UpAndRunning = 0x1 | 0x40; // IFF_UP | IFF_RUNNING
+    private const uint NoArp = 0x80; // IFF_NOARP
 
     /// <summary>Reads a message about a network device.</summary>
     public static LinuxLink? Read(ReadOnlyMemory<byte> body)
@@ -37,7 +39,8 @@ internal sealed record LinuxLink(int Index, string Name, ulong Mac, uint Mtu, bo
             mac,
             attributes.TryGetValue(4, out ReadOnlyMemory<byte> mtu) ? LinuxRoute.ReadWord(mtu) : 0,
             (flags & UpAndRunning) == UpAndRunning,
-            attributes.TryGetValue(10, out ReadOnlyMemory<byte> master) && LinuxRoute.ReadWord(master) != 0);
+            attributes.TryGetValue(10, out ReadOnlyMemory<byte> master) && LinuxRoute.ReadWord(master) != 0,
+            (flags & NoArp) == 0);
     }
 }
 
@@ -108,10 +111,12 @@ internal sealed record LinuxAddress(int Interface, RouteAddress Address, int Len
 /// <param name="Interface">Number of the network device.</param>
 /// <param name="Address">Its address.</param>
 /// <param name="Mac">Its address on the link; null when it is not known.</param>
-internal sealed record LinuxNeighbour(int Interface, RouteAddress Address, ulong? Mac)
+/// <param name="IsFixed">Whether somebody has fixed that address: Linux takes no message for it either.</param>
+internal sealed record LinuxNeighbour(int Interface, RouteAddress Address, ulong? Mac, bool IsFixed = false)
 {
     private const int HeaderSize = 12; // struct ndmsg
-    private const ushort Valid = 0x02 | 0x04 | 0x08 | 0x10 | 0x80; // NUD_REACHABLE, STALE, DELAY, PROBE, PERMANENT
+    private const ushort Fixed = 0x40 | 0x80; // NUD_NOARP, PERMANENT
+    private const ushort Valid = 0x02 | 0x04 | 0x08 | 0x10 | Fixed; // NUD_REACHABLE, STALE, DELAY, PROBE
     private const int FamilyIpv4 = 2;
     private const int FamilyIpv6 = 10;
     private const byte Proxy = 0x08; // NTF_PROXY
@@ -130,12 +135,17 @@ internal sealed record LinuxNeighbour(int Interface, RouteAddress Address, ulong
             return null;
         }
 
-        bool known = (BinaryPrimitives.ReadUInt16LittleEndian(body.Span[8..]) & Valid) != 0
+        // Of groups and broadcasts, which Linux has among its neighbours too, there is nothing to know.
+        RouteAddress neighbour = LinuxRoute.ReadAddress(address.Span);
+        bool isGroup = neighbour.IsIpv6 ? neighbour.Value >> 120 == 0xff : neighbour.Value >= 0xe000_0000;
+        int state = BinaryPrimitives.ReadUInt16LittleEndian(body.Span[8..]);
+        bool known = (state & Valid) != 0 && !isGroup
             && attributes.TryGetValue(2, out ReadOnlyMemory<byte> mac) && mac.Length == 6;
         return new LinuxNeighbour(
             BinaryPrimitives.ReadInt32LittleEndian(body.Span[4..]),
-            LinuxRoute.ReadAddress(address.Span),
-            known ? Sdk.Wire.MacAddress.Read(attributes[2].Span).Value : null);
+            neighbour,
+            known ? Sdk.Wire.MacAddress.Read(attributes[2].Span).Value : null,
+            (state & Fixed) != 0);
     }
 }
 

@@ -4,6 +4,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using Sos.Cores;
 using Sos.Cores.Network;
 
@@ -48,9 +49,18 @@ internal sealed class LinuxNetwork : IDisposable
     private const uint FibMatch = 0x2000; // RTM_F_FIB_MATCH
     private const byte NeighbourUse = 1; // NTF_USE
     private const int RouteHeaderSize = 12;
+    private const int Unsupported = 95; // EOPNOTSUPP: a family that this kernel does not have
 
     private readonly NetlinkSocket _route = new(NetlinkSocket.Route);
-    private readonly NetlinkSocket? _netfilter = TryNetfilter();
+
+    // Null on a kernel without netfilter.
+    private readonly NetlinkSocket? _netfilter = NetlinkSocket.TryOpen(NetlinkSocket.Netfilter);
+
+    /// <summary>Goes on with something else while long answers come.</summary>
+    public Action? Heard
+    {
+        set => _route.Heard = value;
+    }
 
     /// <summary>All network devices.</summary>
     public IReadOnlyList<LinuxLink> Links() => [.. Dump(GetLink, new byte[16]).Select(message => LinuxLink.Read(message.Body)).OfType<LinuxLink>()];
@@ -67,13 +77,20 @@ internal sealed class LinuxNetwork : IDisposable
     public LinuxRoutes Routes()
     {
         const ushort append = 0x800;
+        const int takenOfABeat = 1000;
         LinuxRoutes routes = new();
+        int taken = 0;
         foreach (byte family in (ReadOnlySpan<byte>)[FamilyIpv4, FamilyIpv6])
         {
             byte[] header = new byte[RouteHeaderSize];
             header[0] = family;
             Ask(new NetlinkRequest(GetRoute, NetlinkRequest.Dump, header), message =>
             {
+                if (++taken % takenOfABeat == 0)
+                {
+                    _route.Heard?.Invoke();
+                }
+
                 if (LinuxRoute.Read(message.Body) is { } route && LinuxRoutes.Looks(route))
                 {
                     routes.Add(route, append);
@@ -139,10 +156,11 @@ internal sealed class LinuxNetwork : IDisposable
     }
 
     /// <summary>The generation of nftables' rules, which each change of them counts up; 0 when there are none.</summary>
+    /// <exception cref="SosException">Linux does not say.</exception>
     public ulong RulesetGeneration()
     {
         ulong generation = 0;
-        _netfilter?.Ask(new NetlinkRequest(GetGeneration, NetlinkRequest.Request, [0, 0, 0, 0]), message =>
+        AskNetfilter(new NetlinkRequest(GetGeneration, NetlinkRequest.Request, [0, 0, 0, 0]), message =>
         {
             if (message.Body.Length >= 4 && NetlinkMessage.ReadAttributes(message.Body[4..]).TryGetValue(1, out ReadOnlyMemory<byte> id) && id.Length == 4)
             {
@@ -153,10 +171,11 @@ internal sealed class LinuxNetwork : IDisposable
     }
 
     /// <summary>Whether there are rules of nftables that forwarded packets pass.</summary>
+    /// <exception cref="SosException">Linux does not say: there may be.</exception>
     public bool HasFilter(bool isIpv6)
     {
         bool any = false;
-        _netfilter?.Ask(new NetlinkRequest(GetChain, NetlinkRequest.Dump, [0, 0, 0, 0]), message =>
+        AskNetfilter(new NetlinkRequest(GetChain, NetlinkRequest.Dump, [0, 0, 0, 0]), message =>
         {
             const int inet = 1;
             const int netdev = 5;
@@ -169,6 +188,19 @@ internal sealed class LinuxNetwork : IDisposable
                 any |= family == netdev || BinaryPrimitives.ReadUInt32BigEndian(number.Span) is 0 or 2 or 4 or 5;
             }
         });
+        return any;
+    }
+
+    /// <summary>Whether Linux has rules for ARP: of arptables, or of nftables' family arp.</summary>
+    /// <exception cref="SosException">Linux does not say: there may be.</exception>
+    public bool HasArpRules()
+    {
+        const int arp = 3; // NFPROTO_ARP
+        const string legacy = "/proc/thread-self/net/arp_tables_names";
+        bool any = File.Exists(legacy) && File.ReadAllText(legacy).Length > 0;
+        AskNetfilter(
+            new NetlinkRequest(GetChain, NetlinkRequest.Dump, [arp, 0, 0, 0]),
+            message => any |= message.Body.Length >= 4 && message.Body.Span[0] == arp && NetlinkMessage.ReadAttributes(message.Body[4..]).ContainsKey(4));
         return any;
     }
 
@@ -228,17 +260,7 @@ internal sealed class LinuxNetwork : IDisposable
         _netfilter?.Dispose();
     }
 
-    private static NetlinkSocket? TryNetfilter()
-    {
-        try
-        {
-            return new NetlinkSocket(NetlinkSocket.Netfilter);
-        }
-        catch (SosException)
-        {
-            return null; // This kernel has no netfilter.
-        }
-    }
+    private static SosException Failure(string what, int errno) => new(SosError.Failed, $"{what} failed: {Marshal.GetPInvokeErrorMessage(errno)}");
 
     private List<NetlinkMessage> Dump(ushort type, ReadOnlySpan<byte> fixedPart)
     {
@@ -249,12 +271,21 @@ internal sealed class LinuxNetwork : IDisposable
 
     private void Ask(NetlinkRequest request, Action<NetlinkMessage> take)
     {
-        const int unsupported = 95; // EOPNOTSUPP: a family that this kernel does not have
         int errno = _route.Ask(request, take);
-        if (errno is not (0 or unsupported))
+        if (errno is not (0 or Unsupported))
         {
-            throw new SosException(
-                SosError.Failed, $"asking Linux for its network failed: {System.Runtime.InteropServices.Marshal.GetPInvokeErrorMessage(errno)}");
+            throw Failure("asking Linux for its network", errno);
+        }
+    }
+
+    // A kernel without nftables says that the question is invalid, or not supported; all else is no answer.
+    private void AskNetfilter(NetlinkRequest request, Action<NetlinkMessage> take)
+    {
+        const int invalid = 22; // EINVAL
+        int errno = _netfilter?.Ask(request, take) ?? 0;
+        if (errno is not (0 or invalid or Unsupported))
+        {
+            throw Failure("asking Linux for its rulesets", errno);
         }
     }
 }

@@ -69,6 +69,9 @@ public unsafe struct FilterTable
     /// <summary>Generation of the ruleset; 0 for a view of nothing.</summary>
     public ulong Generation { get; private set; }
 
+    /// <summary>Parts that were found valid, each once.</summary>
+    public int PartCount { get; private set; }
+
     /// <summary>Whether something judges packets before routing.</summary>
     public bool HasPrerouting { get; private set; }
 
@@ -94,11 +97,18 @@ public unsafe struct FilterTable
                 continue;
             }
 
-            if (!TryOpen(bytes, header.TotalSize, in part, out table._views[pair]))
+            // Pairs with the same rules share a part, which is looked at once: a table is opened between two bursts.
+            int same = FindSame(in header, pair);
+            if (same < pair)
+            {
+                table._views[pair] = table._views[same];
+            }
+            else if (!TryOpen(bytes, header.TotalSize, in part, out table._views[pair]))
             {
                 return false;
             }
 
+            table.PartCount += same < pair ? 0 : 1;
             table._known |= 1UL << pair;
             table._exact |= part.IsExact != 0 ? 1UL << pair : 0;
         }
@@ -120,6 +130,21 @@ public unsafe struct FilterTable
     /// <summary>The rules of a pair that the core has.</summary>
     [System.Diagnostics.CodeAnalysis.UnscopedRef]
     public readonly ref readonly FirewallTable RulesOf(int pair) => ref _views[pair];
+
+    // The first pair with a pair's part.
+    private static int FindSame(in FilterTableHeader header, int pair)
+    {
+        FilterPair part = header.Pairs[pair];
+        for (int earlier = 0; earlier < pair; earlier++)
+        {
+            if (header.Pairs[earlier].Offset == part.Offset && header.Pairs[earlier].ByteCount == part.ByteCount)
+            {
+                return earlier;
+            }
+        }
+
+        return pair;
+    }
 
     // No rule counts or samples: there are no counters for that here.
     private static bool TryOpen(byte* bytes, ulong size, in FilterPair part, out FirewallTable table)

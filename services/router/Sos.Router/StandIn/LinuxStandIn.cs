@@ -21,14 +21,14 @@ namespace Sos.Router.StandIn;
 /// </summary>
 public unsafe struct LinuxStandIn
 {
-    /// <summary>Answers a second, whoever asks.</summary>
+    /// <summary>Answers a second on each port's link, whoever asks: a flood on one link takes none from the others.</summary>
     private const uint AnswersPerSecond = 1000;
 
-    /// <summary>Questions for neighbours a second: a scan of a network is no reason to flood it.</summary>
-    private const uint QuestionsPerSecond = 100;
+    /// <summary>Questions a second on each port's link for neighbours that are looked for: a scan of a network is no reason to flood it.</summary>
+    private const uint SearchesPerSecond = 100;
 
-    /// <summary>Addresses at most that others are known to have taken over; the oldest gives way.</summary>
-    private const int CededMax = 16;
+    /// <summary>Questions a second on each port's link whether a neighbour is still there: the whole cache within less than its answers count.</summary>
+    private const uint ConfirmationsPerSecond = 100;
 
     private const uint SecondsPerLine = 10;
     private const uint LinesSaved = 6;
@@ -40,13 +40,13 @@ public unsafe struct LinuxStandIn
     private readonly OwnAddressList _own;
     private readonly NeighbourCache _neighbours;
     private LinuxWatch _watch;
-    private TokenBucket _answers;
-    private TokenBucket _questions;
+    private BucketArray _answers;
+    private BucketArray _searches;
+    private BucketArray _confirmations;
     private TokenBucket _lines;
     private OutboxArray _outboxes;
     private uint _waiting; // a bit for each port that frames wait for
-    private CededArray _ceded;
-    private int _cededCount;
+    private CededAddresses _ceded;
     private RouterState _state;
     private ulong _now;
 
@@ -59,10 +59,15 @@ public unsafe struct LinuxStandIn
         _counters = counters;
         _log = setup.Log;
         _own = new OwnAddressList(table);
-        _neighbours = new NeighbourCache(entries, second);
+        _neighbours = new NeighbourCache(entries, second, _now);
         _watch = new LinuxWatch(second / (1_000_000_000 / LinuxWatch.PatienceNs));
-        _answers = new TokenBucket(second / AnswersPerSecond, AnswersPerSecond / 4, _now);
-        _questions = new TokenBucket(second / QuestionsPerSecond, QuestionsPerSecond, _now);
+        for (int port = 0; port < PortList.CountMax; port++)
+        {
+            _answers[port] = new TokenBucket(second / AnswersPerSecond, AnswersPerSecond / 4, _now);
+            _searches[port] = new TokenBucket(second / SearchesPerSecond, SearchesPerSecond, _now);
+            _confirmations[port] = new TokenBucket(second / ConfirmationsPerSecond, ConfirmationsPerSecond, _now);
+        }
+
         _lines = new TokenBucket(second * SecondsPerLine, LinesSaved, _now);
     }
 
@@ -70,7 +75,7 @@ public unsafe struct LinuxStandIn
     public readonly bool IsSilent => _watch.IsSilent;
 
     /// <summary>Whether it matters what Linux sends.</summary>
-    public readonly bool Listens => _watch.Listens;
+    public readonly bool Listens => _watch.Listens || _ceded.HasAny;
 
     /// <summary>Makes one that has nothing to do yet.</summary>
     /// <param name="setup">The service's setup, in whose arena it lies.</param>
@@ -98,10 +103,9 @@ public unsafe struct LinuxStandIn
         _state = state;
         _now = now;
         bool wasSilent = IsSilent;
-        _watch.TakeBeats(MemoryOrdering.LoadAcquire(ref _table.Header->Beats), now);
-        if (wasSilent && !IsSilent)
+        if (_watch.TakeBeats(MemoryOrdering.LoadAcquire(ref _table.Header->Beats), now))
         {
-            End();
+            TakeLife(wasSilent);
         }
 
         while (_watch.TryTakeOverdue(now, out int port, out LinkMessage question))
@@ -119,14 +123,27 @@ public unsafe struct LinuxStandIn
     /// <summary>Looks at a frame that came in at a port and goes to Linux.</summary>
     public void LookAtReceived(int port, ReadOnlySpan<byte> frame)
     {
-        if ((!IsSilent && _watch.HasBeat(_now)) || !LinkMessage.TryParse(frame, out LinkMessage message) || IsOurs(message.Link))
+        if (!IsForLinux(port, frame) || !LinkMessage.TryParse(frame, out LinkMessage message) || IsOurs(message.Link))
+        {
+            return;
+        }
+
+        // Whoever takes over from a dead machine may know of its death before this core does. A claim in the shape of a question is none.
+        if (!message.Told.IsUnspecified && _own.TryFind(message.Told, out OwnAddress own, out OwnPlace place) && (own.Answered >> port & 1) != 0)
+        {
+            Cede(port, place, message.Told);
+            return;
+        }
+
+        if (!IsSilent && _watch.HasBeat(_now))
         {
             return;
         }
 
         if (IsSilent && !message.Told.IsUnspecified)
         {
-            Learn(port, in message);
+            ulong neighbour = Neighbour.ToPlace(port, !message.Told.IsIpv4);
+            _neighbours.Take(neighbour, message.Told, message.Link.Value, message.IsSolicited, message.Overrides, _now);
         }
 
         if (!message.IsQuestion || !IsAnswered(port, message.Asked))
@@ -134,13 +151,14 @@ public unsafe struct LinuxStandIn
             return;
         }
 
-        if (IsSilent)
-        {
-            Answer(port, in message);
-        }
-        else
+        bool isFromHere = IsFromHere(port, message.Sender);
+        if (!IsSilent && isFromHere)
         {
             _watch.TakeQuestion(port, in message, _now);
+        }
+        else if (IsSilent && (isFromHere || (_table.Header->Ports[port].Flags & PortFlags.ReversePathStrict) == 0))
+        {
+            Answer(port, in message);
         }
     }
 
@@ -151,10 +169,7 @@ public unsafe struct LinuxStandIn
         {
             bool wasSilent = IsSilent;
             _watch.TakeAnswer();
-            if (wasSilent)
-            {
-                End();
-            }
+            TakeLife(wasSilent);
         }
     }
 
@@ -167,6 +182,11 @@ public unsafe struct LinuxStandIn
     [MethodImpl(MethodImplOptions.NoInlining)]
     public ulong Reach(ulong action, Ipv6Address address, bool isIpv6, int port)
     {
+        if (NextHop.IsFixed(action))
+        {
+            return action; // Whoever fixed it wants nobody to be asked.
+        }
+
         IpAddress neighbour = isIpv6 ? new IpAddress(address) : IpAddress.FromIpv4((uint)address.Low);
         if (port >= _table.Header->PortCount || port >= PortList.CountMax)
         {
@@ -181,11 +201,15 @@ public unsafe struct LinuxStandIn
         }
 
         ulong mac = _neighbours.MacOf(entry);
-        if (_neighbours.IsDue(entry, _now, out bool isForAll) && _questions.TryTake(1, _now))
+        if (_neighbours.IsDue(entry, _now, out bool isForAll) && (mac == 0 ? _searches[port].TryTake(1, _now) : _confirmations[port].TryTake(1, _now)))
         {
             _neighbours.TakeAsked(entry, _now);
             _counters.NeighbourQuestions.Increment();
-            LinkMessages.Ask(ref OutboxOf(port), neighbour, _own.FindSource(port, neighbour), isForAll ? null : new MacAddress(mac));
+            IpAddress source = _own.FindSource(port, neighbour, in _ceded);
+
+            // From no address only the whole group can be asked (RFC 4861, 4.3).
+            isForAll |= isIpv6 && source.IsUnspecified;
+            LinkMessages.Ask(ref OutboxOf(port), neighbour, source, isForAll ? null : new MacAddress(mac));
         }
 
         return mac == 0 ? action : NextHop.ToAction(NextHopKind.Forward, port, mac);
@@ -217,77 +241,74 @@ public unsafe struct LinuxStandIn
     private void Begin()
     {
         _neighbours.Clear();
-        _cededCount = 0;
         _counters.LinuxSilences.Increment();
         if (_lines.TryTake(1, _now))
         {
             _log.Write(LogSeverity.Warning, "Linux answers no more: the core answers ARP and neighbour discovery for its addresses"u8);
         }
+
+        if (_ceded.HasAny && _lines.TryTake(1, _now))
+        {
+            _log.Write(LogSeverity.Warning, "other machines have claimed addresses of the silent Linux: the core does not answer for these"u8);
+        }
     }
 
-    private void End()
+    // Linux has its addresses again, or has given them up itself.
+    private void TakeLife(bool wasSilent)
     {
-        if (_lines.TryTake(1, _now))
+        _ceded.Clear();
+        if (wasSilent && _lines.TryTake(1, _now))
         {
             _log.Write(LogSeverity.Notice, "Linux answers again"u8);
         }
     }
 
-    // Linux answers for it on this link, and packets that then come are forwarded.
+    // Linux answers for it on this link, as long as its device is up, and packets that then come are forwarded.
     private readonly bool IsAnswered(int port, IpAddress address)
     {
         (RouterState state, PortFlags flag) = address.IsIpv4 ? (RouterState.Ipv4, PortFlags.Forwards4) : (RouterState.Ipv6, PortFlags.Forwards6);
-        return (_state & state) != 0 && (_table.Header->Ports[port].Flags & flag) != 0
+        flag |= PortFlags.Up;
+        return (_state & state) != 0 && (_table.Header->Ports[port].Flags & flag) == flag
             && _own.TryFind(address, out OwnAddress own) && (own.Answered >> port & 1) != 0;
+    }
+
+    // Linux does not see what goes to others' places on the link.
+    private readonly bool IsForLinux(int port, ReadOnlySpan<byte> frame)
+    {
+        MacAddress destination = MacAddress.Read(frame);
+        return destination.IsGroup || destination.Value == _table.Header->Ports[port].Mac;
+    }
+
+    // Whatever its settings are, Linux answers ARP to whom its routes lead to by the port that the question came by; to others it may not (rp_filter).
+    private readonly bool IsFromHere(int port, IpAddress sender)
+    {
+        if (!sender.IsIpv4 || sender.IsUnspecified)
+        {
+            return true;
+        }
+
+        ulong action = NextHopResolver.ReadAction(in _table, Ipv4Routes.Lookup(in _table, sender.Ipv4));
+        return NextHop.KindOf(action) is NextHopKind.Connected or NextHopKind.Forward && NextHop.PortOf(action) == port;
     }
 
     private void Answer(int port, in LinkMessage question)
     {
-        if (!IsCeded(port, question.Asked) && _answers.TryTake(1, _now))
+        bool isCeded = _own.TryFind(question.Asked, out _, out OwnPlace place) && _ceded.Has(place, port);
+        if (!isCeded && _answers[port].TryTake(1, _now))
         {
             _counters.AnswersForLinux.Increment();
             LinkMessages.Answer(ref OutboxOf(port), question.Asked, question.Sender, question.Link, isRouter: true);
         }
     }
 
-    private void Learn(int port, in LinkMessage message)
-    {
-        if (_own.TryFind(message.Told, out OwnAddress own) && (own.Answered >> port & 1) != 0)
-        {
-            Cede(port, message.Told);
-            return;
-        }
-
-        ulong place = Neighbour.ToPlace(port, !message.Told.IsIpv4);
-        _neighbours.Take(place, message.Told, message.Link.Value, message.IsSolicited, message.Overrides, _now);
-    }
-
     // A machine that takes over from a dead one says so (VRRP): it shall have the address.
-    private void Cede(int port, IpAddress address)
+    private void Cede(int port, OwnPlace place, IpAddress address)
     {
-        if (!IsCeded(port, address))
+        if (_ceded.Add(place, port) && IsSilent && _lines.TryTake(1, _now))
         {
-            _ceded[_cededCount % CededMax] = new CededAddress { Port = port, Address = address };
-            _cededCount++;
-            if (_lines.TryTake(1, _now))
-            {
-                _log.Write(
-                    LogSeverity.Warning, "another machine has taken over an address of the silent Linux: the core answers for it no more"u8, address.Low);
-            }
+            _log.Write(
+                LogSeverity.Warning, "another machine has taken over an address of the silent Linux: the core answers for it no more"u8, address.Low);
         }
-    }
-
-    private readonly bool IsCeded(int port, IpAddress address)
-    {
-        for (int i = 0; i < Math.Min(_cededCount, CededMax); i++)
-        {
-            if (_ceded[i].Port == port && _ceded[i].Address == address)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     // Two ports on one link hear each other.
@@ -319,20 +340,14 @@ public unsafe struct LinuxStandIn
     }
 
     [InlineArray(PortList.CountMax)]
+    private struct BucketArray
+    {
+        private TokenBucket _first;
+    }
+
+    [InlineArray(PortList.CountMax)]
     private struct OutboxArray
     {
         private Outbox _first;
-    }
-
-    private struct CededAddress
-    {
-        public int Port;
-        public IpAddress Address;
-    }
-
-    [InlineArray(CededMax)]
-    private struct CededArray
-    {
-        private CededAddress _first;
     }
 }

@@ -36,14 +36,18 @@ public struct LinuxWatch
     public readonly bool HasBeat(ulong now) => _beats != 0 && now - _beatAt < _patience;
 
     /// <summary>Takes the count of signs of life.</summary>
-    public void TakeBeats(ulong beats, ulong now)
+    /// <returns>Whether there were any since it was last taken.</returns>
+    public bool TakeBeats(ulong beats, ulong now)
     {
-        if (beats != _beats)
+        if (beats == _beats)
         {
-            _beats = beats;
-            _beatAt = now;
-            TakeAnswer();
+            return false;
         }
+
+        _beats = beats;
+        _beatAt = now;
+        TakeAnswer();
+        return true;
     }
 
     /// <summary>Takes that Linux answered a question.</summary>

@@ -10,7 +10,8 @@ namespace Sos.Router.StandIn;
 /// </summary>
 /// <param name="entries">Its memory, a power of two long.</param>
 /// <param name="ticksPerSecond">TSC ticks of a second.</param>
-public struct NeighbourCache(MemoryBlock<NeighbourEntry> entries, ulong ticksPerSecond)
+/// <param name="seed">Makes the places of neighbours differ from start to start, so that nobody can choose addresses that share one.</param>
+public struct NeighbourCache(MemoryBlock<NeighbourEntry> entries, ulong ticksPerSecond, ulong seed)
 {
     /// <summary>Neighbours at most.</summary>
     public const int CountMax = 1024;
@@ -28,11 +29,15 @@ public struct NeighbourCache(MemoryBlock<NeighbourEntry> entries, ulong ticksPer
 
     private const uint RareSeconds = 10;
 
+    /// <summary>Questions after which one that is looked for gives way to another that is (RFC 4861, 10: MAX_MULTICAST_SOLICIT).</summary>
+    private const uint SearchedMin = 3;
+
     /// <summary>After so long without use a neighbour gives way to others.</summary>
     private const uint IdleSeconds = 60;
 
     private readonly MemoryBlock<NeighbourEntry> _entries = entries;
     private readonly ulong _second = ticksPerSecond;
+    private readonly ulong _seed = seed * 0x9e37_79b9_7f4a_7c15; // 2^64 by the golden ratio: each bit of the seed counts
 
     /// <summary>Forgets all.</summary>
     public readonly void Clear() => _entries.Span.Clear();
@@ -46,7 +51,8 @@ public struct NeighbourCache(MemoryBlock<NeighbourEntry> entries, ulong ticksPer
     public readonly int FindOrAdd(ulong place, IpAddress address, ulong mac, ulong now)
     {
         int free = -1;
-        uint start = RouterTable.HashNeighbour(address.High, address.Low, place);
+        int searched = -1;
+        uint start = StartOf(place, address);
         for (uint step = 0; step < ProbesMax; step++)
         {
             int slot = (int)((start + step) & (uint)(_entries.Length - 1));
@@ -65,8 +71,13 @@ public struct NeighbourCache(MemoryBlock<NeighbourEntry> entries, ulong ticksPer
 
             bool isIdle = now - entry.UsedAt >= _second * (entry.Mac == 0 ? RareSeconds : IdleSeconds);
             free = free < 0 && isIdle ? slot : free;
+
+            // One that is looked for, and not found, gives way: to one that is there at once, to another that is looked for after some questions.
+            bool givesWay = entry.Mac == 0 && (mac != 0 || entry.Unanswered >= SearchedMin);
+            searched = givesWay && (searched < 0 || now - entry.UsedAt > now - _entries[searched].UsedAt) ? slot : searched;
         }
 
+        free = free < 0 ? searched : free;
         if (free >= 0)
         {
             _entries[free] = new NeighbourEntry
@@ -115,7 +126,7 @@ public struct NeighbourCache(MemoryBlock<NeighbourEntry> entries, ulong ticksPer
     /// <param name="now">The TSC.</param>
     public readonly void Take(ulong place, IpAddress address, ulong mac, bool isAnswer, bool overrides, ulong now)
     {
-        uint start = RouterTable.HashNeighbour(address.High, address.Low, place);
+        uint start = StartOf(place, address);
         for (uint step = 0; step < ProbesMax; step++)
         {
             ref NeighbourEntry entry = ref _entries[(int)((start + step) & (uint)(_entries.Length - 1))];
@@ -140,6 +151,8 @@ public struct NeighbourCache(MemoryBlock<NeighbourEntry> entries, ulong ticksPer
             return;
         }
     }
+
+    private readonly uint StartOf(ulong place, IpAddress address) => RouterTable.HashNeighbour(address.High ^ _seed, address.Low + _seed, place);
 }
 
 /// <summary>A neighbour that the core knows itself.</summary>

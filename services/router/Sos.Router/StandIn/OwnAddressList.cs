@@ -6,6 +6,11 @@ using Sos.Sdk.Wire;
 
 namespace Sos.Router.StandIn;
 
+/// <summary>The place of an address in one list of this machine's addresses.</summary>
+/// <param name="Index">Its number there.</param>
+/// <param name="Generation">The list.</param>
+public readonly record struct OwnPlace(int Index, ulong Generation);
+
 /// <summary>Reads the list of this machine's addresses, which the control side may replace meanwhile.</summary>
 /// <param name="table">The router's memory.</param>
 public readonly unsafe struct OwnAddressList(RouterTable table)
@@ -14,7 +19,11 @@ public readonly unsafe struct OwnAddressList(RouterTable table)
 
     /// <summary>Finds an address.</summary>
     /// <returns>False also when the list was replaced as it was read: who asks asks again.</returns>
-    public bool TryFind(IpAddress address, out OwnAddress found)
+    public bool TryFind(IpAddress address, out OwnAddress found) => TryFind(address, out found, out _);
+
+    /// <summary>Finds an address and its place.</summary>
+    /// <returns>False also when the list was replaced as it was read: who asks asks again.</returns>
+    public bool TryFind(IpAddress address, out OwnAddress found, out OwnPlace place)
     {
         OwnAddress wanted = ToOwn(address);
         OwnAddress* list = Begin(out int count, out ulong generation);
@@ -33,20 +42,24 @@ public readonly unsafe struct OwnAddressList(RouterTable table)
             }
         }
 
+        place = new OwnPlace(low, generation);
         found = low < count ? list[low] : default;
         return low < count && OwnAddress.Compare(in found, in wanted) == 0 && IsStill(generation);
     }
 
-    /// <summary>Finds the address to ask from on a port's link: of the network that the target is in, or else any that the port has.</summary>
+    /// <summary>
+    /// Finds the address to ask from on a port's link: of the network that the target is in, or else any that the port has. One that another machine has
+    /// claimed is not used: to ask from it would claim it back.
+    /// </summary>
     /// <returns>Unspecified when the port has none of the family.</returns>
-    public IpAddress FindSource(int port, IpAddress target)
+    public IpAddress FindSource(int port, IpAddress target, in CededAddresses ceded)
     {
         IpAddress any = default;
         OwnAddress* list = Begin(out int count, out ulong generation);
         for (int i = 0; i < count; i++)
         {
             OwnAddress own = list[i];
-            if ((own.Home >> port & 1) == 0 || own.IsIpv6 != (target.IsIpv4 ? 0 : 1))
+            if ((own.Home >> port & 1) == 0 || own.IsIpv6 != (target.IsIpv4 ? 0 : 1) || ceded.Has(new OwnPlace(i, generation), port))
             {
                 continue;
             }

@@ -14,9 +14,10 @@ public struct NextHop
 
     private const int PortShift = 48;
     private const int KindShift = 56;
+    private const ulong FixedBit = 1UL << 55;
 
     /// <summary>Bits 0 to 47: the address on the link, the first byte on the wire the highest; or a group's first member and, from bit 32 on, their number.
-    /// Bits 48 to 55: the port. Bits 56 to 63: the kind.</summary>
+    /// Bits 48 to 54: the port. Bit 55: the address on the link is fixed. Bits 56 to 63: the kind.</summary>
     public ulong Action;
 
     /// <summary>Largest packet behind an Ethernet header.</summary>
@@ -35,7 +36,16 @@ public struct NextHop
     public static NextHopKind KindOf(ulong action) => (NextHopKind)(action >> KindShift);
 
     /// <summary>The port in such a word.</summary>
-    public static int PortOf(ulong action) => (int)(action >> PortShift & 0xff);
+    public static int PortOf(ulong action) => (int)(action >> PortShift & 0x7f);
+
+    /// <summary>Whether somebody has fixed the address on the link in such a word: no message changes it.</summary>
+    public static bool IsFixed(ulong action) => (action & FixedBit) != 0 && KindOf(action) == NextHopKind.Forward;
+
+    /// <summary>Makes such a word of a neighbour.</summary>
+    /// <param name="port">The port.</param>
+    /// <param name="mac">The address on the link.</param>
+    /// <param name="isFixed">Whether that is fixed.</param>
+    public static ulong ToForward(int port, ulong mac, bool isFixed) => ToAction(NextHopKind.Forward, port, mac) | (isFixed ? FixedBit : 0);
 
     /// <summary>The address on the link in such a word.</summary>
     public static ulong MacOf(ulong action) => action & 0xffff_ffff_ffff;

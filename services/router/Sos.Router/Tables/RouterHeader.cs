@@ -11,8 +11,8 @@ namespace Sos.Router.Tables;
 [StructLayout(LayoutKind.Sequential)]
 public struct RouterHeader
 {
-    /// <summary>"SOSROUT2".</summary>
-    public const ulong MagicValue = 0x3254554f52534f53;
+    /// <summary>"SOSROUT3".</summary>
+    public const ulong MagicValue = 0x3354554f52534f53;
 
     /// <summary>Bytes of the page.</summary>
     public const int Size = 4096;
