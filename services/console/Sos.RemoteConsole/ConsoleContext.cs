@@ -18,7 +18,7 @@ namespace Sos.RemoteConsole;
 /// <summary>States of what Linux is asked to do.</summary>
 internal enum LinuxRequest : byte
 {
-    /// <summary>It was taken, or there was none.</summary>
+    /// <summary>Linux has taken it, or there was none.</summary>
     Taken = 0,
 
     /// <summary>Linux has not taken it yet.</summary>
