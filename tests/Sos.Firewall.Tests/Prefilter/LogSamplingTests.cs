@@ -65,6 +65,7 @@ public class LogSamplingTests
     [InlineData("limit name \"shared\" reject; tcp dport 22 accept; drop")]
     [InlineData("meta l4proto tcp reject with tcp reset")]
     [InlineData("limit rate 3/second reject; tcp dport 22 accept; drop")]
+    [InlineData("limit rate 3/second drop; counter name ip saddr map { 10.0.0.9 : \"named\" } drop")]
     public void What_A_Limit_Decides_Is_Linuxs(string rules)
     {
         using FirewallBench bench = Load(rules);
@@ -177,6 +178,7 @@ public class LogSamplingTests
 
     private static string InTable(string rules, string policy) => $$"""
         table inet f {
+          counter named { }
           limit shared { rate 3/second; }
           limit logging { rate 3/second; }
           chain accepts { accept; }

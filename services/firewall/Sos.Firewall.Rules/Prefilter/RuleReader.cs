@@ -69,7 +69,7 @@ internal sealed class RuleReader
             branches[0].AddDoubt("nft does not list all of its conditions");
         }
 
-        List<Branch> logging = []; // those that log, where more is asked behind the log
+        List<Branch> ended = []; // those that log where more is asked behind the log, or that a verdict map ends before the rule's end
         SampleRate? limit = null;
         List<JsonElement> statements = [.. rule.Statements.EnumerateArray()];
         for (int i = 0; i < statements.Count; i++)
@@ -81,23 +81,32 @@ internal sealed class RuleReader
                     branches = ReadMatch(chain, value, branches);
                     break;
                 case "vmap":
-                    return [.. logging, .. ReadVerdictMap(chain, value, branches)];
+                    List<Branch> mapped = ReadVerdictMap(chain, value, branches);
+                    if (i + 1 == statements.Count || !mapped.Exists(branch => branch.Ending == Ending.Continue))
+                    {
+                        return [.. ended, .. mapped];
+                    }
+
+                    // The verdict "continue" goes on in the same rule; what the map lacks goes on with the next.
+                    ended.AddRange(mapped.Where(branch => branch.Ending != Ending.Continue));
+                    branches = mapped.FindAll(branch => branch.Ending == Ending.Continue);
+                    break;
                 case "drop" when limit is not null:
                 case "reject" when limit is { } rate && TryAddAnswer(chain, rule, value, branches, rate):
                     branches.ForEach(branch => branch.DropsAsItsTail = true);
-                    return [.. logging, .. branches];
+                    return [.. ended, .. branches];
                 case "reject" when limit is null && TryAddAnswer(chain, rule, value, branches, null):
                     branches.ForEach(branch => branch.Ending = Ending.Drop);
-                    return [.. logging, .. branches];
-                case "mangle" when IsUnseenChange(statements[i]):
-                    branches.ForEach(branch => branch.AddDoubt("the change of the packet before may fail"));
+                    return [.. ended, .. branches];
+                case not null when IsHarmless(statements[i]) && MayBreak(statements[i]):
+                    branches.ForEach(branch => branch.AddDoubt($"what its \"{(name == "mangle" ? "set" : name)}\" needs may be missing"));
                     break;
                 case "return" when limit is not null:
-                    return [.. logging, .. branches]; // of a chain that only logs
+                    return [.. ended, .. branches]; // of a chain that only logs
                 case "accept" or "drop" or "return" or "jump" or "goto":
                     branches.ForEach(branch => End(branch, name, value));
-                    return [.. logging, .. branches];
-                case "log" when TryAddLog(chain, rule, statements[(i + 1)..], limit ?? SampleRate.Default, branches, logging):
+                    return [.. ended, .. branches];
+                case "log" when TryAddLog(chain, rule, statements[(i + 1)..], limit ?? SampleRate.Default, branches, ended):
                     break;
                 case "limit" when _shares.TryReadLimit(chain, rule, statements[i..], out SampleRate read):
                     limit = read;
@@ -107,28 +116,28 @@ internal sealed class RuleReader
                     {
                         branches.ForEach(branch => SetEffect(
                             branch, name == "reject" && ShareReader.IsReset(value) ? "Linux answers each such packet with a reset" : $"\"{name}\" is Linux's"));
-                        return [.. logging, .. branches];
+                        return [.. ended, .. branches];
                     }
 
                     break;
             }
         }
 
-        return [.. logging, .. branches];
+        return [.. ended, .. branches];
     }
 
     /// <summary>Notes that branches log. Where more is asked behind the log, others log in their place, which do nothing else.</summary>
     private bool TryAddLog(
-        NftChain chain, NftRule rule, List<JsonElement> rest, SampleRate rate, List<Branch> branches, List<Branch> logging)
+        NftChain chain, NftRule rule, List<JsonElement> rest, SampleRate rate, List<Branch> branches, List<Branch> ended)
     {
-        bool goesOn = rest.Exists(statement => Name(statement) is "match" or "vmap" or "limit" || !IsHarmless(statement));
+        bool goesOn = rest.Exists(statement => Name(statement) is "match" or "vmap" or "limit" || !IsHarmless(statement) || MayBreak(statement));
         List<Branch> noted = goesOn ? [.. branches.Select(branch => branch.Clone())] : branches;
         if (!_shares.TryAdd(DropLedger.PlaceOf(chain, rule), noted, rate))
         {
             return false;
         }
 
-        logging.AddRange(goesOn ? noted : []);
+        ended.AddRange(goesOn ? noted : []);
         return true;
     }
 

@@ -91,7 +91,7 @@ internal sealed class ShareReader(NftRuleset ruleset, PrefilterOptions options, 
         }
     }
 
-    private static bool IsNeutral(JsonElement statement) => Name(statement) is "counter" or "continue" or "comment";
+    private static bool IsNeutral(JsonElement statement) => Name(statement) is "counter" or "continue" or "comment" && !MayBreak(statement);
 
     private bool IsLimit(NftChain chain, JsonElement statement) => Name(statement) == "limit" && TryReadRate(chain, Value(statement), out _);
 
