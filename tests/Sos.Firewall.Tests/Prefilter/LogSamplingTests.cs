@@ -20,6 +20,9 @@ public class LogSamplingTests
     [InlineData("log prefix \"in: \" drop", 10, 10)]
     [InlineData("log group 3; drop", 10, 10)]
     [InlineData("limit rate 3/second log; drop", 5, 3)]
+    [InlineData("log limit rate 60/minute burst 3 packets reject; drop", 10, 10)]
+    [InlineData("limit rate 1/second burst 2 packets log limit rate 20/second burst 20 packets reject; drop", 20, 20)]
+    [InlineData("limit rate 1/second burst 2 packets log group 3 limit rate 7/second burst 7 packets log; drop", 7, 7)]
     [InlineData("limit rate 2/second burst 7 packets log; drop", 7, 2)]
     [InlineData("limit rate 60/minute burst 3 packets log prefix \"a\" drop; drop", 3, 1)]
     [InlineData("limit rate 5/second counter; drop", 0, 0)]
@@ -64,6 +67,7 @@ public class LogSamplingTests
     [InlineData("limit rate 3/second log jump accepts; drop")]
     [InlineData("limit name \"shared\" reject; tcp dport 22 accept; drop")]
     [InlineData("meta l4proto tcp reject with tcp reset")]
+    [InlineData("reject with icmp frag-needed")]
     [InlineData("limit rate 3/second reject; tcp dport 22 accept; drop")]
     [InlineData("limit rate 3/second drop; counter name ip saddr map { 10.0.0.9 : \"named\" } drop")]
     public void What_A_Limit_Decides_Is_Linuxs(string rules)
@@ -71,6 +75,20 @@ public class LogSamplingTests
         using FirewallBench bench = Load(rules);
         Assert.Equal(Packets, Passing(bench, Tsc.Read()));
         Assert.Equal(0ul, bench.Counter("firewall.sampled"));
+    }
+
+    [Theory]
+    [InlineData("reject", Packets)]
+    [InlineData("ip saddr 10.0.0.1 reject with icmp host-prohibited", Packets)]
+    [InlineData("limit rate 3/second reject; drop", 5)]
+    public void At_Ingress_Linux_Answers_Each(string rules, int passing)
+    {
+        PrefilterResult result = PrefilterBench.Compile(
+            $"table netdev n {{ chain c {{ type filter hook ingress device \"{FirewallBench.PortName}\" priority 0; {rules}; }}; }}", Answering);
+        Assert.Empty(result.Notes);
+        using FirewallBench bench = new();
+        Assert.True(bench.Harness.LoadTable(result.Table.Bytes));
+        Assert.Equal(passing, Passing(bench, Tsc.Read()));
     }
 
     [Fact]
@@ -143,6 +161,7 @@ public class LogSamplingTests
             InTable("limit rate 3/second log drop; log prefix \"x\" udp dport 5 drop; reject", "accept"), Answering);
         Assert.Equal([DropShare.All, DropShare.All, DropShare.All], result.Drops.Select(drop => drop.Share));
         Assert.Equal(2, result.Logged);
+        Assert.Equal(1, PrefilterBench.Compile(InTable("log limit rate 3/second reject; drop", "accept"), Answering).Logged);
     }
 
     private static ulong Dropped(FirewallBench bench)

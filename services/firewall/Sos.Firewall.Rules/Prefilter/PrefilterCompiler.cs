@@ -122,7 +122,8 @@ public static class PrefilterCompiler
             List<MetChain> all = [.. Meet()];
             List<NftChain> met = [.. all.Select(one => one.Chain)];
             bool shares = _ruleset.Chains.Exists(chain => chain.Rules.Exists(ShareReader.Shares));
-            PrefilterChainCompiler compiler = new(new RuleReader(_ruleset, _options, _traits, _parts), _parts, _ledger, _tablesWithEffects, shares);
+            RuleReader reader = new(_ruleset, _options, _traits, _parts);
+            PrefilterChainCompiler compiler = new(reader, _parts, _ledger, _tablesWithEffects, shares);
             foreach (MetChain one in all)
             {
                 ChainCode code = compiler.CompileBase(one.Chain, one.IsSoft, one.Conditions);
@@ -144,7 +145,7 @@ public static class PrefilterCompiler
                 table.SetLease();
             }
 
-            return new PrefilterResult(table, Report(met), CountElsewhere(met), _parts.SamplerCount, []);
+            return new PrefilterResult(table, Report(met), CountElsewhere(met), reader.SharingRules, []);
         }
 
         private static string TableOf(NftChain chain) => $"{chain.Family} {chain.Table}";

@@ -40,6 +40,9 @@ internal sealed class RuleReader
         _changing = FindChangingSets(ruleset);
     }
 
+    /// <summary>Rules that log or answer, of which Linux gets a share of their own.</summary>
+    public int SharingRules => _shares.SharingRules;
+
     /// <summary>Whether a rule may do more than decide.</summary>
     public static bool HasEffect(NftRule rule)
         => rule.Statements.EnumerateArray().Any(statement => !IsHarmless(statement));
@@ -92,10 +95,10 @@ internal sealed class RuleReader
                     branches = mapped.FindAll(branch => branch.Ending == Ending.Continue);
                     break;
                 case "drop" when limit is not null:
-                case "reject" when limit is { } rate && TryAddAnswer(chain, rule, value, branches, rate):
+                case "reject" when limit is { } rate && TryAddAnswer(chain, rule, i, branches, rate):
                     branches.ForEach(branch => branch.DropsAsItsTail = true);
                     return [.. ended, .. branches];
-                case "reject" when limit is null && TryAddAnswer(chain, rule, value, branches, null):
+                case "reject" when limit is null && TryAddAnswer(chain, rule, i, branches, null):
                     branches.ForEach(branch => branch.Ending = Ending.Drop);
                     return [.. ended, .. branches];
                 case not null when IsHarmless(statements[i]) && MayBreak(statements[i]):
@@ -106,7 +109,7 @@ internal sealed class RuleReader
                 case "accept" or "drop" or "return" or "jump" or "goto":
                     branches.ForEach(branch => End(branch, name, value));
                     return [.. ended, .. branches];
-                case "log" when TryAddLog(chain, rule, statements[(i + 1)..], limit ?? SampleRate.Default, branches, ended):
+                case "log" when TryAddLog(chain, rule, i, limit ?? SampleRate.Default, branches, ended):
                     break;
                 case "limit" when _shares.TryReadLimit(chain, rule, statements[i..], out SampleRate read):
                     limit = read;
@@ -114,8 +117,9 @@ internal sealed class RuleReader
                 default:
                     if (!IsHarmless(statements[i]))
                     {
-                        branches.ForEach(branch => SetEffect(
-                            branch, name == "reject" && ShareReader.IsReset(value) ? "Linux answers each such packet with a reset" : $"\"{name}\" is Linux's"));
+                        bool isAnswered = name == "reject" && ShareReader.IsAnsweredAlways(chain, value);
+                        string effect = isAnswered ? "Linux answers each such packet" : $"\"{name}\" is Linux's";
+                        branches.ForEach(branch => SetEffect(branch, effect));
                         return [.. ended, .. branches];
                     }
 
@@ -127,12 +131,12 @@ internal sealed class RuleReader
     }
 
     /// <summary>Notes that branches log. Where more is asked behind the log, others log in their place, which do nothing else.</summary>
-    private bool TryAddLog(
-        NftChain chain, NftRule rule, List<JsonElement> rest, SampleRate rate, List<Branch> branches, List<Branch> ended)
+    private bool TryAddLog(NftChain chain, NftRule rule, int position, SampleRate rate, List<Branch> branches, List<Branch> ended)
     {
-        bool goesOn = rest.Exists(statement => Name(statement) is "match" or "vmap" or "limit" || !IsHarmless(statement) || MayBreak(statement));
+        bool goesOn = rule.Statements.EnumerateArray().Skip(position + 1).Any(
+            statement => Name(statement) is "match" or "vmap" or "limit" || !IsHarmless(statement) || MayBreak(statement));
         List<Branch> noted = goesOn ? [.. branches.Select(branch => branch.Clone())] : branches;
-        if (!_shares.TryAdd(DropLedger.PlaceOf(chain, rule), noted, rate))
+        if (!_shares.TryAdd(chain, rule, position, noted, rate))
         {
             return false;
         }
@@ -142,15 +146,16 @@ internal sealed class RuleReader
     }
 
     /// <summary>Notes that Linux answers branches: within the rule's own limit, or as many as it answers at all.</summary>
-    private bool TryAddAnswer(NftChain chain, NftRule rule, JsonElement reject, List<Branch> branches, SampleRate? limit)
+    private bool TryAddAnswer(NftChain chain, NftRule rule, int position, List<Branch> branches, SampleRate? limit)
     {
+        JsonElement reject = Value(rule.Statements[position]);
         if (ShareReader.FamilyOf(reject) is var family and not 0)
         {
             branches.ForEach(branch => branch.Known.Add(
                 new Instruction { Operation = Operation.EqualsMasked, Field = Field.NetworkFamily, A = uint.MaxValue, B = family }));
         }
 
-        return limit is { } rate ? _shares.TryAdd(DropLedger.PlaceOf(chain, rule), branches, rate) : _shares.TryAddAnswer(reject, branches);
+        return limit is { } rate ? _shares.TryAdd(chain, rule, position, branches, rate) : _shares.TryAddAnswer(chain, reject, branches);
     }
 
     private static bool IsHarmless(JsonElement statement)
