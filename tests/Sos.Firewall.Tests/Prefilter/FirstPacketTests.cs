@@ -42,13 +42,30 @@ public class FirstPacketTests
     [InlineData("ct state new accept; drop", Rst, true)]
     [InlineData("ct state new drop", Syn, true)]
     [InlineData("ct state new,invalid drop", Ack, true)]
-    [InlineData("ct state untracked accept; drop", Syn, false)]
+    [InlineData("ct state untracked accept; drop", Syn, true)]
+    [InlineData("ct state invalid,untracked accept; drop", Syn, true)]
+    [InlineData("ct state invalid,untracked accept; drop", Rst, false)]
     [InlineData("ct state invalid limit rate 3/second drop; tcp dport 22 accept; drop", Syn, true)]
     [InlineData("ct state invalid limit rate 3/second drop; tcp dport 22 accept; drop", Rst, false)]
     public void A_First_Packet_Is_Known(string rules, byte flags, bool isDropped)
     {
         using FirewallBench bench = new();
         Load(bench, rules, DropsAnswers);
+        Assert.Equal(!isDropped, bench.Passes(Segment(9999, flags)));
+    }
+
+    [Theory]
+    [InlineData("ct state invalid log; drop", Syn, true)]
+    [InlineData("ct state invalid log; drop", Ack, false)]
+    [InlineData("ct state invalid jump logged; drop", Syn, true)]
+    [InlineData("ct state vmap { invalid : jump logged, established : accept }; drop", Syn, true)]
+    [InlineData("ct state invalid reject; drop", Syn, true)]
+    [InlineData("ct state new log; drop", Rst, true)]
+    [InlineData("ct state invalid,untracked log; drop", Syn, true)]
+    public void Whether_A_First_Packet_Is_Logged_Or_Answered_Is_Known(string rules, byte flags, bool isDropped)
+    {
+        using FirewallBench bench = new();
+        Load(bench, rules, "chain logged { log; };");
         Assert.Equal(!isDropped, bench.Passes(Segment(9999, flags)));
     }
 
@@ -65,6 +82,21 @@ public class FirstPacketTests
         Assert.True(bench.Passes(Segment(9999, Syn)));
         Assert.True(bench.Passes(Segment(9999, Ack)));
         Assert.False(bench.Passes(Segment(9998, Ack)));
+    }
+
+    [Fact]
+    public void What_May_Be_Untracked_Is_Not_Dropped()
+    {
+        const string Notrack = "chain raw { type filter hook prerouting priority -300; tcp dport 9998 notrack; };";
+        using FirewallBench bench = new();
+        Load(bench, "ct state untracked accept; drop", Notrack + DropsAnswers);
+        Assert.True(bench.Passes(Segment(9998, Syn)));
+        using FirewallBench tracked = new();
+        Load(tracked, "ct state untracked accept; drop", DropsAnswers);
+        byte[] solicitation = [135, 0, 0, 0, 0, 0, 0, 0, .. new byte[16]]; // Linux tracks no neighbour discovery
+        Packet.WriteChecksum(58, solicitation, 1, 2);
+        Assert.False(tracked.Passes(Segment(9998, Syn)));
+        Assert.True(tracked.Passes(Packet.Ethernet(0x86dd, Packet.Ipv6(1, 2, 58, solicitation))));
     }
 
     [Fact]

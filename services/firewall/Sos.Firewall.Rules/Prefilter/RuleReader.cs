@@ -52,9 +52,6 @@ internal sealed class RuleReader
         => rule.Statements.EnumerateArray().Any(
             statement => Name(statement) is "dnat" or "snat" or "masquerade" or "redirect" or "tproxy" or "xt" or "fwd");
 
-    /// <summary>Whether a statement leaves something behind that the core cannot stand in for.</summary>
-    public static bool IsEffect(JsonElement statement) => !IsHarmless(statement) && Name(statement) is not ("log" or "reject" or "limit");
-
     /// <summary>Whether a rule drops or rejects.</summary>
     public static bool Drops(NftRule rule)
         => rule.Statements.EnumerateArray().Any(
