@@ -70,6 +70,24 @@ public class FirstPacketTests
     }
 
     [Theory]
+    [InlineData("ct state invalid log; drop")]
+    [InlineData("ct state invalid limit rate 3/second drop; tcp dport 22 accept; drop")]
+    [InlineData("ct state invalid accept; drop")]
+    [InlineData("ct state invalid add @seen { ip saddr }; drop")]
+    public void A_Wrong_Checksum_May_Make_A_First_Packet_Invalid(string rules)
+    {
+        using FirewallBench bench = new();
+        Load(bench, rules, $"set seen {{ type ipv4_addr; size 128; flags dynamic; }}; {DropsAnswers}");
+        byte[][] right =
+        [
+            With(6, Packet.Tcp(5555, 9999, Syn, 3)), With(17, Packet.Udp(5555, 9999, 4)), With(1, [8, 0, 0, 0, 1, 2, 3, 4, 5]),
+            Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 17, Packet.Udp(5555, 9999, 4))), // without a checksum
+        ];
+        Assert.All(right, frame => Assert.False(bench.Passes(frame)));
+        Assert.All(right[..3], frame => Assert.True(bench.Passes(Spoilt(frame))));
+    }
+
+    [Theory]
     [InlineData("tcp flags syn / syn,ack accept; ct state established accept; drop", DropsAnswers)]
     [InlineData("tcp flags syn / syn,ack accept; ct mark 3 accept; drop", "")]
     [InlineData("tcp flags syn / syn,ack accept; ct status dnat accept; drop", "")]
@@ -189,7 +207,15 @@ public class FirstPacketTests
         Assert.True(bench.Passes(Segment(9999, Ack)));
     }
 
-    private static byte[] Segment(ushort port, byte flags) => Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 6, Packet.Tcp(5555, port, flags)));
+    private static byte[] Segment(ushort port, byte flags) => With(6, Packet.Tcp(5555, port, flags));
+
+    private static byte[] With(byte protocol, byte[] payload)
+    {
+        Packet.WriteChecksum(protocol, payload, Peer, Own);
+        return Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, protocol, payload));
+    }
+
+    private static byte[] Spoilt(byte[] frame) => [.. frame[..^1], (byte)(frame[^1] ^ 1)];
 
     /// <summary>An error about a segment from port 4000 of ours.</summary>
     private static byte[] ErrorAbout(ushort port)
