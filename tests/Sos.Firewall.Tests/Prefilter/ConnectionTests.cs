@@ -88,6 +88,15 @@ public class ConnectionTests
     }
 
     [Fact]
+    public void WhereOtherRulesMayTouchConnectionsNobodyIsAStranger()
+    {
+        const string Early = "table inet f { chain i { type filter hook prerouting priority -150; ct state established,related accept; drop; }; }";
+        PrefilterOptions options = Recording([], 1);
+        Assert.Equal(DropShare.All, Assert.Single(PrefilterBench.Compile(Early, options).Drops).Share);
+        Assert.Equal(DropShare.None, Assert.Single(PrefilterBench.Compile(Early, options with { HasOtherTranslation = true }).Drops).Share);
+    }
+
+    [Fact]
     public void ErrorsOfIcmpPass()
     {
         using FirewallBench bench = new();

@@ -94,7 +94,8 @@ public static class PrefilterCompiler
             _ruleset = ruleset;
             _parts = parts;
             _traits = new RulesetTraits(ruleset);
-            bool records = options.RecordsConnections && !_traits.HidesSent;
+            // Rules that are not known may drop what is sent, assign helpers, or bring marks back.
+            bool records = options.RecordsConnections && !options.HasOtherTranslation && !_traits.HidesSent;
             _options = options with
             {
                 RecordsConnections = records,
@@ -176,8 +177,7 @@ public static class PrefilterCompiler
                 : isBehind && HasTranslation() ? "addresses are translated before this chain" : null;
             if (why is not null)
             {
-                // The rules of another translation are not known: it may rewrite a stranger's packet, too.
-                yield return _options is { RecordsConnections: true, HasOtherTranslation: false }
+                yield return _options.RecordsConnections
                     ? new PassCondition([MayBeOfConnection], why)
                     : new PassCondition([], $"{why}, and the core does not know connections here");
             }
