@@ -97,6 +97,18 @@ public class ConnectionTests
     }
 
     [Fact]
+    public void AConnectionsHelperOutlivesTheRuleThatAssignedIt()
+    {
+        PrefilterOptions options = Recording([], 1);
+        Assert.All(PrefilterBench.Compile(Stateful, options).Drops, drop => Assert.Equal(DropShare.All, drop.Share));
+        using FirewallBench bench = new();
+        Load(bench, known: null);
+        Assert.True(bench.Harness.LoadTable(PrefilterBench.Compile(
+            Stateful, options with { Connections = new KnownConnections([], 1) { HaveHelpers = true } }).Table.Bytes));
+        Assert.True(bench.Passes(ToOwn(9999))); // It may be announced, and so related.
+    }
+
+    [Fact]
     public void ErrorsOfIcmpPass()
     {
         using FirewallBench bench = new();

@@ -93,7 +93,7 @@ public static class PrefilterCompiler
         {
             _ruleset = ruleset;
             _parts = parts;
-            _traits = new RulesetTraits(ruleset);
+            _traits = new RulesetTraits(ruleset, options.Connections is { HaveHelpers: true });
             // Rules that are not known may drop what is sent, assign helpers, or bring marks back.
             bool records = options.RecordsConnections && !options.HasOtherTranslation && !_traits.HidesSent;
             _options = options with

@@ -23,7 +23,9 @@ internal sealed class RulesetTraits
     private readonly HashSet<NftChain> _beforeTracking;
 
     /// <summary>Reads rules.</summary>
-    public RulesetTraits(NftRuleset ruleset)
+    /// <param name="ruleset">The rules.</param>
+    /// <param name="haveHelpers">Whether connections have helpers already.</param>
+    public RulesetTraits(NftRuleset ruleset, bool haveHelpers = false)
     {
         _ruleset = ruleset;
         _byKey = ruleset.Chains.ToDictionary(KeyOf);
@@ -34,7 +36,7 @@ internal sealed class RulesetTraits
         HidesSent = sending.Exists(chain => chain.Rules.Exists(rule => !Statements(rule).All(IsKnownToSend)) || (egress.Contains(chain) && Loses(chain)));
         LosesSent = sending.Exists(Loses);
         HasUntracked = Has("notrack", "xt");
-        HasHelpers = Has("ct helper", "ct expectation", "xt") || ruleset.Unknown.Exists(item => item.Kind is "ct helper" or "ct expectation");
+        HasHelpers = haveHelpers || Has("ct helper", "ct expectation", "xt") || ruleset.Unknown.Exists(item => item.Kind is "ct helper" or "ct expectation");
         RewritesDestinations = Has("dnat", "redirect", "tproxy", "xt", "fwd");
         AsksForFirst = Reach(ruleset.Chains.Where(chain => chain.Hook is "prerouting" or "input"))
             .Exists(chain => chain.Rules.Exists(rule => AsksWhichIsFirst(chain, rule)));
