@@ -109,6 +109,17 @@ public class ConnectionTests
     }
 
     [Fact]
+    public void SentFramesAreReadBehindAnyNumberOfTags()
+    {
+        byte[] tags = [.. Enumerable.Range(0, 5).SelectMany(_ => new byte[] { 0, 0, 0x81, 0 })];
+        byte[] packet = Packet.Ipv4(Own, Peer, 6, Packet.Tcp(4000, 443));
+        Assert.Equal(SentKind.Keyed, SentFrame.Read(Packet.Ethernet(0x8100, [.. tags, 0, 0, 8, 0, .. packet]), out ulong tagged));
+        Assert.Equal(SentKind.Keyed, SentFrame.Read(Packet.Ethernet(0x0800, packet), out ulong plain));
+        Assert.Equal(plain, tagged);
+        Assert.Equal(SentKind.Unreadable, SentFrame.Read(Packet.Ethernet(0x8100, tags), out _)); // cut within the tags
+    }
+
+    [Fact]
     public void ErrorsOfIcmpPass()
     {
         using FirewallBench bench = new();

@@ -26,7 +26,6 @@ public static class SentFrame
 {
     private const int TypeOffset = 12;
     private const int TagSize = 4;
-    private const int TagsMax = 2;
     private const ushort LaterFragment = 0x1fff; // RFC 791, 3.1: the offset
     private const ushort LaterFragment6 = 0xfff8; // RFC 8200, 4.5
 
@@ -35,7 +34,7 @@ public static class SentFrame
     {
         key = 0;
         int at = TypeOffset;
-        for (int tags = 0; tags <= TagsMax && at + 2 <= frame.Length; tags++)
+        while (at + 2 <= frame.Length) // Linux takes off as many tags as there are.
         {
             switch (BinaryPrimitives.ReadUInt16BigEndian(frame[at..]))
             {
