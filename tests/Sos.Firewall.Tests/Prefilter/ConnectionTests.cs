@@ -80,11 +80,25 @@ public class ConnectionTests
     [Fact]
     public void WhatCannotBeReadMayBelongToAnyConnection()
     {
-        using FirewallBench bench = new();
-        Load(bench, known: null);
-        Load(bench, known: []);
-        Send(bench, Packet.Ethernet(0x0800, [0x4f, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]));
-        Assert.True(bench.Passes(ToOwn(9999)));
+        byte[] inner = Packet.Ipv4(Own, Peer, 6, Packet.Tcp(4000, 443));
+        byte[][] frames =
+        [
+            Packet.Ethernet(0x0800, [0x4f, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]),
+            Packet.Ethernet(0x8847, [0, 1, 0x11, 64, .. inner]),
+            Packet.Ethernet(0x0800, Packet.Ipv4(Own, Peer, 4, inner)),
+            Packet.Ethernet(0x0800, Packet.Ipv4(Own, Peer, 47, [0, 0, 8, 0, .. inner])),
+            Packet.Ethernet(0x86dd, Packet.Ipv6(1, 2, 43, [41, 0, 4, 0, 0, 0, 0, 0, .. Packet.Ipv6(1, 2, 6, Packet.Tcp(4000, 443))])),
+        ];
+        foreach (byte[] frame in frames)
+        {
+            using FirewallBench bench = new();
+            Load(bench, known: null);
+            Load(bench, known: []);
+            Send(bench, Packet.Ethernet(0x0806, new byte[28])); // no IP
+            Assert.False(bench.Passes(ToOwn(9999)));
+            Send(bench, frame);
+            Assert.True(bench.Passes(ToOwn(9999)));
+        }
     }
 
     [Fact]

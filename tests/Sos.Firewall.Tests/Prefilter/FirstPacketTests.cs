@@ -128,6 +128,17 @@ public class FirstPacketTests
     }
 
     [Fact]
+    public void What_Passes_Around_Another_Packet_Is_Recorded()
+    {
+        using FirewallBench bench = new();
+        Load(bench, "ct state established accept; drop", DropsAnswers);
+        byte[] plain = Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 47, new byte[8]));
+        Assert.False(bench.Passes(plain));
+        Assert.True(bench.Passes(Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 47, new byte[8], optionWords: 1))));
+        Assert.True(bench.Passes(plain));
+    }
+
+    [Fact]
     public void What_Stands_Behind_An_Authentication_Header_Is_Recorded()
     {
         using FirewallBench bench = new();
