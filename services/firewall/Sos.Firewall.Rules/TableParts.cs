@@ -157,7 +157,11 @@ internal sealed class TableParts
             note = new Instruction { Operation = Operation.Log, A = (uint)_sets.Count, B = number };
             _sets.Add(new SetDescriptor
             {
-                Kind = SetKind.Sampler, Count = number, SecondCount = burst, ThirdCount = microseconds, Depth = peerMicroseconds,
+                Kind = SetKind.Sampler,
+                Count = number,
+                SecondCount = burst,
+                ThirdCount = microseconds,
+                Depth = peerMicroseconds,
             });
             _samplers.Add(place, note);
         }
