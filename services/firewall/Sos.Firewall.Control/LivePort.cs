@@ -84,7 +84,11 @@ internal static class LivePort
         => activeGeneration == 0 || TrackedConnections.TryRead() is not { } all ? null : new KnownConnections(
             [.. all.Select(one => ConnectionKey.Of(
                 one.Protocol, ToAddress(one.Source), PortOf(one, one.SourcePort), ToAddress(one.Destination), PortOf(one, one.DestinationPort)))],
-            activeGeneration);
+            activeGeneration)
+        {
+            // Before Linux 6.0 it may assign helpers by itself.
+            HaveHelpers = all.Any(one => one.HasHelper) || IsSet($"{Settings}/netfilter/nf_conntrack_helper"),
+        };
 
     private static ushort PortOf(TrackedDirection direction, ushort port)
         => ConnectionKey.HasPorts(direction.Protocol) || direction.Protocol is 1 or 58 ? port : (ushort)0; // ICMP's identifiers too

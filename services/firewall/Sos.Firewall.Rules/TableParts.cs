@@ -1,6 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.Linq;
 using System.Runtime.InteropServices;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Control;
@@ -35,9 +34,6 @@ internal sealed class TableParts
 
     /// <summary>Intervals of all sets.</summary>
     public int ElementCount { get; private set; }
-
-    /// <summary>Rules that have a sampler of their own.</summary>
-    public int SamplerCount => _samplers.Values.Count(note => _sets[(int)note.A].Depth == 0);
 
     /// <summary>Instructions that the classifications so far count for.</summary>
     public int ClassificationSteps { get; set; }
@@ -141,8 +137,8 @@ internal sealed class TableParts
             Offset = Append<ulong>(filter),
         });
 
-    /// <summary>Adds the sampler of a rule that logs, or of all that answer.</summary>
-    /// <param name="place">The rule's place; the same rule has but one.</param>
+    /// <summary>Adds the sampler of a statement that logs or answers, or of all that answer.</summary>
+    /// <param name="place">The statement's place; the same statement has but one.</param>
     /// <param name="microseconds">The time in which one of its packets passes.</param>
     /// <param name="burst">How many pass at once.</param>
     /// <param name="peerMicroseconds">The time in which one of a peer's packets passes; 0 where it does not matter whose they are.</param>
@@ -161,7 +157,11 @@ internal sealed class TableParts
             note = new Instruction { Operation = Operation.Log, A = (uint)_sets.Count, B = number };
             _sets.Add(new SetDescriptor
             {
-                Kind = SetKind.Sampler, Count = number, SecondCount = burst, ThirdCount = microseconds, Depth = peerMicroseconds,
+                Kind = SetKind.Sampler,
+                Count = number,
+                SecondCount = burst,
+                ThirdCount = microseconds,
+                Depth = peerMicroseconds,
             });
             _samplers.Add(place, note);
         }

@@ -255,7 +255,7 @@ public struct Firewall<TNic, THost>
         {
             if (positions[i] - Outcome.Pass > Outcome.DropByPolicy - Outcome.Pass)
             {
-                bool passed = Judge(in table, buffers[i].Frame, positions[i]) == Decision.Pass;
+                bool passed = Judge(in table, buffers[i], positions[i]) == Decision.Pass;
                 positions[i] = passed ? Outcome.Pass : Counted;
                 droppedCount += passed ? 0 : 1;
             }
@@ -266,12 +266,13 @@ public struct Firewall<TNic, THost>
 
     /// <summary>Reads all headers and lets the rules decide, from the first or from a position on.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private Decision Judge(in FirewallTable table, ReadOnlySpan<byte> frame, uint position)
+    private Decision Judge(in FirewallTable table, PacketBuffer buffer, uint position)
     {
+        ReadOnlySpan<byte> frame = buffer.Frame;
         _key.Clear();
         Decision decision = table.Mode == TableMode.Authoritative
             ? Classify(frame, ref _key, out ParsedFrame parsed)
-            : ClassifyForLinux(in table, frame, ref _key, out parsed);
+            : ClassifyForLinux(in table, buffer, ref _key, out parsed);
         if (decision != Decision.Evaluate)
         {
             RecordPassed(in table, frame, decision);
@@ -338,9 +339,9 @@ public struct Firewall<TNic, THost>
             };
             if (_capture.TryBegin(verdict, _now))
             {
-                ReadOnlySpan<byte> frame = buffers[i].Frame;
                 _capture.Take(
-                    frame, new CaptureSlot { Time = _now, Generation = _tables.Generation, Verdict = verdict, States = StatesOf(in table, frame) });
+                    buffers[i].Frame,
+                    new CaptureSlot { Time = _now, Generation = _tables.Generation, Verdict = verdict, States = StatesOf(in table, buffers[i]) });
             }
         }
     }
@@ -363,8 +364,9 @@ public struct Firewall<TNic, THost>
     }
 
     /// <summary>The states in which Linux may have seen a frame, as far as it was asked for them.</summary>
-    private uint StatesOf(in FirewallTable table, ReadOnlySpan<byte> frame)
+    private uint StatesOf(in FirewallTable table, PacketBuffer buffer)
     {
+        ReadOnlySpan<byte> frame = buffer.Frame;
         if (table.Mode == TableMode.Authoritative || FrameParser.Parse(frame, out ParsedFrame parsed) != MalformedReason.None
             || parsed.IpVersion == 0 || parsed.VlanTagCount != 0 || parsed.Fragment.IsFragment)
         {
@@ -372,17 +374,18 @@ public struct Firewall<TNic, THost>
         }
 
         PacketKeyReader.Read(frame, in parsed, ref _key);
-        ReadStates(in table, frame, in parsed, ref _key);
+        ReadStates(in table, buffer, in parsed, ref _key);
         return _key.Value(Field.Connection);
     }
 
-    private readonly void ReadStates(in FirewallTable table, ReadOnlySpan<byte> frame, in ParsedFrame parsed, ref PacketKey key)
+    private readonly void ReadStates(in FirewallTable table, PacketBuffer buffer, in ParsedFrame parsed, ref PacketKey key)
     {
+        ReadOnlySpan<byte> frame = buffer.Frame;
         if (PacketKeyReader.TryReadConnection(frame, in parsed, in key, out ulong connection))
         {
             if (_connections.IsStranger(in table, connection))
             {
-                key.Set(Field.Connection, table.RecordsPassed ? ConnectionStates.OfFirst(in key) : ConnectionStates.Unanswered);
+                key.Set(Field.Connection, table.RecordsPassed ? StatesOfFirst(buffer, in parsed, in key) : ConnectionStates.Unanswered);
             }
         }
         else if (table.RecordsPassed && PacketKeyReader.TryReadConcerned(frame, in parsed, in key, out connection)
@@ -390,6 +393,12 @@ public struct Firewall<TNic, THost>
         {
             key.Set(Field.Connection, ConnectionStates.Invalid | ConnectionStates.Untracked);
         }
+    }
+
+    private static uint StatesOfFirst(PacketBuffer buffer, in ParsedFrame parsed, in PacketKey key)
+    {
+        bool isValid = (buffer.Header.Flags & PacketFlags.ChecksumValid) != 0 || PacketKeyReader.HasValidChecksum(buffer.Frame, in parsed);
+        return ConnectionStates.OfFirst(in key) | (isValid ? 0 : ConnectionStates.Invalid);
     }
 
     private void PassOn()
@@ -462,8 +471,9 @@ public struct Firewall<TNic, THost>
     /// The same where Linux judges after the core. What Linux may see otherwise than it arrives here passes: put together, untagged, or routed
     /// by its options. So does what this parser refuses, unless a parameter has it dropped.
     /// </summary>
-    private readonly Decision ClassifyForLinux(in FirewallTable table, ReadOnlySpan<byte> frame, ref PacketKey key, out ParsedFrame parsed)
+    private readonly Decision ClassifyForLinux(in FirewallTable table, PacketBuffer buffer, ref PacketKey key, out ParsedFrame parsed)
     {
+        ReadOnlySpan<byte> frame = buffer.Frame;
         if (FrameParser.Parse(frame, out parsed) != MalformedReason.None)
         {
             _counters.Unjudged.Increment();
@@ -480,7 +490,7 @@ public struct Firewall<TNic, THost>
         PacketKeyReader.Read(frame, in parsed, ref key);
         if (parsed.VlanTagCount == 0 && !parsed.Fragment.IsFragment && PacketKeyReader.IsPlain(frame, in parsed, in key))
         {
-            ReadStates(in table, frame, in parsed, ref key);
+            ReadStates(in table, buffer, in parsed, ref key);
             return Decision.Evaluate;
         }
 

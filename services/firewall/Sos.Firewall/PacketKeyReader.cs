@@ -14,6 +14,7 @@ public static class PacketKeyReader
 {
     private const int TcpFlagsOffset = 13;
     private const int ErrorHeaderSize = 8; // RFC 792; RFC 4443, 2.1
+    private const int UdpChecksumOffset = 6; // RFC 768
     private const uint FamilyIpv4 = 2;
     private const uint FamilyIpv6 = 10;
 
@@ -105,6 +106,29 @@ public static class PacketKeyReader
             IpProtocol.Icmpv6 => message[0] is >= 1 and <= 4,
             _ => false,
         } && SentFrame.ReadPacket(message[ErrorHeaderSize..], out connection) == SentKind.Keyed;
+    }
+
+    /// <summary>
+    /// Whether the checksum of a whole packet is right, of those protocols of which a wrong one makes conntrack call the packet invalid, and
+    /// <see cref="Connections.ConnectionStates.OfFirst"/> does not.
+    /// </summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="parsed">What <see cref="FrameParser"/> made of it.</param>
+    public static bool HasValidChecksum(ReadOnlySpan<byte> frame, in ParsedFrame parsed)
+    {
+        ReadOnlySpan<byte> message = frame[parsed.TransportOffset..parsed.PacketEnd];
+        switch (parsed.Protocol)
+        {
+            case IpProtocol.Icmp:
+                return InternetChecksum.IsValid(message);
+            case IpProtocol.Udp when message.Length >= UdpHeader.Size && (message[UdpChecksumOffset] | message[UdpChecksumOffset + 1]) == 0:
+                return true; // It has none.
+            case IpProtocol.Udp or IpProtocol.Tcp or IpProtocol.Icmpv6: // Addresses of IPv4 sum up to the same where zeros lead them.
+                return InternetChecksum.IsValid(
+                    message, InternetChecksum.PseudoHeader(parsed.Source, parsed.Destination, parsed.Protocol, (uint)message.Length));
+            default:
+                return true;
+        }
     }
 
     // The registry of IANA, "IPv6 Extension Header Types": those that are skipped, AH, Mobility, HIP, Shim6.

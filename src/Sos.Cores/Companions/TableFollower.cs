@@ -21,7 +21,8 @@ public interface ITableWatch : IDisposable
 /// </summary>
 /// <param name="context">The service.</param>
 /// <param name="watch">Waits for changes; it stays the caller's.</param>
-public sealed class TableFollower(FollowContext context, ITableWatch watch)
+/// <param name="clock">Measures how long a table takes; null for the machine's.</param>
+public sealed class TableFollower(FollowContext context, ITableWatch watch, TimeProvider? clock = null)
 {
     /// <summary>The longest that a table is used after its source changed.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromMilliseconds(600);
@@ -31,6 +32,7 @@ public sealed class TableFollower(FollowContext context, ITableWatch watch)
 
     private const int Nice = -15; // as the programs that it starts
 
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
     private bool _isFresh;
     private string? _trouble;
 
@@ -58,9 +60,16 @@ public sealed class TableFollower(FollowContext context, ITableWatch watch)
             if (!_isFresh)
             {
                 _isFresh = true; // Before the table is built: what changes meanwhile shows in the next round.
+                long started = _clock.GetTimestamp();
                 foreach (string note in context.Tables.Build(context.Record.Cpu))
                 {
                     context.Log(note.ReplaceLineEndings("; "));
+                }
+
+                if (_clock.GetElapsedTime(started) > Lease - Round && watch.Wait(TimeSpan.Zero))
+                {
+                    Distrust("its source changed again while it was built, which takes long");
+                    return; // With another lease it would be used for too long after that change.
                 }
             }
 
@@ -69,13 +78,19 @@ public sealed class TableFollower(FollowContext context, ITableWatch watch)
         }
         catch (Exception e) when (e is SosException or IOException or UnauthorizedAccessException)
         {
-            _isFresh = false;
-            if (_trouble != e.Message)
-            {
-                context.Log($"its table cannot be kept up to date, so that it passes everything: {e.Message.ReplaceLineEndings("; ")}");
-            }
-
-            _trouble = e.Message;
+            Distrust(e.Message);
         }
+    }
+
+    /// <summary>Has the table built again, and says why once.</summary>
+    private void Distrust(string reason)
+    {
+        _isFresh = false;
+        if (_trouble != reason)
+        {
+            context.Log($"its table cannot be kept up to date, so that it passes everything: {reason.ReplaceLineEndings("; ")}");
+        }
+
+        _trouble = reason;
     }
 }

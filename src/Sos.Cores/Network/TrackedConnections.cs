@@ -13,7 +13,11 @@ namespace Sos.Cores.Network;
 /// <param name="SourcePort">Source port; for ICMP its identifier, for protocols without ports 0.</param>
 /// <param name="Destination">Destination address.</param>
 /// <param name="DestinationPort">Destination port, as above.</param>
-public sealed record TrackedDirection(byte Protocol, byte[] Source, ushort SourcePort, byte[] Destination, ushort DestinationPort);
+public sealed record TrackedDirection(byte Protocol, byte[] Source, ushort SourcePort, byte[] Destination, ushort DestinationPort)
+{
+    /// <summary>Whether its connection has a helper, which may announce others; it outlives the rule that assigned it.</summary>
+    public bool HasHelper { get; init; }
+}
 
 /// <summary>The connections that Linux tracks in this process's network namespace (nfnetlink, as conntrack(8) reads them).</summary>
 public static unsafe class TrackedConnections
@@ -32,6 +36,7 @@ public static unsafe class TrackedConnections
     // enum ctattr_type and those below it.
     private const ushort Original = 1;
     private const ushort Reply = 2;
+    private const ushort Help = 5;
     private const ushort Addresses = 1;
     private const ushort Transport = 2;
 
@@ -128,9 +133,13 @@ public static unsafe class TrackedConnections
     }
 
     private static bool TryAdd(ReadOnlySpan<byte> attributes, List<TrackedDirection> all)
-        => TryReadDirection(RouteSocket.Find(attributes, Original), all) && TryReadDirection(RouteSocket.Find(attributes, Reply), all);
+    {
+        bool hasHelper = !RouteSocket.Find(attributes, Help).IsEmpty;
+        return TryReadDirection(RouteSocket.Find(attributes, Original), hasHelper, all)
+            && TryReadDirection(RouteSocket.Find(attributes, Reply), hasHelper, all);
+    }
 
-    private static bool TryReadDirection(ReadOnlySpan<byte> tuple, List<TrackedDirection> all)
+    private static bool TryReadDirection(ReadOnlySpan<byte> tuple, bool hasHelper, List<TrackedDirection> all)
     {
         ReadOnlySpan<byte> addresses = RouteSocket.Find(tuple, Addresses);
         ReadOnlySpan<byte> transport = RouteSocket.Find(tuple, Transport);
@@ -151,7 +160,7 @@ public static unsafe class TrackedConnections
         ushort identifier = (ushort)(Port(transport, 4) | Port(transport, 7)); // CTA_PROTO_ICMP_ID, CTA_PROTO_ICMPV6_ID
         ushort first = (ushort)(Port(transport, 2) | identifier); // CTA_PROTO_SRC_PORT
         ushort second = (ushort)(Port(transport, 3) | identifier); // CTA_PROTO_DST_PORT
-        all.Add(new TrackedDirection(protocol[0], source.ToArray(), first, destination.ToArray(), second));
+        all.Add(new TrackedDirection(protocol[0], source.ToArray(), first, destination.ToArray(), second) { HasHelper = hasHelper });
         return true;
     }
 

@@ -14,6 +14,7 @@ public class TableFollowerTests
     private readonly FakeWatch _watch = new();
     private readonly FakeTables _tables = new();
     private readonly List<string> _log = [];
+    private readonly FakeClock _clock = new();
 
     [Fact]
     public void ATableIsBuiltFirstAndThenItsLeaseIsRenewed()
@@ -55,6 +56,25 @@ public class TableFollowerTests
     }
 
     [Fact]
+    public void ATableThatTookLongIsNotUsedIfItsSourceChangedMeanwhile()
+    {
+        TableFollower follower = Make();
+        _tables.OnBuild = () =>
+        {
+            _clock.Now += TableFollower.Lease;
+            _watch.HasChanged = true;
+        };
+        follower.Turn();
+        follower.Turn();
+        Assert.Equal(["build", "build"], _tables.Calls);
+        Assert.Contains("changed again", Assert.Single(_log), StringComparison.Ordinal);
+
+        _tables.OnBuild = () => _clock.Now += TableFollower.Lease;
+        follower.Turn();
+        Assert.Equal(["build", "build", "build", "renew"], _tables.Calls);
+    }
+
+    [Fact]
     public void ItFollowsBeforeOthersRun()
     {
         string stat = string.Empty;
@@ -74,7 +94,7 @@ public class TableFollowerTests
     public void ALeaseOutlivesTwoLateRenewalsAndNoMoreThanASecond()
         => Assert.InRange(TableFollower.Lease, 3 * TableFollower.Round, TimeSpan.FromSeconds(1));
 
-    private TableFollower Make() => new(new FollowContext(Record(), _tables, _log.Add), _watch);
+    private TableFollower Make() => new(new FollowContext(Record(), _tables, _log.Add), _watch, _clock);
 
     private static CoreRecord Record() => new()
     {
@@ -85,6 +105,15 @@ public class TableFollowerTests
         BuildId = "00",
         Started = new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero),
     };
+
+    private sealed class FakeClock : TimeProvider
+    {
+        public TimeSpan Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
+    }
 
     private sealed class FakeWatch : ITableWatch
     {

@@ -80,11 +80,57 @@ public class ConnectionTests
     [Fact]
     public void WhatCannotBeReadMayBelongToAnyConnection()
     {
+        byte[] inner = Packet.Ipv4(Own, Peer, 6, Packet.Tcp(4000, 443));
+        byte[][] frames =
+        [
+            Packet.Ethernet(0x0800, [0x4f, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]),
+            Packet.Ethernet(0x8847, [0, 1, 0x11, 64, .. inner]),
+            Packet.Ethernet(0x0800, Packet.Ipv4(Own, Peer, 4, inner)),
+            Packet.Ethernet(0x0800, Packet.Ipv4(Own, Peer, 47, [0, 0, 8, 0, .. inner])),
+            Packet.Ethernet(0x86dd, Packet.Ipv6(1, 2, 43, [41, 0, 4, 0, 0, 0, 0, 0, .. Packet.Ipv6(1, 2, 6, Packet.Tcp(4000, 443))])),
+        ];
+        foreach (byte[] frame in frames)
+        {
+            using FirewallBench bench = new();
+            Load(bench, known: null);
+            Load(bench, known: []);
+            Send(bench, Packet.Ethernet(0x0806, new byte[28])); // no IP
+            Assert.False(bench.Passes(ToOwn(9999)));
+            Send(bench, frame);
+            Assert.True(bench.Passes(ToOwn(9999)));
+        }
+    }
+
+    [Fact]
+    public void WhereOtherRulesMayTouchConnectionsNobodyIsAStranger()
+    {
+        const string Early = "table inet f { chain i { type filter hook prerouting priority -150; ct state established,related accept; drop; }; }";
+        PrefilterOptions options = Recording([], 1);
+        Assert.Equal(DropShare.All, Assert.Single(PrefilterBench.Compile(Early, options).Drops).Share);
+        Assert.Equal(DropShare.None, Assert.Single(PrefilterBench.Compile(Early, options with { HasOtherTranslation = true }).Drops).Share);
+    }
+
+    [Fact]
+    public void AConnectionsHelperOutlivesTheRuleThatAssignedIt()
+    {
+        PrefilterOptions options = Recording([], 1);
+        Assert.All(PrefilterBench.Compile(Stateful, options).Drops, drop => Assert.Equal(DropShare.All, drop.Share));
         using FirewallBench bench = new();
         Load(bench, known: null);
-        Load(bench, known: []);
-        Send(bench, Packet.Ethernet(0x0800, [0x4f, 0, 0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]));
-        Assert.True(bench.Passes(ToOwn(9999)));
+        Assert.True(bench.Harness.LoadTable(PrefilterBench.Compile(
+            Stateful, options with { Connections = new KnownConnections([], 1) { HaveHelpers = true } }).Table.Bytes));
+        Assert.True(bench.Passes(ToOwn(9999))); // It may be announced, and so related.
+    }
+
+    [Fact]
+    public void SentFramesAreReadBehindAnyNumberOfTags()
+    {
+        byte[] tags = [.. Enumerable.Range(0, 5).SelectMany(_ => new byte[] { 0, 0, 0x81, 0 })];
+        byte[] packet = Packet.Ipv4(Own, Peer, 6, Packet.Tcp(4000, 443));
+        Assert.Equal(SentKind.Keyed, SentFrame.Read(Packet.Ethernet(0x8100, [.. tags, 0, 0, 8, 0, .. packet]), out ulong tagged));
+        Assert.Equal(SentKind.Keyed, SentFrame.Read(Packet.Ethernet(0x0800, packet), out ulong plain));
+        Assert.Equal(plain, tagged);
+        Assert.Equal(SentKind.Unreadable, SentFrame.Read(Packet.Ethernet(0x8100, tags), out _)); // cut within the tags
     }
 
     [Fact]

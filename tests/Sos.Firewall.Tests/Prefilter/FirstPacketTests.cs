@@ -42,7 +42,9 @@ public class FirstPacketTests
     [InlineData("ct state new accept; drop", Rst, true)]
     [InlineData("ct state new drop", Syn, true)]
     [InlineData("ct state new,invalid drop", Ack, true)]
-    [InlineData("ct state untracked accept; drop", Syn, false)]
+    [InlineData("ct state untracked accept; drop", Syn, true)]
+    [InlineData("ct state invalid,untracked accept; drop", Syn, true)]
+    [InlineData("ct state invalid,untracked accept; drop", Rst, false)]
     [InlineData("ct state invalid limit rate 3/second drop; tcp dport 22 accept; drop", Syn, true)]
     [InlineData("ct state invalid limit rate 3/second drop; tcp dport 22 accept; drop", Rst, false)]
     public void A_First_Packet_Is_Known(string rules, byte flags, bool isDropped)
@@ -50,6 +52,39 @@ public class FirstPacketTests
         using FirewallBench bench = new();
         Load(bench, rules, DropsAnswers);
         Assert.Equal(!isDropped, bench.Passes(Segment(9999, flags)));
+    }
+
+    [Theory]
+    [InlineData("ct state invalid log; drop", Syn, true)]
+    [InlineData("ct state invalid log; drop", Ack, false)]
+    [InlineData("ct state invalid jump logged; drop", Syn, true)]
+    [InlineData("ct state vmap { invalid : jump logged, established : accept }; drop", Syn, true)]
+    [InlineData("ct state invalid reject; drop", Syn, true)]
+    [InlineData("ct state new log; drop", Rst, true)]
+    [InlineData("ct state invalid,untracked log; drop", Syn, true)]
+    public void Whether_A_First_Packet_Is_Logged_Or_Answered_Is_Known(string rules, byte flags, bool isDropped)
+    {
+        using FirewallBench bench = new();
+        Load(bench, rules, "chain logged { log; };");
+        Assert.Equal(!isDropped, bench.Passes(Segment(9999, flags)));
+    }
+
+    [Theory]
+    [InlineData("ct state invalid log; drop")]
+    [InlineData("ct state invalid limit rate 3/second drop; tcp dport 22 accept; drop")]
+    [InlineData("ct state invalid accept; drop")]
+    [InlineData("ct state invalid add @seen { ip saddr }; drop")]
+    public void A_Wrong_Checksum_May_Make_A_First_Packet_Invalid(string rules)
+    {
+        using FirewallBench bench = new();
+        Load(bench, rules, $"set seen {{ type ipv4_addr; size 128; flags dynamic; }}; {DropsAnswers}");
+        byte[][] right =
+        [
+            With(6, Packet.Tcp(5555, 9999, Syn, 3)), With(17, Packet.Udp(5555, 9999, 4)), With(1, [8, 0, 0, 0, 1, 2, 3, 4, 5]),
+            Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 17, Packet.Udp(5555, 9999, 4))), // without a checksum
+        ];
+        Assert.All(right, frame => Assert.False(bench.Passes(frame)));
+        Assert.All(right[..3], frame => Assert.True(bench.Passes(Spoilt(frame))));
     }
 
     [Theory]
@@ -68,6 +103,21 @@ public class FirstPacketTests
     }
 
     [Fact]
+    public void What_May_Be_Untracked_Is_Not_Dropped()
+    {
+        const string Notrack = "chain raw { type filter hook prerouting priority -300; tcp dport 9998 notrack; };";
+        using FirewallBench bench = new();
+        Load(bench, "ct state untracked accept; drop", Notrack + DropsAnswers);
+        Assert.True(bench.Passes(Segment(9998, Syn)));
+        using FirewallBench tracked = new();
+        Load(tracked, "ct state untracked accept; drop", DropsAnswers);
+        byte[] solicitation = [135, 0, 0, 0, 0, 0, 0, 0, .. new byte[16]]; // Linux tracks no neighbour discovery
+        Packet.WriteChecksum(58, solicitation, 1, 2);
+        Assert.False(tracked.Passes(Segment(9998, Syn)));
+        Assert.True(tracked.Passes(Packet.Ethernet(0x86dd, Packet.Ipv6(1, 2, 58, solicitation))));
+    }
+
+    [Fact]
     public void Packets_That_Pass_Unread_Are_Recorded()
     {
         using FirewallBench bench = new();
@@ -75,6 +125,17 @@ public class FirstPacketTests
         Assert.False(bench.Passes(Segment(9999, Ack)));
         Assert.True(bench.Passes(Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 6, Packet.Tcp(5555, 9999), optionWords: 1))));
         Assert.True(bench.Passes(Segment(9999, Ack)));
+    }
+
+    [Fact]
+    public void What_Passes_Around_Another_Packet_Is_Recorded()
+    {
+        using FirewallBench bench = new();
+        Load(bench, "ct state established accept; drop", DropsAnswers);
+        byte[] plain = Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 47, new byte[8]));
+        Assert.False(bench.Passes(plain));
+        Assert.True(bench.Passes(Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 47, new byte[8], optionWords: 1))));
+        Assert.True(bench.Passes(plain));
     }
 
     [Fact]
@@ -157,7 +218,15 @@ public class FirstPacketTests
         Assert.True(bench.Passes(Segment(9999, Ack)));
     }
 
-    private static byte[] Segment(ushort port, byte flags) => Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 6, Packet.Tcp(5555, port, flags)));
+    private static byte[] Segment(ushort port, byte flags) => With(6, Packet.Tcp(5555, port, flags));
+
+    private static byte[] With(byte protocol, byte[] payload)
+    {
+        Packet.WriteChecksum(protocol, payload, Peer, Own);
+        return Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, protocol, payload));
+    }
+
+    private static byte[] Spoilt(byte[] frame) => [.. frame[..^1], (byte)(frame[^1] ^ 1)];
 
     /// <summary>An error about a segment from port 4000 of ours.</summary>
     private static byte[] ErrorAbout(ushort port)

@@ -20,16 +20,17 @@ public class LogSamplingTests
     [InlineData("log prefix \"in: \" drop", 10, 10)]
     [InlineData("log group 3; drop", 10, 10)]
     [InlineData("limit rate 3/second log; drop", 5, 3)]
+    [InlineData("log limit rate 60/minute burst 3 packets reject; drop", 10, 10)]
+    [InlineData("limit rate 1/second burst 2 packets log limit rate 20/second burst 20 packets reject; drop", 20, 20)]
+    [InlineData("limit rate 1/second burst 2 packets log group 3 limit rate 7/second burst 7 packets log; drop", 7, 7)]
     [InlineData("limit rate 2/second burst 7 packets log; drop", 7, 2)]
     [InlineData("limit rate 60/minute burst 3 packets log prefix \"a\" drop; drop", 3, 1)]
     [InlineData("limit rate 5/second counter; drop", 0, 0)]
     [InlineData("tcp dport 9999 log; tcp dport 9999 drop", 10, 10)]
     [InlineData("udp dport 9999 log; tcp dport 9999 drop", 0, 0)]
     [InlineData("log udp dport 9999 drop; drop", 10, 10)]
-    [InlineData("meta mark 1 log; drop", 10, 10)]
     [InlineData("jump logs; drop", 10, 10)]
     [InlineData("jump log_drops", 10, 10)]
-    [InlineData("meta mark 1 jump logs; drop", 10, 10)]
     [InlineData("limit rate 2/second burst 2 packets log; log; drop", 10, 10)]
     [InlineData("limit rate 1/second burst 2 packets jump logs; drop", 10, 10)]
     [InlineData("limit rate 1/second burst 2 packets jump limited_logs; drop", 4, 3)]
@@ -37,7 +38,6 @@ public class LogSamplingTests
     [InlineData("reject", 6, 6)]
     [InlineData("reject with icmpx admin-prohibited", 6, 6)]
     [InlineData("tcp dport 22 accept; reject with icmp host-prohibited", 6, 6)]
-    [InlineData("meta mark 1 reject; drop", 6, 6)]
     [InlineData("udp dport 53 reject; drop", 0, 0)]
     [InlineData("log reject", 10, 10)]
     [InlineData("limit rate 3/second reject; drop", 5, 3)]
@@ -64,12 +64,46 @@ public class LogSamplingTests
     [InlineData("limit rate 3/second log jump accepts; drop")]
     [InlineData("limit name \"shared\" reject; tcp dport 22 accept; drop")]
     [InlineData("meta l4proto tcp reject with tcp reset")]
+    [InlineData("reject with icmp frag-needed")]
     [InlineData("limit rate 3/second reject; tcp dport 22 accept; drop")]
+    [InlineData("limit rate 3/second drop; counter name ip saddr map { 10.0.0.9 : \"named\" } drop")]
     public void What_A_Limit_Decides_Is_Linuxs(string rules)
     {
         using FirewallBench bench = Load(rules);
         Assert.Equal(Packets, Passing(bench, Tsc.Read()));
         Assert.Equal(0ul, bench.Counter("firewall.sampled"));
+    }
+
+    [Theory]
+    [InlineData("reject", Packets)]
+    [InlineData("ip saddr 10.0.0.1 reject with icmp host-prohibited", Packets)]
+    [InlineData("limit rate 3/second reject; drop", 5)]
+    public void At_Ingress_Linux_Answers_Each(string rules, int passing)
+    {
+        PrefilterResult result = PrefilterBench.Compile(
+            $"table netdev n {{ chain c {{ type filter hook ingress device \"{FirewallBench.PortName}\" priority 0; {rules}; }}; }}", Answering);
+        Assert.Empty(result.Notes);
+        using FirewallBench bench = new();
+        Assert.True(bench.Harness.LoadTable(result.Table.Bytes));
+        Assert.Equal(passing, Passing(bench, Tsc.Read()));
+    }
+
+    [Theory]
+    [InlineData("tcp option maxseg size 1-500 log drop; drop", Packets)]
+    [InlineData("meta mark 1 log; drop", Packets)]
+    [InlineData("meta mark 1 jump logs; drop", Packets)]
+    [InlineData("meta mark 1 reject; drop", Packets)]
+    [InlineData("limit rate 3/second meta mark 1 log; drop", Packets)]
+    [InlineData("meta mark 1 limit rate 3/second reject; drop", Packets)]
+    [InlineData("meta mark set ct mark log; drop", Packets)]
+    [InlineData("log meta mark set ct mark; drop", 10)]
+    [InlineData("udp dport 9999 meta mark 1 log; drop", 0)]
+    [InlineData("meta mark 1 jump udp_logs; drop", 0)]
+    public void What_May_Be_Logged_Takes_Nothing_Of_A_Share(string rules, int passing)
+    {
+        using FirewallBench bench = Load(rules);
+        Assert.Equal(passing, Passing(bench, Tsc.Read()));
+        Assert.Equal(passing == Packets ? 0ul : (ulong)passing, bench.Counter("firewall.sampled"));
     }
 
     [Fact]
@@ -142,6 +176,7 @@ public class LogSamplingTests
             InTable("limit rate 3/second log drop; log prefix \"x\" udp dport 5 drop; reject", "accept"), Answering);
         Assert.Equal([DropShare.All, DropShare.All, DropShare.All], result.Drops.Select(drop => drop.Share));
         Assert.Equal(2, result.Logged);
+        Assert.Equal(1, PrefilterBench.Compile(InTable("log limit rate 3/second reject; drop", "accept"), Answering).Logged);
     }
 
     private static ulong Dropped(FirewallBench bench)
@@ -177,10 +212,12 @@ public class LogSamplingTests
 
     private static string InTable(string rules, string policy) => $$"""
         table inet f {
+          counter named { }
           limit shared { rate 3/second; }
           limit logging { rate 3/second; }
           chain accepts { accept; }
           chain logs { log; }
+          chain udp_logs { udp dport 9999 log; }
           chain limited_logs { meta mark 1 limit rate 1/second return; limit rate 3/second burst 4 packets log; }
           chain log_drops { log; drop; }
           chain decides { limit name "shared" accept; limit name "logging" log; }

@@ -49,6 +49,22 @@ public class PrefilterCompilerTests
     [InlineData("ip dscp set cs1; ip dscp cs1 accept; drop", false)]
     [InlineData("ip dscp set cs1 drop", false)]
     [InlineData("tcp dport set 80; drop", false)]
+    [InlineData("counter name ip saddr map { 10.0.0.1 : \"named\" } drop", false)]
+    [InlineData("counter name ip saddr map { 10.0.0.1 : \"named\" } accept; drop", false)]
+    [InlineData("counter name ip saddr map { 10.0.0.1 : \"named\" } drop; drop", true)]
+    [InlineData("counter name \"named\" counter drop", true)]
+    [InlineData("meta mark set tcp dport map { 9999 : 0x1 } drop", false)]
+    [InlineData("meta mark set tcp dport map { 9999 : 0x1 } goto drops", false)]
+    [InlineData("meta mark set tcp dport map { 9999 : 0x1 }; drop", true)]
+    [InlineData("meta mark set ct mark drop", false)]
+    [InlineData("meta mark set ct mark return; drop", false)]
+    [InlineData("meta mark set jhash ip saddr mod 4 drop", false)]
+    [InlineData("meta priority set ip dscp map { cs1 : 1:2 } drop", false)]
+    [InlineData("meta mark set meta mark and 0xff or 0x1 drop", true)]
+    [InlineData("meta priority set 1:2 meta nftrace set 1 drop", true)]
+    [InlineData("tcp dport vmap { 9999 : continue, 22 : drop } accept; drop", false)]
+    [InlineData("tcp dport vmap { 9999 : continue, 22 : accept } drop", true)]
+    [InlineData("tcp dport vmap { 9998 : continue, 22 : accept } accept; drop", true)]
     [InlineData("iifgroup 3 accept; meta iiftype loopback accept; drop", true)]
     [InlineData("iifgroup 3 drop", false)]
     [InlineData("iifgroup { 0, 7 } meta iiftype != loopback drop", true)]
@@ -208,6 +224,7 @@ public class PrefilterCompilerTests
 
     private static string InTable(string chain) => $$"""
         table inet f {
+          counter named { }
           set seen { type ipv4_addr; size 128; flags dynamic; }
           set fixed { type ipv4_addr; elements = { 10.0.0.7 }; }
           set aged { type ipv4_addr; flags timeout; elements = { 10.0.0.1 timeout 1h, 10.0.0.9 timeout 9s } }

@@ -19,7 +19,8 @@ internal sealed class RandomHostRules(Random random, string portName)
     [
         "log prefix \"x\"", "log group 5", "limit rate 10/second log", "limit rate 3/minute burst 2 packets log prefix \"y\"", "limit rate over 4/second",
         "counter", "limit rate 2/second", "meta mark set 7", "ct count over 2", "quota over 1 kbytes", "limit name \"shared\"",
-        "limit name \"logging\" log", "ct mark set 3",
+        "limit name \"logging\" log", "ct mark set 3", "meta mark set ct mark", "meta mark set meta l4proto map { tcp : 0x1, udp : 0x7 }",
+        "counter name meta l4proto map { tcp : \"hits\", icmp : \"hits\" }", "counter name meta l4proto map { udp : \"hits\" }",
     ];
 
     private static readonly string[] Matches =
@@ -66,7 +67,7 @@ internal sealed class RandomHostRules(Random random, string portName)
             if (Table.Match(line) is { Success: true } table)
             {
                 family = table.Groups["family"].Value;
-                text.Append("  limit shared { rate 3/second; }\n  limit logging { rate 2/second; }\n");
+                text.Append("  limit shared { rate 3/second; }\n  limit logging { rate 2/second; }\n  counter hits { }\n");
                 text.Append(family == "ip6" ? string.Empty : "  set dyn { type ipv4_addr; size 512; flags dynamic,timeout; timeout 1m; }\n"
                     + "  set aging { type ipv4_addr; flags timeout; elements = { 10.0.0.1 timeout 1h, 10.0.0.2 timeout 3s } }\n");
             }

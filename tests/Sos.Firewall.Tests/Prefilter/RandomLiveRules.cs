@@ -21,7 +21,7 @@ internal sealed class RandomLiveRules(Random random, string hook, string portNam
     private static readonly string[] Statements =
     [
         "limit rate 5/second", "limit rate over 3/second burst 2 packets", "log prefix \"x\"", "meta mark set 1", "quota over 2 kbytes",
-        "ct mark set 3", "meta mark set mark",
+        "ct mark set 3", "meta mark set mark", "meta mark set meta l4proto map { udp : 0x1, icmp : 0x2 }", "meta mark set ct mark",
     ];
 
     /// <summary>Makes a ruleset.</summary>
@@ -50,6 +50,8 @@ internal sealed class RandomLiveRules(Random random, string hook, string portNam
             2 => $"{matches} ct state vmap {{ invalid : drop, established : accept, new : {Pick("drop", "continue", "return")} }}",
             3 => $"{Pick(Matches)} tcp dport vmap {{ 22 : accept, 80 : drop, 443-1023 : {Pick("drop", "return", "accept")} }}",
             4 => $"{Pick(Matches)} meta l4proto . th dport vmap {{ tcp . 22 : accept, udp . 53 : drop, tcp . 80-443 : drop }}",
+            5 => $"{matches} meta l4proto vmap {{ tcp : continue, udp : {Pick("drop", "accept", "continue")} }} {end}",
+            6 => $"{matches} meta mark set {Pick("meta l4proto map { tcp : 0x1, udp : 0x2 }", "meta l4proto map { udp : 0x1 }")} {end}",
             _ => $"{matches} {end}",
         };
     }

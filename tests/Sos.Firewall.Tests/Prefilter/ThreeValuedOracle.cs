@@ -30,6 +30,7 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
         Accept = 4,
         Drop = 8,
         Effect = 16,
+        GoesOn = 32, // in the same rule
     }
 
     /// <summary>Whether every evaluation drops the frame, and none does anything else that lasts.</summary>
@@ -127,7 +128,11 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
                 case "jump":
                     Ends inner = Walk(family, table, Text(property.Value, "target"), 0, view);
                     return all | (inner & ~Ends.Return) | (inner.HasFlag(Ends.Return) ? Ends.Next : Ends.None);
-                case "counter" or "continue" or "notrack" or "mangle": // of those that are generated, "mangle" sets the mark
+                case "counter" or "mangle": // of those that are generated, "mangle" sets the mark
+                    all |= property.Value.GetRawText().Contains("\"map\"", StringComparison.Ordinal)
+                        || property.Value.GetRawText().Contains("\"ct\"", StringComparison.Ordinal) ? Ends.Next : Ends.None;
+                    break;
+                case "continue" or "notrack":
                     break;
                 case "log":
                     break; // Linux gets a share of these packets, whatever becomes of them.
@@ -135,7 +140,14 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
                     all |= Ends.Next;
                     break;
                 case "vmap":
-                    return all | LookUp(family, table, property.Value, view);
+                    Ends found = LookUp(family, table, property.Value, view);
+                    all |= found & ~Ends.GoesOn;
+                    if (!found.HasFlag(Ends.GoesOn))
+                    {
+                        return all;
+                    }
+
+                    break;
                 default:
                     return all | Ends.Effect;
             }
@@ -170,7 +182,8 @@ internal sealed class ThreeValuedOracle(JsonElement root, string portName)
                 continue;
             }
 
-            all |= Run(family, table, JsonSerializer.SerializeToElement(new[] { element[1] }), view);
+            all |= element[1].TryGetProperty("continue", out _) ? Ends.GoesOn
+                : Run(family, table, JsonSerializer.SerializeToElement(new[] { element[1] }), view);
             if (matches == true)
             {
                 return all;

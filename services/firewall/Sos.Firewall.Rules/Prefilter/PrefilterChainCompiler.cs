@@ -109,27 +109,29 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
         string place = DropLedger.PlaceOf(chain, rule);
         if (branch.Doubt is not null)
         {
-            Emit(walk, branch.Known, Noted(branch, Maybe(walk, chain, branch)), $"{place} may match: {branch.Doubt}");
+            Emit(walk, branch.Known, MaybeNoted(walk, chain, branch), $"{place} may match: {branch.Doubt}");
             return;
         }
 
         foreach (Instruction guard in branch.Guards)
         {
-            Emit(walk, [.. branch.Known, Not(guard)], Noted(branch, Maybe(walk, chain, branch)), place);
+            Emit(walk, [.. branch.Known, Not(guard)], MaybeNoted(walk, chain, branch), place);
         }
 
         List<Instruction>? end = branch.Ending == Ending.Drop && !walk.IsSoft
             ? [.. Admit(), .. ledger.Counter(chain, rule, parts), new Instruction { Operation = Operation.Drop }]
             : Hard(walk, chain, branch);
-        Emit(walk, [.. branch.Known, .. branch.Guards, .. branch.Guarded], Noted(branch, end), $"{place} ends its chain");
+        List<Instruction>? noted = branch.Notes.Count == 0 ? end : walk.IsSoft ? MaybeNoted(walk, chain, branch) : [.. branch.Notes, .. end ?? []];
+        Emit(walk, [.. branch.Known, .. branch.Guards, .. branch.Guarded], noted, $"{place} ends its chain");
         walk.IsDead |= walk.Blocked is not null && branch.Ending != Ending.Effect;
     }
 
     // Where rules log or answer, a drop asks first whether the packet is one of those that Linux is to log or to answer.
     private IEnumerable<Instruction> Admit() => samples ? [new Instruction { Operation = Operation.Admit }] : [];
 
-    private static List<Instruction>? Noted(Branch branch, List<Instruction>? end)
-        => branch.Notes.Count == 0 ? end : [.. branch.Notes, .. end ?? []];
+    // A packet that Linux only may log or answer passes: it would take of the share of those that it certainly does.
+    private List<Instruction>? MaybeNoted(Walk walk, NftChain chain, Branch branch)
+        => branch.Notes.Count == 0 ? Maybe(walk, chain, branch) : [new Instruction { Operation = Operation.Pass }];
 
     /// <summary>Compiles a branch that certainly matches.</summary>
     private List<Instruction>? Hard(Walk walk, NftChain chain, Branch branch)
@@ -268,9 +270,13 @@ internal sealed class PrefilterChainCompiler(RuleReader reader, TableParts parts
     {
         List<Branch> drops = [.. branches.Where(branch => !branch.NeverMatches && branch.Ending is Ending.Drop or Ending.Effect)];
         Branch? sure = drops.FirstOrDefault(branch => branch is { Doubt: null, Ending: Ending.Drop });
-        if (branches.Exists(branch => branch.DropsAsItsTail && !branch.NeverMatches))
+        List<Branch> tails = branches.FindAll(branch => branch.DropsAsItsTail && !branch.NeverMatches);
+        if (tails.Count > 0)
         {
-            ledger.Note(chain, rule, walk.IsSoft ? DropShare.None : DropShare.All, walk.SoftReason ?? "the way to it is not sure");
+            DropShare share = walk.IsSoft || tails.TrueForAll(branch => branch.Doubt is not null) ? DropShare.None
+                : tails.Exists(branch => branch.Doubt is not null || branch.Guards.Count > 0) ? DropShare.Part : DropShare.All;
+            string why = walk.IsSoft ? walk.SoftReason ?? "the way to it is not sure" : tails[0].Doubt ?? "some of its packets are not sure";
+            ledger.Note(chain, rule, share, why);
         }
         else if (drops.Count == 0)
         {

@@ -93,8 +93,9 @@ public static class PrefilterCompiler
         {
             _ruleset = ruleset;
             _parts = parts;
-            _traits = new RulesetTraits(ruleset);
-            bool records = options.RecordsConnections && !_traits.HidesSent;
+            _traits = new RulesetTraits(ruleset, options.Connections is { HaveHelpers: true });
+            // Rules that are not known may drop what is sent, assign helpers, or bring marks back.
+            bool records = options.RecordsConnections && !options.HasOtherTranslation && !_traits.HidesSent;
             _options = options with
             {
                 RecordsConnections = records,
@@ -122,7 +123,8 @@ public static class PrefilterCompiler
             List<MetChain> all = [.. Meet()];
             List<NftChain> met = [.. all.Select(one => one.Chain)];
             bool shares = _ruleset.Chains.Exists(chain => chain.Rules.Exists(ShareReader.Shares));
-            PrefilterChainCompiler compiler = new(new RuleReader(_ruleset, _options, _traits, _parts), _parts, _ledger, _tablesWithEffects, shares);
+            RuleReader reader = new(_ruleset, _options, _traits, _parts);
+            PrefilterChainCompiler compiler = new(reader, _parts, _ledger, _tablesWithEffects, shares);
             foreach (MetChain one in all)
             {
                 ChainCode code = compiler.CompileBase(one.Chain, one.IsSoft, one.Conditions);
@@ -144,7 +146,7 @@ public static class PrefilterCompiler
                 table.SetLease();
             }
 
-            return new PrefilterResult(table, Report(met), CountElsewhere(met), _parts.SamplerCount, []);
+            return new PrefilterResult(table, Report(met), CountElsewhere(met), reader.SharingRules, []);
         }
 
         private static string TableOf(NftChain chain) => $"{chain.Family} {chain.Table}";
@@ -175,8 +177,7 @@ public static class PrefilterCompiler
                 : isBehind && HasTranslation() ? "addresses are translated before this chain" : null;
             if (why is not null)
             {
-                // The rules of another translation are not known: it may rewrite a stranger's packet, too.
-                yield return _options is { RecordsConnections: true, HasOtherTranslation: false }
+                yield return _options.RecordsConnections
                     ? new PassCondition([MayBeOfConnection], why)
                     : new PassCondition([], $"{why}, and the core does not know connections here");
             }

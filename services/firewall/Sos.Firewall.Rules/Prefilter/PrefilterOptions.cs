@@ -32,7 +32,7 @@ public sealed record PrefilterOptions
     /// <summary>Linux's knowledge of connections, for a core that records them; null: then no packet is certainly a stranger's so far.</summary>
     public KnownConnections? Connections { get; init; }
 
-    /// <summary>Whether something other than nftables rewrites addresses.</summary>
+    /// <summary>Whether something other than nftables has rules, and may rewrite addresses: then no connection is known.</summary>
     public bool HasOtherTranslation { get; init; }
 
     /// <summary>The machine's own IPv4 addresses if it forwards packets, else null: then all that is not for it is lost anyway.</summary>

@@ -198,12 +198,14 @@ internal sealed class PrefilterTracer
     private End? Take(Walker walker, NftRule rule, Branch branch, Answer answer, string doubt, in PacketKey key)
     {
         bool isSure = answer == Answer.Yes;
-        _isLogged |= branch.Notes.Count > 0;
-        End? end = isSure ? EndOfSure(walker, branch) : EndOfMaybe(walker, branch, doubt);
+        bool mayLog = branch.Notes.Count > 0 && (!isSure || walker.IsSoft); // logs or answers, if it comes to that
+        _isLogged |= branch.Notes.Count > 0 && !mayLog;
+        End? end = mayLog ? End.Pass : isSure ? EndOfSure(walker, branch) : EndOfMaybe(walker, branch, doubt);
         Step(walker.Chain, walker.Depth, TextOf(walker.Chain, rule), isSure, Describe(walker, branch, end), doubt);
         if (end is End.Drop or End.Pass or End.Accept)
         {
             _reason = branch.Effect is { } effect ? $"{TextOf(walker.Chain, rule)}: {effect}"
+                : isSure && mayLog ? $"{TextOf(walker.Chain, rule)}: Linux logs or answers it, but another way past it may be taken"
                 : isSure ? TextOf(walker.Chain, rule) : $"{TextOf(walker.Chain, rule)}: may match, since {doubt}";
             return end;
         }

@@ -40,6 +40,9 @@ internal sealed class RuleReader
         _changing = FindChangingSets(ruleset);
     }
 
+    /// <summary>Rules that log or answer, of which Linux gets a share of their own.</summary>
+    public int SharingRules => _shares.SharingRules;
+
     /// <summary>Whether a rule may do more than decide.</summary>
     public static bool HasEffect(NftRule rule)
         => rule.Statements.EnumerateArray().Any(statement => !IsHarmless(statement));
@@ -48,9 +51,6 @@ internal sealed class RuleReader
     public static bool Translates(NftRule rule)
         => rule.Statements.EnumerateArray().Any(
             statement => Name(statement) is "dnat" or "snat" or "masquerade" or "redirect" or "tproxy" or "xt" or "fwd");
-
-    /// <summary>Whether a statement leaves something behind that the core cannot stand in for.</summary>
-    public static bool IsEffect(JsonElement statement) => !IsHarmless(statement) && Name(statement) is not ("log" or "reject" or "limit");
 
     /// <summary>Whether a rule drops or rejects.</summary>
     public static bool Drops(NftRule rule)
@@ -69,7 +69,7 @@ internal sealed class RuleReader
             branches[0].AddDoubt("nft does not list all of its conditions");
         }
 
-        List<Branch> logging = []; // those that log, where more is asked behind the log
+        List<Branch> ended = []; // those that log where more is asked behind the log, or that a verdict map ends before the rule's end
         SampleRate? limit = null;
         List<JsonElement> statements = [.. rule.Statements.EnumerateArray()];
         for (int i = 0; i < statements.Count; i++)
@@ -81,23 +81,32 @@ internal sealed class RuleReader
                     branches = ReadMatch(chain, value, branches);
                     break;
                 case "vmap":
-                    return [.. logging, .. ReadVerdictMap(chain, value, branches)];
+                    List<Branch> mapped = ReadVerdictMap(chain, value, branches);
+                    if (i + 1 == statements.Count || !mapped.Exists(branch => branch.Ending == Ending.Continue))
+                    {
+                        return [.. ended, .. mapped];
+                    }
+
+                    // The verdict "continue" goes on in the same rule; what the map lacks goes on with the next.
+                    ended.AddRange(mapped.Where(branch => branch.Ending != Ending.Continue));
+                    branches = mapped.FindAll(branch => branch.Ending == Ending.Continue);
+                    break;
                 case "drop" when limit is not null:
-                case "reject" when limit is { } rate && TryAddAnswer(chain, rule, value, branches, rate):
+                case "reject" when limit is { } rate && TryAddAnswer(chain, rule, i, branches, rate):
                     branches.ForEach(branch => branch.DropsAsItsTail = true);
-                    return [.. logging, .. branches];
-                case "reject" when limit is null && TryAddAnswer(chain, rule, value, branches, null):
+                    return [.. ended, .. branches];
+                case "reject" when limit is null && TryAddAnswer(chain, rule, i, branches, null):
                     branches.ForEach(branch => branch.Ending = Ending.Drop);
-                    return [.. logging, .. branches];
-                case "mangle" when IsUnseenChange(statements[i]):
-                    branches.ForEach(branch => branch.AddDoubt("the change of the packet before may fail"));
+                    return [.. ended, .. branches];
+                case not null when IsHarmless(statements[i]) && MayBreak(statements[i]):
+                    branches.ForEach(branch => branch.AddDoubt($"what its \"{(name == "mangle" ? "set" : name)}\" needs may be missing"));
                     break;
                 case "return" when limit is not null:
-                    return [.. logging, .. branches]; // of a chain that only logs
+                    return [.. ended, .. branches]; // of a chain that only logs
                 case "accept" or "drop" or "return" or "jump" or "goto":
                     branches.ForEach(branch => End(branch, name, value));
-                    return [.. logging, .. branches];
-                case "log" when TryAddLog(chain, rule, statements[(i + 1)..], limit ?? SampleRate.Default, branches, logging):
+                    return [.. ended, .. branches];
+                case "log" when TryAddLog(chain, rule, i, limit ?? SampleRate.Default, branches, ended):
                     break;
                 case "limit" when _shares.TryReadLimit(chain, rule, statements[i..], out SampleRate read):
                     limit = read;
@@ -105,43 +114,45 @@ internal sealed class RuleReader
                 default:
                     if (!IsHarmless(statements[i]))
                     {
-                        branches.ForEach(branch => SetEffect(
-                            branch, name == "reject" && ShareReader.IsReset(value) ? "Linux answers each such packet with a reset" : $"\"{name}\" is Linux's"));
-                        return [.. logging, .. branches];
+                        bool isAnswered = name == "reject" && ShareReader.IsAnsweredAlways(chain, value);
+                        string effect = isAnswered ? "Linux answers each such packet" : $"\"{name}\" is Linux's";
+                        branches.ForEach(branch => SetEffect(branch, effect));
+                        return [.. ended, .. branches];
                     }
 
                     break;
             }
         }
 
-        return [.. logging, .. branches];
+        return [.. ended, .. branches];
     }
 
     /// <summary>Notes that branches log. Where more is asked behind the log, others log in their place, which do nothing else.</summary>
-    private bool TryAddLog(
-        NftChain chain, NftRule rule, List<JsonElement> rest, SampleRate rate, List<Branch> branches, List<Branch> logging)
+    private bool TryAddLog(NftChain chain, NftRule rule, int position, SampleRate rate, List<Branch> branches, List<Branch> ended)
     {
-        bool goesOn = rest.Exists(statement => Name(statement) is "match" or "vmap" or "limit" || !IsHarmless(statement));
+        bool goesOn = rule.Statements.EnumerateArray().Skip(position + 1).Any(
+            statement => Name(statement) is "match" or "vmap" or "limit" || !IsHarmless(statement) || MayBreak(statement));
         List<Branch> noted = goesOn ? [.. branches.Select(branch => branch.Clone())] : branches;
-        if (!_shares.TryAdd(DropLedger.PlaceOf(chain, rule), noted, rate))
+        if (!_shares.TryAdd(chain, rule, position, noted, rate))
         {
             return false;
         }
 
-        logging.AddRange(goesOn ? noted : []);
+        ended.AddRange(goesOn ? noted : []);
         return true;
     }
 
     /// <summary>Notes that Linux answers branches: within the rule's own limit, or as many as it answers at all.</summary>
-    private bool TryAddAnswer(NftChain chain, NftRule rule, JsonElement reject, List<Branch> branches, SampleRate? limit)
+    private bool TryAddAnswer(NftChain chain, NftRule rule, int position, List<Branch> branches, SampleRate? limit)
     {
+        JsonElement reject = Value(rule.Statements[position]);
         if (ShareReader.FamilyOf(reject) is var family and not 0)
         {
             branches.ForEach(branch => branch.Known.Add(
                 new Instruction { Operation = Operation.EqualsMasked, Field = Field.NetworkFamily, A = uint.MaxValue, B = family }));
         }
 
-        return limit is { } rate ? _shares.TryAdd(DropLedger.PlaceOf(chain, rule), branches, rate) : _shares.TryAddAnswer(reject, branches);
+        return limit is { } rate ? _shares.TryAdd(chain, rule, position, branches, rate) : _shares.TryAddAnswer(chain, reject, branches);
     }
 
     private static bool IsHarmless(JsonElement statement)

@@ -19,12 +19,16 @@ internal sealed class RulesetTraits
     private const long TrackingPriority = -200;
 
     private readonly NftRuleset _ruleset;
+    private readonly Dictionary<string, NftChain> _byKey;
     private readonly HashSet<NftChain> _beforeTracking;
 
     /// <summary>Reads rules.</summary>
-    public RulesetTraits(NftRuleset ruleset)
+    /// <param name="ruleset">The rules.</param>
+    /// <param name="haveHelpers">Whether connections have helpers already.</param>
+    public RulesetTraits(NftRuleset ruleset, bool haveHelpers = false)
     {
         _ruleset = ruleset;
+        _byKey = ruleset.Chains.ToDictionary(KeyOf);
         List<NftChain> sending = Reach(ruleset.Chains.Where(chain => chain.Hook is "output" or "postrouting" or "egress"));
         HashSet<NftChain> egress = [.. Reach(ruleset.Chains.Where(chain => chain.Hook == "egress"))];
         _beforeTracking = [.. Reach(ruleset.Chains.Where(
@@ -32,9 +36,10 @@ internal sealed class RulesetTraits
         HidesSent = sending.Exists(chain => chain.Rules.Exists(rule => !Statements(rule).All(IsKnownToSend)) || (egress.Contains(chain) && Loses(chain)));
         LosesSent = sending.Exists(Loses);
         HasUntracked = Has("notrack", "xt");
-        HasHelpers = Has("ct helper", "ct expectation", "xt") || ruleset.Unknown.Exists(item => item.Kind is "ct helper" or "ct expectation");
+        HasHelpers = haveHelpers || Has("ct helper", "ct expectation", "xt") || ruleset.Unknown.Exists(item => item.Kind is "ct helper" or "ct expectation");
         RewritesDestinations = Has("dnat", "redirect", "tproxy", "xt", "fwd");
-        AsksForFirst = Reach(ruleset.Chains.Where(chain => chain.Hook is "prerouting" or "input")).Exists(chain => chain.Rules.Exists(AsksWhichIsFirst));
+        AsksForFirst = Reach(ruleset.Chains.Where(chain => chain.Hook is "prerouting" or "input"))
+            .Exists(chain => chain.Rules.Exists(rule => AsksWhichIsFirst(chain, rule)));
     }
 
     /// <summary>Whether what is sent may leave, or be lost, in ways that are not understood, or after Linux took note of it.</summary>
@@ -61,15 +66,12 @@ internal sealed class RulesetTraits
     /// <summary>Chains, and all that their rules may lead to.</summary>
     public List<NftChain> Reach(IEnumerable<NftChain> from)
     {
-        Dictionary<string, NftChain> byKey = _ruleset.Chains.ToDictionary(KeyOf);
         List<NftChain> reached = [.. from];
         HashSet<NftChain> known = [.. reached];
         for (int i = 0; i < reached.Count; i++)
         {
             NftChain chain = reached[i];
-            reached.AddRange(chain.Rules.SelectMany(rule => Verdicts(chain, rule)).Where(verdict => Name(verdict) is "jump" or "goto")
-                .Select(verdict => Text(Value(verdict), "target")).OfType<string>().Distinct()
-                .Select(target => byKey.GetValueOrDefault($"{chain.Family} {chain.Table} {target}")).OfType<NftChain>().Where(known.Add));
+            reached.AddRange(chain.Rules.SelectMany(rule => Targets(chain, rule)).Where(known.Add));
         }
 
         return reached;
@@ -96,14 +98,26 @@ internal sealed class RulesetTraits
                     && _ruleset.Maps.TryGetValue($"{chain.Family} {chain.Table} {name}", out JsonElement map) && NftRuleset.TryGet(map, "elem", out entries)))
             && entries.ValueKind == JsonValueKind.Array ? entries.EnumerateArray() : [];
 
-    private static bool AsksWhichIsFirst(NftRule rule)
-        => Statements(rule).Where(statement => Name(statement) == "match").Select(Value).Any(match => NftRuleset.TryGet(match, "left", out JsonElement left)
-            && TrackingMatch.KeyOf(left) switch
+    private bool AsksWhichIsFirst(NftChain chain, NftRule rule)
+        => Statements(rule).Any(statement => Name(statement) switch
+        {
+            "match" when NftRuleset.TryGet(Value(statement), "left", out JsonElement left) => TrackingMatch.KeyOf(left) switch
             {
                 "mark" or "status" or "direction" => true,
-                "state" => TellsNew(match) && Statements(rule).Any(statement => Name(statement) == "limit" || RuleReader.IsEffect(statement)),
+                "state" => TellsNew(Value(statement)) && LeadsToEffect(chain, rule),
                 _ => false,
-            });
+            },
+            "vmap" when NftRuleset.TryGet(Value(statement), "key", out JsonElement key) => TrackingMatch.KeyOf(key) == "state" && LeadsToEffect(chain, rule),
+            _ => false,
+        });
+
+    /// <summary>Whether a rule, or a chain that it leads to, does what only Linux can, or what Linux gets a share of.</summary>
+    private bool LeadsToEffect(NftChain chain, NftRule rule)
+        => RuleReader.HasEffect(rule) || Reach(Targets(chain, rule)).Exists(one => one.Rules.Exists(RuleReader.HasEffect));
+
+    private IEnumerable<NftChain> Targets(NftChain chain, NftRule rule)
+        => Verdicts(chain, rule).Where(verdict => Name(verdict) is "jump" or "goto").Select(verdict => Text(Value(verdict), "target")).OfType<string>()
+            .Distinct().Select(target => _byKey.GetValueOrDefault($"{chain.Family} {chain.Table} {target}")).OfType<NftChain>();
 
     private static bool TellsNew(JsonElement match)
         => Text(match, "op") is { } operation && NftRuleset.TryGet(match, "right", out JsonElement right)

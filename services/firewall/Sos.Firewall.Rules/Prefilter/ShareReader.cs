@@ -16,11 +16,16 @@ namespace Sos.Firewall.Rules.Prefilter;
 internal sealed class ShareReader(NftRuleset ruleset, PrefilterOptions options, TableParts parts)
 {
     private const string AnswersPlace = "answers"; // Linux limits those of all rules together
+    private const uint FragmentationNeeded = 4; // ICMP_FRAG_NEEDED
     private const uint Ipv4 = 2;
     private const uint Ipv6 = 10;
 
     private readonly ILookup<string, NftChain> _chains = ruleset.Chains.ToLookup(chain => $"{chain.Family} {chain.Table} {chain.Name}");
     private readonly Dictionary<string, bool> _namedLimits = [];
+    private readonly HashSet<string> _sharing = [];
+
+    /// <summary>Rules of which Linux gets a share of their own.</summary>
+    public int SharingRules => _sharing.Count;
 
     /// <summary>Whether Linux logs or answers packets by a rule.</summary>
     public static bool Shares(NftRule rule) => rule.Statements.EnumerateArray().Any(statement => Name(statement) is "log" or "reject");
@@ -38,28 +43,34 @@ internal sealed class ShareReader(NftRuleset ruleset, PrefilterOptions options, 
         => TryReadRate(chain, Value(rest[0]), out rate) && DecidesNothing(chain, rule, rest);
 
     /// <summary>Notes on branches that they log, or answer within a limit of their own.</summary>
-    /// <param name="place">The rule's place.</param>
+    /// <param name="chain">The rule's chain.</param>
+    /// <param name="rule">The rule.</param>
+    /// <param name="position">The position of the statement that does: each has a share of its own, as each has its own limit before it.</param>
     /// <param name="branches">The branches, with what they match so far.</param>
     /// <param name="rate">How many packets Linux gets.</param>
     /// <returns>False if too many rules do.</returns>
-    public bool TryAdd(string place, IReadOnlyList<Branch> branches, SampleRate rate)
+    public bool TryAdd(NftChain chain, NftRule rule, int position, IReadOnlyList<Branch> branches, SampleRate rate)
     {
-        if (!parts.TryAddSampler(place, rate.Microseconds, rate.Burst, 0, out Instruction note))
+        string place = DropLedger.PlaceOf(chain, rule);
+        if (!parts.TryAddSampler($"{place}, statement {position}", rate.Microseconds, rate.Burst, 0, out Instruction note))
         {
             return false;
         }
+
+        _sharing.Add(place);
 
         AddTo(branches, note);
         return true;
     }
 
     /// <summary>Notes on branches that Linux answers them with an error of ICMP, of which it sends only so many.</summary>
+    /// <param name="chain">The rule's chain.</param>
     /// <param name="reject">The statement's value.</param>
     /// <param name="branches">The branches.</param>
     /// <returns>False where Linux answers each packet.</returns>
-    public bool TryAddAnswer(JsonElement reject, IReadOnlyList<Branch> branches)
+    public bool TryAddAnswer(NftChain chain, JsonElement reject, IReadOnlyList<Branch> branches)
     {
-        if (options.Answers is not { } limit || IsReset(reject)
+        if (options.Answers is not { } limit || IsAnsweredAlways(chain, reject)
             || !parts.TryAddSampler(AnswersPlace, RateOf(limit).Microseconds, RateOf(limit).Burst, limit.PeerMicroseconds, out Instruction note))
         {
             return false;
@@ -69,8 +80,12 @@ internal sealed class ShareReader(NftRuleset ruleset, PrefilterOptions options, 
         return true;
     }
 
-    /// <summary>Whether a <c>reject</c> answers with a reset of TCP, of which Linux sends as many as are asked for.</summary>
-    public static bool IsReset(JsonElement reject) => Text(reject, "type") == "tcp reset";
+    /// <summary>
+    /// Whether Linux answers each packet that a <c>reject</c> refuses: with a reset of TCP; with "fragmentation needed", which no setting limits
+    /// (icmpv4_mask_allow); and at <c>ingress</c>, where answers go to the device past all limits (nft_reject_netdev_eval).
+    /// </summary>
+    public static bool IsAnsweredAlways(NftChain chain, JsonElement reject)
+        => IsReset(reject) || chain.Family == "netdev" || chain.Hook == "ingress" || (Text(reject, "type") == "icmp" && !HasLimitedCode(reject));
 
     /// <summary>The family whose packets alone a <c>reject</c> refuses; 0 for both.</summary>
     public static uint FamilyOf(JsonElement reject) => Text(reject, "type") switch
@@ -83,6 +98,15 @@ internal sealed class ShareReader(NftRuleset ruleset, PrefilterOptions options, 
     private static SampleRate RateOf(AnswerLimit limit)
         => new(System.Math.Max(1_000_000 / System.Math.Max(limit.PerSecond, 1), 1), System.Math.Clamp(limit.Burst, 1, FirewallHeader.SampleBurstMax));
 
+    private static bool IsReset(JsonElement reject) => Text(reject, "type") == "tcp reset";
+
+    // nft names the code, or with -n its number.
+    private static bool HasLimitedCode(JsonElement reject)
+        => !NftRuleset.TryGet(reject, "expr", out JsonElement code)
+            || (code.ValueKind == JsonValueKind.Number && code.TryGetUInt32(out uint number) && number != FragmentationNeeded)
+            || code.GetRawText() is "\"net-unreachable\"" or "\"host-unreachable\"" or "\"prot-unreachable\"" or "\"port-unreachable\""
+                or "\"net-prohibited\"" or "\"host-prohibited\"" or "\"admin-prohibited\"";
+
     private static void AddTo(IReadOnlyList<Branch> branches, Instruction note)
     {
         foreach (Branch branch in branches)
@@ -91,7 +115,7 @@ internal sealed class ShareReader(NftRuleset ruleset, PrefilterOptions options, 
         }
     }
 
-    private static bool IsNeutral(JsonElement statement) => Name(statement) is "counter" or "continue" or "comment";
+    private static bool IsNeutral(JsonElement statement) => Name(statement) is "counter" or "continue" or "comment" && !MayBreak(statement);
 
     private bool IsLimit(NftChain chain, JsonElement statement) => Name(statement) == "limit" && TryReadRate(chain, Value(statement), out _);
 

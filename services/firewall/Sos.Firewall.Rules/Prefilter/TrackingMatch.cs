@@ -140,9 +140,14 @@ internal sealed class TrackingMatch(PrefilterOptions options, RulesetTraits trai
         }
     }
 
-    // The core says "new" also of what a helper announced.
+    // The core says "new" also of what a helper announced. Where no rule says "notrack", no stranger's packet is untracked, but neighbour discovery
+    // is, which the core takes for a packet of any state, "established" among them.
     private uint PossibleOf(uint matching)
-        => traits.HasHelpers && (matching & ConnectionStates.Related) != 0 ? matching | ConnectionStates.New : matching;
+    {
+        uint possible = traits.HasHelpers && (matching & ConnectionStates.Related) != 0 ? matching | ConnectionStates.New : matching;
+        return traits.HasUntracked || (matching & ConnectionStates.Untracked) == 0
+            ? possible : (possible & ~ConnectionStates.Untracked) | ConnectionStates.Established;
+    }
 
     private uint SureOf(uint matching)
     {

@@ -81,16 +81,23 @@ public struct ConnectionRecord
             case SentKind.Keyed:
                 ConnectionFilter.Add(_current, key);
                 break;
+            case SentKind.Wrapped:
+                ConnectionFilter.Add(_current, key);
+                _isBlind = true;
+                break;
             case SentKind.Unreadable:
                 _isBlind = true;
                 break;
         }
     }
 
-    /// <summary>Records a frame that the core passes to Linux. What cannot be read begins no connection there either.</summary>
+    /// <summary>
+    /// Records a frame that the core passes to Linux. What cannot be read begins no connection there either; nor does what is inside another packet,
+    /// unless a device takes it out.
+    /// </summary>
     public void AddPassed(ReadOnlySpan<byte> frame)
     {
-        if (IsMade && SentFrame.Read(frame, out ulong key) == SentKind.Keyed)
+        if (IsMade && SentFrame.Read(frame, out ulong key) is SentKind.Keyed or SentKind.Wrapped)
         {
             ConnectionFilter.Add(_current, key);
         }

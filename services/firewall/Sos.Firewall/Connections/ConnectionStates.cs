@@ -34,8 +34,8 @@ public static class ConnectionStates
     private const uint Urg = 32;
 
     /// <summary>
-    /// The states of a packet that is the first of its connection, as far as Linux knows. One with a wrong checksum is invalid there, whatever it
-    /// is; Linux drops it anyway.
+    /// The states of a packet that is the first of its connection, as far as Linux knows. One with a wrong checksum may be invalid there, whatever
+    /// it is (nf_conntrack_checksum).
     /// </summary>
     /// <param name="key">A whole packet's key.</param>
     public static uint OfFirst(in PacketKey key) => Untracked | (IpProtocol)key.Value(Field.TransportProtocol) switch

@@ -16,6 +16,9 @@ public enum SentKind
 
     /// <summary>IP that cannot be read: it may belong to any connection.</summary>
     Unreadable,
+
+    /// <summary>Of a connection with a key, and with another packet inside, which may belong to any.</summary>
+    Wrapped,
 }
 
 /// <summary>
@@ -26,7 +29,6 @@ public static class SentFrame
 {
     private const int TypeOffset = 12;
     private const int TagSize = 4;
-    private const int TagsMax = 2;
     private const ushort LaterFragment = 0x1fff; // RFC 791, 3.1: the offset
     private const ushort LaterFragment6 = 0xfff8; // RFC 8200, 4.5
 
@@ -35,7 +37,7 @@ public static class SentFrame
     {
         key = 0;
         int at = TypeOffset;
-        for (int tags = 0; tags <= TagsMax && at + 2 <= frame.Length; tags++)
+        while (at + 2 <= frame.Length) // Linux takes off as many tags as there are.
         {
             switch (BinaryPrimitives.ReadUInt16BigEndian(frame[at..]))
             {
@@ -46,6 +48,8 @@ public static class SentFrame
                 case 0x8100 or 0x88a8: // IEEE 802.1Q
                     at += TagSize;
                     break;
+                case 0x8847 or 0x8848: // RFC 5332: MPLS, around what Linux tracked before
+                    return SentKind.Unreadable;
                 default:
                     return SentKind.None;
             }
@@ -156,8 +160,11 @@ public static class SentFrame
         }
 
         key = ConnectionKey.Of(protocol, source, first, destination, second);
-        return SentKind.Keyed;
+        return IsAround(protocol) ? SentKind.Wrapped : SentKind.Keyed;
     }
+
+    // IPv4, IPv6 (segment routing has it, too), GRE, MPLS, Ethernet: routes may wrap packets so without a device for it.
+    private static bool IsAround(byte protocol) => protocol is 4 or 41 or 47 or 137 or 143;
 
     private static Address128 ReadAddress(ReadOnlySpan<byte> bytes)
         => new(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]));
