@@ -78,8 +78,8 @@ judge() {
     fi
 }
 
-# Two projects take CPUs from this machine, hence run alone. Then come virtual machines, one after another, which leave a third of two CPUs
-# idle, and beside them all that needs none.
+# Two projects take CPUs from this machine, hence run alone. Then come virtual machines, two at a time, and beside them all that needs none:
+# one machine leaves a third of two CPUs idle.
 shopt -s nullglob
 alone=() machines=() others=()
 for project in {tests,services/*,samples/*}/*.Tests/*.csproj; do

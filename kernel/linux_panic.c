@@ -221,11 +221,16 @@ static int panic_nmi(unsigned int command, struct pt_regs *regs)
 
 NOKPROBE_SYMBOL(panic_nmi);
 
-/* Newer kernels have vpanic() beside panic(), and not every kernel has the last. */
+enum panic_probes {
+	PROBE_PANIC,
+	PROBE_VPANIC,	/* beside panic(), in newer kernels */
+	PROBE_CRASH,	/* in kernels that have crash kernels */
+};
+
 static struct kprobe probes[] = {
-	{ .symbol_name = "panic", .pre_handler = panic_entered },
-	{ .symbol_name = "vpanic", .pre_handler = vpanic_entered },
-	{ .symbol_name = "crash_kexec", .pre_handler = crash_entered },
+	[PROBE_PANIC]	= { .symbol_name = "panic", .pre_handler = panic_entered },
+	[PROBE_VPANIC]	= { .symbol_name = "vpanic", .pre_handler = vpanic_entered },
+	[PROBE_CRASH]	= { .symbol_name = "crash_kexec", .pre_handler = crash_entered },
 };
 
 static struct notifier_block panic_block = {
@@ -235,15 +240,13 @@ static struct notifier_block panic_block = {
 
 static void panic_probe(void)
 {
-	unsigned int i, found = 0;
+	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
 		if (register_kprobe(&probes[i]))
 			probes[i].addr = NULL;
-		else
-			found |= BIT(i);
 	}
-	if (!(found & (BIT(0) | BIT(1))))
+	if (!probes[PROBE_PANIC].addr && !probes[PROBE_VPANIC].addr)
 		pr_warn("no kprobe at panic's entry: no registers will be kept\n");
 }
 
