@@ -176,10 +176,12 @@ internal static unsafe class ServiceThread
             return true;
         }
 
+        // The gate may change RAX. It must not leave a function's number there: with FRED, a general protection fault of the instruction
+        // behind the gate looks like the gate, and is recorded only as RAX then names no function.
         context->General.Rip = next;
+        context->General.Rax = NotGranted;
         if (call == GateAct)
         {
-            context->General.Rax = NotGranted;
             return true;
         }
 

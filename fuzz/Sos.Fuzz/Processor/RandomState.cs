@@ -98,7 +98,7 @@ internal sealed record RandomState(UserRegisters Registers, MachineState Abstrac
         _ => (ulong)random.NextInt64() ^ ((ulong)random.NextInt64() << 1),
     };
 
-    /// <summary>An address in the arena that is not of the frame: the verifier takes stores through pointers not to go there.</summary>
+    /// <summary>An address in the arena that is not of the frame: the verifier takes stores through pointers to spare the saved registers there.</summary>
     public static ulong DataAddress(Random random) =>
         SteppedProcess.ArenaAt + (ulong)(random.Next(FrameAt - (3 * DepthMax)) & (random.Next(2) == 0 ? ~31 : ~0));
 

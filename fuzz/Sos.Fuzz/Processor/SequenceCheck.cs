@@ -17,6 +17,7 @@ internal sealed class SequenceCheck(SteppedProcess process)
     private const ulong ImageBase = SteppedProcess.CodeAt;
     private const int StepsMax = 300;
     private const int IterationsMax = 64;
+    private const ulong WordSize = InstructionAccess.WordSize;
     private const ulong StackTop = SteppedProcess.ArenaAt + SteppedProcess.ArenaSize - 1024;
     private static readonly int[] CallerSaved = [0, 1, 2, 6, 7, 8, 9, 10, 11];
 
@@ -80,7 +81,7 @@ internal sealed class SequenceCheck(SteppedProcess process)
                 continue;
             }
 
-            if (effect == Effect.Gate || IsComputedStore(i, effect, ref registers) || !Step(i, ref registers, isChanged))
+            if (effect == Effect.Gate || BreaksPremise(i, effect, ref registers) || !Step(i, ref registers, isChanged))
             {
                 return;
             }
@@ -148,14 +149,14 @@ internal sealed class SequenceCheck(SteppedProcess process)
         }
     }
 
-    /// <summary>Whether an instruction stores to the stack through a pointer of which the verifier knows nothing: the theorem says nothing
-    /// of what follows.</summary>
-    private bool IsComputedStore(in Instruction i, Effect effect, ref UserRegisters registers)
+    /// <summary>Whether an instruction stores, through a pointer that the verifier does not know for an address of the frame, to a return
+    /// address or to the slot of a saved register: the theorem says nothing of what follows. It does of a store to any other slot.</summary>
+    private bool BreaksPremise(in Instruction i, Effect effect, ref UserRegisters registers)
     {
         InstructionAccess access = InstructionAccess.Of(i, effect);
-        (ulong function, _, _) = _calls.Peek();
+        ulong at = i.IP;
         Span<FrameAccess> frame = stackalloc FrameAccess[2];
-        int known = _verdict.Functions[function].States[i.IP].FrameAccesses(i, effect, frame);
+        int known = StateAt(_calls.Peek().Function, at).FrameAccesses(i, effect, frame);
         bool stores = access.WritesMemory || effect is Effect.RepeatedMove or Effect.RepeatedStore;
         if (!stores || (known > 0 && frame[0].IsWrite))
         {
@@ -164,6 +165,21 @@ internal sealed class SequenceCheck(SteppedProcess process)
 
         ulong address = access.WritesMemory ? StepCheck.AddressOf(i, registers) : registers.Rdi;
         ulong size = access.WritesMemory ? (ulong)access.MemorySize : registers.Rcx;
-        return address + size > registers.Rsp && address < StackTop + 1024;
+        ulong end = address + Math.Min(size, ulong.MaxValue - address);
+        foreach ((ulong function, ulong returnTo, Concretion concretion) in _calls)
+        {
+            // A caller counts on what is known where the call returns to.
+            IEnumerable<long> saved = StateAt(function, at).Slots.Where(s => s.Value.Kind == ValueKind.Saved).Select(s => s.Key);
+            if (saved.Prepend(0).Select(distance => unchecked(concretion.Frame + (ulong)distance)).Any(slot => address < slot + WordSize && slot < end))
+            {
+                return true;
+            }
+
+            at = returnTo - ImageBase;
+        }
+
+        return false;
     }
+
+    private MachineState StateAt(ulong function, ulong rva) => _verdict.Functions[function].States[rva];
 }

@@ -19,6 +19,7 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
     private const uint GateFunctions = 3;
 
     private readonly Stack<ulong> _work = new();
+    private readonly Dictionary<ulong, HashSet<ulong>> _edges = [];
     private Dictionary<ulong, MachineState> _states = [];
     private VerifiedFunction _function = null!;
     private bool _stackLost;
@@ -26,6 +27,7 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
     public VerifiedFunction Walk(ulong start)
     {
         _states = [];
+        _edges.Clear();
         _function = keepStates ? new VerifiedFunction(start) { States = _states } : new VerifiedFunction(start);
         _stackLost = false;
         Enter(start, MachineState.AtEntry(), start);
@@ -60,6 +62,7 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
             return;
         }
 
+        AddEdge(from, rva);
         if (_states.TryGetValue(rva, out MachineState? known))
         {
             if (!IsKnown(known.StackPointer) && !IsKnown(state.StackPointer))
@@ -67,10 +70,15 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
                 return;
             }
 
-            MachineState joined = known.Join(state);
+            MachineState joined = known.Join(state, isLoop: false);
             if (joined.Equals(known))
             {
                 return;
+            }
+
+            if (joined.HasHulls && Leads(rva, from))
+            {
+                joined = known.Join(state, isLoop: true);
             }
 
             if (!IsKnown(joined.StackPointer))
@@ -84,6 +92,35 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
 
         _states[rva] = state;
         _work.Push(rva);
+    }
+
+    private void AddEdge(ulong from, ulong to)
+    {
+        if (!_edges.TryGetValue(from, out HashSet<ulong>? next))
+        {
+            _edges[from] = next = [];
+        }
+
+        next.Add(to);
+    }
+
+    /// <summary>Whether control was seen to go from one instruction to another, over any others of the function.</summary>
+    private bool Leads(ulong from, ulong to)
+    {
+        HashSet<ulong> seen = [from];
+        Stack<ulong> open = new(seen);
+        while (open.TryPop(out ulong at) && at != to)
+        {
+            foreach (ulong next in _edges.GetValueOrDefault(at) ?? [])
+            {
+                if (seen.Add(next))
+                {
+                    open.Push(next);
+                }
+            }
+        }
+
+        return seen.Contains(to);
     }
 
     private static bool IsKnown(Value stackPointer) => stackPointer.Kind == ValueKind.Stack;

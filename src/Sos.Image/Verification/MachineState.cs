@@ -14,7 +14,8 @@ internal readonly record struct FrameAccess(Value At, long Size, bool IsWrite);
 
 /// <summary>
 /// Describes the machine at an instruction: the values of the general registers, of the 8-byte slots of the function's frame at or above RSP, and the
-/// outcome of a comparison. Stores through pointers that are no stack addresses are taken not to go to this frame: where data goes is not proven.
+/// outcome of a comparison. A store through any other pointer than a known stack address may change a slot, as addresses of locals leave the function.
+/// It is taken to spare the return address and the slots of saved registers, whose addresses no compiler takes: where data goes is not proven.
 /// </summary>
 internal sealed class MachineState : IEquatable<MachineState>
 {
@@ -67,6 +68,9 @@ internal sealed class MachineState : IEquatable<MachineState>
     /// <summary>Gives the values of the slots, by their distance from RSP at the function's entry.</summary>
     public IReadOnlyDictionary<long, Value> Slots => _slots;
 
+    /// <summary>Whether a join widened an address in it.</summary>
+    public bool HasHulls => Array.Exists(_registers, v => v.Hulls != 0) || _slots.Values.Any(v => v.Hulls != 0);
+
     /// <summary>Gives the comparison that the flags still tell.</summary>
     public Comparison Compared => _compared;
 
@@ -82,18 +86,23 @@ internal sealed class MachineState : IEquatable<MachineState>
     }
 
     /// <summary>Keeps the facts that hold whichever way one came.</summary>
-    public MachineState Join(MachineState other)
+    /// <param name="other">The state on the other way.</param>
+    /// <param name="isLoop">Whether that way comes around a loop.</param>
+    public MachineState Join(MachineState other, bool isLoop)
     {
         Value[] registers = new Value[RegisterCount];
         for (int i = 0; i < RegisterCount; i++)
         {
-            registers[i] = _registers[i].Join(other._registers[i]);
+            registers[i] = _registers[i].Join(other._registers[i], isLoop);
         }
+
+        // Frames of two sizes are not one frame: the hull of two stack pointers would tell nothing that a return could use.
+        registers[Rsp] = StackPointer == other.StackPointer ? StackPointer : Value.Unknown;
 
         Dictionary<long, Value> slots = [];
         foreach ((long at, Value value) in _slots)
         {
-            if (other._slots.TryGetValue(at, out Value same) && value.Join(same) is var joined && joined != Value.Unknown)
+            if (other._slots.TryGetValue(at, out Value same) && value.Join(same, isLoop) is var joined && joined != Value.Unknown)
             {
                 slots.Add(at, joined);
             }
@@ -159,6 +168,11 @@ internal sealed class MachineState : IEquatable<MachineState>
             }
         }
 
+        if (StoresAnywhere(i, effect, access))
+        {
+            ForgetWhatPointersReach();
+        }
+
         _compared = compared;
         _registers[Rsp] = stackPointer;
         for (int r = 0; r < RegisterCount; r++)
@@ -193,7 +207,9 @@ internal sealed class MachineState : IEquatable<MachineState>
             }
         }
 
+        // The called function may have the address of a slot, in a register or wherever it was stored before.
         _compared = Comparison.None;
+        ForgetWhatPointersReach();
         Forget(StackPointer, argumentBytes);
         ForgetBelowStackPointer();
     }
@@ -399,6 +415,32 @@ internal sealed class MachineState : IEquatable<MachineState>
     }
 
     private Value SlotAt(Value at) => at.IsExactStack && _slots.TryGetValue(at.At, out Value value) ? value : Value.Unknown;
+
+    /// <summary>Whether an instruction stores to a place that is not known for one of the stack. An address of the image is no exception: it
+    /// may be one that lies outside of it.</summary>
+    private bool StoresAnywhere(in Instruction i, Effect effect, InstructionAccess access) =>
+        (access.WritesMemory && AddressOf(i).Kind != ValueKind.Stack)
+        || (effect is Effect.RepeatedMove or Effect.RepeatedStore && _registers[InstructionAccess.Rdi].Kind != ValueKind.Stack);
+
+    /// <summary>Forgets what a store through any pointer may change: every slot but those of saved registers, which keep nothing but that.</summary>
+    private void ForgetWhatPointersReach()
+    {
+        if (_slots.All(s => IsSavedAlone(s.Value)))
+        {
+            return;
+        }
+
+        Dictionary<long, Value> kept = [];
+        foreach ((long at, Value value) in _slots.Where(s => s.Value.Kind == ValueKind.Saved))
+        {
+            kept.Add(at, Value.Saved((int)value.At));
+        }
+
+        (_slots, _ownsSlots) = (kept, true);
+    }
+
+    /// <summary>Whether a value is a saved register's, and no bound or copy is known of it besides.</summary>
+    private static bool IsSavedAlone(Value value) => value.Kind == ValueKind.Saved && value == Value.Saved((int)value.At);
 
     /// <summary>Forgets what a store may change; -1 bytes are all above.</summary>
     private void Forget(Value at, long size) =>

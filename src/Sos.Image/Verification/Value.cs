@@ -30,6 +30,9 @@ internal readonly record struct Value
     /// <summary>Distances from the stack pointer that are taken for addresses on the stack: far more than any stack has.</summary>
     private const long DistanceMax = 1L << 40;
 
+    /// <summary>How many joins at one place may widen an address: after each of them the place is walked again.</summary>
+    private const int HullsMax = 8;
+
     /// <summary>A number of which nothing is known.</summary>
     public static Value Unknown => default;
 
@@ -54,6 +57,9 @@ internal readonly record struct Value
 
     /// <summary>Of an entry or target: the entry was extended with its sign.</summary>
     public bool IsSigned { get; private init; }
+
+    /// <summary>Of a stack address: how many joins widened it.</summary>
+    public byte Hulls { get; private init; }
 
     /// <summary>Whether bounds and copies are kept of it.</summary>
     public bool HasFacts => Kind is ValueKind.Number or ValueKind.Saved;
@@ -108,11 +114,18 @@ internal readonly record struct Value
         ? this with { Below = Below == 0 ? below : Math.Min(Below, below), IsExtended = IsExtended || isWide } : this;
 
     /// <summary>Keeps the facts that hold of both.</summary>
-    public Value Join(Value other)
+    /// <param name="other">The other value.</param>
+    /// <param name="isLoop">Whether the other comes around a loop: a stack address that moved on the way moves on each time.</param>
+    public Value Join(Value other, bool isLoop)
     {
         if (this == other)
         {
             return this;
+        }
+
+        if (Kind == ValueKind.Stack && other.Kind == ValueKind.Stack)
+        {
+            return Hull(other, isLoop);
         }
 
         // What two kinds have in common are the facts of numbers.
@@ -129,5 +142,19 @@ internal readonly record struct Value
             Copies = Copies == other.Copies ? Copies : 0,
             IsExtended = IsExtended && other.IsExtended,
         };
+    }
+
+    /// <summary>Returns the addresses from the lowest to the highest of both, so that a store there is checked for both, whichever comes first.</summary>
+    private Value Hull(Value other, bool isLoop)
+    {
+        long lowest = Math.Min(At, other.At);
+        long highest = Math.Max(At + Extra, other.At + other.Extra);
+        if (lowest == At && highest == At + Extra)
+        {
+            return this;
+        }
+
+        Value hull = Stack(lowest, highest - lowest);
+        return isLoop || Hulls >= HullsMax || hull == Unknown ? Unknown : hull with { Hulls = (byte)(Hulls + 1) };
     }
 }
