@@ -434,6 +434,27 @@ public sealed class HostileTests
     }
 
     [Fact]
+    public void AStrangerRenewsKeysTwiceAndNoMore()
+    {
+        using TestClient client = new();
+        client.Handshake();
+        for (int i = 0; i < 2; i++)
+        {
+            client.Send(client.Init());
+            client.FinishExchange(client.Require(20));
+        }
+
+        client.SendServiceRequest();
+        client.Send(client.Init());
+        Assert.Equal(EndReason.ProtocolError, client.EndReason);
+
+        // The next connection in the same memory begins anew.
+        client.Memory.Session.Erase();
+        using TestClient next = new(client);
+        next.LogIn();
+    }
+
+    [Fact]
     public void AfterAnEndNothingMoreHappensAndTheNextConnectionLogsIn()
     {
         using TestClient client = TestClient.LoggedIn();

@@ -24,6 +24,7 @@ internal struct TcpHost<TSession, TContext>
     private SegmentSizes _sizes;
     private PortSet _ports;
     private int _used;
+    private int _turn; // the place that came first in the last pass
 
     /// <summary>Connections in any state.</summary>
     public readonly int Used => _used;
@@ -125,12 +126,16 @@ internal struct TcpHost<TSession, TContext>
         }
     }
 
-    /// <summary>Runs sessions and timers, and sends.</summary>
+    /// <summary>
+    /// Runs sessions and timers, and sends. Each connection comes first in its turn, so that no place takes all that sessions share and the room for frames.
+    /// </summary>
     public void Poll(ref TContext context, ref Outbox outbox, Instant now)
     {
         _halfOpen.RunTimers(ref outbox, now, _sizes);
-        for (int i = 0; _used != 0 && i < _connections.Length; i++)
+        _turn = NextUsed(_turn);
+        for (int n = 0; _used != 0 && n < _connections.Length; n++)
         {
+            int i = (_turn + n) % TcpLimits.ConnectionsMax;
             ref TcpConnection connection = ref _connections[i];
             if (!connection.IsUsed)
             {
@@ -280,6 +285,21 @@ internal struct TcpHost<TSession, TContext>
         connection.IsUsed = false;
         connection.State = TcpState.Closed;
         _used--;
+    }
+
+    /// <summary>Finds the used place that follows another; that one itself if there is no other.</summary>
+    private readonly int NextUsed(int place)
+    {
+        for (int n = 1; _used != 0 && n < _connections.Length; n++)
+        {
+            int next = (place + n) % TcpLimits.ConnectionsMax;
+            if (_connections[next].IsUsed)
+            {
+                return next;
+            }
+        }
+
+        return place;
     }
 
     private readonly int Find(in Peer peer)

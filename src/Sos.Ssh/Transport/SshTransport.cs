@@ -18,6 +18,9 @@ internal struct SshTransport
     private const int DeferredCapacity = 1024;
     private const int DeferredCostMax = 768;
 
+    // Key exchanges before a log-in, the first included. Clients need one, and each costs what all visitors share.
+    private const int ExchangesBeforeLogInMax = 3;
+
     private const int VersionLengthMax = 255; // RFC 4253, 4.2
     private const int ReasonTextMax = 48;
 
@@ -34,6 +37,7 @@ internal struct SshTransport
     private int _deferredLength;
     private int _deferredPayload;
     private int _deferredCost;
+    private int _exchangesBeforeLogIn;
     private Phase _phase;
     private bool _isKeyed; // the first key exchange is done
     private bool _isStrict;
@@ -94,7 +98,7 @@ internal struct SshTransport
         _output.Reset();
         _exchange.Erase();
         (EndReason, IsTrusted) = (EndReason.None, false);
-        (_clientVersionLength, _deferredLength, _deferredPayload, _deferredCost) = (0, 0, 0, 0);
+        (_clientVersionLength, _deferredLength, _deferredPayload, _deferredCost, _exchangesBeforeLogIn) = (0, 0, 0, 0, 0);
         (_isKeyed, _isStrict, _wantsExtensions, _ignoresNext, _hasToken, _isDeferring) = (false, false, false, false, false, false);
         _output.AppendRaw(ServerVersion);
         _output.AppendRaw("\r\n"u8);
@@ -312,6 +316,11 @@ internal struct SshTransport
 
     private bool TakeInit(ReadOnlySpan<byte> message, ref SshServer server, ulong nowNs)
     {
+        if (!IsTrusted && ++_exchangesBeforeLogIn > ExchangesBeforeLogInMax)
+        {
+            return End(EndReason.ProtocolError);
+        }
+
         if (_phase == Phase.Open)
         {
             SendInit(ref server, nowNs);
