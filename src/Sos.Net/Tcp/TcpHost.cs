@@ -14,9 +14,6 @@ internal struct TcpHost<TSession, TContext>
     /// <summary>Bytes of the options that a segment with time stamps has.</summary>
     private const uint TimestampSize = 12;
 
-    /// <summary>Milliseconds that a stranger's connection has before it may have to make room for another.</summary>
-    private const ulong StrangerMs = 5000;
-
     private MemoryBlock<TcpConnection> _connections;
     private MemoryBlock<TSession> _sessions;
     private MemoryBlock<byte> _buffers;
@@ -201,7 +198,7 @@ internal struct TcpHost<TSession, TContext>
 
     private bool TryOpen(ref TContext context, in Handshake handshake, in TcpSegment segment, Instant now)
     {
-        int place = FindPlace(ref context, now);
+        int place = FindPlace(ref context, handshake.Peer.Remote, now);
         if (place < 0)
         {
             Crowded++;
@@ -240,11 +237,10 @@ internal struct TcpHost<TSession, TContext>
         return true;
     }
 
-    /// <summary>Finds a place: a free one, that of a connection that only waits, or of the stranger who is here longest.</summary>
-    private int FindPlace(ref TContext context, Instant now)
+    /// <summary>Finds a place: a free one, that of a connection that only waits, or that of a stranger who has to go.</summary>
+    private int FindPlace(ref TContext context, IpAddress source, Instant now)
     {
         int waiting = -1;
-        int stranger = -1;
         for (int i = 0; i < _connections.Length; i++)
         {
             ref TcpConnection connection = ref _connections[i];
@@ -257,13 +253,9 @@ internal struct TcpHost<TSession, TContext>
             {
                 waiting = waiting < 0 || connection.EndAt < _connections[waiting].EndAt ? i : waiting;
             }
-            else if ((!connection.HasSession || !_sessions[i].IsTrusted) && now.Ms - connection.OpenedAt > StrangerMs)
-            {
-                stranger = stranger < 0 || connection.OpenedAt < _connections[stranger].OpenedAt ? i : stranger;
-            }
         }
 
-        int place = waiting >= 0 ? waiting : stranger;
+        int place = waiting >= 0 ? waiting : FindStranger(source, now);
         if (place >= 0)
         {
             Crowded += waiting >= 0 ? 0u : 1u;
@@ -271,6 +263,69 @@ internal struct TcpHost<TSession, TContext>
         }
 
         return place;
+    }
+
+    /// <summary>
+    /// Finds the stranger who has to go for a new connection: one of the source that has most, of these the oldest. A source that has many gives a place to one
+    /// that has fewer at once. Else a connection that has had its time gives its place to its own source, or to one that has fewer; never to one that has more.
+    /// </summary>
+    private readonly int FindStranger(IpAddress source, Instant now)
+    {
+        int own = CountStrangers(source);
+        int found = -1;
+        int weightMost = 0;
+        for (int i = 0; i < _connections.Length; i++)
+        {
+            ref TcpConnection connection = ref _connections[i];
+            if (!IsStranger(i))
+            {
+                continue;
+            }
+
+            IpAddress remote = connection.Peer.Remote;
+            int crowd = CountStrangers(remote);
+            bool isOld = now.Ms - connection.OpenedAt > TcpLimits.StrangerMs;
+            bool mayGo = (crowd > TcpLimits.PerSourceMax && crowd > own + 1) || (isOld && (crowd > own || remote.IsSameSource(source)));
+
+            // Of hosts that share a source, the one that has most.
+            int weight = (crowd * TcpLimits.ConnectionsMax * 2) + CountStrangersAt(remote);
+            bool isBetter = weight > weightMost || (weight == weightMost && connection.OpenedAt < _connections[found].OpenedAt);
+            if (mayGo && isBetter)
+            {
+                found = i;
+                weightMost = weight;
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Whether a connection is that of a peer who has not proven who it is, or only ends.</summary>
+    private readonly bool IsStranger(int place)
+        => _connections[place].IsUsed
+            && _connections[place].State != TcpState.TimeWait
+            && (!_connections[place].HasSession || !_sessions[place].IsTrusted);
+
+    private readonly int CountStrangers(IpAddress source)
+    {
+        int count = 0;
+        for (int i = 0; i < _connections.Length; i++)
+        {
+            count += IsStranger(i) && _connections[i].Peer.Remote.IsSameSource(source) ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    private readonly int CountStrangersAt(IpAddress address)
+    {
+        int count = 0;
+        for (int i = 0; i < _connections.Length; i++)
+        {
+            count += IsStranger(i) && _connections[i].Peer.Remote == address ? 1 : 0;
+        }
+
+        return count;
     }
 
     private void Release(ref TContext context, int place, Instant now)

@@ -6,6 +6,12 @@ public static class TcpLimits
     /// <summary>Connections at most: a few people, a few programs, and as many that are just closing.</summary>
     public const int ConnectionsMax = 16;
 
+    /// <summary>Strangers' connections that one source keeps when there are too many: of more, one makes room at once for a source that has fewer.</summary>
+    public const int PerSourceMax = 4;
+
+    /// <summary>Milliseconds that a stranger's connection has before it may have to make room for another.</summary>
+    public const ulong StrangerMs = 5000;
+
     /// <summary>Connections that are half open at most; when there are as many, SYN cookies take their place.</summary>
     public const int HalfOpenMax = 32;
 
