@@ -188,6 +188,11 @@ internal struct TcpHost<TSession, TContext>
             connection.Sender.Commit(given);
         }
 
+        if (connection.CanWrite && connection.Sender.Room == 0 && connection.FullAt == 0)
+        {
+            connection.FullAt = Math.Max(now.Ms, 1);
+        }
+
         if (session.IsOver)
         {
             session.Close(ref context, now);

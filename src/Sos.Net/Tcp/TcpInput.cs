@@ -101,6 +101,7 @@ internal static class TcpInput
         {
             connection.Measure(in segment, newly, now);
             connection.Timer.Answered();
+            connection.FullAt = 0;
             connection.RetransmitAt = connection.Sender.InFlight ? now.Ms + connection.Timer.WaitMs : 0;
         }
 

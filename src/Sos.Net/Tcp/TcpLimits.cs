@@ -45,6 +45,11 @@ public static class TcpLimits
     /// <summary>Milliseconds that a peer has for its end after ours, and for taking what was written before.</summary>
     public const ulong LingerMs = 60_000;
 
+    /// <summary>
+    /// Milliseconds after which a peer that acknowledges nothing of a full buffer is given up, though it answers: half an hour, as a visitor has without a key.
+    /// </summary>
+    public const ulong StallMs = 30 * 60_000;
+
     /// <summary>Milliseconds without a word after which the peer is asked whether it lives: slots are few.</summary>
     public const ulong KeepAliveMs = 60_000;
 

@@ -105,7 +105,8 @@ internal static class TcpOutput
 
     private static void RunTimers(ref TcpConnection connection, ref Outbox outbox, Instant now)
     {
-        if (connection.EndAt != 0 && now.Ms >= connection.EndAt)
+        bool isStalled = connection.FullAt != 0 && now.Ms - connection.FullAt >= TcpLimits.StallMs;
+        if (isStalled || (connection.EndAt != 0 && now.Ms >= connection.EndAt))
         {
             Abort(ref connection, ref outbox, now);
             return;
