@@ -198,7 +198,7 @@ internal struct AddressBook
             }
             else if (address.State == AddressState.Ready && peer.Link != _mac)
             {
-                LinkMessages.Announce(ref outbox, address.Address);
+                LinkMessages.Answer(ref outbox, address.Address, asker: default, link: default);
             }
         }
         else if (address.State == AddressState.Ready)
