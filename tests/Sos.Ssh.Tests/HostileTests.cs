@@ -434,6 +434,41 @@ public sealed class HostileTests
     }
 
     [Fact]
+    public void AllSessionsTogetherDoOneExpensiveOperationInAPass()
+    {
+        using TestClient stranger = new();
+        stranger.SendVersion();
+        using TestClient user = TestClient.LoggedIn();
+        foreach (TestClient client in (TestClient[])[stranger, user])
+        {
+            client.Send(client.Init());
+            client.Require(20);
+            client.IsPassHeld = true;
+            client.Send([30, .. TestClient.Text(ValidRequest())]);
+
+            // Encapsulation, the server's key, the shared secret; then the signature, and with it the reply.
+            for (int pass = 1; pass < 4; pass++)
+            {
+                Assert.Null(client.Receive());
+                client.NextPass();
+            }
+
+            client.Require(31);
+        }
+
+        // What another session did in this pass counts: a user's signature waits for the next.
+        using TestClient late = new();
+        late.Handshake();
+        late.SendServiceRequest();
+        late.IsPassHeld = true;
+        late.Memory.Server.TakeTurn();
+        late.SendSignature();
+        Assert.Null(late.Receive());
+        late.NextPass();
+        late.Require(52);
+    }
+
+    [Fact]
     public void AStrangerRenewsKeysTwiceAndNoMore()
     {
         using TestClient client = new();

@@ -208,6 +208,7 @@ public unsafe struct ConsoleContext
     internal void Poll(ulong tsc)
     {
         Passwords.Poll();
+        Ssh.Server.BeginPass();
         FollowRequest(tsc);
         uint sequence = MemoryOrdering.LoadAcquire(ref Control->Clock.Sequence);
         if (sequence != _sequence)

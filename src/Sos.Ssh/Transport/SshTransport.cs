@@ -116,7 +116,7 @@ internal struct SshTransport
     public void Sent(int count) => _output.Remove(count);
 
     /// <summary>
-    /// Goes on by one packet or one expensive operation.
+    /// Goes on by one packet, or by one expensive operation if it is this session's turn.
     /// </summary>
     /// <param name="payload">A message for the layers above, which call <see cref="Release"/> when they are done with it; or nothing.</param>
     /// <returns>Whether something was done, so that it is worth to be called again.</returns>
@@ -401,13 +401,14 @@ internal struct SshTransport
 
     private bool Compute(ref SshServer server, ulong nowNs)
     {
-        // What a stranger can make the server compute is limited, the renewal of keys before a log-in included.
-        if (!_hasToken && !IsTrusted && !server.TryTakeComputation(nowNs))
+        // What a stranger can make the server compute is limited, the renewal of keys before a log-in included; what all do in a pass, for everybody.
+        if (!server.HasTurn || (!_hasToken && !IsTrusted && !server.TryTakeComputation(nowNs)))
         {
             return false;
         }
 
         _hasToken = true;
+        server.TakeTurn();
         TryReadRequest(_input.OpenPayload, out ReadOnlySpan<byte> request);
         EndReason problem = _exchange.Continue(request, ref server, out bool isReady);
         if (problem != EndReason.None)
