@@ -61,6 +61,34 @@ public sealed class AddressTests
         Assert.Equal(1ul, endpoint.Endpoint.Conflicts);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AnAddressThatAnotherHostHadIsLookedForUntilItIsFree(bool isIpv4)
+    {
+        using TestEndpoint endpoint = new(ready: false);
+        byte[] claim = isIpv4
+            ? Frames.Arp(new ArpPacket { Operation = ArpPacket.Reply, SenderMac = Other, SenderAddress = TestEndpoint.Ipv4 })
+            : Frames.Neighbor(
+                new NeighborMessage { Type = NeighborMessage.Advertisement, Target = TestEndpoint.Ipv6, HasLink = true, Link = Other },
+                destination: new IpAddress(new Ipv6Address(0xff02_0000_0000_0000, 1)));
+        _ = endpoint.Run(100);
+        for (int i = 0; i < 3; i++)
+        {
+            _ = endpoint.Give(claim);
+            Assert.Equal(AddressState.Conflict, endpoint.Endpoint.StateOf(Frames.Destination(isIpv4)));
+            _ = endpoint.Run(59_000);
+            Assert.Equal(AddressState.Conflict, endpoint.Endpoint.StateOf(Frames.Destination(isIpv4)));
+            _ = endpoint.Run(1100); // it is probed again
+            Assert.Equal(AddressState.Tentative, endpoint.Endpoint.StateOf(Frames.Destination(isIpv4)));
+        }
+
+        Assert.Equal(3ul, endpoint.Endpoint.Conflicts);
+        _ = endpoint.Run(5000);
+        Assert.Equal(AddressState.Ready, endpoint.Endpoint.StateOf(Frames.Destination(isIpv4)));
+        Assert.NotEmpty(endpoint.Give(Frames.Ping(isIpv4)));
+    }
+
     [Fact]
     public void AnAddressInUseIsDefendedOnceInTenSeconds()
     {

@@ -38,6 +38,9 @@ internal struct AddressBook
     /// <summary>Milliseconds between two defences of an address: RFC 5227, 2.4 b.</summary>
     private const ulong DefenceMs = 10_000;
 
+    /// <summary>Milliseconds after which an address that another host had is looked for again: RFC 5227, 2.1.1.</summary>
+    private const ulong ConflictMs = 60_000;
+
     /// <summary>Questions for routers, and the time between: RFC 4861, 10.</summary>
     private const int RouterQuestions = 3;
 
@@ -258,6 +261,11 @@ internal struct AddressBook
     private void Step(ref LocalAddress address, ref Outbox outbox, Instant now)
     {
         bool isIpv4 = address.Address.IsIpv4;
+        if (address.State == AddressState.Conflict)
+        {
+            Begin(ref address, now);
+        }
+
         if (address.State == AddressState.Tentative)
         {
             if (address.Sent < (isIpv4 ? ArpProbes : NeighborProbes))
@@ -270,6 +278,7 @@ internal struct AddressBook
 
             address.State = AddressState.Ready;
             address.Sent = 0;
+            address.IsConflictTold = false;
             _log.Write(
                 LogSeverity.Notice,
                 isIpv4 ? "endpoint: its IPv4 address is in use"u8 : "endpoint: an IPv6 address is in use, its last 64 bits are"u8,
@@ -281,18 +290,15 @@ internal struct AddressBook
         address.NextAt = address.Sent < Announcements ? now.Ms + AnnouncementMs : 0;
     }
 
-    /// <summary>Gives an address up that was not used yet, and defends one that is, though not more often than it may (RFC 5227, 2.4 b).</summary>
+    /// <summary>Gives an address up for a minute that was not used yet, and defends one that is, though not more often than it may (RFC 5227, 2.4 b).</summary>
     private void Contest(ref LocalAddress address, ref Outbox outbox, Instant now)
     {
         if (address.State == AddressState.Tentative)
         {
             address.State = AddressState.Conflict;
-            address.NextAt = 0;
+            address.NextAt = now.Ms + ConflictMs;
             Conflicts++;
-            _log.Write(
-                LogSeverity.Error,
-                "endpoint: another host has its address, which is not used: give it one that is free"u8,
-                address.Address.IsIpv4 ? address.Address.Ipv4 : address.Address.Low);
+            TellConflict(ref address);
         }
         else if (address.State == AddressState.Ready && (address.DefendedAt == 0 || now.Ms - address.DefendedAt >= DefenceMs))
         {
@@ -302,6 +308,19 @@ internal struct AddressBook
             _log.Write(
                 LogSeverity.Warning,
                 "endpoint: another host claims its address"u8,
+                address.Address.IsIpv4 ? address.Address.Ipv4 : address.Address.Low);
+        }
+    }
+
+    /// <summary>Tells once that another host has an address, however often it is looked for until it is free.</summary>
+    private readonly void TellConflict(ref LocalAddress address)
+    {
+        if (!address.IsConflictTold)
+        {
+            address.IsConflictTold = true;
+            _log.Write(
+                LogSeverity.Error,
+                "endpoint: another host has its address, tried again each minute: give it one that is free"u8,
                 address.Address.IsIpv4 ? address.Address.Ipv4 : address.Address.Low);
         }
     }
