@@ -102,6 +102,25 @@ public sealed class TcpDataTests
     }
 
     [Fact]
+    public void AfterALongClosedWindowALossIsOneLoss()
+    {
+        using TestEndpoint endpoint = new();
+        TcpClient client = new TcpClient(endpoint) { Window = 0 }.Connect();
+        Assert.Equal("", client.Text(client.Send(TcpFlags.Ack, "hello")));
+        Assert.NotEmpty(Stall(endpoint, client, 20 * 60_000));
+
+        // The window opens, and all that is sent into it is lost for a while.
+        client.Window = 1000;
+        Assert.NotEmpty(client.Send(TcpFlags.Ack));
+        IReadOnlyList<Sent> again = client.Run(20_000);
+        Assert.InRange(again.Count, 3, TcpLimits.TimeoutsMax);
+        Assert.DoesNotContain(again, segment => segment.Has(TcpFlags.Rst));
+        Assert.Equal("hello", client.Text([again[^1]]));
+        _ = client.Send(TcpFlags.Ack);
+        Assert.True(client.IsAlive());
+    }
+
+    [Fact]
     public void APeerThatAnswersAndNeverReadsIsGivenUp()
     {
         using TestEndpoint endpoint = new();
