@@ -119,5 +119,8 @@ internal sealed unsafe class TestEndpoint : IDisposable
         return frames;
     }
 
+    /// <summary>Whether the endpoint's memory has these bytes anywhere; frames do not count.</summary>
+    public bool Remembers(ReadOnlySpan<byte> bytes) => new ReadOnlySpan<byte>(_memory, ArenaSize).IndexOf(bytes) >= 0;
+
     public void Dispose() => NativeMemory.AlignedFree(_memory);
 }

@@ -493,12 +493,15 @@ public sealed class HostileTests
     public void AfterAnEndNothingMoreHappensAndTheNextConnectionLogsIn()
     {
         using TestClient client = TestClient.LoggedIn();
+        client.Send([2, .. TestClient.Text(new string(' ', 1000) + "what was decrypted")]);
+        Assert.True(client.Memory.Remembers("what was decrypted"u8));
         client.Send(21);
         Assert.Equal(EndReason.ProtocolError, client.EndReason);
         client.Require(1);
         client.SendRaw(new byte[100_000]);
         Assert.Null(client.Receive());
         client.Memory.Session.Erase();
+        Assert.False(client.Memory.Remembers("what was decrypted"u8));
         Assert.False(client.Memory.Session.IsLoggedIn);
         Assert.True(client.Memory.Session.IsEnded);
     }

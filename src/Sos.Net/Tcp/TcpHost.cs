@@ -14,6 +14,9 @@ internal struct TcpHost<TSession, TContext>
     /// <summary>Bytes of the options that a segment with time stamps has.</summary>
     private const uint TimestampSize = 12;
 
+    /// <summary>Bytes of a connection's buffers: what is to be sent, and what is to be read.</summary>
+    private const int BuffersSize = TcpLimits.SendBufferSize + TcpLimits.ReceiveBufferSize;
+
     private MemoryBlock<TcpConnection> _connections;
     private MemoryBlock<TSession> _sessions;
     private MemoryBlock<byte> _buffers;
@@ -39,12 +42,11 @@ internal struct TcpHost<TSession, TContext>
     /// <returns>Whether the arena had room.</returns>
     public bool TryInitialize(Arena arena, in EndpointSettings settings)
     {
-        const int Buffers = TcpLimits.SendBufferSize + TcpLimits.ReceiveBufferSize;
         _ports = settings.Ports;
         _sizes = new SegmentSizes(settings.Mtu);
         if (!arena.TryAllocate(TcpLimits.ConnectionsMax, out _connections)
             || !arena.TryAllocate(TcpLimits.ConnectionsMax, out _sessions)
-            || !arena.TryAllocate(TcpLimits.ConnectionsMax * Buffers, out _buffers)
+            || !arena.TryAllocate(TcpLimits.ConnectionsMax * BuffersSize, out _buffers)
             || !arena.TryAllocate(TcpLimits.HalfOpenMax, out MemoryBlock<HalfOpen> halfOpen))
         {
             return false;
@@ -196,6 +198,7 @@ internal struct TcpHost<TSession, TContext>
         if (session.IsOver)
         {
             session.Close(ref context, now);
+            session = default;
             connection.HasSession = false;
             connection.Finish(now);
         }
@@ -210,8 +213,7 @@ internal struct TcpHost<TSession, TContext>
             return false;
         }
 
-        const int Buffers = TcpLimits.SendBufferSize + TcpLimits.ReceiveBufferSize;
-        MemoryBlock<byte> buffer = _buffers.Slice(place * Buffers, Buffers);
+        MemoryBlock<byte> buffer = BufferOf(place);
         uint segmentSize = Math.Min(handshake.SegmentSize, _sizes.For(handshake.Peer.Remote));
         segmentSize = Math.Max(segmentSize - (handshake.HasTimestamps ? TimestampSize : 0), TcpLimits.SegmentSizeLeast - TimestampSize);
         ref TcpConnection connection = ref _connections[place];
@@ -345,7 +347,13 @@ internal struct TcpHost<TSession, TContext>
         connection.IsUsed = false;
         connection.State = TcpState.Closed;
         _used--;
+
+        // Passwords, and what was decrypted, do not stay in memory.
+        _sessions[place] = default;
+        BufferOf(place).Span.Clear();
     }
+
+    private readonly MemoryBlock<byte> BufferOf(int place) => _buffers.Slice(place * BuffersSize, BuffersSize);
 
     /// <summary>Finds the used place that follows another; that one itself if there is no other.</summary>
     private readonly int NextUsed(int place)
