@@ -49,6 +49,9 @@ internal struct AddressBook
     /// <summary>Milliseconds to which a router may shorten an address's life, unless it is shorter already: RFC 4862, 5.5.3 e.</summary>
     private const ulong LifeLeastMs = 2 * 3600 * 1000;
 
+    /// <summary>Milliseconds in which a router repeats its prefix: RFC 4861, 6.2.1. One that is not repeated gives way to another.</summary>
+    private const ulong RepeatMs = 30 * 60_000;
+
     private const ulong LinkPrefix = 0xfe80_0000_0000_0000;
 
     /// <summary>The group of all routers of the link.</summary>
@@ -227,17 +230,26 @@ internal struct AddressBook
         ref LocalAddress address = ref _addresses[AutomaticPlace];
         bool isForEver = message.ValidSeconds == uint.MaxValue;
         ulong until = isForEver ? 0 : now.Ms + (message.ValidSeconds * 1000UL);
+        bool isSame = address.Address.High == message.Prefix;
+        if (address.State != AddressState.None && !isSame && message.ValidSeconds != 0 && now.Ms - address.ToldAt > RepeatMs)
+        {
+            address = default;
+            _log.Write(LogSeverity.Warning, "endpoint: a router gives another prefix, the address of the one before is given up"u8);
+        }
+
         if (address.State == AddressState.None)
         {
             if (message.ValidSeconds != 0)
             {
                 address.Address = MakeAddress(message.Prefix);
                 address.ValidUntil = until;
+                address.ToldAt = now.Ms;
                 Begin(ref address, now);
             }
         }
-        else if (address.Address.High == message.Prefix)
+        else if (isSame)
         {
+            address.ToldAt = message.ValidSeconds != 0 ? now.Ms : address.ToldAt;
             ulong rest = address.ValidUntil == 0 ? ulong.MaxValue : address.ValidUntil - Math.Min(now.Ms, address.ValidUntil);
             ulong offered = message.ValidSeconds * 1000UL;
             if (isForEver || offered > LifeLeastMs || offered > rest)

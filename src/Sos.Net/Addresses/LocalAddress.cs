@@ -31,6 +31,9 @@ internal struct LocalAddress
     /// <summary>Until when it is valid; 0: for ever.</summary>
     public ulong ValidUntil;
 
+    /// <summary>When a router last told its prefix.</summary>
+    public ulong ToldAt;
+
     /// <summary>Whether it was told that another host has it, and it has not been in use since.</summary>
     public bool IsConflictTold;
 
