@@ -30,6 +30,6 @@ public interface ISession<TContext>
     /// <summary>The peer sends no more.</summary>
     void PeerEnded(ref TContext context, Instant now);
 
-    /// <summary>The connection is gone. Called once for every <see cref="Open"/>.</summary>
+    /// <summary>The connection is gone. Called once for every <see cref="Open"/>; the struct is cleared after it.</summary>
     void Close(ref TContext context, Instant now);
 }

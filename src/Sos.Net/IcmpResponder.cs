@@ -45,7 +45,7 @@ internal struct IcmpResponder
     /// <param name="message">The whole message, its checksum verified.</param>
     public void TakeEcho(ReadOnlySpan<byte> message, in Peer peer, ref Outbox outbox, Instant now)
     {
-        if (!_echoes.TryTake(1, now.Tsc) || !outbox.TryBegin(message.Length, out PacketBuffer buffer))
+        if (!_echoes.TryTake(1, now.Tsc) || !outbox.TryBeginForStranger(message.Length, out PacketBuffer buffer))
         {
             return;
         }
@@ -64,7 +64,7 @@ internal struct IcmpResponder
     public void Refuse(ReadOnlySpan<byte> packet, in Peer peer, bool isPort, uint nextHeaderOffset, ref Outbox outbox, Instant now)
     {
         int quoted = Math.Min(packet.Length, QuoteMax);
-        if (!_errors.TryTake(1, now.Tsc) || !outbox.TryBegin(IcmpHeader.Size + quoted, out PacketBuffer buffer))
+        if (!_errors.TryTake(1, now.Tsc) || !outbox.TryBeginForStranger(IcmpHeader.Size + quoted, out PacketBuffer buffer))
         {
             return;
         }

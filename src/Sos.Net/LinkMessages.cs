@@ -21,7 +21,7 @@ public static class LinkMessages
     {
         if (address.IsIpv4)
         {
-            SendArp(ref outbox, ArpPacket.Request, source.Ipv4, default, address.Ipv4, link ?? MacAddress.Broadcast);
+            SendArp(ref outbox, Request(outbox.Mac, source.Ipv4, address.Ipv4), link ?? MacAddress.Broadcast);
             return;
         }
 
@@ -33,7 +33,7 @@ public static class LinkMessages
             HasLink = !source.IsUnspecified,
             Link = outbox.Mac,
         };
-        Send(ref outbox, in question, new Peer(link is null ? group : address, source, 0, 0, link ?? GroupMac(group)));
+        Send(ref outbox, in question, isAnswer: false, new Peer(link is null ? group : address, source, 0, 0, link ?? GroupMac(group)));
     }
 
     /// <summary>Answers a question for an address. One that came from no address is answered to all hosts (RFC 4861, 7.2.4).</summary>
@@ -46,15 +46,25 @@ public static class LinkMessages
     {
         if (address.IsIpv4)
         {
-            SendArp(ref outbox, ArpPacket.Reply, address.Ipv4, link, asker.Ipv4, link);
+            ArpPacket reply = new()
+            {
+                Operation = ArpPacket.Reply,
+                SenderMac = outbox.Mac,
+                SenderAddress = address.Ipv4,
+                TargetMac = link,
+                TargetAddress = asker.Ipv4,
+            };
+            SendArp(ref outbox, in reply, link);
         }
         else if (asker.IsUnspecified)
         {
-            SendAdvertisement(ref outbox, address, AllHosts, GroupMac(AllHosts), isSolicited: false, isRouter);
+            NeighborMessage unasked = Advertise(address, outbox.Mac, isSolicited: false, isRouter);
+            Send(ref outbox, in unasked, isAnswer: true, new Peer(AllHosts, address, 0, 0, GroupMac(AllHosts)));
         }
         else
         {
-            SendAdvertisement(ref outbox, address, asker, link, isSolicited: true, isRouter);
+            NeighborMessage answer = Advertise(address, outbox.Mac, isSolicited: true, isRouter);
+            Send(ref outbox, in answer, isAnswer: true, new Peer(asker, address, 0, 0, link));
         }
     }
 
@@ -65,55 +75,51 @@ public static class LinkMessages
     {
         if (address.IsIpv4)
         {
-            SendArp(ref outbox, ArpPacket.Request, address.Ipv4, default, address.Ipv4, MacAddress.Broadcast);
+            SendArp(ref outbox, Request(outbox.Mac, address.Ipv4, address.Ipv4), MacAddress.Broadcast);
         }
         else
         {
-            SendAdvertisement(ref outbox, address, AllHosts, GroupMac(AllHosts), isSolicited: false, isRouter: false);
+            NeighborMessage unasked = Advertise(address, outbox.Mac, isSolicited: false, isRouter: false);
+            Send(ref outbox, in unasked, isAnswer: false, new Peer(AllHosts, address, 0, 0, GroupMac(AllHosts)));
         }
     }
 
     /// <summary>The link-layer address of an IPv6 group: RFC 2464, 7.</summary>
     internal static MacAddress GroupMac(IpAddress group) => new(0x3333_0000_0000 | (group.Low & 0xffff_ffff));
 
-    private static void SendArp(ref Outbox outbox, ushort operation, uint sender, MacAddress target, uint targetAddress, MacAddress destination)
+    private static ArpPacket Request(MacAddress mac, uint sender, uint target)
+        => new() { Operation = ArpPacket.Request, SenderMac = mac, SenderAddress = sender, TargetAddress = target };
+
+    private static NeighborMessage Advertise(IpAddress address, MacAddress mac, bool isSolicited, bool isRouter) => new()
     {
-        if (outbox.TryBegin(ArpPacket.Size, out PacketBuffer buffer))
+        Type = NeighborMessage.Advertisement,
+        Target = address.Ipv6,
+        IsRouter = isRouter,
+        Solicited = isSolicited,
+        Override = true,
+        HasLink = true,
+        Link = mac,
+    };
+
+    /// <summary>Sends an ARP packet; a reply leaves the room that connections need.</summary>
+    private static void SendArp(ref Outbox outbox, in ArpPacket packet, MacAddress destination)
+    {
+        if (TryBegin(ref outbox, ArpPacket.Size, packet.Operation == ArpPacket.Reply, out PacketBuffer buffer))
         {
-            new ArpPacket
-            {
-                Operation = operation,
-                SenderMac = outbox.Mac,
-                SenderAddress = sender,
-                TargetMac = target,
-                TargetAddress = targetAddress,
-            }.Write(buffer.Frame);
+            packet.Write(buffer.Frame);
             outbox.SendFrame(buffer, destination, EtherType.Arp);
         }
     }
 
-    private static void SendAdvertisement(
-        ref Outbox outbox, IpAddress address, IpAddress destination, MacAddress link, bool isSolicited, bool isRouter)
+    private static void Send(ref Outbox outbox, in NeighborMessage message, bool isAnswer, in Peer peer)
     {
-        NeighborMessage answer = new()
-        {
-            Type = NeighborMessage.Advertisement,
-            Target = address.Ipv6,
-            IsRouter = isRouter,
-            Solicited = isSolicited,
-            Override = true,
-            HasLink = true,
-            Link = outbox.Mac,
-        };
-        Send(ref outbox, in answer, new Peer(destination, address, 0, 0, link));
-    }
-
-    private static void Send(ref Outbox outbox, in NeighborMessage message, in Peer peer)
-    {
-        if (outbox.TryBegin(NeighborMessage.SizeMax, out PacketBuffer buffer))
+        if (TryBegin(ref outbox, NeighborMessage.SizeMax, isAnswer, out PacketBuffer buffer))
         {
             buffer.Trim(message.Write(buffer.Frame));
             outbox.SendIcmpv6(buffer, in peer, Outbox.LinkHopLimit);
         }
     }
+
+    private static bool TryBegin(ref Outbox outbox, int length, bool isAnswer, out PacketBuffer buffer)
+        => isAnswer ? outbox.TryBeginForStranger(length, out buffer) : outbox.TryBegin(length, out buffer);
 }

@@ -14,6 +14,9 @@ public struct Outbox
     /// <summary>Hops of neighbour discovery, by which a receiver sees that no router was between (RFC 4861, 7.1).</summary>
     public const byte LinkHopLimit = 255;
 
+    /// <summary>Frames that answers to anybody may fill: connections keep the rest, whatever a flood of questions takes.</summary>
+    private const int ForStrangersMax = Burst.Capacity * 3 / 4;
+
     private readonly PacketPool _pool;
     private readonly MacAddress _mac;
     private Burst _frames;
@@ -62,6 +65,22 @@ public struct Outbox
 
         _ = buffer.Append(length);
         return true;
+    }
+
+    /// <summary>Begins a packet that answers somebody with whom there is no connection; it leaves room for connections.</summary>
+    /// <param name="length">Bytes of the payload.</param>
+    /// <param name="buffer">Its frame is the payload, whose content is undefined.</param>
+    /// <returns>False when there is no buffer, or no room that connections can spare.</returns>
+    internal bool TryBeginForStranger(int length, out PacketBuffer buffer)
+    {
+        buffer = default;
+        if (_frames.Count >= ForStrangersMax)
+        {
+            Lost++;
+            return false;
+        }
+
+        return TryBegin(length, out buffer);
     }
 
     /// <summary>Puts the headers of IP and Ethernet before a payload whose checksum is right, and sends it.</summary>

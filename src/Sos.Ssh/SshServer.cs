@@ -25,6 +25,7 @@ public unsafe struct SshServer
     private int _userNameLength;
     private AuthorizedKey* _keys;
     private int _keyCount;
+    private bool _isTurnTaken;
     private TokenBucket _computations;
     private RandomSource _random;
     private SshLimits _limits;
@@ -55,6 +56,11 @@ public unsafe struct SshServer
         return true;
     }
 
+    /// <summary>
+    /// Begins a pass of the host: all sessions together do one expensive operation in it. What else the core does waits for no more, however many they are.
+    /// </summary>
+    public void BeginPass() => _isTurnTaken = false;
+
     /// <summary>Names the keys that may log in. The memory must stay as long as the server does, or until other keys are named.</summary>
     public void SetAuthorizedKeys(AuthorizedKey* keys, int count)
     {
@@ -71,6 +77,12 @@ public unsafe struct SshServer
 
     /// <summary>Bytes of a signature as RFC 8709 encodes it.</summary>
     internal static int SignatureBlobSize => WireWriter.StringSize(Algorithms.Ed25519) + sizeof(uint) + Ed25519.SignatureSize;
+
+    /// <summary>Whether an expensive operation may be done in this pass still.</summary>
+    internal readonly bool HasTurn => !_isTurnTaken;
+
+    /// <summary>Notes that one is done now.</summary>
+    internal void TakeTurn() => _isTurnTaken = true;
 
     /// <summary>Takes the right to one expensive computation: a key exchange or a user's signature.</summary>
     internal bool TryTakeComputation(ulong nowNs) => _computations.TryTake(1, nowNs);

@@ -12,8 +12,8 @@ namespace Sos.Ssh;
 /// nothing, knows no socket and no clock, and never blocks. It is large (<see cref="SizeMax"/>): it lies in the service's memory and is never copied.
 /// </summary>
 /// <example>
-/// A pass of the host: <c>Receive</c> what came, <c>Poll</c>, handle <c>TryTakeEvent</c>, <c>Read</c> and <c>Write</c> channels, send <c>Pending</c> and say so
-/// by <c>Sent</c>; once <c>IsEnded</c>, and nothing is pending, close the connection.
+/// A pass of the host: <c>BeginPass</c> of the server; then for each session <c>Receive</c> what came, <c>Poll</c>, handle <c>TryTakeEvent</c>, <c>Read</c> and
+/// <c>Write</c> channels, send <c>Pending</c> and say so by <c>Sent</c>; once <c>IsEnded</c>, and nothing is pending, close the connection.
 /// </example>
 public struct SshSession
 {
@@ -23,7 +23,7 @@ public struct SshSession
     /// <summary>Channels of a connection.</summary>
     public const int ChannelsMax = 4;
 
-    // Packets that one poll handles; an expensive operation ends it earlier.
+    // Packets that one poll handles.
     private const int StepsPerPoll = 8;
 
     private SshTransport _transport;
@@ -76,7 +76,10 @@ public struct SshSession
     /// <summary>Says how many of the <see cref="Pending"/> bytes were sent.</summary>
     public void Sent(int count) => _transport.Sent(count);
 
-    /// <summary>Goes on: up to eight messages, or one expensive operation of at most two multiplications on a curve.</summary>
+    /// <summary>
+    /// Goes on: up to eight messages, or one before a log-in. An expensive operation, of at most two multiplications on a curve, is done if no session has done
+    /// one in this pass (<see cref="SshServer.BeginPass"/>).
+    /// </summary>
     /// <returns>Whether something was done, so that another poll is worth it at once.</returns>
     public bool Poll(ref SshServer server, ulong nowNs)
     {

@@ -61,6 +61,34 @@ public sealed class AddressTests
         Assert.Equal(1ul, endpoint.Endpoint.Conflicts);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void AnAddressThatAnotherHostHadIsLookedForUntilItIsFree(bool isIpv4)
+    {
+        using TestEndpoint endpoint = new(ready: false);
+        byte[] claim = isIpv4
+            ? Frames.Arp(new ArpPacket { Operation = ArpPacket.Reply, SenderMac = Other, SenderAddress = TestEndpoint.Ipv4 })
+            : Frames.Neighbor(
+                new NeighborMessage { Type = NeighborMessage.Advertisement, Target = TestEndpoint.Ipv6, HasLink = true, Link = Other },
+                destination: new IpAddress(new Ipv6Address(0xff02_0000_0000_0000, 1)));
+        _ = endpoint.Run(100);
+        for (int i = 0; i < 3; i++)
+        {
+            _ = endpoint.Give(claim);
+            Assert.Equal(AddressState.Conflict, endpoint.Endpoint.StateOf(Frames.Destination(isIpv4)));
+            _ = endpoint.Run(59_000);
+            Assert.Equal(AddressState.Conflict, endpoint.Endpoint.StateOf(Frames.Destination(isIpv4)));
+            _ = endpoint.Run(1100); // it is probed again
+            Assert.Equal(AddressState.Tentative, endpoint.Endpoint.StateOf(Frames.Destination(isIpv4)));
+        }
+
+        Assert.Equal(3ul, endpoint.Endpoint.Conflicts);
+        _ = endpoint.Run(5000);
+        Assert.Equal(AddressState.Ready, endpoint.Endpoint.StateOf(Frames.Destination(isIpv4)));
+        Assert.NotEmpty(endpoint.Give(Frames.Ping(isIpv4)));
+    }
+
     [Fact]
     public void AnAddressInUseIsDefendedOnceInTenSeconds()
     {
@@ -122,10 +150,8 @@ public sealed class AddressTests
         Assert.Contains(first, frame => frame[54] == RouterAdvertisement.SolicitationType);
         _ = endpoint.Run(2000);
         _ = endpoint.Give(Advertise(prefix: 0x2001_0db8_0001_0000, seconds: 10_000));
-        IReadOnlyList<byte[]> probes = endpoint.Run(2000);
-        NeighborMessage announced = Neighbor(probes.Last(frame => frame[12] == 0x86 && frame[54] == NeighborMessage.Advertisement));
-        Assert.Equal(0x2001_0db8_0001_0000ul, announced.Target.High);
-        IpAddress made = new(announced.Target);
+        IpAddress made = new(Announced(endpoint).Target);
+        Assert.Equal(0x2001_0db8_0001_0000ul, made.High);
         Assert.Equal(AddressState.Ready, endpoint.Endpoint.StateOf(made));
 
         // A forged message cannot end it soon (RFC 4862, 5.5.3 e), a true one can let it expire.
@@ -134,6 +160,35 @@ public sealed class AddressTests
         Assert.Equal(AddressState.Ready, endpoint.Endpoint.StateOf(made));
         _ = endpoint.Run(300_000, step: 1000);
         Assert.Equal(AddressState.None, endpoint.Endpoint.StateOf(made));
+    }
+
+    [Fact]
+    public void APrefixThatNoRouterRepeatsGivesWayToAnother()
+    {
+        const ulong First = 0x2001_0db8_0001_0000;
+        const ulong Second = 0x2001_0db8_0002_0000;
+        using TestEndpoint endpoint = new(ready: false, settings => settings with { IsAutomatic = true });
+        _ = endpoint.Run(5000);
+        _ = endpoint.Give(Advertise(First, uint.MaxValue));
+        IpAddress made = new(Announced(endpoint).Target);
+        Assert.Equal(First, made.High);
+
+        // As long as it is repeated, another that is told beside it changes nothing.
+        for (int i = 0; i < 8; i++)
+        {
+            _ = endpoint.Run(600_000, step: 1000);
+            _ = endpoint.Give(Advertise(Second, uint.MaxValue));
+            _ = endpoint.Give(Advertise(First, uint.MaxValue));
+            Assert.Equal(AddressState.Ready, endpoint.Endpoint.StateOf(made));
+        }
+
+        // A prefix without a life takes nobody's place.
+        _ = endpoint.Run(1_801_000, step: 1000);
+        _ = endpoint.Give(Advertise(Second, 0));
+        Assert.Equal(AddressState.Ready, endpoint.Endpoint.StateOf(made));
+        _ = endpoint.Give(Advertise(Second, 10_000));
+        Assert.Equal(AddressState.None, endpoint.Endpoint.StateOf(made));
+        Assert.Equal(Second, Announced(endpoint).Target.High);
     }
 
     [Fact]
@@ -182,6 +237,10 @@ public sealed class AddressTests
         KeyedHash hash = new(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908);
         Assert.Equal(0xb8ad50c6f649af94, hash.Of(0x0706_0504_0302_0100, 0x0f0e_0d0c_0b0a_0908, 0x1716_1514_1312_1110));
     }
+
+    /// <summary>Returns the announcement of the address that is looked for now.</summary>
+    private static NeighborMessage Announced(TestEndpoint endpoint)
+        => Neighbor(endpoint.Run(2000).Last(frame => frame[12] == 0x86 && frame[54] == NeighborMessage.Advertisement));
 
     private static byte[] Ask(uint address) => Frames.Arp(new ArpPacket
     {

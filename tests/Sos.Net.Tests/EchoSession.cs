@@ -21,6 +21,9 @@ internal struct EchoContext
 
     /// <summary>Whether sessions end at once.</summary>
     public bool Ends;
+
+    /// <summary>The peer's port of the session that was asked first, until a test makes it 0.</summary>
+    public int First;
 }
 
 /// <summary>Returns what it gets, in order; ends when the peer has ended and all was returned.</summary>
@@ -31,6 +34,7 @@ internal struct EchoSession : ISession<EchoContext>
     private bool _peerEnded;
     private bool _trusted;
     private bool _ends;
+    private ushort _port;
 
     public readonly bool IsOver => _ends || (_peerEnded && _count == 0);
 
@@ -39,6 +43,7 @@ internal struct EchoSession : ISession<EchoContext>
     public void Open(ref EchoContext context, in Peer peer, Instant now)
     {
         context.Opened++;
+        _port = peer.RemotePort;
         _trusted = context.Trusts;
     }
 
@@ -54,6 +59,7 @@ internal struct EchoSession : ISession<EchoContext>
     public int Send(ref EchoContext context, Span<byte> space, Instant now)
     {
         _ends |= context.Ends;
+        context.First = context.First == 0 ? _port : context.First;
         if (_count == 0 && context.Chatter > 0)
         {
             int chatter = Math.Min(space.Length, context.Chatter);

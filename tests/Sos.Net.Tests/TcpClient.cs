@@ -7,7 +7,7 @@ using Xunit;
 namespace Sos.Net.Tests;
 
 /// <summary>A peer of which a test decides each segment.</summary>
-internal sealed class TcpClient(TestEndpoint endpoint, ushort port = 40000, bool isIpv4 = true)
+internal sealed class TcpClient(TestEndpoint endpoint, ushort port = 40000, bool isIpv4 = true, IpAddress? source = null)
 {
     private const ushort ServerPort = 23;
 
@@ -46,7 +46,7 @@ internal sealed class TcpClient(TestEndpoint endpoint, ushort port = 40000, bool
     }
 
     public IReadOnlyList<Sent> Syn(TcpOptions options = default)
-        => Read(endpoint.Give(Frames.Tcp(Header(TcpFlags.Syn) with { Acknowledgment = 0 }, default, options, isIpv4)));
+        => Read(endpoint.Give(Frames.Tcp(Header(TcpFlags.Syn) with { Acknowledgment = 0 }, default, options, isIpv4, source)));
 
     /// <summary>Sends a segment; the client's numbers move on with it.</summary>
     public IReadOnlyList<Sent> Send(TcpFlags flags, string text = "")
@@ -68,7 +68,7 @@ internal sealed class TcpClient(TestEndpoint endpoint, ushort port = 40000, bool
         }
 
         TcpHeader header = Header(flags) with { Sequence = sequence, Acknowledgment = acknowledgment ?? Expected };
-        return Read(endpoint.Give(Frames.Tcp(header, payload, options, isIpv4)));
+        return Read(endpoint.Give(Frames.Tcp(header, payload, options, isIpv4, source)));
     }
 
     public IReadOnlyList<Sent> Run(ulong milliseconds) => Read(endpoint.Run(milliseconds));

@@ -102,6 +102,45 @@ public sealed class TcpDataTests
     }
 
     [Fact]
+    public void AfterALongClosedWindowALossIsOneLoss()
+    {
+        using TestEndpoint endpoint = new();
+        TcpClient client = new TcpClient(endpoint) { Window = 0 }.Connect();
+        Assert.Equal("", client.Text(client.Send(TcpFlags.Ack, "hello")));
+        Assert.NotEmpty(Stall(endpoint, client, 20 * 60_000));
+
+        // The window opens, and all that is sent into it is lost for a while.
+        client.Window = 1000;
+        Assert.NotEmpty(client.Send(TcpFlags.Ack));
+        IReadOnlyList<Sent> again = client.Run(20_000);
+        Assert.InRange(again.Count, 3, TcpLimits.TimeoutsMax);
+        Assert.DoesNotContain(again, segment => segment.Has(TcpFlags.Rst));
+        Assert.Equal("hello", client.Text([again[^1]]));
+        _ = client.Send(TcpFlags.Ack);
+        Assert.True(client.IsAlive());
+    }
+
+    [Fact]
+    public void APeerThatAnswersAndNeverReadsIsGivenUp()
+    {
+        using TestEndpoint endpoint = new();
+        endpoint.Context.Trusts = true;
+        endpoint.Context.Chatter = 2 * TcpLimits.SendBufferSize;
+        TcpClient client = new TcpClient(endpoint) { Window = 0 }.Connect();
+        _ = Stall(endpoint, client, TcpLimits.StallMs - 60_000);
+        Assert.Equal(1, endpoint.Endpoint.Connections);
+
+        // It takes a probe's byte: its time begins anew.
+        client.Expected++;
+        _ = client.SendAt(client.Sequence, TcpFlags.Ack, []);
+        _ = Stall(endpoint, client, TcpLimits.StallMs - 60_000);
+        Assert.Equal(1, endpoint.Endpoint.Connections);
+        Assert.True(Stall(endpoint, client, 180_000)[^1].Has(TcpFlags.Rst));
+        Assert.Equal(0, endpoint.Endpoint.Connections);
+        Assert.Equal(1, endpoint.Context.Closed);
+    }
+
+    [Fact]
     public void AWindowThatTheSessionOpensIsTold()
     {
         using TestEndpoint endpoint = new();
@@ -234,6 +273,24 @@ public sealed class TcpDataTests
             Assert.Equal(text, client.Text(client.Send(TcpFlags.Ack, text)));
             Assert.Empty(client.Send(TcpFlags.Ack));
         }
+    }
+
+    /// <summary>Answers each segment and acknowledges nothing, for a time.</summary>
+    /// <returns>The segments that the endpoint sent.</returns>
+    private static List<Sent> Stall(TestEndpoint endpoint, TcpClient client, ulong milliseconds)
+    {
+        List<Sent> all = [];
+        for (ulong end = endpoint.Ms + milliseconds; endpoint.Ms < end && endpoint.Endpoint.Connections != 0;)
+        {
+            IReadOnlyList<Sent> sent = client.Run(10_000);
+            all.AddRange(sent);
+            if (sent.Count > 0 && !sent[^1].Has(TcpFlags.Rst))
+            {
+                all.AddRange(client.SendAt(client.Sequence, TcpFlags.Ack, []));
+            }
+        }
+
+        return all;
     }
 
     private static List<Sent> Sents(IReadOnlyList<byte[]> frames) => [.. frames.Select(Sent.Read)];

@@ -73,12 +73,17 @@ internal sealed unsafe class TestEndpoint : IDisposable
     /// <summary>Gives a frame to the endpoint, as if the card had received it, if it is its own.</summary>
     public IReadOnlyList<byte[]> Give(byte[] frame)
     {
+        Take(frame);
+        return Poll();
+    }
+
+    /// <summary>Gives a frame to the endpoint without letting it go on: more come in the same pass.</summary>
+    public void Take(byte[] frame)
+    {
         if (_endpoint.OwnerOf(frame) != FrameOwner.Host)
         {
             _endpoint.Take(ref _context, frame, Tsc);
         }
-
-        return Poll();
     }
 
     /// <summary>Polls once and takes the frames.</summary>
@@ -113,6 +118,9 @@ internal sealed unsafe class TestEndpoint : IDisposable
 
         return frames;
     }
+
+    /// <summary>Whether the endpoint's memory has these bytes anywhere; frames do not count.</summary>
+    public bool Remembers(ReadOnlySpan<byte> bytes) => new ReadOnlySpan<byte>(_memory, ArenaSize).IndexOf(bytes) >= 0;
 
     public void Dispose() => NativeMemory.AlignedFree(_memory);
 }

@@ -54,6 +54,7 @@ public unsafe struct SshProbeService : IService
         ref SshSession session = ref _session[0];
         Span<byte> bytes = _bytes.Span;
         int taken = session.Receive(bytes[..1000]);
+        _server[0].BeginPass();
         session.Poll(ref _server[0], now);
         while (session.TryTakeEvent(out SshEvent each))
         {

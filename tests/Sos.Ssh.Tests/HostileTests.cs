@@ -434,15 +434,74 @@ public sealed class HostileTests
     }
 
     [Fact]
+    public void AllSessionsTogetherDoOneExpensiveOperationInAPass()
+    {
+        using TestClient stranger = new();
+        stranger.SendVersion();
+        using TestClient user = TestClient.LoggedIn();
+        foreach (TestClient client in (TestClient[])[stranger, user])
+        {
+            client.Send(client.Init());
+            client.Require(20);
+            client.IsPassHeld = true;
+            client.Send([30, .. TestClient.Text(ValidRequest())]);
+
+            // Encapsulation, the server's key, the shared secret; then the signature, and with it the reply.
+            for (int pass = 1; pass < 4; pass++)
+            {
+                Assert.Null(client.Receive());
+                client.NextPass();
+            }
+
+            client.Require(31);
+        }
+
+        // What another session did in this pass counts: a user's signature waits for the next.
+        using TestClient late = new();
+        late.Handshake();
+        late.SendServiceRequest();
+        late.IsPassHeld = true;
+        late.Memory.Server.TakeTurn();
+        late.SendSignature();
+        Assert.Null(late.Receive());
+        late.NextPass();
+        late.Require(52);
+    }
+
+    [Fact]
+    public void AStrangerRenewsKeysTwiceAndNoMore()
+    {
+        using TestClient client = new();
+        client.Handshake();
+        for (int i = 0; i < 2; i++)
+        {
+            client.Send(client.Init());
+            client.FinishExchange(client.Require(20));
+        }
+
+        client.SendServiceRequest();
+        client.Send(client.Init());
+        Assert.Equal(EndReason.ProtocolError, client.EndReason);
+
+        // The next connection in the same memory begins anew.
+        client.Memory.Session.Erase();
+        using TestClient next = new(client);
+        next.LogIn();
+    }
+
+    [Fact]
     public void AfterAnEndNothingMoreHappensAndTheNextConnectionLogsIn()
     {
         using TestClient client = TestClient.LoggedIn();
+        client.Send([2, .. TestClient.Text(new string(' ', 1000) + "what was decrypted")]);
+        Assert.True(client.Memory.Remembers("what was decrypted"u8));
         client.Send(21);
         Assert.Equal(EndReason.ProtocolError, client.EndReason);
         client.Require(1);
         client.SendRaw(new byte[100_000]);
         Assert.Null(client.Receive());
         client.Memory.Session.Erase();
+        Assert.False(client.Memory.Remembers("what was decrypted"u8));
         Assert.False(client.Memory.Session.IsLoggedIn);
         Assert.True(client.Memory.Session.IsEnded);
     }

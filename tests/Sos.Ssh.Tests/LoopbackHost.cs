@@ -134,6 +134,7 @@ internal sealed unsafe class LoopbackHost : IDisposable
             held -= taken;
             lock (_serverLock)
             {
+                _server->BeginPass(); // each connection has a thread, and so passes of its own
                 isBusy |= session->Poll(ref *_server, NowNs());
             }
 

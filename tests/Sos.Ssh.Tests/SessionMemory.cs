@@ -33,6 +33,9 @@ public sealed unsafe class SessionMemory : IDisposable
 
     public ref SshSession Session => ref *_session;
 
+    /// <summary>Whether the session's memory has these bytes anywhere.</summary>
+    public bool Remembers(ReadOnlySpan<byte> bytes) => new ReadOnlySpan<byte>(_session, sizeof(SshSession)).IndexOf(bytes) >= 0;
+
     public void Dispose()
     {
         NativeMemory.Free(_server);

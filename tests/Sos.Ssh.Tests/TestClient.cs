@@ -52,6 +52,9 @@ internal sealed class TestClient : IDisposable
 
     public bool IsHybrid { get; set; } = true;
 
+    /// <summary>Whether all that is done belongs to one pass of the host, until <see cref="NextPass"/>.</summary>
+    public bool IsPassHeld { get; set; }
+
     public uint SendSequence { get; set; }
 
     public uint ReceiveSequence { get; set; }
@@ -94,10 +97,22 @@ internal sealed class TestClient : IDisposable
         ref SshSession session = ref Memory.Session;
         do
         {
+            if (!IsPassHeld)
+            {
+                Memory.Server.BeginPass();
+            }
+
             _received.AddRange(session.Pending.ToArray());
             session.Sent(session.Pending.Length);
         }
         while (session.Poll(ref Memory.Server, NowNs) || session.Pending.Length > 0);
+    }
+
+    /// <summary>Begins a pass of the host, and lets the session work in it.</summary>
+    public void NextPass()
+    {
+        Memory.Server.BeginPass();
+        Pump();
     }
 
     public void SendRaw(params ReadOnlySpan<byte> bytes)

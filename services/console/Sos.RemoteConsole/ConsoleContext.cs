@@ -69,9 +69,12 @@ public unsafe struct ConsoleContext
     /// <summary>Shells at most: each visitor has one, at his own number, and those behind are lent to who has several channels.</summary>
     internal const int ShellsMax = 2 * VisitorsMax;
 
-    /// <summary>Lines of the log that strangers cause a second, and at once: the log has some hundred, and others shall find theirs.</summary>
-    private const uint StrangerLinesPerSecond = 1;
-    private const uint StrangerLinesSaved = 64;
+    /// <summary>
+    /// Milliseconds in which strangers may cause a line of the log, and lines that they may at once: the log has 256, and others shall find theirs hours later.
+    /// Failures have a rate of their own, so that no noise hides that keys or passwords are tried.
+    /// </summary>
+    private const ulong StrangerLineMs = 60_000;
+    private const uint StrangerLinesSaved = 32;
 
     /// <summary>The frequency of a clock that tells none: its ticks are nanoseconds.</summary>
     private const ulong TscKhzDefault = 1_000_000;
@@ -84,6 +87,7 @@ public unsafe struct ConsoleContext
     private uint _lent; // a bit for each shell that is lent
     private uint _sequence;
     private TokenBucket _strangerLines;
+    private TokenBucket _strangerFailures;
     private readonly LinuxPage* _page; // or null
     private ulong _beats;
     private ulong _seeds;
@@ -106,7 +110,8 @@ public unsafe struct ConsoleContext
         LoggedIn = setup.Statistics.Add("console.logins"u8);
         Failed = setup.Statistics.Add("console.logins_failed"u8);
         Unlogged = setup.Statistics.Add("console.unlogged"u8);
-        _strangerLines = new TokenBucket(TscKhz * 1000 / StrangerLinesPerSecond, StrangerLinesSaved, Tsc.Read());
+        _strangerLines = new TokenBucket(TscKhz * StrangerLineMs, StrangerLinesSaved, Tsc.Read());
+        _strangerFailures = _strangerLines;
         Reseeded = setup.Statistics.Add("console.reseeded"u8);
         _sequence = MemoryOrdering.LoadAcquire(ref Control->Clock.Sequence);
         _page = setup.TryFindResource(ResourceKind.Shared, 0, out Resource page) && page.ByteCount >= LinuxPage.Size ? (LinuxPage*)page.Address : null;
@@ -208,6 +213,7 @@ public unsafe struct ConsoleContext
     internal void Poll(ulong tsc)
     {
         Passwords.Poll();
+        Ssh.Server.BeginPass();
         FollowRequest(tsc);
         uint sequence = MemoryOrdering.LoadAcquire(ref Control->Clock.Sequence);
         if (sequence != _sequence)
@@ -297,7 +303,7 @@ public unsafe struct ConsoleContext
     internal void LogVisitor(LogSeverity severity, ReadOnlySpan<byte> what, int visitor)
     {
         Span<byte> text = stackalloc byte[LogRecord.TextSize];
-        if (!_visitors[visitor].IsLoggedIn && !_strangerLines.TryTake(1, Tsc.Read()))
+        if (!_visitors[visitor].IsLoggedIn && !TryTakeLine(severity))
         {
             Unlogged.Increment();
             return;
@@ -308,6 +314,10 @@ public unsafe struct ConsoleContext
         length += AddressText.Write(_visitors[visitor].Peer.Remote, text[length..]);
         Log.Write(severity, text[..length], _visitors[visitor].Peer.RemotePort);
     }
+
+    /// <summary>Takes the right to a line that a stranger causes.</summary>
+    private bool TryTakeLine(LogSeverity severity)
+        => severity == LogSeverity.Informational ? _strangerLines.TryTake(1, Tsc.Read()) : _strangerFailures.TryTake(1, Tsc.Read());
 
     /// <summary>Logs the comment of the key with which a visitor logged in.</summary>
     internal void LogLabel(int visitor)

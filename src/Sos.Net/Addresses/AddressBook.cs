@@ -38,6 +38,9 @@ internal struct AddressBook
     /// <summary>Milliseconds between two defences of an address: RFC 5227, 2.4 b.</summary>
     private const ulong DefenceMs = 10_000;
 
+    /// <summary>Milliseconds after which an address that another host had is looked for again: RFC 5227, 2.1.1.</summary>
+    private const ulong ConflictMs = 60_000;
+
     /// <summary>Questions for routers, and the time between: RFC 4861, 10.</summary>
     private const int RouterQuestions = 3;
 
@@ -45,6 +48,9 @@ internal struct AddressBook
 
     /// <summary>Milliseconds to which a router may shorten an address's life, unless it is shorter already: RFC 4862, 5.5.3 e.</summary>
     private const ulong LifeLeastMs = 2 * 3600 * 1000;
+
+    /// <summary>Milliseconds in which a router repeats its prefix: RFC 4861, 6.2.1. One that is not repeated gives way to another.</summary>
+    private const ulong RepeatMs = 30 * 60_000;
 
     private const ulong LinkPrefix = 0xfe80_0000_0000_0000;
 
@@ -198,7 +204,7 @@ internal struct AddressBook
             }
             else if (address.State == AddressState.Ready && peer.Link != _mac)
             {
-                LinkMessages.Announce(ref outbox, address.Address);
+                LinkMessages.Answer(ref outbox, address.Address, asker: default, link: default);
             }
         }
         else if (address.State == AddressState.Ready)
@@ -224,17 +230,26 @@ internal struct AddressBook
         ref LocalAddress address = ref _addresses[AutomaticPlace];
         bool isForEver = message.ValidSeconds == uint.MaxValue;
         ulong until = isForEver ? 0 : now.Ms + (message.ValidSeconds * 1000UL);
+        bool isSame = address.Address.High == message.Prefix;
+        if (address.State != AddressState.None && !isSame && message.ValidSeconds != 0 && now.Ms - address.ToldAt > RepeatMs)
+        {
+            address = default;
+            _log.Write(LogSeverity.Warning, "endpoint: a router gives another prefix, the address of the one before is given up"u8);
+        }
+
         if (address.State == AddressState.None)
         {
             if (message.ValidSeconds != 0)
             {
                 address.Address = MakeAddress(message.Prefix);
                 address.ValidUntil = until;
+                address.ToldAt = now.Ms;
                 Begin(ref address, now);
             }
         }
-        else if (address.Address.High == message.Prefix)
+        else if (isSame)
         {
+            address.ToldAt = message.ValidSeconds != 0 ? now.Ms : address.ToldAt;
             ulong rest = address.ValidUntil == 0 ? ulong.MaxValue : address.ValidUntil - Math.Min(now.Ms, address.ValidUntil);
             ulong offered = message.ValidSeconds * 1000UL;
             if (isForEver || offered > LifeLeastMs || offered > rest)
@@ -258,6 +273,11 @@ internal struct AddressBook
     private void Step(ref LocalAddress address, ref Outbox outbox, Instant now)
     {
         bool isIpv4 = address.Address.IsIpv4;
+        if (address.State == AddressState.Conflict)
+        {
+            Begin(ref address, now);
+        }
+
         if (address.State == AddressState.Tentative)
         {
             if (address.Sent < (isIpv4 ? ArpProbes : NeighborProbes))
@@ -270,6 +290,7 @@ internal struct AddressBook
 
             address.State = AddressState.Ready;
             address.Sent = 0;
+            address.IsConflictTold = false;
             _log.Write(
                 LogSeverity.Notice,
                 isIpv4 ? "endpoint: its IPv4 address is in use"u8 : "endpoint: an IPv6 address is in use, its last 64 bits are"u8,
@@ -281,18 +302,15 @@ internal struct AddressBook
         address.NextAt = address.Sent < Announcements ? now.Ms + AnnouncementMs : 0;
     }
 
-    /// <summary>Gives an address up that was not used yet, and defends one that is, though not more often than it may (RFC 5227, 2.4 b).</summary>
+    /// <summary>Gives an address up for a minute that was not used yet, and defends one that is, though not more often than it may (RFC 5227, 2.4 b).</summary>
     private void Contest(ref LocalAddress address, ref Outbox outbox, Instant now)
     {
         if (address.State == AddressState.Tentative)
         {
             address.State = AddressState.Conflict;
-            address.NextAt = 0;
+            address.NextAt = now.Ms + ConflictMs;
             Conflicts++;
-            _log.Write(
-                LogSeverity.Error,
-                "endpoint: another host has its address, which is not used: give it one that is free"u8,
-                address.Address.IsIpv4 ? address.Address.Ipv4 : address.Address.Low);
+            TellConflict(ref address);
         }
         else if (address.State == AddressState.Ready && (address.DefendedAt == 0 || now.Ms - address.DefendedAt >= DefenceMs))
         {
@@ -302,6 +320,19 @@ internal struct AddressBook
             _log.Write(
                 LogSeverity.Warning,
                 "endpoint: another host claims its address"u8,
+                address.Address.IsIpv4 ? address.Address.Ipv4 : address.Address.Low);
+        }
+    }
+
+    /// <summary>Tells once that another host has an address, however often it is looked for until it is free.</summary>
+    private readonly void TellConflict(ref LocalAddress address)
+    {
+        if (!address.IsConflictTold)
+        {
+            address.IsConflictTold = true;
+            _log.Write(
+                LogSeverity.Error,
+                "endpoint: another host has its address, tried again each minute: give it one that is free"u8,
                 address.Address.IsIpv4 ? address.Address.Ipv4 : address.Address.Low);
         }
     }

@@ -65,6 +65,9 @@ public readonly struct IpAddress : IEquatable<IpAddress>
         High & (length >= 64 ? ulong.MaxValue : length == 0 ? 0 : ulong.MaxValue << (64 - length)),
         Low & (length <= 64 ? 0 : ulong.MaxValue << (128 - length)));
 
+    /// <summary>Whether two may well be one host's: the same IPv4 address, or one IPv6 network of 64 bits, in which a host takes any address.</summary>
+    internal bool IsSameSource(IpAddress other) => IsIpv4 || other.IsIpv4 ? Equals(other) : High == other.High;
+
     /// <summary>Reads 16 bytes in network order.</summary>
     public static IpAddress Read(ReadOnlySpan<byte> bytes)
         => new(BinaryPrimitives.ReadUInt64BigEndian(bytes), BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]));

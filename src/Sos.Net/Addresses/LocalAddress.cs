@@ -12,7 +12,7 @@ public enum AddressState : byte
     /// <summary>The endpoint uses it.</summary>
     Ready,
 
-    /// <summary>Another host has it: it is not used.</summary>
+    /// <summary>Another host has it: it is not used, and looked for again from time to time.</summary>
     Conflict,
 }
 
@@ -30,6 +30,12 @@ internal struct LocalAddress
 
     /// <summary>Until when it is valid; 0: for ever.</summary>
     public ulong ValidUntil;
+
+    /// <summary>When a router last told its prefix.</summary>
+    public ulong ToldAt;
+
+    /// <summary>Whether it was told that another host has it, and it has not been in use since.</summary>
+    public bool IsConflictTold;
 
     /// <summary>When it was last defended against another host.</summary>
     public ulong DefendedAt;

@@ -52,6 +52,6 @@ internal struct RetransmissionTimer
     /// <summary>Doubles the time: there was no answer.</summary>
     public void BackOff() => _doublings++;
 
-    /// <summary>Takes the doublings back: something new was acknowledged.</summary>
+    /// <summary>Takes the doublings back: something new was acknowledged, or a closed window opened.</summary>
     public void Answered() => _doublings = 0;
 }

@@ -45,6 +45,9 @@ internal struct TcpConnection
     /// <summary>When the connection ends whatever comes; 0: no such time.</summary>
     public ulong EndAt;
 
+    /// <summary>Since when what waits to be sent has no room, and nothing of it was acknowledged; 0: it has room.</summary>
+    public ulong FullAt;
+
     /// <summary>When the connection opened.</summary>
     public ulong OpenedAt;
 

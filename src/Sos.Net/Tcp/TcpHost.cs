@@ -14,8 +14,8 @@ internal struct TcpHost<TSession, TContext>
     /// <summary>Bytes of the options that a segment with time stamps has.</summary>
     private const uint TimestampSize = 12;
 
-    /// <summary>Milliseconds that a stranger's connection has before it may have to make room for another.</summary>
-    private const ulong StrangerMs = 5000;
+    /// <summary>Bytes of a connection's buffers: what is to be sent, and what is to be read.</summary>
+    private const int BuffersSize = TcpLimits.SendBufferSize + TcpLimits.ReceiveBufferSize;
 
     private MemoryBlock<TcpConnection> _connections;
     private MemoryBlock<TSession> _sessions;
@@ -24,6 +24,7 @@ internal struct TcpHost<TSession, TContext>
     private SegmentSizes _sizes;
     private PortSet _ports;
     private int _used;
+    private int _turn; // the place that came first in the last pass
 
     /// <summary>Connections in any state.</summary>
     public readonly int Used => _used;
@@ -41,12 +42,11 @@ internal struct TcpHost<TSession, TContext>
     /// <returns>Whether the arena had room.</returns>
     public bool TryInitialize(Arena arena, in EndpointSettings settings)
     {
-        const int Buffers = TcpLimits.SendBufferSize + TcpLimits.ReceiveBufferSize;
         _ports = settings.Ports;
         _sizes = new SegmentSizes(settings.Mtu);
         if (!arena.TryAllocate(TcpLimits.ConnectionsMax, out _connections)
             || !arena.TryAllocate(TcpLimits.ConnectionsMax, out _sessions)
-            || !arena.TryAllocate(TcpLimits.ConnectionsMax * Buffers, out _buffers)
+            || !arena.TryAllocate(TcpLimits.ConnectionsMax * BuffersSize, out _buffers)
             || !arena.TryAllocate(TcpLimits.HalfOpenMax, out MemoryBlock<HalfOpen> halfOpen))
         {
             return false;
@@ -125,12 +125,16 @@ internal struct TcpHost<TSession, TContext>
         }
     }
 
-    /// <summary>Runs sessions and timers, and sends.</summary>
+    /// <summary>
+    /// Runs sessions and timers, and sends. Each connection comes first in its turn, so that no place takes all that sessions share and the room for frames.
+    /// </summary>
     public void Poll(ref TContext context, ref Outbox outbox, Instant now)
     {
         _halfOpen.RunTimers(ref outbox, now, _sizes);
-        for (int i = 0; _used != 0 && i < _connections.Length; i++)
+        _turn = NextUsed(_turn);
+        for (int n = 0; _used != 0 && n < _connections.Length; n++)
         {
+            int i = (_turn + n) % TcpLimits.ConnectionsMax;
             ref TcpConnection connection = ref _connections[i];
             if (!connection.IsUsed)
             {
@@ -186,9 +190,15 @@ internal struct TcpHost<TSession, TContext>
             connection.Sender.Commit(given);
         }
 
+        if (connection.CanWrite && connection.Sender.Room == 0 && connection.FullAt == 0)
+        {
+            connection.FullAt = Math.Max(now.Ms, 1);
+        }
+
         if (session.IsOver)
         {
             session.Close(ref context, now);
+            session = default;
             connection.HasSession = false;
             connection.Finish(now);
         }
@@ -196,15 +206,14 @@ internal struct TcpHost<TSession, TContext>
 
     private bool TryOpen(ref TContext context, in Handshake handshake, in TcpSegment segment, Instant now)
     {
-        int place = FindPlace(ref context, now);
+        int place = FindPlace(ref context, handshake.Peer.Remote, now);
         if (place < 0)
         {
             Crowded++;
             return false;
         }
 
-        const int Buffers = TcpLimits.SendBufferSize + TcpLimits.ReceiveBufferSize;
-        MemoryBlock<byte> buffer = _buffers.Slice(place * Buffers, Buffers);
+        MemoryBlock<byte> buffer = BufferOf(place);
         uint segmentSize = Math.Min(handshake.SegmentSize, _sizes.For(handshake.Peer.Remote));
         segmentSize = Math.Max(segmentSize - (handshake.HasTimestamps ? TimestampSize : 0), TcpLimits.SegmentSizeLeast - TimestampSize);
         ref TcpConnection connection = ref _connections[place];
@@ -235,11 +244,10 @@ internal struct TcpHost<TSession, TContext>
         return true;
     }
 
-    /// <summary>Finds a place: a free one, that of a connection that only waits, or of the stranger who is here longest.</summary>
-    private int FindPlace(ref TContext context, Instant now)
+    /// <summary>Finds a place: a free one, that of a connection that only waits, or that of a stranger who has to go.</summary>
+    private int FindPlace(ref TContext context, IpAddress source, Instant now)
     {
         int waiting = -1;
-        int stranger = -1;
         for (int i = 0; i < _connections.Length; i++)
         {
             ref TcpConnection connection = ref _connections[i];
@@ -252,13 +260,9 @@ internal struct TcpHost<TSession, TContext>
             {
                 waiting = waiting < 0 || connection.EndAt < _connections[waiting].EndAt ? i : waiting;
             }
-            else if ((!connection.HasSession || !_sessions[i].IsTrusted) && now.Ms - connection.OpenedAt > StrangerMs)
-            {
-                stranger = stranger < 0 || connection.OpenedAt < _connections[stranger].OpenedAt ? i : stranger;
-            }
         }
 
-        int place = waiting >= 0 ? waiting : stranger;
+        int place = waiting >= 0 ? waiting : FindStranger(source, now);
         if (place >= 0)
         {
             Crowded += waiting >= 0 ? 0u : 1u;
@@ -266,6 +270,69 @@ internal struct TcpHost<TSession, TContext>
         }
 
         return place;
+    }
+
+    /// <summary>
+    /// Finds the stranger who has to go for a new connection: one of the source that has most, of these the oldest. A source that has many gives a place to one
+    /// that has fewer at once. Else a connection that has had its time gives its place to its own source, or to one that has fewer; never to one that has more.
+    /// </summary>
+    private readonly int FindStranger(IpAddress source, Instant now)
+    {
+        int own = CountStrangers(source);
+        int found = -1;
+        int weightMost = 0;
+        for (int i = 0; i < _connections.Length; i++)
+        {
+            ref TcpConnection connection = ref _connections[i];
+            if (!IsStranger(i))
+            {
+                continue;
+            }
+
+            IpAddress remote = connection.Peer.Remote;
+            int crowd = CountStrangers(remote);
+            bool isOld = now.Ms - connection.OpenedAt > TcpLimits.StrangerMs;
+            bool mayGo = (crowd > TcpLimits.PerSourceMax && crowd > own + 1) || (isOld && (crowd > own || remote.IsSameSource(source)));
+
+            // Of hosts that share a source, the one that has most.
+            int weight = (crowd * TcpLimits.ConnectionsMax * 2) + CountStrangersAt(remote);
+            bool isBetter = weight > weightMost || (weight == weightMost && connection.OpenedAt < _connections[found].OpenedAt);
+            if (mayGo && isBetter)
+            {
+                found = i;
+                weightMost = weight;
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Whether a connection is that of a peer who has not proven who it is, or only ends.</summary>
+    private readonly bool IsStranger(int place)
+        => _connections[place].IsUsed
+            && _connections[place].State != TcpState.TimeWait
+            && (!_connections[place].HasSession || !_sessions[place].IsTrusted);
+
+    private readonly int CountStrangers(IpAddress source)
+    {
+        int count = 0;
+        for (int i = 0; i < _connections.Length; i++)
+        {
+            count += IsStranger(i) && _connections[i].Peer.Remote.IsSameSource(source) ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    private readonly int CountStrangersAt(IpAddress address)
+    {
+        int count = 0;
+        for (int i = 0; i < _connections.Length; i++)
+        {
+            count += IsStranger(i) && _connections[i].Peer.Remote == address ? 1 : 0;
+        }
+
+        return count;
     }
 
     private void Release(ref TContext context, int place, Instant now)
@@ -280,6 +347,27 @@ internal struct TcpHost<TSession, TContext>
         connection.IsUsed = false;
         connection.State = TcpState.Closed;
         _used--;
+
+        // Passwords, and what was decrypted, do not stay in memory.
+        _sessions[place] = default;
+        BufferOf(place).Span.Clear();
+    }
+
+    private readonly MemoryBlock<byte> BufferOf(int place) => _buffers.Slice(place * BuffersSize, BuffersSize);
+
+    /// <summary>Finds the used place that follows another; that one itself if there is no other.</summary>
+    private readonly int NextUsed(int place)
+    {
+        for (int n = 1; _used != 0 && n < _connections.Length; n++)
+        {
+            int next = (place + n) % TcpLimits.ConnectionsMax;
+            if (_connections[next].IsUsed)
+            {
+                return next;
+            }
+        }
+
+        return place;
     }
 
     private readonly int Find(in Peer peer)

@@ -96,10 +96,18 @@ internal static class TcpInput
 
     private static void TakeAcknowledgment(ref TcpConnection connection, in TcpSegment segment, Instant now)
     {
+        bool wasClosed = connection.Sender.Window == 0;
         uint newly = connection.Sender.Acknowledge(in segment);
+        bool opens = wasClosed && connection.Sender.Window != 0;
         if (newly != 0)
         {
             connection.Measure(in segment, newly, now);
+            connection.FullAt = 0;
+        }
+
+        // Probes of a window that was closed tell of no loss: what is sent into it now has all its tries.
+        if (newly != 0 || opens)
+        {
             connection.Timer.Answered();
             connection.RetransmitAt = connection.Sender.InFlight ? now.Ms + connection.Timer.WaitMs : 0;
         }

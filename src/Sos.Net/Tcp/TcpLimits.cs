@@ -6,6 +6,12 @@ public static class TcpLimits
     /// <summary>Connections at most: a few people, a few programs, and as many that are just closing.</summary>
     public const int ConnectionsMax = 16;
 
+    /// <summary>Strangers' connections that one source keeps when there are too many: of more, one makes room at once for a source that has fewer.</summary>
+    public const int PerSourceMax = 4;
+
+    /// <summary>Milliseconds that a stranger's connection has before it may have to make room for another.</summary>
+    public const ulong StrangerMs = 5000;
+
     /// <summary>Connections that are half open at most; when there are as many, SYN cookies take their place.</summary>
     public const int HalfOpenMax = 32;
 
@@ -38,6 +44,11 @@ public static class TcpLimits
 
     /// <summary>Milliseconds that a peer has for its end after ours, and for taking what was written before.</summary>
     public const ulong LingerMs = 60_000;
+
+    /// <summary>
+    /// Milliseconds after which a peer that acknowledges nothing of a full buffer is given up, though it answers: half an hour, as a visitor has without a key.
+    /// </summary>
+    public const ulong StallMs = 30 * 60_000;
 
     /// <summary>Milliseconds without a word after which the peer is asked whether it lives: slots are few.</summary>
     public const ulong KeepAliveMs = 60_000;

@@ -58,10 +58,10 @@ internal static class TcpOutput
         SendBare(header, default, in peer, ref outbox);
     }
 
-    /// <summary>Sends a segment without data.</summary>
+    /// <summary>Sends a segment without data that belongs to no connection.</summary>
     public static void SendBare(TcpHeader header, in TcpOptions options, in Peer peer, ref Outbox outbox)
     {
-        if (outbox.TryBegin(TcpHeader.SizeMin + TcpOptions.SizeMax, out PacketBuffer buffer))
+        if (outbox.TryBeginForStranger(TcpHeader.SizeMin + TcpOptions.SizeMax, out PacketBuffer buffer))
         {
             int length = TcpHeader.SizeMin + options.Write(buffer.Frame[TcpHeader.SizeMin..]);
             Seal(buffer, length, header with { HeaderLength = (byte)length }, in peer, ref outbox);
@@ -105,7 +105,8 @@ internal static class TcpOutput
 
     private static void RunTimers(ref TcpConnection connection, ref Outbox outbox, Instant now)
     {
-        if (connection.EndAt != 0 && now.Ms >= connection.EndAt)
+        bool isStalled = connection.FullAt != 0 && now.Ms - connection.FullAt >= TcpLimits.StallMs;
+        if (isStalled || (connection.EndAt != 0 && now.Ms >= connection.EndAt))
         {
             Abort(ref connection, ref outbox, now);
             return;

@@ -139,11 +139,12 @@ internal struct Authenticator
             return true;
         }
 
-        if (!server.TryTakeComputation(nowNs))
+        if (!server.HasTurn || !server.TryTakeComputation(nowNs))
         {
             return false;
         }
 
+        server.TakeTurn();
         if (!Verify(ref transport, message[..signed], key, signature))
         {
             Refuse(ref transport, server.Limits, true);

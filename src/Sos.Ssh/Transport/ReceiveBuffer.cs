@@ -163,9 +163,10 @@ internal struct ReceiveBuffer
         }
     }
 
-    /// <summary>Empties the buffer and forgets the keys.</summary>
+    /// <summary>Forgets what came, decrypted or not, and the keys.</summary>
     public void Reset()
     {
+        ((Span<byte>)_bytes).Clear();
         FixedTime.Erase(ref _keys);
         FixedTime.Erase(ref _nextKeys);
         (_start, _end, _packet, _isEncrypted) = (0, 0, 0, false);

@@ -18,6 +18,9 @@ internal struct SshTransport
     private const int DeferredCapacity = 1024;
     private const int DeferredCostMax = 768;
 
+    // Key exchanges before a log-in, the first included. Clients need one, and each costs what all visitors share.
+    private const int ExchangesBeforeLogInMax = 3;
+
     private const int VersionLengthMax = 255; // RFC 4253, 4.2
     private const int ReasonTextMax = 48;
 
@@ -34,6 +37,7 @@ internal struct SshTransport
     private int _deferredLength;
     private int _deferredPayload;
     private int _deferredCost;
+    private int _exchangesBeforeLogIn;
     private Phase _phase;
     private bool _isKeyed; // the first key exchange is done
     private bool _isStrict;
@@ -94,7 +98,7 @@ internal struct SshTransport
         _output.Reset();
         _exchange.Erase();
         (EndReason, IsTrusted) = (EndReason.None, false);
-        (_clientVersionLength, _deferredLength, _deferredPayload, _deferredCost) = (0, 0, 0, 0);
+        (_clientVersionLength, _deferredLength, _deferredPayload, _deferredCost, _exchangesBeforeLogIn) = (0, 0, 0, 0, 0);
         (_isKeyed, _isStrict, _wantsExtensions, _ignoresNext, _hasToken, _isDeferring) = (false, false, false, false, false, false);
         _output.AppendRaw(ServerVersion);
         _output.AppendRaw("\r\n"u8);
@@ -112,7 +116,7 @@ internal struct SshTransport
     public void Sent(int count) => _output.Remove(count);
 
     /// <summary>
-    /// Goes on by one packet or one expensive operation.
+    /// Goes on by one packet, or by one expensive operation if it is this session's turn.
     /// </summary>
     /// <param name="payload">A message for the layers above, which call <see cref="Release"/> when they are done with it; or nothing.</param>
     /// <returns>Whether something was done, so that it is worth to be called again.</returns>
@@ -312,6 +316,11 @@ internal struct SshTransport
 
     private bool TakeInit(ReadOnlySpan<byte> message, ref SshServer server, ulong nowNs)
     {
+        if (!IsTrusted && ++_exchangesBeforeLogIn > ExchangesBeforeLogInMax)
+        {
+            return End(EndReason.ProtocolError);
+        }
+
         if (_phase == Phase.Open)
         {
             SendInit(ref server, nowNs);
@@ -392,13 +401,14 @@ internal struct SshTransport
 
     private bool Compute(ref SshServer server, ulong nowNs)
     {
-        // What a stranger can make the server compute is limited, the renewal of keys before a log-in included.
-        if (!_hasToken && !IsTrusted && !server.TryTakeComputation(nowNs))
+        // What a stranger can make the server compute is limited, the renewal of keys before a log-in included; what all do in a pass, for everybody.
+        if (!server.HasTurn || (!_hasToken && !IsTrusted && !server.TryTakeComputation(nowNs)))
         {
             return false;
         }
 
         _hasToken = true;
+        server.TakeTurn();
         TryReadRequest(_input.OpenPayload, out ReadOnlySpan<byte> request);
         EndReason problem = _exchange.Continue(request, ref server, out bool isReady);
         if (problem != EndReason.None)

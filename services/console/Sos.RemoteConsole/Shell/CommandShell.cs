@@ -63,8 +63,10 @@ internal struct CommandShell
     /// <summary>The status of the last command.</summary>
     public uint ExitStatus { get; private set; }
 
-    /// <summary>Whether a command runs.</summary>
-    public readonly bool IsRunning => _running != 0;
+    /// <summary>
+    /// Whether a command runs and its text is taken: a visitor who waits for it is not away. One who reads nothing, or leaves a question open, is.
+    /// </summary>
+    public readonly bool IsAttended => _running != 0 && !_asks && Output.Room >= CommandRun.StepSizeMax;
 
     /// <summary>Whether what waits in <see cref="Output"/> tells of a failure, for those who keep that apart.</summary>
     public readonly bool IsFailing => _state.ExitStatus != 0;

@@ -10,7 +10,7 @@ namespace Sos.RemoteConsole.Ssh;
 /// <summary>A visitor by SSH: the protocol, and a shell for each of its channels.</summary>
 public struct SshConsole : ISession<ConsoleContext>
 {
-    /// <summary>Milliseconds that a visitor has without a key or a running command.</summary>
+    /// <summary>Milliseconds that a visitor has without a key or a command whose text he reads.</summary>
     private const ulong IdleMs = 30 * 60_000;
 
     private const ulong NsPerMs = 1_000_000;
@@ -216,11 +216,12 @@ public struct SshConsole : ISession<ConsoleContext>
             shell.Take(key[0]);
         }
 
-        shell.Run(ref context, _visitor, now);
-        if (shell.IsRunning)
+        if (shell.IsAttended)
         {
-            context[_visitor].TypedMs = now.Ms; // whoever waits for a command is not away
+            context[_visitor].TypedMs = now.Ms;
         }
+
+        shell.Run(ref context, _visitor, now);
 
         ReadOnlySpan<byte> text = shell.Output.Pending;
         if (!text.IsEmpty)

@@ -9,7 +9,7 @@ namespace Sos.RemoteConsole.Telnet;
 /// <summary>A visitor by telnet: asks for the password, then lets the shell talk.</summary>
 public struct TelnetSession : ISession<ConsoleContext>
 {
-    /// <summary>Milliseconds that a visitor has for the password, and without a key once logged in.</summary>
+    /// <summary>Milliseconds that a visitor has for the password, and once logged in without a key or a command whose text he reads.</summary>
     private const ulong LoginMs = 60_000;
     private const ulong IdleMs = 30 * 60_000;
 
@@ -82,13 +82,14 @@ public struct TelnetSession : ISession<ConsoleContext>
                 Check(ref context, now);
                 break;
             case Step.LoggedIn:
+                visitor.TypedMs = shell.IsAttended ? now.Ms : visitor.TypedMs;
                 shell.Run(ref context, _visitor, now);
                 _isOver |= shell.IsOver;
                 break;
         }
 
         ulong since = _step == Step.LoggedIn ? visitor.TypedMs : visitor.SinceMs;
-        if (!_isOver && !shell.IsRunning && now.Ms - since > (_step == Step.LoggedIn ? IdleMs : LoginMs))
+        if (!_isOver && now.Ms - since > (_step == Step.LoggedIn ? IdleMs : LoginMs))
         {
             shell.Output.WriteLine("\r\nNothing was typed for too long."u8);
             _isOver = true;
