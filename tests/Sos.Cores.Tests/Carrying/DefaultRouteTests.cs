@@ -26,13 +26,12 @@ public sealed class DefaultRouteTests
 
     /// <summary>The device that is taken is below the one that the route names, or is the end of a cable whose other end is.</summary>
     [Theory]
-    [InlineData("ip link add link eth0 name eth0.5 type vlan id 5; ip link set eth0.5 up; ip route add default dev eth0.5", "eth0.5")]
     [InlineData("ip link add link eth0 name mac0 type macvlan; ip link set mac0 up; ip route add default dev mac0", "mac0")]
     [InlineData("ip link add bridge0 type bridge; ip link set eth0 master bridge0; ip link set bridge0 up; ip route add default dev bridge0", "bridge0")]
     [InlineData(
-        "ip link add bridge0 type bridge; ip link set eth0 master bridge0; ip link add link bridge0 name bridge0.7 type vlan id 7; "
-        + "ip link set bridge0 up; ip link set bridge0.7 up; ip route add default dev bridge0.7",
-        "bridge0.7")]
+        "ip link add bridge0 type bridge; ip link set eth0 master bridge0; ip link add link bridge0 name mac0 type macvlan; "
+        + "ip link set bridge0 up; ip link set mac0 up; ip route add default dev mac0",
+        "mac0")]
     [InlineData("ip link add bridge0 type bridge; ip link set other0 master bridge0; ip link set bridge0 up; ip route add default dev bridge0", null)]
     [InlineData("ip route add default dev far0", null)]
     public void ItIsFoundAboveTheDevice(string setUp, string? through)

@@ -148,7 +148,7 @@ public sealed class GivingBackTests
         CardRecord card = Take(host);
         using FileDescriptor held = FileDescriptor.Raise(Libc.Open(host.Place, Libc.OpenCloseOnExec), "opening the namespace");
         string again = $"mount --bind /proc/{Environment.ProcessId}/fd/{held.Descriptor} {host.Place}";
-        CarriedHost.Run($"umount {host.Place}");
+        CarriedHost.Run($"umount -l {host.Place}");
         try
         {
             List<string> notes = [];

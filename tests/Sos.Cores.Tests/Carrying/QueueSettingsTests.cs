@@ -48,7 +48,7 @@ public sealed class QueueSettingsTests
         }
         finally
         {
-            host.Shell($"umount {sys}");
+            host.Shell($"umount -l {sys}");
             Directory.Delete(sys);
         }
     }
@@ -68,7 +68,7 @@ public sealed class QueueSettingsTests
         }
         finally
         {
-            other.Shell($"umount {sys}");
+            other.Shell($"umount -l {sys}");
             Directory.Delete(sys);
         }
     }

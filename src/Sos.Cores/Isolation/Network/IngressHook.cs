@@ -194,6 +194,11 @@ internal static unsafe class IngressHook
 
         // Before Linux 6.6 there is no such list. Any other failure must not look like that: the program would stay.
         int errno = Marshal.GetLastPInvokeError();
+        if (errno == Errno.NoDevice)
+        {
+            return []; // It went while we looked.
+        }
+
         return errno is Errno.Invalid or Errno.NotSupported ? null : throw Errno.ToException("listing the programs at a network device", errno, null);
     }
 
