@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using Sos.Cores.BackEnds;
@@ -147,21 +148,26 @@ public sealed class GivingBackTests
         using CarriedHost host = new();
         CardRecord card = Take(host);
         using FileDescriptor held = FileDescriptor.Raise(Libc.Open(host.Place, Libc.OpenCloseOnExec), "opening the namespace");
-        string again = $"mount --bind /proc/{Environment.ProcessId}/fd/{held.Descriptor} {host.Place}";
         CarriedHost.Run($"umount -l {host.Place}");
+        List<string> notes = [];
+        Assert.False(NetdevDevice.GiveBack(Cpu, card, notes));
+        Assert.Contains("nsenter", Assert.Single(notes), StringComparison.Ordinal);
+
+        // A process in it makes it one that can be found.
+        using Process inside = Process.Start("nsenter", [$"--net=/proc/{Environment.ProcessId}/fd/{held.Descriptor}", "sleep", "1000"]);
         try
         {
-            List<string> notes = [];
-            Assert.False(NetdevDevice.GiveBack(Cpu, card, notes));
-            Assert.Contains("nsenter", Assert.Single(notes), StringComparison.Ordinal);
+            string place = $"/proc/{inside.Id}/ns/net";
+            CarriedHost.Await(() => new FileInfo(place).LinkTarget == card.Netdev!.Namespace, "the process does not get there");
+            Assert.True(NetdevDevice.GiveBack(Cpu, card, []));
+            using NetworkNamespace entered = NetworkNamespace.EnterNamed(place);
+            Assert.Empty(IngressHook.ListOurs(card.Netdev!.Index, Cpu));
         }
         finally
         {
-            CarriedHost.Run(again);
+            inside.Kill();
+            inside.WaitForExit();
         }
-
-        Assert.True(NetdevDevice.GiveBack(Cpu, card, []));
-        Assert.Empty(host.Inside(() => IngressHook.ListOurs(card.Netdev!.Index, Cpu)));
     }
 
     /// <summary>Another device has the number now, and the record's is gone: nothing is changed on the other.</summary>
