@@ -16,6 +16,7 @@ public static unsafe partial class NetworkCalls
 
     public const int LevelSocket = 1; // SOL_SOCKET
     public const int ReceiveBufferForce = 33; // SO_RCVBUFFORCE
+    public const int Mark = 36; // SO_MARK
     public const int BusyPoll = 46; // SO_BUSY_POLL
     public const int PreferBusyPoll = 69; // SO_PREFER_BUSY_POLL
     public const int BusyPollBudget = 70; // SO_BUSY_POLL_BUDGET

@@ -2,6 +2,8 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using Sos.Cores.Isolation.Network;
+using Sos.Cores.Network;
 using Xunit;
 
 namespace Sos.Isolated.Tests;
@@ -197,6 +199,70 @@ public sealed class NetworkOwnershipTests : IsolatedScenario
             + $"{Command.Metadata("Ctl")} service stop {Cpu}").Succeeded();
         network.AssertPing();
     }
+
+    /// <summary>What a program of the host sends to a group, other programs of the host hear: mDNS, for one.</summary>
+    [Fact]
+    public void TheHostHearsWhatItSendsToAGroup()
+    {
+        using NetworkPair network = new();
+        Reserve();
+        Start(network);
+        string heard = Path.GetTempFileName();
+        using System.Diagnostics.Process listener = Command.Start(
+            "ip", "netns", "exec", network.Host, "socat", "-u", "UDP4-RECV:5353,ip-add-membership=239.1.2.3:eth0", $"OPEN:{heard},append");
+        Command.Await(
+            () =>
+            {
+                network.AtHost($"bash -c 'echo hello | socat -u - UDP4-DATAGRAM:239.1.2.3:5353,ip-multicast-if={NetworkPair.HostAddress}'");
+                return File.ReadAllText(heard).Contains("hello", StringComparison.Ordinal);
+            },
+            "the host does not hear itself");
+        listener.Kill(entireProcessTree: true);
+        File.Delete(heard);
+    }
+
+    /// <summary>'tc' and 'ip' let anybody take our programs away: from then on nobody judges, and that must be told.</summary>
+    [Fact]
+    public void AProgramThatWasTakenAwayIsToldAndPutBack()
+    {
+        using NetworkPair network = new();
+        network.AssertPing();
+        Reserve();
+        Start(network);
+        network.AssertPing();
+        Assert.False(IsToldUnjudged());
+        using (NetworkNamespace place = NetworkNamespace.EnterNamed($"/run/netns/{network.Host}"))
+        {
+            uint device = NetworkLink.Find("eth0")!.Index;
+            Assert.Single(IngressHook.ListOurs(device, Cpu));
+            IngressHook.Remove(device, withQueue: false, Cpu);
+        }
+
+        Assert.True(IsToldUnjudged());
+        Command.SosctlJson(null, "service", "restart", $"{Cpu}").Succeeded();
+        network.AssertPing();
+        Assert.False(IsToldUnjudged());
+        Assert.True(Counter("firewall.received") > 0);
+    }
+
+    /// <summary>"It is not where it was" is not "it is gone": its frames would be dropped for ever.</summary>
+    [Fact]
+    public void ADeviceThatWasMovedElsewhereIsGivenBackThere()
+    {
+        using NetworkPair network = new();
+        Reserve();
+        Start(network);
+        network.AssertPing();
+        network.AtHost($"ip link set eth0 netns {network.Client} name moved0").Succeeded();
+        Command.SosctlJson(null, "service", "stop", $"{Cpu}").Succeeded();
+        network.AtClient($"ip link set moved0 netns {network.Host} name eth0").Succeeded();
+        network.AtHost($"bash -c 'ip address add {NetworkPair.HostAddress}/24 dev eth0; ip link set eth0 up'").Succeeded();
+        network.AssertPing();
+        Assert.DoesNotContain("sos", network.AtHost("ip -br link").Output, StringComparison.Ordinal);
+    }
+
+    private bool IsToldUnjudged() => Status().GetProperty("remarks").EnumerateArray()
+        .Any(remark => remark.GetString()!.Contains("unjudged", StringComparison.Ordinal));
 
     private static void AssertPolicy(NetworkPair network, string policy)
     {

@@ -53,6 +53,12 @@ internal static class CarryingObstacles
             obstacles.Add($"{name} has an XDP program, which its driver runs: 'ip link set {name} xdp off' takes it away");
         }
 
+        if (Redirections.CountTo(device) is var redirections and > 0)
+        {
+            obstacles.Add($"{redirections} filter(s) of traffic control send frames of other devices to {name} (mirred), and lead nowhere when it is gone: "
+                + "'tc actions list action mirred' shows them; take them away, and make them again to the host port");
+        }
+
         obstacles.AddRange(FilterHooks(name).Select(
             hook => $"nft's {hook} hangs on {name} itself, and Linux takes it away with that: put it on another hook, or load it again afterwards"));
         obstacles.AddRange(new TrafficControl().FindRefused(device).Select(
@@ -64,9 +70,14 @@ internal static class CarryingObstacles
     {
         byte[]? answer = device.Routes.TryQuery(RouteMessage.Link(GetLink, RouteSocket.Request, device.Link.Index));
         ReadOnlySpan<byte> master = answer is null ? [] : RouteSocket.Find(answer.AsSpan(FixedSize), Master);
-        return master.Length == sizeof(uint) && NetworkLink.Read(BinaryPrimitives.ReadUInt32LittleEndian(master)) is { Kind: not "vrf" } above
-            ? [$"{device.Link.Name} is a port of {above.Name}: take it out first ('ip link set {device.Link.Name} nomaster'), the host port can join instead"]
-            : [];
+        if (master.Length != sizeof(uint) || NetworkLink.Read(BinaryPrimitives.ReadUInt32LittleEndian(master)) is not { Kind: not "vrf" } above)
+        {
+            return [];
+        }
+
+        // A bond and a team give their ports an address, and a host port keeps that of its card.
+        string instead = above.Kind is "bond" or "team" ? $"a host port cannot be one of a {above.Kind}" : "the host port can join instead";
+        return [$"{device.Link.Name} is a port of {above.Name}: take it out first ('ip link set {device.Link.Name} nomaster'), {instead}"];
     }
 
     /// <summary>VLANs, macvlans and their like on a device, in all network namespaces.</summary>

@@ -53,6 +53,15 @@ internal sealed class DeviceAddresses : ICarriedKind
         => things.Select(thing => LocalOf(RouteAttribute.Parse(thing.AsSpan(FixedSize))));
 
     /// <inheritdoc/>
+    public string? IdentityOf(byte[] thing)
+    {
+        List<RouteAttribute> attributes = RouteAttribute.Parse(thing.AsSpan(FixedSize));
+        ReadOnlySpan<byte> lifetimes = RouteSocket.Find(thing.AsSpan(FixedSize), Lifetimes);
+        bool ends = lifetimes.Length >= 2 * sizeof(uint) && BinaryPrimitives.ReadUInt32LittleEndian(lifetimes[sizeof(uint)..]) != Forever;
+        return ends ? null : $"{Convert.ToHexString(LocalOf(attributes))}/{thing[1]}";
+    }
+
+    /// <inheritdoc/>
     public IReadOnlyList<byte[]> Read(CarriedDevice device)
     {
         List<byte[]> found = [.. List(device, Internet)];

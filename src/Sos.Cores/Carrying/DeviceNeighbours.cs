@@ -30,6 +30,9 @@ internal sealed class DeviceNeighbours : ICarriedKind
     public string Name => "neighbours";
 
     /// <inheritdoc/>
+    public string IdentityOf(byte[] thing) => $"{thing[FlagsOffset] & Proxy} {Convert.ToHexString(RouteSocket.Find(thing.AsSpan(FixedSize), Destination))}";
+
+    /// <inheritdoc/>
     public IReadOnlyList<byte[]> Read(CarriedDevice device)
     {
         byte[] proxies = new byte[FixedSize];

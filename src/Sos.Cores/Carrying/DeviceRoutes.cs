@@ -25,6 +25,10 @@ internal sealed class DeviceRoutes : ICarriedKind
     public string Name => "routes";
 
     /// <inheritdoc/>
+    public string? IdentityOf(byte[] thing)
+        => new DeviceRoute(thing) is var route && !route.IsOfRouter && route.Left(TimeSpan.Zero) == uint.MaxValue ? route.Key : null;
+
+    /// <inheritdoc/>
     public IReadOnlyList<byte[]> Read(CarriedDevice device)
     {
         HashSet<uint> nexthops = [.. NexthopObjects.IdsOf(device)];

@@ -31,6 +31,12 @@ internal sealed class DeviceSysctls(bool afterAddresses) : ICarriedKind
     public string Name => afterAddresses ? "sysctls after addresses" : "sysctls";
 
     /// <inheritdoc/>
+    public bool IsSetting => true;
+
+    /// <inheritdoc/>
+    public string IdentityOf(byte[] thing) => string.Join(' ', Encoding.UTF8.GetString(thing).Split(' ', 3).Take(2));
+
+    /// <inheritdoc/>
     public IReadOnlyList<byte[]> Read(CarriedDevice device)
         => [.. Folders.SelectMany(folder => ReadFolder(folder, device)).Where(setting => IsLate(setting) == afterAddresses)
             .Select(setting => Encoding.UTF8.GetBytes(setting))];

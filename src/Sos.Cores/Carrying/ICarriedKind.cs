@@ -11,6 +11,14 @@ internal interface ICarriedKind
     /// <summary>Whether it is the card's own, which a host port has no use for: it waits until the card is back.</summary>
     bool IsOfCard => false;
 
+    /// <summary>Whether each device has each of its things, with some value; else it has them or not.</summary>
+    bool IsSetting => false;
+
+    /// <summary>Tells a thing from the others of a device, whatever its values are.</summary>
+    /// <param name="thing">The thing.</param>
+    /// <returns>Null for one that is not missed where it is not: its time ends by itself, or it stands only with others.</returns>
+    string? IdentityOf(byte[] thing) => System.Convert.ToHexString(thing);
+
     /// <summary>Reads what a device has of it, in the order in which it is given.</summary>
     IReadOnlyList<byte[]> Read(CarriedDevice device);
 

@@ -28,9 +28,9 @@ public sealed record InterfaceConfiguration(
     /// <summary>All kinds, in the order in which they are given.</summary>
     private static readonly ICarriedKind[] Kinds =
     [
-        new CardFeatures(), new LinkSettings(), new OtherNames(), new DeviceSysctls(afterAddresses: false), new SwitchingOn(), new DeviceAddresses(),
-        new DeviceSysctls(afterAddresses: true), new LinkGroups(), new NexthopObjects(), new DeviceRoutes(), new DeviceNeighbours(), new TrafficControl(),
-        new GroupMembers(), new PacketSockets(),
+        new CardFeatures(), new QueueSettings("/sys", "/proc/1/root/sys"), new LinkSettings(), new OtherNames(),
+        new DeviceSysctls(afterAddresses: false), new SwitchingOn(), new DeviceAddresses(), new DeviceSysctls(afterAddresses: true),
+        new LinkGroups(), new NexthopObjects(), new DeviceRoutes(), new DeviceNeighbours(), new TrafficControl(), new GroupMembers(), new PacketSockets(),
     ];
 
     /// <summary>Reads the configuration of a network device in this network namespace.</summary>
@@ -55,11 +55,19 @@ public sealed record InterfaceConfiguration(
 
     /// <summary>Reads it again from the host port that has it now. What a host port cannot have stays as it was on the card.</summary>
     /// <param name="port">Name of the host port.</param>
+    /// <param name="afterMove">
+    /// What the host port had as it had just taken the card's place, if something was refused then: that is the card's still. Null where all was taken.
+    /// </param>
     /// <exception cref="SosException">There is no such device.</exception>
-    public InterfaceConfiguration ReadAgain(string port)
+    public InterfaceConfiguration ReadAgain(string port, InterfaceConfiguration? afterMove = null)
     {
         InterfaceConfiguration now = Read(port);
         Dictionary<string, IReadOnlyList<byte[]>> things = new(now.Things!);
+        foreach (ICarriedKind kind in afterMove is null || now.Index != Index ? [] : Kinds)
+        {
+            things[kind.Name] = WithRefused(kind, ThingsOf(kind), afterMove!.ThingsOf(kind), now.ThingsOf(kind));
+        }
+
         foreach (ICarriedKind kind in Kinds.Where(kind => kind.IsOfCard))
         {
             things[kind.Name] = ThingsOf(kind);
@@ -119,6 +127,35 @@ public sealed record InterfaceConfiguration(
 
     private IReadOnlyList<byte[]> ThingsOf(ICarriedKind kind)
         => Things is not null && Things.TryGetValue(kind.Name, out IReadOnlyList<byte[]>? found) ? found : [];
+
+    /// <summary>Adds what the host port never had to what it has now; what somebody has changed or removed there meanwhile stays so.</summary>
+    private static List<byte[]> WithRefused(
+        ICarriedKind kind, IReadOnlyList<byte[]> original, IReadOnlyList<byte[]> afterMove, IReadOnlyList<byte[]> now)
+    {
+        List<byte[]> all = [.. now];
+        foreach (byte[] thing in original)
+        {
+            if (kind.IdentityOf(thing) is not { } identity)
+            {
+                continue;
+            }
+
+            bool IsIt(byte[] other) => kind.IdentityOf(other) == identity;
+            byte[]? taken = afterMove.FirstOrDefault(IsIt);
+            int place = all.FindIndex(IsIt);
+            if (taken is null && place < 0)
+            {
+                all.Add(thing);
+            }
+            else if (kind.IsSetting && taken is not null && place >= 0
+                && !taken.AsSpan().SequenceEqual(thing) && taken.AsSpan().SequenceEqual(all[place]))
+            {
+                all[place] = thing;
+            }
+        }
+
+        return all;
+    }
 
     private void GiveFrame(CarriedDevice device, bool isCard)
     {

@@ -33,6 +33,12 @@ internal sealed class LinkSettings : ICarriedKind
     public string Name => "link";
 
     /// <inheritdoc/>
+    public bool IsSetting => true;
+
+    /// <inheritdoc/>
+    public string IdentityOf(byte[] thing) => thing.Length == sizeof(uint) ? "flags" : $"{BinaryPrimitives.ReadUInt16LittleEndian(thing.AsSpan(2))}";
+
+    /// <inheritdoc/>
     public IReadOnlyList<byte[]> Read(CarriedDevice device)
     {
         if (device.Routes.TryQuery(RouteMessage.Link(GetLink, RouteSocket.Request, device.Link.Index)) is not { } answer)

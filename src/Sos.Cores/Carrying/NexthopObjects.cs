@@ -35,6 +35,9 @@ internal sealed class NexthopObjects : ICarriedKind
     public static IEnumerable<uint> IdsOf(CarriedDevice device) => new NexthopObjects().Read(device).Select(thing => IdOf(thing));
 
     /// <inheritdoc/>
+    public string IdentityOf(byte[] thing) => $"{IdOf(thing)}";
+
+    /// <inheritdoc/>
     public IReadOnlyList<byte[]> Read(CarriedDevice device)
     {
         List<byte[]> all = [.. device.List(RouteMessage.Of(GetNexthop, RouteSocket.Dump, new byte[FixedSize]))

@@ -45,6 +45,10 @@ internal sealed class TrafficControl : ICarriedKind
     /// <inheritdoc/>
     public string Name => "traffic control";
 
+    /// <inheritdoc/>
+    /// <remarks>They are one tree, and what of it cannot be made twice is named before anything is changed.</remarks>
+    public string? IdentityOf(byte[] thing) => null;
+
     /// <summary>Finds out which of a device's things Linux would not take again, on a device of the same name in a network namespace made for it.</summary>
     public IReadOnlyList<string> FindRefused(CarriedDevice device)
     {

@@ -13,7 +13,9 @@ public static class DriverBinding
     /// <exception cref="SosException">Linux refused; the function is back with its former driver.</exception>
     public static void Take(PciDevice device, string sys = "/sys")
     {
-        if (device.Driver == SosDriver)
+        // As it is now, not as it was read: what is with "sos" may be a service's meanwhile.
+        string folder = PciDevice.Folder(device.Address, sys);
+        if (DriverOf(folder) == SosDriver)
         {
             return;
         }
@@ -23,10 +25,9 @@ public static class DriverBinding
             throw new SosException(SosError.DriverMissing, "the driver is not loaded: load it with 'modprobe sos' (or 'insmod sos.ko') as root");
         }
 
-        string folder = PciDevice.Folder(device.Address, sys);
         Write(Path.Combine(folder, "driver_override"), SosDriver);
-        Rebind(device.Address, sys);
-        if (PciDevice.LinkName(Path.Combine(folder, "driver")) != SosDriver)
+        Rebind(device.Address, sys, isReturned: false);
+        if (DriverOf(folder) != SosDriver)
         {
             Return(device.Address, sys);
             throw new SosException(SosError.Failed, $"{device.Address} did not bind to the driver 'sos': see the kernel log ('dmesg | tail')");
@@ -38,13 +39,16 @@ public static class DriverBinding
     {
         // An empty line clears the override.
         Write(Path.Combine(PciDevice.Folder(address, sys), "driver_override"), "\n");
-        Rebind(address, sys);
+        Rebind(address, sys, isReturned: true);
     }
 
-    private static void Rebind(PciAddress address, string sys)
+    private static string? DriverOf(string folder) => PciDevice.LinkName(Path.Combine(folder, "driver"));
+
+    private static void Rebind(PciAddress address, string sys, bool isReturned)
     {
-        string unbind = Path.Combine(PciDevice.Folder(address, sys), "driver/unbind");
-        if (File.Exists(unbind))
+        string folder = PciDevice.Folder(address, sys);
+        string unbind = Path.Combine(folder, "driver/unbind");
+        if (File.Exists(unbind) && (isReturned || DriverOf(folder) != SosDriver))
         {
             Write(unbind, address.ToString());
         }

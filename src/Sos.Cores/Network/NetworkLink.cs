@@ -1,5 +1,7 @@
 using System;
 using System.Buffers.Binary;
+using System.Collections.Generic;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
@@ -16,7 +18,13 @@ namespace Sos.Cores.Network;
 /// <param name="Mac">Its address.</param>
 /// <param name="Kind">What makes it, "veth" for instance; null for a card.</param>
 /// <param name="XdpProgram">Id of the XDP program before it; 0 for none.</param>
-internal sealed record NetworkLink(uint Index, string Name, ushort Type, uint Flags, int Mtu, byte[] Mac, string? Kind, uint XdpProgram)
+/// <param name="Lower">Number of the device of this namespace that it stands on, or of its peer; 0 for none.</param>
+/// <param name="Master">Number of the bridge, bond or the like whose port it is; 0 for none.</param>
+/// <param name="ReceiveQueuesMax">The queues it may receive by.</param>
+/// <param name="Parent">Name of the PCI function or virtio device that it is the network device of; null before Linux 5.14 and for none.</param>
+internal sealed record NetworkLink(
+    uint Index, string Name, ushort Type, uint Flags, int Mtu, byte[] Mac, string? Kind, uint XdpProgram, uint Lower, uint Master, uint ReceiveQueuesMax,
+    string? Parent)
 {
     private const ushort NewLink = 16; // RTM_NEWLINK
     private const ushort DeleteLink = 17; // RTM_DELLINK
@@ -25,17 +33,25 @@ internal sealed record NetworkLink(uint Index, string Name, ushort Type, uint Fl
     private const ushort Address = 1; // IFLA_ADDRESS
     private const ushort InterfaceName = 3; // IFLA_IFNAME
     private const ushort MtuAttribute = 4; // IFLA_MTU
+    private const ushort LowerAttribute = 5; // IFLA_LINK
+    private const ushort MasterAttribute = 10; // IFLA_MASTER
     private const ushort QueueLength = 13; // IFLA_TXQLEN
     private const ushort Information = 18; // IFLA_LINKINFO
     private const ushort InformationKind = 1; // IFLA_INFO_KIND
     private const ushort InformationData = 2; // IFLA_INFO_DATA
     private const ushort VethPeer = 1; // VETH_INFO_PEER
+    private const ushort ReceiveQueues = 32; // IFLA_NUM_RX_QUEUES
+    private const ushort LowerNamespace = 37; // IFLA_LINK_NETNSID: what it stands on is in another namespace
     private const ushort Xdp = 43; // IFLA_XDP
     private const ushort XdpProgramId = 4; // IFLA_XDP_PROG_ID
+    private const ushort ParentName = 56; // IFLA_PARENT_DEV_NAME
     private const ushort Ethernet = 1; // ARPHRD_ETHER
     private const uint Up = 1; // IFF_UP
     private const uint NoArp = 0x80; // IFF_NOARP
     private const int FixedSize = 16; // struct ifinfomsg
+
+    /// <summary>The two ends of such a cable name each other; neither stands on the other.</summary>
+    private static readonly string[] Cables = ["veth", "netkit"];
 
     /// <summary>Whether its frames are Ethernet's.</summary>
     public bool IsEthernet => Type == Ethernet;
@@ -53,23 +69,34 @@ internal sealed record NetworkLink(uint Index, string Name, ushort Type, uint Fl
     public static NetworkLink? Read(uint index)
     {
         using RouteSocket socket = new();
-        if (socket.TryQuery(RouteMessage.Link(GetLink, RouteSocket.Request, index)) is not { } answer)
+        return socket.TryQuery(RouteMessage.Link(GetLink, RouteSocket.Request, index)) is { } answer ? Parse(answer) : null;
+    }
+
+    /// <summary>Reads all devices of this network namespace.</summary>
+    /// <exception cref="SosException">Linux does not say.</exception>
+    public static IReadOnlyList<NetworkLink> List()
+    {
+        using RouteSocket socket = new();
+        return [.. socket.QueryAll(RouteMessage.Link(GetLink, RouteSocket.Dump, 0)).Where(link => link.Length > FixedSize).Select(Parse)];
+    }
+
+    /// <summary>
+    /// Finds what gets its frames by this device: itself, the bridge or bond whose port it is, the VLANs, macvlans and tunnels that stand on it, and what
+    /// gets its frames by those. Of this network namespace.
+    /// </summary>
+    /// <exception cref="SosException">Linux does not say.</exception>
+    public IReadOnlyList<NetworkLink> SelfAndAbove()
+    {
+        IReadOnlyList<NetworkLink> all = List();
+        List<NetworkLink> found = [this];
+        for (int i = 0; i < found.Count; i++)
         {
-            return null;
+            NetworkLink below = found[i];
+            found.AddRange([.. all.Where(link => found.TrueForAll(known => known.Index != link.Index)
+                && (link.Index == below.Master || (link.Lower == below.Index && !Cables.Contains(link.Kind))))]);
         }
 
-        ReadOnlySpan<byte> attributes = answer.AsSpan(FixedSize);
-        ReadOnlySpan<byte> kind = RouteSocket.Find(RouteSocket.Find(attributes, Information), InformationKind);
-        ReadOnlySpan<byte> program = RouteSocket.Find(RouteSocket.Find(attributes, Xdp), XdpProgramId);
-        return new NetworkLink(
-            index,
-            Text(RouteSocket.Find(attributes, InterfaceName)) ?? "",
-            BinaryPrimitives.ReadUInt16LittleEndian(answer.AsSpan(2)),
-            BinaryPrimitives.ReadUInt32LittleEndian(answer.AsSpan(8)),
-            BinaryPrimitives.ReadInt32LittleEndian(RouteSocket.Find(attributes, MtuAttribute)),
-            RouteSocket.Find(attributes, Address).ToArray(),
-            Text(kind),
-            program.Length == sizeof(uint) ? BinaryPrimitives.ReadUInt32LittleEndian(program) : 0);
+        return found;
     }
 
     /// <summary>Makes two devices with a cable between them (veth).</summary>
@@ -117,6 +144,27 @@ internal sealed record NetworkLink(uint Index, string Name, ushort Type, uint Fl
             RouteMessage.Link(SetLink, RouteSocket.Change, index, Up | NoArp, Up | NoArp).Add(MtuAttribute, mtu).Add(QueueLength, queueLength),
             $"switching the network device {name} on");
     }
+
+    private static NetworkLink Parse(byte[] answer)
+    {
+        ReadOnlySpan<byte> attributes = answer.AsSpan(FixedSize);
+        ReadOnlySpan<byte> kind = RouteSocket.Find(RouteSocket.Find(attributes, Information), InformationKind);
+        return new NetworkLink(
+            BinaryPrimitives.ReadUInt32LittleEndian(answer.AsSpan(4)),
+            Text(RouteSocket.Find(attributes, InterfaceName)) ?? "",
+            BinaryPrimitives.ReadUInt16LittleEndian(answer.AsSpan(2)),
+            BinaryPrimitives.ReadUInt32LittleEndian(answer.AsSpan(8)),
+            (int)Number(RouteSocket.Find(attributes, MtuAttribute)),
+            RouteSocket.Find(attributes, Address).ToArray(),
+            Text(kind),
+            Number(RouteSocket.Find(RouteSocket.Find(attributes, Xdp), XdpProgramId)),
+            RouteSocket.Find(attributes, LowerNamespace).IsEmpty ? Number(RouteSocket.Find(attributes, LowerAttribute)) : 0,
+            Number(RouteSocket.Find(attributes, MasterAttribute)),
+            Number(RouteSocket.Find(attributes, ReceiveQueues)),
+            Text(RouteSocket.Find(attributes, ParentName)));
+    }
+
+    private static uint Number(ReadOnlySpan<byte> value) => value.Length == sizeof(uint) ? BinaryPrimitives.ReadUInt32LittleEndian(value) : 0;
 
     private static string? Text(ReadOnlySpan<byte> value) => value.IsEmpty ? null : Encoding.UTF8.GetString(value.TrimEnd((byte)0));
 

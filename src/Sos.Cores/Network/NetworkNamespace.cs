@@ -41,7 +41,13 @@ public sealed class NetworkNamespace : IDisposable
             try
             {
                 using FileDescriptor other = Open(path);
-                Enter(other);
+                int errno = TryEnter(other);
+                if (errno == Errno.Invalid)
+                {
+                    continue; // A file that nothing is mounted on any more: 'ip netns' leaves such when it is killed.
+                }
+
+                Check(errno);
             }
             catch (SosException e)
             {
@@ -59,6 +65,9 @@ public sealed class NetworkNamespace : IDisposable
         entered.Dispose();
         return obstacle is null ? null : throw obstacle;
     }
+
+    /// <summary>The namespace of the first process, as <see cref="Current"/>; null where that cannot be seen.</summary>
+    public static string? First => LinkOf("/proc/1/ns/net");
 
     /// <summary>Lets this thread be in the namespace of the first process until it is disposed of.</summary>
     /// <returns>Null when it cannot be.</returns>
@@ -145,16 +154,19 @@ public sealed class NetworkNamespace : IDisposable
         {
             return new FileInfo(path).LinkTarget;
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return null; // The process is gone.
+            return null; // The process is gone, or another user's.
         }
     }
 
     private static FileDescriptor Open(string path)
         => FileDescriptor.Raise(Libc.Open(path, Libc.OpenCloseOnExec), $"opening {path}");
 
-    private static void Enter(FileDescriptor other)
+    private static void Enter(FileDescriptor other) => Check(TryEnter(other));
+
+    /// <returns>0 or an errno; EINVAL for a file that is no network namespace.</returns>
+    private static int TryEnter(FileDescriptor other)
     {
         int errno = FaultPoint.Check("setns");
         if (errno == 0 && NetworkCalls.SetNamespace(other.Descriptor, NetworkCalls.NewNetwork) != 0)
@@ -162,6 +174,11 @@ public sealed class NetworkNamespace : IDisposable
             errno = Marshal.GetLastPInvokeError();
         }
 
+        return errno;
+    }
+
+    private static void Check(int errno)
+    {
         if (errno != 0)
         {
             throw Errno.ToException("entering a network namespace", errno, null);

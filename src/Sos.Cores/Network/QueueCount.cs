@@ -16,14 +16,19 @@ internal static unsafe class QueueCount
     /// <summary>Combined and receive queues in use.</summary>
     /// <returns>1 for a device that says nothing of queues.</returns>
     /// <exception cref="SosException">Linux does not say.</exception>
-    public static (int Combined, int Receive) Read(string name)
+    public static (int Combined, int Receive) Read(string name) => TryRead(name) ?? (0, 1);
+
+    /// <summary>Combined and receive queues in use.</summary>
+    /// <returns>Null for a device that says nothing of queues: it may have several all the same.</returns>
+    /// <exception cref="SosException">Linux does not say.</exception>
+    public static (int Combined, int Receive)? TryRead(string name)
     {
         Channels channels = new() { Command = GetChannels };
         int errno = TryCall(name, &channels);
         return errno switch
         {
             0 => ((int)channels.Combined, (int)channels.Receive),
-            Errno.NotSupported => (0, 1),
+            Errno.NotSupported => null,
             _ => throw Errno.ToException($"counting the queues of {name}", errno, null),
         };
     }

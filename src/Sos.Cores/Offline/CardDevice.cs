@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 using System.Threading;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Carrying;
@@ -35,10 +36,14 @@ public sealed class CardDevice : INetworkDevice
     public string? Interface => _card.Interface ?? _former?.Network?.Name;
 
     /// <summary>Finds a card that a service can have.</summary>
+    /// <param name="cpu">The core it is for.</param>
+    /// <param name="name">Its PCI address, or the name of its network device in the first network namespace.</param>
+    /// <param name="options">What the user wants of it.</param>
     /// <exception cref="SosException">There is none, or it should not be taken; the message says what to do.</exception>
-    public static CardDevice Find(string name, DeviceOptions options)
+    public static CardDevice Find(int cpu, string name, DeviceOptions options)
     {
         PciDevice card = FindClaimable(name, options.Force);
+        DeviceOwners.CheckFree(new CardRecord(card.Address.ToString(), null, null, null), cpu);
         IReadOnlyList<string> losses = FindLosses(card);
         return losses.Count == 0 || options.Force
             ? new CardDevice(card, options.HostPort, losses)
@@ -66,7 +71,12 @@ public sealed class CardDevice : INetworkDevice
     /// <exception cref="SosException">There is none, or it should not be taken; the message says what to do.</exception>
     public static PciDevice FindClaimable(string name, bool force)
     {
-        PciDevice card = PciDevice.Find(name);
+        using NetworkNamespace? first = NetworkNamespace.TryEnterFirst();
+        IReadOnlyList<NetworkLink> links = NetworkLink.List();
+        PciDevice card = PciAddress.TryParse(name, out _)
+            ? CardLink.Complete(PciDevice.Find(name), links)
+            : PciDevice.ListNetworkCards().Select(shown => CardLink.Complete(shown, links)).FirstOrDefault(found => found.Interface == name)
+                ?? CardLink.Complete(PciDevice.Find(name), links);
         if (Obstacle(card) is { } obstacle)
         {
             throw new SosException(SosError.Refused, $"{card.Address} cannot be given to a service: {obstacle}");
@@ -101,10 +111,13 @@ public sealed class CardDevice : INetworkDevice
     }
 
     /// <summary>Gives a card and what it had back to Linux.</summary>
+    /// <param name="cpu">The core that the service was on.</param>
     /// <param name="card">What it was.</param>
     /// <param name="notes">What the user should know.</param>
+    /// <param name="sys">Where sysfs is mounted.</param>
+    /// <param name="folder">Where the cores' records are.</param>
     /// <returns>Whether Linux has it again, or it is gone; else all may be repeated.</returns>
-    public static bool GiveBack(CardRecord card, List<string> notes)
+    public static bool GiveBack(int cpu, CardRecord card, List<string> notes, string sys = "/sys", string folder = CoreRecord.DefaultFolder)
     {
         try
         {
@@ -113,13 +126,23 @@ public sealed class CardDevice : INetworkDevice
                 throw new SosException(SosError.Failed, "its address in the core's record is damaged");
             }
 
-            if (PciDevice.Read(address) is null)
+            if (PciDevice.Read(address, sys) is null)
             {
                 notes.Add($"there is no card {address} any more: somebody removed it");
                 return true;
             }
 
-            DriverBinding.Return(address);
+            using (DeviceOwners.Lock(folder))
+            {
+                if (DeviceOwners.Find(card, cpu, folder) is { } other)
+                {
+                    notes.Add($"{address} stays with the service on core {other}, which has it: 'sosctl service stop {other}' gives it back");
+                    return true;
+                }
+
+                DriverBinding.Return(address, sys);
+            }
+
             return TryRestoreNetwork(address, card, notes);
         }
         catch (Exception e) when (e is SosException or IOException)
@@ -163,11 +186,11 @@ public sealed class CardDevice : INetworkDevice
 
     internal static void CheckDefaultRoute(string network)
     {
-        if (DefaultRoute.Uses(network))
+        if (DefaultRoute.Describe(network) is { } route)
         {
             throw new SosException(
                 SosError.Refused,
-                $"the default route goes through {network}: this machine could become unreachable while it moves; "
+                $"{route}: this machine could become unreachable while it moves; "
                 + "use --force if you have another way in, such as a console");
         }
     }

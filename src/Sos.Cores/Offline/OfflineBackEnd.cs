@@ -68,5 +68,5 @@ public sealed class OfflineBackEnd : ICoreBackEnd
     public bool HadDevice(CardRecord card) => card.Netdev is null;
 
     /// <inheritdoc/>
-    public bool GiveBack(int cpu, CardRecord card, List<string> notes) => CardDevice.GiveBack(card, notes);
+    public bool GiveBack(int cpu, CardRecord card, List<string> notes) => CardDevice.GiveBack(cpu, card, notes);
 }

@@ -32,7 +32,7 @@ public sealed unsafe class OfflineCore : IServiceCore
     public int ChangeDescriptor => Handle.Descriptor;
 
     /// <inheritdoc/>
-    public INetworkDevice FindDevice(string name, DeviceOptions options) => CardDevice.Find(name, options);
+    public INetworkDevice FindDevice(string name, DeviceOptions options) => CardDevice.Find(Cpu, name, options);
 
     /// <inheritdoc/>
     public INetworkDevice FindAgain(CardRecord card, DeviceOptions options) => CardDevice.FindAgain(card, options.HostPort);
@@ -42,7 +42,7 @@ public sealed unsafe class OfflineCore : IServiceCore
     public IDisposable? Enter(IReadOnlyList<CardRecord> cards) => null;
 
     /// <inheritdoc/>
-    public bool GiveBack(CardRecord card, List<string> notes) => CardDevice.GiveBack(card, notes);
+    public bool GiveBack(CardRecord card, List<string> notes) => CardDevice.GiveBack(Cpu, card, notes);
 
     /// <inheritdoc/>
     public IServiceTarget BeginLoad(ServiceConfiguration configuration) => configuration.Captures is null

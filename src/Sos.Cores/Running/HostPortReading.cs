@@ -1,7 +1,9 @@
+using System;
 using System.Collections.Generic;
+using System.Linq;
+using Sos.Cores.Carrying;
 using Sos.Cores.Devices;
 using Sos.Cores.Network;
-using Sos.Linux;
 
 namespace Sos.Cores.Running;
 
@@ -15,9 +17,25 @@ internal static class HostPortReading
     {
         // It is in the first network namespace, wherever the one is who asks.
         using NetworkNamespace? first = NetworkNamespace.TryEnterFirst();
-        return card is { Moved: true, HostPort: { } port, Network: { } network } && IsThere(card, port)
-            ? card with { Network = network.ReadAgain(port) }
+        return card is { Moved: true, HostPort: { } port, Network: { } network } && Find(port, network) is { } found
+            ? card with { Network = network.ReadAgain(found.Name, card.AfterMove) }
             : card;
+    }
+
+    /// <summary>Reads what the host port has as it has just taken the card's place: that tells what was refused from what somebody removes later.</summary>
+    /// <param name="card">The record.</param>
+    /// <returns>Null when it cannot be read: then all that the host port lacks counts as removed.</returns>
+    public static InterfaceConfiguration? TryReadAfterMove(CardRecord card)
+    {
+        try
+        {
+            using NetworkNamespace? first = NetworkNamespace.TryEnterFirst();
+            return card is { HostPort: { } port, Network: { } network } && Find(port, network) is { } found ? InterfaceConfiguration.Read(found.Name) : null;
+        }
+        catch (SosException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Reads it from the host port, or leaves it as it was when the service was started.</summary>
@@ -27,7 +45,13 @@ internal static class HostPortReading
     {
         try
         {
-            return Reread(card);
+            CardRecord now = Reread(card);
+            if (card is { Moved: true, HostPort: { } port, Network: not null } && ReferenceEquals(now, card))
+            {
+                notes.Add($"the host port {port} is gone, or in another network namespace: addresses and routes go back as they were at the start");
+            }
+
+            return now;
         }
         catch (SosException e)
         {
@@ -36,8 +60,21 @@ internal static class HostPortReading
         }
     }
 
-    // The card's own network device may have that name again.
-    private static bool IsThere(CardRecord card, string port)
-        => NetworkCalls.InterfaceIndex(port) != 0
-            && !(PciAddress.TryParse(card.Device, out PciAddress address) && CardLink.NameOf(address) == port);
+    /// <summary>
+    /// Finds the host port, whatever it is called by now: it is a device of our driver, with the number or the address of the card's. Another device that has
+    /// its name, or the card's own that has it again, is none.
+    /// </summary>
+    /// <param name="name">The name that it was given.</param>
+    /// <param name="network">What it was given.</param>
+    /// <param name="driver">The driver of host ports.</param>
+    /// <returns>Null when there is none.</returns>
+    internal static NetworkLink? Find(string name, InterfaceConfiguration network, string driver = DriverBinding.SosDriver)
+    {
+        List<NetworkLink> ports = [.. NetworkLink.List().Where(link => (link.Index == network.Index || MacOf(link) == network.Mac || link.Name == name)
+            && DriverName.Of(link.Name) == driver)];
+        return ports.Find(link => link.Index == network.Index) ?? ports.Find(link => MacOf(link) == network.Mac) ?? ports.FirstOrDefault();
+    }
+
+    private static string MacOf(NetworkLink link)
+        => string.Join(':', Convert.ToHexStringLower(link.Mac).Chunk(2).Select(digits => new string(digits)));
 }

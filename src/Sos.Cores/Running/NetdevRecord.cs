@@ -10,4 +10,8 @@ namespace Sos.Cores.Running;
 /// <param name="MakesQueue">Whether a queueing discipline for its ingress is made for the service, where there was none.</param>
 /// <param name="Open">Whether frames pass to Linux while there is no service.</param>
 public sealed record NetdevRecord(
-    string Name, uint Index, string Namespace, int CombinedQueues, int ReceiveQueues, string[] TagsStripped, bool MakesQueue, bool Open);
+    string Name, uint Index, string Namespace, int CombinedQueues, int ReceiveQueues, string[] TagsStripped, bool MakesQueue, bool Open)
+{
+    /// <summary>Its address as it was found, in hexadecimal digits; null in the record of a version that did not write it.</summary>
+    public string? Mac { get; init; }
+}

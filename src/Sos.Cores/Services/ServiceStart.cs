@@ -68,8 +68,7 @@ public static class ServiceStart
         ArgumentNullException.ThrowIfNull(exclusive);
         CheckIsEmpty(core, exclusive.Folder, request.IsRestart);
         CheckTable(request);
-        CoreRecord record = MakeRecord(core.Cpu, request);
-        record.Write(exclusive.Folder);
+        CoreRecord record = WriteRecord(core.Cpu, request, exclusive.Folder);
         try
         {
             (record, LoadedService loaded) = Load(core, request, record, exclusive);
@@ -78,8 +77,10 @@ public static class ServiceStart
             foreach (PortDevice port in request.Devices)
             {
                 CardRecord card = record.Cards.First(candidate => candidate.Port == port.Port.Name);
-                notes.AddRange(port.Device.MoveNetwork(card));
-                record = record with { Cards = [.. record.Cards.Select(other => other == card ? card with { Moved = true } : other)] };
+                IReadOnlyList<string> refused = port.Device.MoveNetwork(card);
+                notes.AddRange(refused);
+                CardRecord moved = card with { Moved = true, AfterMove = refused.Count > 0 ? HostPortReading.TryReadAfterMove(card) : null };
+                record = record with { Cards = [.. record.Cards.Select(other => other == card ? moved : other)] };
                 record.Write(exclusive.Folder);
             }
 
@@ -185,6 +186,20 @@ public static class ServiceStart
         {
             notes.Add($"what had been done could not be undone: {e.Message}; 'sosctl service stop {core.Cpu}' tries again");
         }
+    }
+
+    /// <summary>Writes who has the devices, unless another core's service has one meanwhile: nothing of that is touched, then.</summary>
+    private static CoreRecord WriteRecord(int cpu, StartRequest request, string folder)
+    {
+        using IDisposable alone = DeviceOwners.Lock(folder);
+        CoreRecord record = MakeRecord(cpu, request);
+        foreach (CardRecord card in record.Cards)
+        {
+            DeviceOwners.CheckFree(card, cpu, folder);
+        }
+
+        record.Write(folder);
+        return record;
     }
 
     private static CoreRecord MakeRecord(int cpu, StartRequest request)

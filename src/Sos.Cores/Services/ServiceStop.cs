@@ -137,7 +137,7 @@ public static class ServiceStop
     }
 
     // A card without its host port, whose network is in the record alone.
-    private static CardRecord Quiet(CardRecord card) => card with { HostPort = null, Moved = false };
+    private static CardRecord Quiet(CardRecord card) => card with { HostPort = null, Moved = false, AfterMove = null };
 
     /// <summary>Writes what is left to do, where there is room: giving back goes on without, from the record that is there.</summary>
     private static void TryWrite(CoreRecord record, CoreLock exclusive, List<string> notes)

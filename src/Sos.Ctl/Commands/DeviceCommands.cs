@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.Linq;
@@ -66,6 +67,7 @@ internal static class DeviceCommands
     private static int Release(Terminal terminal, string name)
     {
         PciDevice card = PciDevice.Find(name);
+        using IDisposable alone = DeviceOwners.Lock();
         CheckUnused(card);
         DriverBinding.Return(card.Address);
         string? driver = PciDevice.Read(card.Address)?.Driver;

@@ -33,6 +33,9 @@ internal sealed partial class CarriedHost : IDisposable
         PlugIn();
     }
 
+    /// <summary>The file by which the namespace is known.</summary>
+    public string Place => $"/run/netns/{_name}";
+
     /// <summary>Runs a script in the namespace; it must succeed.</summary>
     public string Shell(string script)
     {
@@ -104,7 +107,8 @@ internal sealed partial class CarriedHost : IDisposable
 
     public void Dispose() => Run($"ip netns delete {_name}");
 
-    private static void Run(string command)
+    /// <summary>Runs a command outside of the namespace; it must succeed.</summary>
+    public static void Run(string command)
     {
         using Process process = Process.Start("bash", ["-c", command]);
         process.WaitForExit();

@@ -181,6 +181,36 @@ public sealed class CarryingTests
         AssertSame(now, host.Snapshot(), "afterwards");
     }
 
+    /// <summary>The host port did not take all: that comes back with the card, and what somebody changed on the host port stays changed.</summary>
+    [Fact]
+    public void WhatAHostPortRefusedIsTheCardsStill()
+    {
+        using CarriedHost host = new();
+        host.Shell(
+            """
+            ip link set eth0 up
+            ip address add 192.0.2.1/24 dev eth0
+            ip address add 10.1.0.1/16 dev eth0
+            ip address add 10.2.0.1/16 dev eth0
+            ip route add 203.0.113.0/24 via 192.0.2.2
+            sysctl -qw net.ipv4.conf.eth0.rp_filter=2 net.ipv4.conf.eth0.arp_ignore=1
+            """);
+        InterfaceConfiguration configuration = Replace(host, host.Inside(() => InterfaceConfiguration.Read("eth0")), isCard: false);
+
+        // As if Linux had refused these.
+        host.Shell("ip address delete 10.1.0.1/16 dev eth0; ip route delete 203.0.113.0/24; sysctl -qw net.ipv4.conf.eth0.rp_filter=0");
+        InterfaceConfiguration after = host.Inside(() => InterfaceConfiguration.Read("eth0"));
+        host.Shell("ip address delete 10.2.0.1/16 dev eth0; ip address add 10.3.0.1/16 dev eth0; sysctl -qw net.ipv4.conf.eth0.arp_ignore=0");
+        Replace(host, host.Inside(() => configuration.ReadAgain("eth0", after)), isCard: true);
+        Assert.Equal(
+            "10.1.0.1 10.3.0.1 192.0.2.1 2 0 203.0.113.0/24",
+            host.Shell(
+                """
+                echo $(ip -4 -o address show dev eth0 | awk '{ print $4 }' | cut -d/ -f1 | sort) \
+                    $(sysctl -n net.ipv4.conf.eth0.rp_filter net.ipv4.conf.eth0.arp_ignore) $(ip route show 203.0.113.0/24 | cut -d' ' -f1)
+                """).Trim());
+    }
+
     [Fact]
     public void LifetimesGoOn()
     {
@@ -270,8 +300,14 @@ public sealed class CarryingTests
             AssertNamed(host, "hidden0");
             host.Shell($"ip -n {inner} link delete hidden0; ip link add bridge0 type bridge; ip link set eth0 master bridge0");
             AssertNamed(host, "is a port of bridge0");
-            host.Shell("ip link set eth0 nomaster");
+            host.Shell("ip link set eth0 nomaster; tc qdisc add dev other0 clsact");
             Assert.Empty(host.Inside(() => InterfaceConfiguration.FindLosses("eth0")));
+            const string mirror = "tc filter add dev other0 ingress protocol all u32 match u32 0 0 action mirred egress mirror dev";
+            host.Shell($"{mirror} eth0");
+            AssertNamed(host, "mirred");
+            host.Shell($"tc filter delete dev other0 ingress; {mirror} far0");
+            CarriedHost.Await(
+                () => host.Inside(() => InterfaceConfiguration.FindLosses("eth0")).Count == 0, "an action is named that is gone, or leads elsewhere");
         }
         finally
         {

@@ -21,6 +21,24 @@ public sealed class DefaultRouteTests
     {
         using CarriedHost host = new();
         host.Shell(Up + route);
-        Assert.Equal(uses, host.Inside(() => DefaultRoute.Uses("eth0")));
+        Assert.Equal(uses, host.Inside(() => DefaultRoute.Through("eth0") == "eth0"));
+    }
+
+    /// <summary>The device that is taken is below the one that the route names, or is the end of a cable whose other end is.</summary>
+    [Theory]
+    [InlineData("ip link add link eth0 name mac0 type macvlan; ip link set mac0 up; ip route add default dev mac0", "mac0")]
+    [InlineData("ip link add bridge0 type bridge; ip link set eth0 master bridge0; ip link set bridge0 up; ip route add default dev bridge0", "bridge0")]
+    [InlineData(
+        "ip link add bridge0 type bridge; ip link set eth0 master bridge0; ip link add link bridge0 name mac0 type macvlan; "
+        + "ip link set bridge0 up; ip link set mac0 up; ip route add default dev mac0",
+        "mac0")]
+    [InlineData("ip link add bridge0 type bridge; ip link set other0 master bridge0; ip link set bridge0 up; ip route add default dev bridge0", null)]
+    [InlineData("ip route add default dev far0", null)]
+    public void ItIsFoundAboveTheDevice(string setUp, string? through)
+    {
+        using CarriedHost host = new();
+        host.Shell(Up + setUp);
+        Assert.Equal(through, host.Inside(() => DefaultRoute.Through("eth0")));
+        Assert.Equal(through is not null, host.Inside(() => DefaultRoute.Describe("eth0"))?.Contains("through eth0", System.StringComparison.Ordinal) ?? false);
     }
 }

@@ -1,5 +1,7 @@
 using System;
 using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
 using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Carrying;
@@ -88,18 +90,7 @@ public sealed class GivingBackTests
         host.Shell(SetUp);
         string[] before = host.Snapshot();
 
-        CardRecord Take() => host.Inside(() =>
-        {
-            NetdevDevice device = NetdevDevice.Find("eth0", Cpu, new DeviceOptions(Force: true));
-            CardRecord card = device.Describe();
-            device.Take();
-            uint index = card.Netdev!.Index;
-            using FileDescriptor sockets = BpfObject.MakeSocketMap(1);
-            using FileDescriptor program = FramePrograms.Take(
-                sockets, NetworkCalls.InterfaceIndex(FrameWayNames.For(Cpu, index).Take), mark: 1, open: false);
-            IngressHook.Put(index, program);
-            return card;
-        });
+        CardRecord Take() => GivingBackTests.Take(host);
 
         // From the namespace of the test: it is the device's that must be found and entered.
         bool GiveBack(CardRecord card) => NetdevDevice.GiveBack(Cpu, card, []);
@@ -117,10 +108,93 @@ public sealed class GivingBackTests
             }
 
             Assert.DoesNotContain("sos", host.Shell("ip -br link"), StringComparison.Ordinal);
-            Assert.Equal(0, host.Inside(() => IngressHook.CountOurs(card.Netdev!.Index)));
+            Assert.Empty(host.Inside(() => IngressHook.ListOurs(card.Netdev!.Index, Cpu)));
             AssertSame(before, host.Snapshot(), $"call {call} of {calls}");
         }
     }
+
+    [Fact]
+    public void ADeviceThatWasMovedToAnotherNamespace()
+    {
+        using CarriedHost host = new();
+        using CarriedHost other = new();
+        CardRecord card = Take(host);
+        host.Shell($"ip link set eth0 name moved0; ip link set moved0 netns {Path.GetFileName(other.Place)}");
+        uint Moved() => NetworkCalls.InterfaceIndex("moved0");
+        Assert.Single(other.Inside(() => IngressHook.ListOurs(Moved(), Cpu)));
+        List<string> notes = [];
+        Assert.True(NetdevDevice.GiveBack(Cpu, card, notes));
+        Assert.Contains("moved to another network namespace", Assert.Single(notes), StringComparison.Ordinal);
+        Assert.Empty(other.Inside(() => IngressHook.ListOurs(Moved(), Cpu)));
+        Assert.DoesNotContain("sos", host.Shell("ip -br link"), StringComparison.Ordinal);
+    }
+
+    /// <summary>The namespace of the record is gone, as for a card that fell back into the first one.</summary>
+    [Fact]
+    public void ADeviceWhoseNamespaceIsGone()
+    {
+        using CarriedHost host = new();
+        CardRecord card = Take(host);
+        Assert.True(NetdevDevice.GiveBack(Cpu, card with { Netdev = card.Netdev! with { Namespace = "net:[1]" } }, []));
+        Assert.Empty(host.Inside(() => IngressHook.ListOurs(card.Netdev!.Index, Cpu)));
+        host.Shell($"ip link delete {FrameWayNames.For(Cpu, card.Netdev!.Index).Take}");
+        Assert.True(NetdevDevice.GiveBack(Cpu, card with { Netdev = card.Netdev! with { Namespace = "net:[1]" } }, []));
+    }
+
+    /// <summary>Nobody finds a namespace by name or process, and the file of its name is left: "not found" is not "given back".</summary>
+    [Fact]
+    public void ADeviceThatCannotBeReachedIsNotForgotten()
+    {
+        using CarriedHost host = new();
+        CardRecord card = Take(host);
+        using FileDescriptor held = FileDescriptor.Raise(Libc.Open(host.Place, Libc.OpenCloseOnExec), "opening the namespace");
+        CarriedHost.Run($"umount -l {host.Place}");
+        List<string> notes = [];
+        Assert.False(NetdevDevice.GiveBack(Cpu, card, notes));
+        Assert.Contains("nsenter", Assert.Single(notes), StringComparison.Ordinal);
+
+        // A process in it makes it one that can be found.
+        using Process inside = Process.Start("nsenter", [$"--net=/proc/{Environment.ProcessId}/fd/{held.Descriptor}", "sleep", "1000"]);
+        try
+        {
+            string place = $"/proc/{inside.Id}/ns/net";
+            CarriedHost.Await(() => new FileInfo(place).LinkTarget == card.Netdev!.Namespace, "the process does not get there");
+            Assert.True(NetdevDevice.GiveBack(Cpu, card, []));
+            using NetworkNamespace entered = NetworkNamespace.EnterNamed(place);
+            Assert.Empty(IngressHook.ListOurs(card.Netdev!.Index, Cpu));
+        }
+        finally
+        {
+            inside.Kill();
+            inside.WaitForExit();
+        }
+    }
+
+    /// <summary>Another device has the number now, and the record's is gone: nothing is changed on the other.</summary>
+    [Fact]
+    public void ADeviceWhoseNumberAnotherHas()
+    {
+        using CarriedHost host = new();
+        CardRecord card = Take(host);
+        uint index = card.Netdev!.Index;
+        host.Shell($"ip link delete eth0; ip link add new0 index {index} address 02:00:00:00:00:66 type veth peer name new1");
+        List<string> notes = [];
+        Assert.True(NetdevDevice.GiveBack(Cpu, card, notes));
+        Assert.Contains("somebody removed it", Assert.Single(notes), StringComparison.Ordinal);
+    }
+
+    private static CardRecord Take(CarriedHost host) => host.Inside(() =>
+    {
+        NetdevDevice device = NetdevDevice.Find("eth0", Cpu, new DeviceOptions(Force: true));
+        CardRecord card = device.Describe();
+        device.Take();
+        uint index = card.Netdev!.Index;
+        using FileDescriptor sockets = BpfObject.MakeSocketMap(1);
+        using FileDescriptor program = FramePrograms.Take(
+            Cpu, sockets, NetworkCalls.InterfaceIndex(FrameWayNames.For(Cpu, index).Take), mark: 1, open: false);
+        IngressHook.Put(index, program, Cpu);
+        return card;
+    });
 
     private static int Count(Action work)
     {

@@ -72,6 +72,20 @@ public sealed class ServiceOperationsTests : IDisposable
         Assert.Equal("eth0", Assert.Single(_machine.Record(1)!.Cards).Device);
     }
 
+    /// <summary>Nothing of the other core's is touched, neither before the refusal nor to undo what was not done.</summary>
+    [Fact]
+    public void ADeviceHasOneService()
+    {
+        _machine.Start(1, InMemoryMachine.Plan(twoPorts: true));
+        SosException refused = Assert.Throws<SosException>(() => _machine.Start(2, InMemoryMachine.Plan(twoPorts: true)));
+        Assert.Equal((SosError.Refused, true), (refused.Error, refused.Message.Contains("core 1 has eth0", StringComparison.Ordinal)));
+        Assert.Equal(CoreState.Running, _machine.Offline.State(1).State);
+        Assert.All(_machine.Offline.Devices.Values, device => Assert.Equal((true, 0), (device.IsTaken, device.TimesGivenBack)));
+        Assert.Null(_machine.Record(2));
+        _machine.Services.Stop(1, TimeSpan.FromSeconds(1));
+        _machine.Services.Start(2, InMemoryMachine.Plan(twoPorts: true));
+    }
+
     [Fact]
     public void ACoreHasOneService()
     {

@@ -1,4 +1,7 @@
 using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
@@ -19,12 +22,16 @@ internal enum BpfProgramKind : uint
 /// <summary>Makes and finds BPF programs and maps by bpf(2).</summary>
 internal static unsafe class BpfObject
 {
-    /// <summary>Begins the name of each of our programs: whoever gives a network device back knows them by it.</summary>
+    /// <summary>Begins the name of each of our programs; the core's number follows: whoever gives a network device back knows them by it.</summary>
     public const string NamePrefix = "sos_";
+
+    /// <summary>The names of a version that did not put the core into them: its programs may stand there still when the next one gives back.</summary>
+    private static readonly string[] NamesWithoutCore = ["sos_to_socket", "sos_pass", "sos_take", "sos_back", "sos_out"];
 
     private const int MapCreate = 0; // BPF_MAP_CREATE
     private const int MapUpdate = 2; // BPF_MAP_UPDATE_ELEM
     private const int ProgramLoad = 5; // BPF_PROG_LOAD
+    private const int NextProgram = 11; // BPF_PROG_GET_NEXT_ID
     private const int ProgramById = 13; // BPF_PROG_GET_FD_BY_ID
     private const int Information = 15; // BPF_OBJ_GET_INFO_BY_FD
     private const uint SocketMap = 17; // BPF_MAP_TYPE_XSKMAP
@@ -80,10 +87,44 @@ internal static unsafe class BpfObject
         }
     }
 
-    /// <summary>Finds a program of ours by its id.</summary>
-    /// <returns>Null when there is none, or when somebody else's has that id.</returns>
+    /// <summary>Finds a program of a core by its id.</summary>
+    /// <param name="id">The id.</param>
+    /// <param name="cpu">The core.</param>
+    /// <returns>Null when there is none, or when somebody else's, another core's for one, has that id.</returns>
     /// <exception cref="SosException">The kernel does not say.</exception>
-    public static FileDescriptor? TryFindOurs(uint id)
+    public static FileDescriptor? TryFindOurs(uint id, int cpu) => TryFind(id, name => IsOurs(name, cpu));
+
+    /// <summary>Lists the programs of a core that stand before network devices, wherever those are: programs know no namespaces.</summary>
+    /// <param name="cpu">The core.</param>
+    /// <exception cref="SosException">The kernel does not say.</exception>
+    public static IReadOnlyList<uint> ListOurs(int cpu)
+    {
+        string[] names = [.. new[] { "xsk", "pass", "take" }.Select(name => string.Create(CultureInfo.InvariantCulture, $"{NamePrefix}{cpu}_{name}"))];
+        List<uint> found = [];
+        BpfAttributes attributes = default;
+        for (uint id = 0; ; )
+        {
+            attributes.Put(0, id);
+            if (attributes.Call(NextProgram) < 0)
+            {
+                int errno = Marshal.GetLastPInvokeError();
+                return errno == Errno.NoEntry ? found : throw Errno.ToException("listing the BPF programs", errno, null);
+            }
+
+            id = attributes.Get(4);
+            using FileDescriptor? program = TryFind(id, name => names.Contains(name));
+            if (program is not null)
+            {
+                found.Add(id);
+            }
+        }
+    }
+
+    /// <summary>Whether a program is a core's, by its name.</summary>
+    internal static bool IsOurs(string name, int cpu)
+        => name.StartsWith(string.Create(CultureInfo.InvariantCulture, $"{NamePrefix}{cpu}_"), StringComparison.Ordinal) || NamesWithoutCore.Contains(name);
+
+    private static FileDescriptor? TryFind(uint id, Func<string, bool> isWanted)
     {
         BpfAttributes attributes = default;
         attributes.Put(0, id);
@@ -94,15 +135,15 @@ internal static unsafe class BpfObject
         }
 
         FileDescriptor program = FileDescriptor.Raise(descriptor, "looking at a BPF program");
-        bool isOurs = false;
+        bool isIt = false;
         try
         {
-            isOurs = NameOf(program).StartsWith(NamePrefix, StringComparison.Ordinal);
-            return isOurs ? program : null;
+            isIt = isWanted(NameOf(program));
+            return isIt ? program : null;
         }
         finally
         {
-            if (!isOurs)
+            if (!isIt)
             {
                 program.Dispose();
             }

@@ -28,6 +28,11 @@ public sealed class NetdevDevice : INetworkDevice
     // 4096 frames: a TCP window, while the keeper waits for a cpu that all others use too.
     private const uint HostSlots = 4096;
 
+    private const int RestoreTriesMax = 2;
+
+    // Frames that its virtual function receives come by no XDP program of its own, and go on to Linux.
+    private const string DriverWithSecondPath = "hv_netvsc";
+
     private static readonly string[] TagFeatures = ["rx-vlan-hw-parse", "rx-vlan-stag-hw-parse"];
 
     // Which would leave a frame's checksum, segments or tag to the far end: there it is a service.
@@ -42,6 +47,9 @@ public sealed class NetdevDevice : INetworkDevice
     private readonly DeviceOptions _options;
     private readonly NetdevRecord? _former;
     private readonly FrameWayNames _names;
+
+    // 31 bits: BPF compares with a signed number.
+    private readonly int _mark = Random.Shared.Next(1, int.MaxValue);
     private NetdevRecord? _record;
     private bool _isNative;
 
@@ -77,16 +85,17 @@ public sealed class NetdevDevice : INetworkDevice
                 SosError.Usage, $"on an isolated core Linux keeps {link.Name} itself, under its name: leave '--host-port {port}' out");
         }
 
-        CheckFree(link, cpu);
-        if (!options.Force && DefaultRoute.Uses(link.Name))
+        NetdevDevice device = new(link, cpu, options, null);
+        DeviceOwners.CheckFree(device.Describe(), cpu);
+        if (!options.Force && DefaultRoute.Describe(link.Name) is { } route)
         {
             throw new SosException(
                 SosError.Refused,
-                $"the default route goes through {link.Name}: rules that are wrong, or a service that dies, can make this machine unreachable; "
+                $"{route}: rules that are wrong, or a service that dies, can make this machine unreachable; "
                 + "use --force if you have another way in, such as a console, or if that is what you want");
         }
 
-        return new NetdevDevice(link, cpu, options, null);
+        return device;
     }
 
     /// <summary>Finds the device of a service that is restarted. Its frames are not Linux's meanwhile, unless it is to be open.</summary>
@@ -95,12 +104,12 @@ public sealed class NetdevDevice : INetworkDevice
     /// <param name="options">What the user wanted of it.</param>
     /// <exception cref="SosException">It is gone.</exception>
     public static NetdevDevice FindAgain(int cpu, NetdevRecord former, DeviceOptions options)
-        => new(
-            NetworkLink.Read(former.Index) ?? throw new SosException(
+        => NetworkLink.Read(former.Index) is { } link && DeviceSearch.IsIt(link, former, cpu)
+            ? new NetdevDevice(link, cpu, options, former)
+            : throw new SosException(
                 SosError.NotFound,
                 $"the network device {former.Name} of core {cpu}'s service is gone: 'sosctl service stop {cpu}' forgets it, then "
-                + $"'sosctl service start {cpu} IMAGE' starts anew"),
-            cpu, options, former);
+                + $"'sosctl service start {cpu} IMAGE' starts anew");
 
     /// <summary>Gives the frames of a network device back, in its namespace.</summary>
     /// <param name="cpu">The core that the service was on.</param>
@@ -118,13 +127,27 @@ public sealed class NetdevDevice : INetworkDevice
         try
         {
             using NetworkNamespace? place = NetworkNamespace.TryEnter(netdev.Namespace);
-            if (place is null)
+            NetworkLink? link = place is null ? null : NetworkLink.Read(netdev.Index);
+            if (link is not null && DeviceSearch.IsIt(link, netdev, cpu))
             {
-                notes.Add($"the network namespace of {netdev.Name} is gone, and the device with it or back in the first namespace ('ip link show')");
-                return true;
+                Restore(link, cpu, netdev, notes);
+            }
+            else if (DeviceSearch.TryVisit(netdev, cpu, moved => Restore(moved, cpu, netdev, notes)))
+            {
+                notes.Add($"{netdev.Name} had been moved to another network namespace: its frames are Linux's again there");
+            }
+            else
+            {
+                notes.Add(place is null
+                    ? $"the network namespace of {netdev.Name} is gone, and the device with it or back in the first namespace ('ip link show')"
+                    : $"there is no network device {netdev.Name} any more: somebody removed it");
             }
 
-            Restore(cpu, netdev, notes);
+            if (place is not null)
+            {
+                NetworkLink.Remove(FrameWayNames.For(cpu, netdev.Index).Take);
+            }
+
             return true;
         }
         catch (SosException e)
@@ -143,18 +166,54 @@ public sealed class NetdevDevice : INetworkDevice
 
     private static string[] Remarks(int cpu, NetdevRecord netdev)
     {
-        using NetworkNamespace? place = NetworkNamespace.TryEnter(netdev.Namespace);
-        return (place is null ? null : NetworkLink.Read(netdev.Index)) switch
+        try
         {
-            null => [$"its network device {netdev.Name} is gone: 'sosctl service stop {cpu}' ends the service"],
-            { IsUp: false } link => [$"its network device {link.Name} is switched off: 'ip link set dev {link.Name} up'"],
-            { Mtu: > HostPortLayout.MtuMax } link =>
-            [
-                $"{link.Name} has an MTU of {link.Mtu} now: longer frames than {HostPortLayout.MtuMax} bytes are dropped, "
-                    + $"'ip link set dev {link.Name} mtu 1500'",
-            ],
-            _ => [],
-        };
+            using NetworkNamespace? place = NetworkNamespace.TryEnter(netdev.Namespace);
+            return (place is null ? null : NetworkLink.Read(netdev.Index)) is { } link && DeviceSearch.IsIt(link, netdev, cpu)
+                ? [.. RemarksOn(cpu, netdev, link)]
+                : [$"its network device {netdev.Name} is gone: 'sosctl service stop {cpu}' ends the service"];
+        }
+        catch (SosException e)
+        {
+            return [$"its network device {netdev.Name} cannot be looked at: {e.Message}"];
+        }
+    }
+
+    private static IEnumerable<string> RemarksOn(int cpu, NetdevRecord netdev, NetworkLink link)
+    {
+        if (!link.IsUp)
+        {
+            yield return $"its network device {link.Name} is switched off: 'ip link set dev {link.Name} up'";
+        }
+
+        if (link.Mtu > HostPortLayout.MtuMax)
+        {
+            yield return $"{link.Name} has an MTU of {link.Mtu} now: longer frames than {HostPortLayout.MtuMax} bytes are dropped, "
+                + $"'ip link set dev {link.Name} mtu 1500'";
+        }
+
+        if (DeviceSearch.ProgramsAt(link, cpu).Count == 0)
+        {
+            yield return $"its program at {link.Name} was taken away, frames reach Linux unjudged: 'sosctl service restart {cpu}' puts it back";
+        }
+
+        if (!XdpAttachment.IsOurs(link, cpu))
+        {
+            yield break;
+        }
+
+        (int combined, int receive) = QueueCount.Read(link.Name);
+        if (combined + receive > 1)
+        {
+            yield return $"{link.Name} has {combined + receive} queues now, and what comes by another one than the first is dropped: "
+                + $"'sosctl service restart {cpu}' sets it to one";
+        }
+
+        DeviceFeatures features = DeviceFeatures.Of(link.Name);
+        if (netdev.TagsStripped.FirstOrDefault(features.IsOn) is { } stripped)
+        {
+            yield return $"{link.Name} takes VLAN tags out of frames now, and its service does not see them: 'ethtool -K {link.Name} {stripped} off'";
+        }
     }
 
     /// <inheritdoc/>
@@ -172,7 +231,7 @@ public sealed class NetdevDevice : INetworkDevice
         _record = _former ?? new NetdevRecord(
             _link.Name, _link.Index, NetworkNamespace.Current, combined, receive, [.. TagFeatures.Where(features.IsOn)],
             IngressHook.NeedsQueue(_link.Index), _options.Open);
-        _record = _record with { Open = _options.Open };
+        _record = _record with { Open = _options.Open, Mac = _record.Mac ?? Convert.ToHexString(_link.Mac) };
         return new CardRecord(_link.Name, null, null, null) { Netdev = _record };
     }
 
@@ -181,21 +240,24 @@ public sealed class NetdevDevice : INetworkDevice
     public void Take()
     {
         NetdevRecord record = _record ?? throw new InvalidOperationException("Describe comes before Take");
-        _isNative = _former is not null && XdpAttachment.IsOurs(_link);
-        if (_isNative || (NetworkCalls.InterfaceIndex(_names.Take) == 0 && TryNative(record)))
+        _isNative = _former is not null && XdpAttachment.IsOurs(_link, _cpu);
+        if (_isNative)
         {
-            _isNative = true;
+            UseOneQueue();
             return;
         }
 
-        MakePair();
+        _isNative = NetworkCalls.InterfaceIndex(_names.Take) == 0 && TryNative(record);
+        if (!_isNative)
+        {
+            MakePair();
+        }
     }
 
     /// <inheritdoc/>
     public ServiceConfiguration Configure(ServiceConfiguration configuration, PortPlan port)
     {
-        // 31 bits: BPF compares with a signed number.
-        FrameWay way = new(_link.Index, _link.Name, _isNative, _names, _isNative ? 0 : Random.Shared.Next(1, int.MaxValue), _record!.Open);
+        FrameWay way = new(_link.Index, _link.Name, _isNative, _names, _isNative ? 0 : _mark, _record!.Open);
         return configuration with
         {
             XskPorts =
@@ -217,32 +279,20 @@ public sealed class NetdevDevice : INetworkDevice
     /// <remarks>Nothing moves.</remarks>
     public IReadOnlyList<string> MoveNetwork(CardRecord card) => [];
 
-    /// <summary>Refuses a device that another service has.</summary>
-    private static void CheckFree(NetworkLink link, int cpu)
-    {
-        foreach (int other in CoreRecord.List())
-        {
-            if (other != cpu && CoreRecord.Read(other)?.Cards.Any(card => card.Netdev is { } taken && taken.Index == link.Index
-                && taken.Namespace == NetworkNamespace.Current) == true)
-            {
-                throw new SosException(
-                    SosError.Refused, $"the service on core {other} has {link.Name}: 'sosctl service stop {other}' gives it back");
-            }
-        }
-    }
-
     /// <summary>
     /// Has the driver run XDP programs. Devices that are made of software keep a frame's tag, checksum and segments beside it, where such a program
-    /// does not see them: they are no candidates, nor is a card with a program of somebody else's or one that cannot leave tags where they are.
+    /// does not see them: they are no candidates, nor is a card with a program of somebody else's, one that cannot leave tags where they are, or one whose
+    /// frames may come by more than one queue, or by the device of a virtual function beside it (hv_netvsc).
     /// </summary>
     private bool TryNative(NetdevRecord record)
     {
-        if (_link.Kind is not null || _link.XdpProgram != 0)
+        if (_link.Kind is not null || _link.XdpProgram != 0 || DriverName.Of(_link.Name) == DriverWithSecondPath
+            || (_link.ReceiveQueuesMax > 1 && QueueCount.TryRead(_link.Name) is null))
         {
             return false;
         }
 
-        using FileDescriptor program = FramePrograms.Pass();
+        using FileDescriptor program = FramePrograms.Pass(_cpu);
         try
         {
             if (record.TagsStripped.Length > 0)
@@ -255,8 +305,8 @@ public sealed class NetdevDevice : INetworkDevice
                 }
             }
 
-            UseOneQueue(record);
-            if (XdpAttachment.TryPut(_link.Index, program) == 0)
+            UseOneQueue();
+            if (XdpAttachment.TryPut(_link.Index, program, _cpu) == 0)
             {
                 return true;
             }
@@ -281,36 +331,47 @@ public sealed class NetdevDevice : INetworkDevice
         DeviceFeatures.Of(_names.Take).Set(false, SendFeatures);
         NetworkLink.SwitchOn(_names.Take, PairMtu, PairQueueLength);
         NetworkLink.SwitchOn(_names.Service, PairMtu, PairQueueLength);
-        using FileDescriptor program = FramePrograms.Out(_link.Index);
-        IngressHook.Put(NetworkCalls.InterfaceIndex(_names.Take), program);
+        using FileDescriptor program = FramePrograms.Out(_cpu, _link.Index, _mark);
+        IngressHook.Put(NetworkCalls.InterfaceIndex(_names.Take), program, _cpu);
     }
 
     /// <summary>One socket takes one queue; with one queue it is all frames.</summary>
-    private void UseOneQueue(NetdevRecord netdev)
+    private void UseOneQueue()
     {
-        (int Combined, int Receive) one = (Math.Min(netdev.CombinedQueues, 1), Math.Min(netdev.ReceiveQueues, netdev.CombinedQueues > 0 ? 0 : 1));
-        if ((netdev.CombinedQueues > 1 || netdev.ReceiveQueues > 1) && QueueCount.Read(_link.Name) != one)
+        (int combined, int receive) = QueueCount.Read(_link.Name);
+        if (combined + receive > 1)
         {
-            QueueCount.Set(_link.Name, one.Combined, one.Receive);
+            QueueCount.Set(_link.Name, Math.Min(combined, 1), combined > 0 ? 0 : 1);
         }
     }
 
-    private static void Restore(int cpu, NetdevRecord netdev, List<string> notes)
+    /// <summary>Takes the programs away, and puts back what was set for them.</summary>
+    private static void Restore(NetworkLink link, int cpu, NetdevRecord netdev, List<string> notes)
     {
-        FrameWayNames names = FrameWayNames.For(cpu, netdev.Index);
-        if (NetworkLink.Read(netdev.Index) is not { } link)
+        IngressHook.Remove(link.Index, netdev.MakesQueue, cpu);
+        XdpAttachment.Remove(link, cpu);
+        for (int tries = 1; tries <= RestoreTriesMax; tries++)
         {
-            notes.Add($"there is no network device {netdev.Name} any more: somebody removed it");
+            try
+            {
+                RestoreSettings(link.Name, netdev);
+                return;
+            }
+            catch (SosException e) when (tries == RestoreTriesMax)
+            {
+                // Its frames are Linux's again, and a driver that refuses this once more will refuse it for ever: a person must see to it.
+                notes.Add($"{link.Name} has its frames again, but not all settings ({e.Message}): it had {netdev.CombinedQueues} combined and "
+                    + $"{netdev.ReceiveQueues} receive queues ('ethtool -L {link.Name}'){Wanted(link.Name, netdev)}");
+            }
+            catch (SosException)
+            {
+                // Busy, perhaps.
+            }
         }
-        else
-        {
-            IngressHook.Remove(netdev.Index, netdev.MakesQueue);
-            XdpAttachment.Remove(link);
-            RestoreSettings(link.Name, netdev);
-        }
-
-        NetworkLink.Remove(names.Take);
     }
+
+    private static string Wanted(string name, NetdevRecord netdev)
+        => string.Concat(netdev.TagsStripped.Select(feature => $", and {feature} was on ('ethtool -K {name} {feature} on')"));
 
     private static void RestoreSettings(string name, NetdevRecord netdev)
     {

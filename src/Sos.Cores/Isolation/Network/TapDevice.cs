@@ -35,8 +35,8 @@ internal static unsafe class TapDevice
                     errno is Errno.Busy or Errno.Exists ? "Linux has one of that name already: rename it ('ip link set'), or end what made it" : null);
             }
 
-            using FileDescriptor program = FramePrograms.Back(way.Device, way.Mark);
-            IngressHook.Put(NetworkCalls.InterfaceIndex(way.Names.Back), program);
+            using FileDescriptor program = FramePrograms.Back(way.Names.Cpu, way.Device, way.Mark);
+            IngressHook.Put(NetworkCalls.InterfaceIndex(way.Names.Back), program, way.Names.Cpu);
             NetworkLink.SwitchOn(way.Names.Back, Mtu, QueueLength);
             return tap;
         }

@@ -76,6 +76,11 @@ internal sealed unsafe class XskSocket : IDisposable
         try
         {
             Prepare(socket, frames, request.BusyPoll);
+            if (request.Way.Mark != 0)
+            {
+                Set(socket, NetworkCalls.LevelSocket, NetworkCalls.Mark, request.Way.Mark, "marking what an AF_XDP socket sends");
+            }
+
             RingOffsets[] offsets = ReadOffsets(socket);
             return new XskSocket(request, request.Way, index, socket, BpfObject.MakeSocketMap(1), offsets);
         }
@@ -106,17 +111,20 @@ internal sealed unsafe class XskSocket : IDisposable
     /// <exception cref="SosException">The kernel refuses.</exception>
     public void Take()
     {
-        using FileDescriptor program = FramePrograms.ToSocket(_sockets, _way is { IsNative: true, Open: true });
-        int errno = XdpAttachment.TryPut(_interfaceIndex, program);
+        using FileDescriptor program = FramePrograms.ToSocket(_way.Names.Cpu, _sockets, _way is { IsNative: true, Open: true });
+        int errno = XdpAttachment.TryPut(_interfaceIndex, program, _way.Names.Cpu);
         if (errno != 0)
         {
-            throw Errno.ToException($"putting an XDP program before {_request.Interface}", errno, null);
+            throw Errno.ToException(
+                $"putting an XDP program before {_request.Interface}", errno,
+                errno is Errno.Exists or Errno.Busy ? "somebody else's is there: 'ip link show' tells its id, 'bpftool prog show id ID' whose it is" : null);
         }
 
         if (!_way.IsNative)
         {
-            using FileDescriptor take = FramePrograms.Take(_sockets, NetworkCalls.InterfaceIndex(_way.Names.Take), _way.Mark, _way.Open);
-            IngressHook.Put(_way.Device, take);
+            using FileDescriptor take = FramePrograms.Take(
+                _way.Names.Cpu, _sockets, NetworkCalls.InterfaceIndex(_way.Names.Take), _way.Mark, _way.Open);
+            IngressHook.Put(_way.Device, take, _way.Names.Cpu);
         }
     }
 
