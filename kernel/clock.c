@@ -7,7 +7,8 @@
  * conversion behind. With the TSC as clocksource the record is Linux's own conversion, so
  * that a service reads what clock_gettime() would. With another one (an emulator's HPET,
  * kvm-clock) each update pairs a reading of it with the TSC, and the rate is what was
- * measured over the last second.
+ * measured over the last second. Linux's tsc_khz is but where that begins: a kernel that
+ * calibrates it while a host takes its CPU away may be off by a factor.
  */
 #include <linux/clocksource.h>
 #include <linux/math64.h>
@@ -22,7 +23,10 @@
 #include "core.h"
 
 #define SOS_RATE_SHIFT		32
-#define SOS_RATE_WINDOW_NS	NSEC_PER_SEC
+
+/* The rate is measured over windows whose length doubles from the first to the last. */
+#define SOS_RATE_FIRST_NS	(8 * NSEC_PER_MSEC)
+#define SOS_RATE_LAST_NS	((u64)NSEC_PER_SEC)
 
 /* A host may take the CPU away between two readings: of so many pairs the closest counts. */
 #define SOS_PAIRS		3
@@ -32,10 +36,17 @@ static DEFINE_RAW_SPINLOCK(lock);
 static LIST_HEAD(pages);
 static struct sos_clock latest;
 
-/* Where the measurement of the present rate began; used under the timekeeper lock alone. */
+/*
+ * The rate in ns of Linux's for a tick of the TSC, the length of the window that it was
+ * measured in, and what the last window measured. Used under the timekeeper lock alone,
+ * as are the window's begin and length.
+ */
+static u64 rate;
+static u64 rate_span;
+static u64 last_measured;
 static u64 window_tsc;
 static u64 window_ns;
-static u64 rate;
+static u64 window_length;
 
 static void clock_publish(struct sos_clock_page *page)
 {
@@ -62,24 +73,57 @@ static u64 clock_nominal_rate(void)
 	return div64_u64((u64)USEC_PER_SEC << SOS_RATE_SHIFT, max(tsc_khz, 1000U));
 }
 
-/* A window may hold a pause of the machine: a rate far from the nominal one is no rate. */
-static void clock_measure_rate(u64 tsc, u64 ns)
+static bool clock_is_near(u64 value, u64 other)
 {
-	u64 nominal = clock_nominal_rate();
-	u64 measured;
+	return value > other - other / 8 && value < other + other / 8;
+}
 
-	if (!rate || ns < window_ns || tsc <= window_tsc) {
-		rate = rate ?: nominal;
-	} else if (ns - window_ns < SOS_RATE_WINDOW_NS) {
-		return;
-	} else if (ns - window_ns < 16 * SOS_RATE_WINDOW_NS) {
-		measured = mul_u64_u64_div_u64(ns - window_ns, BIT_ULL(SOS_RATE_SHIFT),
-					       max(tsc - window_tsc, NSEC_PER_SEC / 100ULL));
-		if (measured > nominal - nominal / 8 && measured < nominal + nominal / 8)
-			rate = measured;
-	}
+static void clock_window_begin(u64 tsc, u64 ns, u64 length)
+{
 	window_tsc = tsc;
 	window_ns = ns;
+	window_length = min(length, SOS_RATE_LAST_NS);
+}
+
+/*
+ * A window may hold a pause of the machine, so that what it measures is no rate; and the
+ * present rate may be tsc_khz's, and wrong. What is far from the present rate counts
+ * therefore if two windows in a row agree on it.
+ */
+static void clock_window_end(u64 ticks, u64 ns)
+{
+	/* With 1,000 ticks at least the quotient of 16 s has room. */
+	u64 measured = mul_u64_u64_div_u64(ns, BIT_ULL(SOS_RATE_SHIFT), max(ticks, 1000ULL));
+
+	if (clock_is_near(measured, rate) ? ns >= rate_span : clock_is_near(measured, last_measured)) {
+		rate = measured;
+		rate_span = min(ns, SOS_RATE_LAST_NS);
+	}
+	last_measured = measured;
+}
+
+static void clock_measure_rate(u64 tsc, u64 ns)
+{
+	if (!rate) {
+		rate = clock_nominal_rate();
+		rate_span = SOS_RATE_LAST_NS;
+		last_measured = 0;
+		window_tsc = U64_MAX;
+	}
+	if (ns < window_ns || tsc <= window_tsc || ns - window_ns >= 16 * SOS_RATE_LAST_NS) {
+		clock_window_begin(tsc, ns, SOS_RATE_FIRST_NS);
+	} else if (ns - window_ns >= window_length) {
+		clock_window_end(tsc - window_tsc, ns - window_ns);
+		clock_window_begin(tsc, ns, 2 * window_length);
+	}
+}
+
+/* Linux's, unless the rate that was measured is another. */
+static u64 clock_tsc_khz(void)
+{
+	if (!rate || clock_is_near(rate, clock_nominal_rate()))
+		return tsc_khz;
+	return div64_u64((u64)USEC_PER_SEC << SOS_RATE_SHIFT, rate);
 }
 
 /*
@@ -130,7 +174,7 @@ static void clock_convert(const struct timekeeper *tk, struct sos_clock *clock)
 	clock->monotonic_ns = ns;
 	clock->realtime_ns = ns + ktime_to_ns(tk->offs_real);
 	clock->tai_ns = ns + ktime_to_ns(tk->offs_tai);
-	clock->tsc_khz = tsc_khz;
+	clock->tsc_khz = clock_tsc_khz();
 }
 
 static int clock_time_updated(struct notifier_block *block, unsigned long was_set, void *data)
@@ -153,6 +197,12 @@ static struct notifier_block notifier = {
 };
 
 /* From now on the record follows; it is valid when this returns. */
+/* Return: the TSC's frequency, in any context. */
+u64 sos_clock_tsc_khz(void)
+{
+	return READ_ONCE(latest.tsc_khz);
+}
+
 void sos_clock_attach(struct sos_core *core, struct sos_clock *clock)
 {
 	unsigned long flags;

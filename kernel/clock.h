@@ -15,6 +15,7 @@ struct sos_clock_page {
 	u32 sequence;			/* ours: the service can write to the record */
 };
 
+u64 sos_clock_tsc_khz(void);
 void sos_clock_attach(struct sos_core *core, struct sos_clock *clock);
 void sos_clock_detach(struct sos_core *core);
 int sos_clock_init(void);

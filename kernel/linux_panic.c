@@ -28,6 +28,7 @@
 #include <asm/ptrace.h>
 #include <asm/tsc.h>
 
+#include "clock.h"
 #include "include/uapi/sos.h"
 #include "linux_panic.h"
 #include "machine.h"
@@ -99,7 +100,7 @@ static void panic_store(const struct pt_regs *regs, bool panic)
 static void panic_collect(void)
 {
 	u64 start = rdtsc();
-	u64 limit = (u64)tsc_khz * SOS_PANIC_WAIT_MS;
+	u64 limit = sos_clock_tsc_khz() * SOS_PANIC_WAIT_MS;
 	u32 self = raw_smp_processor_id();
 	bool waits = true;
 	u32 cpu;

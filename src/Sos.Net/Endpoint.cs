@@ -132,6 +132,16 @@ public struct Endpoint<TSession, TContext>
         _outbox.TakeAll(ref burst);
     }
 
+    /// <summary>Ends all connections, since their endpoint goes: peers are told by a reset, and need not wait until they believe it.</summary>
+    /// <param name="context">What the sessions share.</param>
+    /// <param name="burst">Takes the frames; it is empty.</param>
+    /// <param name="tsc">The TSC.</param>
+    public void End(ref TContext context, ref Burst burst, ulong tsc)
+    {
+        _tcp.EndAll(ref context, ref _outbox, Instant.At(tsc, _settings.TscKhz));
+        _outbox.TakeAll(ref burst);
+    }
+
     private readonly bool IsIpv4(uint address) => !_settings.Ipv4.IsUnspecified && _settings.Ipv4.Ipv4 == address;
 
     private readonly FrameOwner OwnerOfArp(ReadOnlySpan<byte> packet)

@@ -60,8 +60,9 @@ internal sealed class ConsoleVisitor : IAsyncDisposable
         $"sosctl console start {Core} --device eth0 --address {Address} --telnet /tmp/telnet --ssh /root/.ssh/authorized_keys --host-key /tmp/host.key "
         + $"--grant {grants}", Limit);
 
-    /// <summary>Runs a command by ssh.</summary>
-    public Task<CommandResult> TryAsync(string command) => _client.RunAsync($"{Machine.SshCommand(Address, "console")} {command}", Limit);
+    /// <summary>Runs a command by ssh. A console that goes resets its connections, once: ssh asks now and then, in case that frame is lost.</summary>
+    public Task<CommandResult> TryAsync(string command)
+        => _client.RunAsync($"{Machine.SshCommand(Address, "console")} -o ServerAliveInterval=20 {command}", Limit);
 
     /// <summary>Runs a command by ssh, which must succeed, and returns what it wrote.</summary>
     public async Task<string> AskAsync(string command) => (await TryAsync(command)).EnsureSuccess().Output;

@@ -4,6 +4,7 @@ using System.Linq;
 using System.Text.Json;
 using System.Threading.Tasks;
 using Sos.Lab.Agent;
+using Sos.Lab.Machine;
 using Xunit;
 
 namespace Sos.Lab.Tests;
@@ -109,3 +110,30 @@ public sealed class TimerScenariosOn61(Linux61 lab) : TimerScenarios(lab);
 
 [Collection("6.12")]
 public sealed class TimerScenariosOn612(Linux612 lab) : TimerScenarios(lab);
+
+/// <summary>
+/// A Linux that calibrated the TSC while its host took the CPU away believes in a wrong frequency; with another clock source its own clocks are right. A core's are, too.
+/// </summary>
+public sealed class WrongFrequencyScenarios
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+
+    [Theory]
+    [InlineData("6.1", 100_000)]
+    [InlineData("6.12", 700_000)]
+    public async Task TimersFollowLinuxsClocksAllTheSame(string kernel, int khz)
+    {
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions { Kernel = kernel, KernelArguments = $"tsc_early_khz={khz}" });
+        await machine.CheckAsync("sosctl core reserve 3");
+        _ = machine.Start("exec sosctl timer serve 3 > /tmp/serve 2>&1");
+        await machine.AwaitAsync("test -S /run/sos/timer.sock && echo yes", "yes", Limit, "cat /tmp/serve");
+        GuestCommand client = machine.Start("exec /usr/lib/sos/tests/timer_clients /tmp/stop > /tmp/out 2>&1");
+        await machine.AwaitAsync("grep -c ^armed /tmp/out", "1", Limit, "cat /tmp/out");
+        await machine.CheckAsync("date -s @$(($(date +%s) + 3600))");
+        await machine.AwaitAsync("sosctl timer stat 3 --json | grep -o '\"clock_steps\":[1-9]' | cut -d: -f2", "2", Limit, "sosctl timer stat 3");
+        await machine.CheckAsync("touch /tmp/stop");
+        CommandResult end = await client.WaitAsync(Limit);
+        Assert.True(end.ExitCode == 0, await machine.CheckAsync("cat /tmp/out"));
+        machine.EnsureHealthy();
+    }
+}

@@ -91,19 +91,15 @@ internal sealed unsafe class TestEndpoint : IDisposable
     {
         Burst burst = default;
         _endpoint.Poll(ref _context, LinkUp, ref burst, Tsc);
-        List<byte[]> frames = [];
-        foreach (PacketBuffer buffer in burst.Buffers)
-        {
-            frames.Add(buffer.Frame.ToArray());
-        }
+        return FramesOf(ref burst);
+    }
 
-        _pool.Free(ref burst);
-        if (_pool.FreeCount != _buffers)
-        {
-            throw new InvalidOperationException("A buffer is lost.");
-        }
-
-        return frames;
+    /// <summary>Ends the endpoint and takes the frames.</summary>
+    public IReadOnlyList<byte[]> End()
+    {
+        Burst burst = default;
+        _endpoint.End(ref _context, ref burst, Tsc);
+        return FramesOf(ref burst);
     }
 
     /// <summary>Moves the clock, and polls each few milliseconds.</summary>
@@ -123,4 +119,21 @@ internal sealed unsafe class TestEndpoint : IDisposable
     public bool Remembers(ReadOnlySpan<byte> bytes) => new ReadOnlySpan<byte>(_memory, ArenaSize).IndexOf(bytes) >= 0;
 
     public void Dispose() => NativeMemory.AlignedFree(_memory);
+
+    private List<byte[]> FramesOf(ref Burst burst)
+    {
+        List<byte[]> frames = [];
+        foreach (PacketBuffer buffer in burst.Buffers)
+        {
+            frames.Add(buffer.Frame.ToArray());
+        }
+
+        _pool.Free(ref burst);
+        if (_pool.FreeCount != _buffers)
+        {
+            throw new InvalidOperationException("A buffer is lost.");
+        }
+
+        return frames;
+    }
 }

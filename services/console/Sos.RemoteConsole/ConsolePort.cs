@@ -44,6 +44,7 @@ public readonly unsafe struct ConsolePort<TNic> : IPort
         }
 
         state->Nic = nic;
+        state->Stop = setup.Stop;
         state->Pool = pool;
         state->Counters = new ConsoleCounters(setup.Statistics);
         EndpointSettings endpoint = settings.ForEndpoint(nic.Mac, nic.Mtu, state->Context.TscKhz);
@@ -65,7 +66,15 @@ public readonly unsafe struct ConsolePort<TNic> : IPort
 
         state->Context.Poll(now);
         Burst answers = default;
-        state->Endpoint.Poll(ref state->Context, state->Nic.State == PortState.Up, ref answers, now);
+        if (state->Stop.IsRaised)
+        {
+            state->Endpoint.End(ref state->Context, ref answers, now);
+        }
+        else
+        {
+            state->Endpoint.Poll(ref state->Context, state->Nic.State == PortState.Up, ref answers, now);
+        }
+
         if (answers.Count > 0)
         {
             state->Counters.Sent.Add(answers.Count);
@@ -113,6 +122,7 @@ public readonly unsafe struct ConsolePort<TNic> : IPort
     private struct Shared
     {
         public TNic Nic;
+        public StopSignal Stop;
         public PacketPool Pool;
         public ConsoleContext Context;
         public ConsoleCounters Counters;

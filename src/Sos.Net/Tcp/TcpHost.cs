@@ -159,6 +159,19 @@ internal struct TcpHost<TSession, TContext>
         }
     }
 
+    /// <summary>Resets all connections.</summary>
+    public void EndAll(ref TContext context, ref Outbox outbox, Instant now)
+    {
+        for (int i = 0; _used != 0 && i < _connections.Length; i++)
+        {
+            if (_connections[i].IsUsed)
+            {
+                TcpOutput.Abort(ref _connections[i], ref outbox, now);
+                Release(ref context, i, now);
+            }
+        }
+    }
+
     /// <summary>Whether a SYN may open the flow of a connection that waits for old segments to die (RFC 6191).</summary>
     private static bool IsReused(in TcpConnection connection, in TcpSegment segment)
         => connection.State == TcpState.TimeWait && segment.IsSyn && !segment.IsAck && !segment.IsRst

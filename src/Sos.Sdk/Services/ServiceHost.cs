@@ -10,17 +10,21 @@ namespace Sos.Sdk.Services;
 public static unsafe class ServiceHost<TService>
     where TService : unmanaged, IService
 {
-    /// <summary>Initialises the service and polls it until it is asked to stop.</summary>
+    /// <summary>Initialises the service and polls it until it is asked to stop, and once more.</summary>
     /// <returns>The exit code: 0 after a stop, negative see <see cref="ExitCode"/>, positive the service's own.</returns>
     public static long Run(ServiceControl* control)
     {
         long exitCode = Start(control, out TService* service, out PortUpkeep ports);
         if (exitCode == ExitCode.Stopped)
         {
-            while (MemoryOrdering.LoadAcquire(ref control->StopRequest) == 0)
+            // One more pass after the request: who is to be told of the end is told in it.
+            bool isLast;
+            do
             {
+                isLast = MemoryOrdering.LoadAcquire(ref control->StopRequest) != 0;
                 Turn(control, service, ports);
             }
+            while (!isLast);
         }
 
         control->ExitCode = exitCode;

@@ -41,6 +41,9 @@ public unsafe ref struct ServiceSetup
     /// <summary>Linux's clocks.</summary>
     public TscClock Clock { get; private set; }
 
+    /// <summary>Whether the service was asked to stop: to be kept, and looked at in polls.</summary>
+    public readonly StopSignal Stop => new(_control);
+
     /// <summary>The eventfds that the service can signal.</summary>
     public readonly Events Events => new(_control);
 

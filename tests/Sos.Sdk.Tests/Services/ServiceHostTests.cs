@@ -25,6 +25,7 @@ public sealed unsafe class ServiceHostTests
         Assert.Equal(0, harness.Control->ExitCode);
         Assert.Equal(ServiceState.Ended, harness.Control->State);
         Assert.Equal(harness.Control->Polls, harness.Counter("passes"));
+        Assert.Equal(1ul, harness.Counter("last_passes"));
     }
 
     [Fact]
@@ -78,10 +79,14 @@ public sealed unsafe class ServiceHostTests
     internal struct CountingService : IService
     {
         private Counter _passes;
+        private Counter _lastPasses;
+        private StopSignal _stop;
 
         public long Initialize(ref ServiceSetup setup)
         {
             _passes = setup.Statistics.Add("passes"u8);
+            _lastPasses = setup.Statistics.Add("last_passes"u8);
+            _stop = setup.Stop;
             Counter found = setup.Statistics.Add("port"u8, 12, "found"u8);
             for (uint i = 0; setup.TryFindResource(ResourceKind.MemoryPort, i, out _); i++)
             {
@@ -97,6 +102,13 @@ public sealed unsafe class ServiceHostTests
             return setup.Parameters.TryGetUInt64("fail"u8, out ulong code) ? (long)code : 0;
         }
 
-        public void Poll(ulong now) => _passes.Increment();
+        public void Poll(ulong now)
+        {
+            _passes.Increment();
+            if (_stop.IsRaised)
+            {
+                _lastPasses.Increment();
+            }
+        }
     }
 }
