@@ -25,7 +25,7 @@ public sealed unsafe class ServiceHostTests
         Assert.Equal(0, harness.Control->ExitCode);
         Assert.Equal(ServiceState.Ended, harness.Control->State);
         Assert.Equal(harness.Control->Polls, harness.Counter("passes"));
-        Assert.Equal(1ul, harness.Counter("last_passes"));
+        Assert.InRange(harness.Counter("last_passes"), 1ul, 2ul); // the request may come within a pass, which is followed by the last one
     }
 
     [Fact]
