@@ -20,7 +20,7 @@ public sealed class ProcessorTests
         Assert.InRange(result.Forms, 500, result.Allowed);
         Assert.InRange(result.Steps, 20_000, long.MaxValue);
         Assert.InRange(result.Faults, 0, result.Steps);
-        Assert.Equal(300, result.Accepted);
+        Assert.InRange(result.Accepted, 300, 300 + Environment.ProcessorCount);
         Assert.InRange(result.ProgramSteps, 300 * 5, long.MaxValue);
     }
 

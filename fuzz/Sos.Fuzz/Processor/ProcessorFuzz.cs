@@ -1,9 +1,12 @@
 using System;
 using System.Collections.Generic;
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.ExceptionServices;
+using System.Threading;
 
 namespace Sos.Fuzz.Processor;
 
@@ -20,7 +23,7 @@ internal sealed record ProcessorResult(long Encodings, long Allowed, int Forms, 
 
 /// <summary>The third witness: holds the verifier's transfer functions against the processor itself.</summary>
 /// <param name="seed">What tells this run from others.</param>
-/// <param name="progress">Told of steps and accepted programs so far, after each.</param>
+/// <param name="progress">Told of steps and accepted programs so far, after each, by several threads.</param>
 internal sealed class ProcessorFuzz(ulong seed, Action<long, long>? progress = null)
 {
     private const int Bytes = 256;
@@ -35,9 +38,16 @@ internal sealed class ProcessorFuzz(ulong seed, Action<long, long>? progress = n
     /// <summary>Runs single instructions: a share of all encodings once, then allowed ones over again until there are enough steps.</summary>
     /// <param name="share">One encoding in so many is looked at; 1 for all.</param>
     /// <param name="steps">How many single steps must have agreed.</param>
-    /// <param name="programs">How many programs are run that the verifier accepts.</param>
+    /// <param name="programs">How many programs at least are run that the verifier accepts.</param>
     /// <exception cref="FuzzException">The processor did something else than the verifier says.</exception>
     public ProcessorResult Run(int share, long steps, long programs)
+    {
+        RunSteps(share, steps);
+        (long drawn, long accepted, long programSteps) = RunPrograms(programs);
+        return new ProcessorResult(_encodings, _allowed, _forms.Count, _steps, _faults, drawn, accepted, programSteps);
+    }
+
+    private void RunSteps(int share, long steps)
     {
         using SteppedProcess process = new();
         StepCheck check = new(process);
@@ -47,9 +57,6 @@ internal sealed class ProcessorFuzz(ulong seed, Action<long, long>? progress = n
         {
             Try(check, allowed[random.Next(allowed.Count)], random);
         }
-
-        (long drawn, long accepted, long programSteps) = RunPrograms(process, programs);
-        return new ProcessorResult(_encodings, _allowed, _forms.Count, _steps, _faults, drawn, accepted, programSteps);
     }
 
     /// <summary>Tries each encoding that is looked at once, and returns a sample of those that are allowed.</summary>
@@ -108,31 +115,64 @@ internal sealed class ProcessorFuzz(ulong seed, Action<long, long>? progress = n
         }
     }
 
-    private (long Drawn, long Accepted, long Steps) RunPrograms(SteppedProcess process, long programs)
+    /// <summary>Runs programs on all CPUs, each worker with a process of its own: a program depends on its number alone.</summary>
+    private (long Drawn, long Accepted, long Steps) RunPrograms(long programs)
     {
-        SequenceCheck sequences = new(process);
-        long accepted = 0;
         long drawn = 0;
-        while (accepted < programs)
+        long accepted = 0;
+        long steps = 0;
+        Exception? problem = null;
+        void Work()
         {
-            Random random = new(HashCode(seed, drawn));
-            byte[] file = new RandomProgram(_filter, random).Make();
             try
             {
-                accepted += sequences.Try(file, random) ? 1 : 0;
-            }
-            catch (FuzzException e)
-            {
-                string saved = Path.Combine(Path.GetTempPath(), $"verifier-{seed}-{drawn}.sosimg");
-                File.WriteAllBytes(saved, file);
-                throw new FuzzException($"program {drawn}, saved as {saved}: {e.Message}");
-            }
+                using SteppedProcess process = new();
+                SequenceCheck sequences = new(process);
+                EncodingFilter filter = new(SteppedProcess.CodeAt);
+                while (Volatile.Read(ref problem) is null && Volatile.Read(ref accepted) < programs)
+                {
+                    if (RunProgram(sequences, filter, Interlocked.Increment(ref drawn) - 1))
+                    {
+                        long done = Interlocked.Increment(ref accepted);
+                        progress?.Invoke(_steps, done);
+                    }
+                }
 
-            drawn++;
-            progress?.Invoke(_steps, accepted);
+                Interlocked.Add(ref steps, sequences.Steps);
+            }
+            catch (Exception e) when (e is FuzzException or InvalidOperationException or Win32Exception)
+            {
+                _ = Interlocked.CompareExchange(ref problem, e, null);
+            }
         }
 
-        return (drawn, accepted, sequences.Steps);
+        // Threads: a process is stepped by the thread that took hold of it.
+        Thread[] workers = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(Work))];
+        Array.ForEach(workers, worker => worker.Start());
+        Array.ForEach(workers, worker => worker.Join());
+        if (problem is not null)
+        {
+            ExceptionDispatchInfo.Throw(problem);
+        }
+
+        return (drawn, accepted, steps);
+    }
+
+    /// <summary>Runs a program if the verifier accepts it, and returns whether it does.</summary>
+    private bool RunProgram(SequenceCheck sequences, EncodingFilter filter, long number)
+    {
+        Random random = new(HashCode(seed, number));
+        byte[] file = new RandomProgram(filter, random).Make();
+        try
+        {
+            return sequences.Try(file, random);
+        }
+        catch (FuzzException e)
+        {
+            string saved = Path.Combine(Path.GetTempPath(), $"verifier-{seed}-{number}.sosimg");
+            File.WriteAllBytes(saved, file);
+            throw new FuzzException($"program {number}, saved as {saved}: {e.Message}");
+        }
     }
 
     /// <summary>Tells every half minute how far a run is.</summary>
@@ -141,9 +181,10 @@ internal sealed class ProcessorFuzz(ulong seed, Action<long, long>? progress = n
         long told = Stopwatch.GetTimestamp();
         return (steps, programs) =>
         {
-            if (Stopwatch.GetElapsedTime(told) > TimeSpan.FromSeconds(30))
+            long last = Volatile.Read(ref told);
+            if (Stopwatch.GetElapsedTime(last) > TimeSpan.FromSeconds(30)
+                && Interlocked.CompareExchange(ref told, Stopwatch.GetTimestamp(), last) == last)
             {
-                told = Stopwatch.GetTimestamp();
                 Console.WriteLine($"{steps} steps, {programs} programs");
             }
         };
