@@ -254,7 +254,7 @@ public sealed class FrameAttackTests
     public void FramesOfTwoSizesAreNotOne() =>
         RequireRefused(DiagnosticIds.StackUnknown, Hex("85ff7404", "4883ec10", "90", "4883c410", Return)); // test edi, edi; je over the first of the two
 
-    /// <summary>What docs/internals/verifier-soundness.md names as not proven: ring 3 contains it.</summary>
+    /// <summary>Images that docs/internals/verifier-soundness.md names as not proven are accepted: ring 3 contains them.</summary>
     [Theory]
     [InlineData("4889e7e801000000c348c747f8ffffffffc3")] // mov rdi, rsp; call: the callee's own return address, through RDI
     [InlineData("488d4c24c048c701ffffffff4883c108ffcf75f1c3")] // a pointer that a loop moves up

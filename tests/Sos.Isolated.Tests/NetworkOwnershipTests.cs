@@ -200,7 +200,7 @@ public sealed class NetworkOwnershipTests : IsolatedScenario
         network.AssertPing();
     }
 
-    /// <summary>What a program of the host sends to a group, other programs of the host hear: mDNS, for one.</summary>
+    /// <summary>Frames that a program of the host sends to a group reach other programs of the host: mDNS, for one.</summary>
     [Fact]
     public void TheHostHearsWhatItSendsToAGroup()
     {

@@ -112,7 +112,8 @@ public sealed class TimerScenariosOn61(Linux61 lab) : TimerScenarios(lab);
 public sealed class TimerScenariosOn612(Linux612 lab) : TimerScenarios(lab);
 
 /// <summary>
-/// A Linux that calibrated the TSC while its host took the CPU away believes in a wrong frequency; with another clock source its own clocks are right. A core's are, too.
+/// A Linux that calibrated the TSC while its host took the CPU away believes in a wrong frequency. With another clock source its own clocks are right, and so
+/// are a core's.
 /// </summary>
 public sealed class WrongFrequencyScenarios
 {

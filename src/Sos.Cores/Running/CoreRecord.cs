@@ -39,7 +39,7 @@ public sealed record CardRecord(
     /// <summary>Whether the host port has its addresses and routes: from then on Linux may change them there.</summary>
     public bool Moved { get; init; }
 
-    /// <summary>What the host port had as it had just taken the card's place, where Linux refused some of it; null where nothing was refused.</summary>
+    /// <summary>The host port's settings just after it took the card's place, where Linux refused some of them; null where none was refused.</summary>
     public InterfaceConfiguration? AfterMove { get; init; }
 }
 

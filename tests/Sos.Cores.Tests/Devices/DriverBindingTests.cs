@@ -32,7 +32,7 @@ public sealed class DriverBindingTests : IDisposable
 
     public void Dispose() => _root.Delete(recursive: true);
 
-    /// <summary>It was read while Linux had it, and another program has bound it since.</summary>
+    /// <summary>A card was read while Linux had it, and another program has bound it since.</summary>
     [Fact]
     public void TakingLeavesWhatIsBoundAlready()
     {
