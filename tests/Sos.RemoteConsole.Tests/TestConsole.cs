@@ -28,6 +28,9 @@ internal interface ITestConsole : IDisposable
 
     /// <summary>Reads a counter.</summary>
     ulong Counter(string name);
+
+    /// <summary>Asks it to stop.</summary>
+    void Stop();
 }
 
 /// <summary>The console as a class of ordinary .NET.</summary>
@@ -52,6 +55,8 @@ internal sealed class HarnessConsole : ITestConsole
     }
 
     public ulong Counter(string name) => _harness.Counter(name);
+
+    public void Stop() => _harness.RequestStop();
 
     public void Dispose() => _harness.Dispose();
 }
@@ -117,6 +122,8 @@ internal sealed unsafe class NativeConsole : ITestConsole
     }
 
     public ulong Counter(string name) => _service.ReadStatistics().Single(counter => counter.Key == name).Value;
+
+    public void Stop() => Assert.True(_target.Stop(TimeSpan.FromMinutes(2)));
 
     public void Dispose()
     {

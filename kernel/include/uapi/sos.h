@@ -851,7 +851,7 @@ struct sos_resource {
  * @monotonic_ns: CLOCK_MONOTONIC then
  * @realtime_ns: CLOCK_REALTIME then
  * @tai_ns: CLOCK_TAI then
- * @tsc_khz: nominal TSC frequency; what was measured, where that is another by an eighth
+ * @tsc_khz: TSC frequency: Linux's, or the measured one where Linux's is off by an eighth
  */
 struct sos_clock {
 	__u32 sequence;
