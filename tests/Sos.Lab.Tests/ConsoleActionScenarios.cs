@@ -61,6 +61,21 @@ public sealed class ConsoleActionScenarios
         await visitor.RebootAsync(method);
     }
 
+    /// <summary>Where there is no keyboard controller its pulse resets nothing: the visitor is told at once, and takes another method.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task ConsoleTellsThatThereIsNoKeyboardControllerToPulse(string kernel)
+    {
+        await using ConsoleVisitor visitor = await ConsoleVisitor.BootAsync(new LabMachineOptions { Kernel = kernel, KeyboardController = false });
+        await visitor.StartAsync(Grants);
+        CommandResult reboot = await visitor.TryAsync("reboot --method kbd --yes");
+        Assert.Equal(1, reboot.ExitCode);
+        Assert.Contains("not reset by that method: try another", reboot.Error, StringComparison.Ordinal);
+        Assert.Contains("alive", await visitor.AskAsync("status"), StringComparison.Ordinal);
+        await visitor.RebootAsync("cf9");
+    }
+
     /// <summary>Actions that were not granted are refused; those that were, Linux does; and the core goes back when the visitor says so.</summary>
     [Fact]
     public async Task ConsoleActsOnALinuxThatLivesIfThatWasGranted()
@@ -133,17 +148,20 @@ public sealed class ConsoleActionScenarios
     }
 
     /// <summary>With kdump, an oops that would be a panic goes to the crash kernel at once: its registers are kept nevertheless.</summary>
-    [Fact]
-    public async Task ConsoleTellsOfAnOopsThatGoesStraightToTheCrashKernel()
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task ConsoleTellsOfAnOopsThatGoesStraightToTheCrashKernel(string kernel)
     {
         await using ConsoleVisitor visitor = await ConsoleVisitor.BootAsync(new LabMachineOptions
         {
+            Kernel = kernel,
             MemoryMiB = 1024,
             KernelArguments = "crashkernel=192M oops=panic",
             Files =
             [
-                new GuestFile(Path.Combine(LabPaths.Artifacts, "driver", "6.1", "havoc", "sos_havoc.ko"), Havoc),
-                new GuestFile((await GuestKernel.GetAsync("6.1")).BootImage, PanicPart.KernelImage),
+                new GuestFile(Path.Combine(LabPaths.Artifacts, "driver", kernel, "havoc", "sos_havoc.ko"), Havoc),
+                new GuestFile((await GuestKernel.GetAsync(kernel)).BootImage, PanicPart.KernelImage),
             ],
         });
         await visitor.StartAsync(Grants);

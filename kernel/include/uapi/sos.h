@@ -117,7 +117,8 @@ enum sos_mechanism {
  * @lease_ns: in, the core goes back by itself after that time, see struct sos_lease; 0: never
  * @clos: in, with SOS_RESERVE_CLASS: class of service (CLOSID) for cache and memory
  *	bandwidth, as Linux's resctrl has set it up; else 0
- * @siblings: out, how many other threads of the physical core left Linux with it
+ * @siblings: out, other threads of the physical core that SOS holds with it, so that they run
+ *	nothing: they left Linux with it, or were offline
  * @reserved: see above
  *
  * Takes the CPU from Linux (hot-unplug) into the monitor: state RESERVED. Without
@@ -375,7 +376,7 @@ struct sos_add_host_port {
  * @poll_bound_ns: in, the watchdog: a service whose sos_control.polls stands still for longer
  *	is ended by NMI, or by INIT if it does not obey; state FAILED, vector SOS_FAULT_HUNG or
  *	SOS_FAULT_LOST. Before its first poll it has at least SOS_INITIALISE_MS. Linux looks at
- *	most once a millisecond; 0: no watchdog
+ *	most once a millisecond, and counts no time in which it could not look; 0: no watchdog
  * @reserved: see above
  *
  * Needs a CONTROL region of the core. Errno: EINVAL (address not in such a region, no CONTROL,
