@@ -18,12 +18,19 @@ internal enum DecodeResult
     Disputed,
 }
 
+/// <summary>An instruction of the code, with all that is the same from wherever one comes to it.</summary>
+/// <param name="Instruction">The instruction.</param>
+/// <param name="Result">How its decoding ended.</param>
+/// <param name="Effect">What it changes.</param>
+/// <param name="Refusal">The id and text of its refusal, wherever it stands; null if it may run.</param>
+internal sealed record CodeInstruction(Instruction Instruction, DecodeResult Result, Effect Effect, (string Id, string Message)? Refusal);
+
 /// <summary>Every byte of an image's code, and which instruction it belongs to.</summary>
 internal sealed class CodeMap
 {
     private const byte Int3 = 0xcc;
 
-    private readonly Dictionary<ulong, (Instruction Instruction, DecodeResult Result)> _decoded = [];
+    private readonly Dictionary<ulong, CodeInstruction> _decoded = [];
     private readonly CanonicalEncoding _encoding = new();
     private readonly List<Code> _code = [];
     private readonly WalkBudget _budget;
@@ -44,16 +51,15 @@ internal sealed class CodeMap
     public IEnumerable<Instruction> Instructions => _decoded.Values.Select(d => d.Instruction).OrderBy(i => i.IP);
 
     /// <summary>Decodes the instruction at an address of code.</summary>
-    public DecodeResult Decode(ulong rva, out Instruction instruction)
+    public CodeInstruction Decode(ulong rva)
     {
-        if (_decoded.TryGetValue(rva, out (Instruction Instruction, DecodeResult Result) known))
+        if (_decoded.TryGetValue(rva, out CodeInstruction? known))
         {
-            instruction = known.Instruction;
-            return known.Result;
+            return known;
         }
 
         Code code = Find(rva) ?? throw new ArgumentOutOfRangeException(nameof(rva), "this is no code");
-        instruction = code.Decode(rva);
+        Instruction instruction = code.Decode(rva);
         int at = (int)(rva - code.Segment.Rva);
         Span<bool> own = code.IsOwned.AsSpan(at, Math.Max(1, instruction.Length));
         DecodeResult result = own.Contains(true) ? DecodeResult.Overlap
@@ -64,9 +70,11 @@ internal sealed class CodeMap
             own.Fill(true);
         }
 
-        _decoded.Add(rva, (instruction, result));
+        Effect effect = InstructionForms.EffectOf(instruction.Code);
+        known = new CodeInstruction(instruction, result, effect, InstructionRules.Check(instruction, result, effect));
+        _decoded.Add(rva, known);
         _budget.Decode();
-        return result;
+        return known;
     }
 
     /// <summary>Runs of bytes in code that nothing reached and that are no padding.</summary>

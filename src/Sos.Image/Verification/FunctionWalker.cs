@@ -126,7 +126,7 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, WalkBudge
     /// <summary>The instructions of the function that may come after one that was reached.</summary>
     private ulong[] Successors(ulong at)
     {
-        code.Decode(at, out Instruction i);
+        Instruction i = code.Decode(at).Instruction;
         return i.FlowControl switch
         {
             FlowControl.Next or FlowControl.Call or FlowControl.IndirectCall or FlowControl.Interrupt => [i.NextIP],
@@ -141,38 +141,25 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, WalkBudge
 
     private void Step(ulong at, MachineState state)
     {
-        DecodeResult decoded = code.Decode(at, out Instruction i);
-        if (decoded == DecodeResult.Overlap)
+        CodeInstruction decoded = code.Decode(at);
+        Instruction i = decoded.Instruction;
+        if (decoded.Refusal is { } refusal)
         {
-            Refuse(DiagnosticIds.Overlap, at, "the instruction overlaps another");
-            return;
-        }
-
-        Effect effect = InstructionForms.EffectOf(i.Code);
-        (string Id, string Message)? refusal = InstructionRules.Check(i);
-        if (refusal is null && decoded == DecodeResult.Disputed)
-        {
-            Refuse(DiagnosticIds.Undecodable, at, "bytes that not all processors and decoders take for the same instruction");
-            return;
-        }
-
-        refusal ??= InstructionRules.CheckForm(i, effect);
-        if (refusal is not null)
-        {
-            Refuse(refusal.Value.Id, at, refusal.Value.Message);
-            if (i.IsInvalid)
+            Refuse(refusal.Id, at, refusal.Message);
+            if (i.IsInvalid || refusal.Id is DiagnosticIds.Overlap or DiagnosticIds.Undecodable)
             {
                 return;
             }
         }
 
         MachineState after = state.Copy();
-        if (refusal is null)
+        Effect effect = decoded.Refusal is null ? decoded.Effect : Effect.Refused;
+        if (effect != Effect.Refused)
         {
             CheckFrame(i, effect, state);
         }
 
-        Follow(i, refusal is null ? effect : Effect.Refused, state, after);
+        Follow(i, effect, state, after);
     }
 
     /// <summary>Goes on where control can go. What is refused is followed too, as if it changed nothing, to tell more of the rest.</summary>
