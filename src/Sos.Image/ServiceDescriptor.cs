@@ -136,6 +136,7 @@ public sealed record ServiceDescriptor(
             : Encoding.UTF8.GetString(field[..end]);
 
         // It is shown on terminals and written into logs.
-        return text.Any(char.IsControl) ? throw new ImageFormatException(ImageFormatError.BadDescriptor, "a name in the descriptor has control characters") : text;
+        return text.Any(char.IsControl)
+            ? throw new ImageFormatException(ImageFormatError.BadDescriptor, "a name in the descriptor has control characters") : text;
     }
 }

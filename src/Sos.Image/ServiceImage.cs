@@ -78,7 +78,7 @@ public sealed class ServiceImage
     /// <exception cref="IOException">It cannot be read.</exception>
     public static ServiceImage Read(string path)
     {
-        RequireFileSize(new FileInfo(path).Length);
+        RequireFileSize(new FileInfo(path).Length, MaxFileSize);
         return Read(File.ReadAllBytes(path));
     }
 
@@ -86,7 +86,7 @@ public sealed class ServiceImage
     /// <exception cref="ImageFormatException">It is no well-formed image.</exception>
     public static ServiceImage Read(ReadOnlyMemory<byte> file)
     {
-        RequireFileSize(file.Length);
+        RequireFileSize(file.Length, MaxFileSize);
         ReadOnlySpan<byte> header = Slice(file, 0, ElfFormat.HeaderSize, "ELF header").Span;
         if (BinaryPrimitives.ReadUInt32LittleEndian(header) != ElfFormat.Magic || header[4] != ElfFormat.Class64
             || header[5] != ElfFormat.LittleEndian)
@@ -184,11 +184,11 @@ public sealed class ServiceImage
     }
 
     /// <summary>Refuses the file of an image, or its debug file, before it is read into memory.</summary>
-    internal static void RequireFileSize(long size)
+    internal static void RequireFileSize(long size, int most)
     {
-        if (size > MaxFileSize)
+        if (size > most)
         {
-            throw new ImageFormatException(ImageFormatError.TooLarge, $"the file has {size} bytes, more than the {MaxFileSize} of the largest image");
+            throw new ImageFormatException(ImageFormatError.TooLarge, $"the file has {size} bytes, more than the {most} of the largest that is read");
         }
     }
 

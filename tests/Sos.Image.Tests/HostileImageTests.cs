@@ -13,8 +13,8 @@ using static Iced.Intel.AssemblerRegisters;
 namespace Sos.Image.Tests;
 
 /// <summary>
-/// Files that are made to keep the verifier busy, or to fill its memory. Each is harmless where it is small, so that nothing but its size stands in its way, and
-/// would take gigabytes or minutes where it is large.
+/// Files that are made to keep the verifier busy, or to fill its memory. Each is harmless where it is small, so that nothing but its size
+/// stands in its way, and would take gigabytes or minutes where it is large.
 /// </summary>
 public sealed class HostileImageTests
 {
@@ -146,7 +146,7 @@ public sealed class HostileImageTests
     }
 
     [Fact]
-    public void AFileIsNotReadThatIsLargerThanAnyImage()
+    public void AFileIsNotReadThatIsLargerThanAny()
     {
         string path = Path.GetTempFileName();
         try

@@ -29,6 +29,9 @@ public sealed record DebugMethod(ulong Rva, ulong Size, string Name, string Symb
 /// objdump.</summary>
 public sealed class DebugFile
 {
+    /// <summary>The largest file, in bytes: many times the methods and lines of the largest image.</summary>
+    public const int MaxFileSize = 32 << 20;
+
     internal const string SectionName = ".sos.debug";
     internal const ulong Magic = 0x31_47_42_44_53_4f_53_00; // "\0SOSDBG1"
     internal const int HeaderSize = 8 + ServiceDescriptor.BuildIdSize + 4 * 4;
@@ -65,7 +68,7 @@ public sealed class DebugFile
     /// <exception cref="IOException">It cannot be read.</exception>
     public static DebugFile Read(string path)
     {
-        ServiceImage.RequireFileSize(new FileInfo(path).Length);
+        ServiceImage.RequireFileSize(new FileInfo(path).Length, MaxFileSize);
         return Read(File.ReadAllBytes(path));
     }
 

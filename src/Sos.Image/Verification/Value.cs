@@ -25,7 +25,8 @@ internal enum ValueKind : byte
     Target,
 }
 
-/// <summary>Describes a general register, or 8 bytes of a function's frame: an element of the abstract domain. A state has many: their fields are packed.</summary>
+/// <summary>Describes a general register, or 8 bytes of a function's frame: an element of the abstract domain. A state has many: their fields are
+/// packed.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct Value
 {

@@ -9,11 +9,11 @@ internal sealed class WalkBudget
     /// <summary>Instructions of an image: each is kept, with what it decodes to.</summary>
     public const int InstructionsMax = 1 << 20;
 
-    /// <summary>How often a state may be carried to an instruction, in all functions together.</summary>
-    public const long VisitsMax = 1 << 22;
+    /// <summary>The visits of an image: a state is carried to an instruction so often at most, in all functions together.</summary>
+    public const long VisitsMax = 1 << 21;
 
-    /// <summary>How many values the states of one function may hold: one is kept for each of its instructions.</summary>
-    public const long ValuesMax = 1 << 22;
+    /// <summary>The values that the states of one function may hold: a state is kept for each of its instructions.</summary>
+    public const long ValuesMax = 1 << 21;
 
     /// <summary>After so many refusals no more are looked for.</summary>
     public const int FindingsMax = 1000;
@@ -21,7 +21,7 @@ internal sealed class WalkBudget
     /// <summary>So many values are joined, or nodes looked at, in about the time of a visit.</summary>
     private const int StepsPerVisit = 16;
 
-    /// <summary>What a state holds beside its slots, in values: the registers, and what leads to it.</summary>
+    /// <summary>The registers of a state, and what leads to it, in values: all that it holds beside its slots.</summary>
     private const int ValuesPerState = 32;
 
     private static readonly string ManyInstructions = $"the code has more than {InstructionsMax} instructions";
