@@ -328,7 +328,7 @@ public sealed unsafe class VlanTests : IDisposable
             }
 
             Assert.True(_harness.Nic("lan").Send(frame[..random.Next(14, frame.Length + 1)]));
-            _harness.Poll();
+            Pass(Second / 1000);
             Drain();
         }
 
@@ -339,7 +339,9 @@ public sealed unsafe class VlanTests : IDisposable
         }
 
         _router.SetInterface(Blue, Lan, tag: BlueTag, port: 1);
-        Assert.Single(Receive(3, In(3, Frames.Udp4(Lan, Host + 3, Host4(3), Host4(1)))).Network("wan"));
+
+        // Linux has answered nobody all the while: the core may ask the neighbour, too.
+        Assert.Single(Receive(3, In(3, Frames.Udp4(Lan, Host + 3, Host4(3), Host4(1)))).Network("wan"), frame => frame[12] == 8 && frame[13] == 0);
     }
 
     private static uint Own(uint net) => 0x0a00_0001 | (net << 16);
