@@ -13,7 +13,7 @@ using Xunit;
 
 namespace Sos.Router.Tests;
 
-/// <summary>What <c>sosctl router trace</c> says of a packet is what the core then does with it.</summary>
+/// <summary>The core does with each packet as <c>sosctl router trace</c> says of it.</summary>
 public sealed unsafe class PacketTracerTests : IDisposable
 {
     private const ulong Wan = 0x0200_0000_0001;

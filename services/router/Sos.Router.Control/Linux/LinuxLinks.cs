@@ -22,7 +22,7 @@ internal sealed record LinuxLink(int Index, string Name, ulong Mac, uint Mtu, bo
     private const uint UpAndRunning = 0x1 | 0x40; // IFF_UP | IFF_RUNNING
     private const uint NoArp = 0x80; // IFF_NOARP
 
-    /// <summary>What makes it a VLAN of another device; null for all else.</summary>
+    /// <summary>The VLAN that it is, above another device; null for all else.</summary>
     public LinuxVlan? Vlan { get; init; }
 
     /// <summary>Reads a message about a network device.</summary>

@@ -51,6 +51,6 @@ internal sealed record PacketTrace
     /// <summary>Largest packet that the way takes.</summary>
     public uint? Mtu { get; init; }
 
-    /// <summary>What the rules for forwarded packets say: "accept", "drop" or "linux"; null where none were asked.</summary>
+    /// <summary>The verdict of the rules for forwarded packets: "accept", "drop" or "linux"; null where none were asked.</summary>
     public string? Filter { get; init; }
 }
