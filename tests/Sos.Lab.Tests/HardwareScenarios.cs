@@ -1,6 +1,7 @@
 using System;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Threading.Tasks;
 using Sos.Lab.Agent;
 using Sos.Lab.Guest;
@@ -120,6 +121,27 @@ public sealed class HardwareScenarios
         Assert.EndsWith($"runs 0\nstate {Stopped}\nruns 1\nstate {Stopped}", await machine.CheckAsync("cat /tmp/outlive"), StringComparison.Ordinal);
         Assert.Contains($"{device}: PCI error: its service is to stop", await machine.CheckAsync("dmesg"), StringComparison.Ordinal);
         Assert.Contains("claim works", await machine.CheckAsync($"{Smoke} claim 3 {device}"), StringComparison.Ordinal);
+        machine.EnsureHealthy();
+    }
+
+    /// <summary>A card that shares what it receives among queues by a hash: key and fields are the card's again after a service had it.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task AReceiveHashComesBackWithTheCard(string kernel)
+    {
+        const string tell = "ethtool -x eth0; ethtool -n eth0 rx-flow-hash udp4";
+        await using LabMachine machine = await LabMachine.BootAsync(
+            new LabMachineOptions { Kernel = kernel, Devices = ["virtio-net-pci,addr=0x18,disable-legacy=on,rss=on,romfile="] });
+        string fresh = await machine.CheckAsync(tell);
+        string key = string.Join(':', Enumerable.Range(1, 40).Select(part => part.ToString("x2", CultureInfo.InvariantCulture)));
+        await machine.CheckAsync($"ethtool -X eth0 hkey {key}; ethtool -N eth0 rx-flow-hash udp4 sd");
+        string set = await machine.CheckAsync(tell);
+        Assert.Contains(key, set, StringComparison.Ordinal);
+        Assert.NotEqual(fresh, set);
+        await machine.CheckAsync("sosctl core reserve 3; sosctl service start 3 /usr/lib/sos/samples/Forwarder.sosimg --device eth0");
+        string notes = await machine.CheckAsync("sosctl service stop 3 2>&1; sosctl core release 3");
+        Assert.True(set == await machine.CheckAsync(tell), notes);
         machine.EnsureHealthy();
     }
 

@@ -951,8 +951,8 @@ struct sos_host_slot {
  * @slot_size: SOS_HOST_SLOT_SIZE
  * @to_host_offset: bytes from here to the slots of @to_host
  * @from_host_offset: bytes from here to the slots of @from_host
- * @mtu: of the network device
- * @mac: of the network device
+ * @mtu: of the network device; Linux may change it
+ * @mac: of the network device; Linux may change it, and it is read whole only as a service starts
  * @link_up: service to Linux: carrier of the device; a change is told by SOS_GATE_NOTIFY
  * @host_up: Linux to service: the network device is up (frames sent to it while 0 may be dropped)
  * @to_host: frames for Linux; the service produces
