@@ -16,7 +16,7 @@ internal struct MachineReset
     public const ulong TellMs = 300;
 
     /// <summary>Milliseconds that the card has for the frames that end the connections: a card cannot be asked whether they are on the wire.</summary>
-    public const ulong LeaveMs = 200;
+    public const ulong LeaveMs = 500;
 
     /// <summary>How long a machine that was told to reset is waited for.</summary>
     public const ulong ResetMs = 2000;
