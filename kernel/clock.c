@@ -94,8 +94,10 @@ static void clock_window_end(u64 ticks, u64 ns)
 {
 	/* With 1,000 ticks at least the quotient of 16 s has room. */
 	u64 measured = mul_u64_u64_div_u64(ns, BIT_ULL(SOS_RATE_SHIFT), max(ticks, 1000ULL));
+	bool counts = clock_is_near(measured, rate) ? ns >= rate_span :
+						      clock_is_near(measured, last_measured);
 
-	if (clock_is_near(measured, rate) ? ns >= rate_span : clock_is_near(measured, last_measured)) {
+	if (counts) {
 		rate = measured;
 		rate_span = min(ns, SOS_RATE_LAST_NS);
 	}
