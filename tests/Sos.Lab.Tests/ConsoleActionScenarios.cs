@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
@@ -138,6 +139,15 @@ public sealed class ConsoleActionScenarios
         Assert.Contains("withdrawn", sysrq.Error, StringComparison.Ordinal);
         Assert.Contains($"{cpus - 1} CPUs", await visitor.AskAsync("nmi --look"), StringComparison.Ordinal);
         _ = await StoredAsync(visitor, cpus - 1);
+        List<string> functions = [];
+        for (int cpu = 0; cpu < cpus - 1; cpu++)
+        {
+            functions.AddRange(await UnwoundAsync(visitor, cpu));
+        }
+
+        // One hangs in a thread of the kernel's, the others in a call that it had them make.
+        Assert.Contains("kthread", functions);
+        Assert.Contains(functions, function => function.Contains("flush_smp_call_function_queue", StringComparison.Ordinal));
 
         _ = await visitor.AskAsync($"{action} --yes");
         string status = await visitor.AskUntilAsync("status", text => text.Contains("panic words", StringComparison.Ordinal));
@@ -190,6 +200,21 @@ public sealed class ConsoleActionScenarios
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
         Assert.Contains("PANICKED", result.Output, StringComparison.Ordinal);
         Assert.Contains("sysrq triggered crash", result.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Looks at a CPU until its stack is shown from its registers, whose age counts, and returns the functions, all found by tables.</summary>
+    private static async Task<IEnumerable<string>> UnwoundAsync(ConsoleVisitor visitor, int cpu)
+    {
+        List<JsonElement> rows = [];
+        for (DateTime end = DateTime.UtcNow + Limit; rows.Count == 0 || rows.Any(row => row.GetProperty("how").GetString() != "table");)
+        {
+            Assert.True(DateTime.UtcNow < end, string.Join('\n', rows));
+            _ = await visitor.AskAsync($"nmi --look {cpu}");
+            using JsonDocument json = JsonDocument.Parse(await visitor.AskAsync($"stack --cpu {cpu} --json"));
+            rows = [.. json.RootElement.EnumerateArray().Select(row => row.Clone())];
+        }
+
+        return rows.Select(row => row.GetProperty("function").GetString()!);
     }
 
     private static async Task<ILookup<int, (string Name, JsonElement Row)>> StoredAsync(ConsoleVisitor visitor, int cpus)
