@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Threading.Tasks;
 using Sos.Lab.Network;
@@ -157,6 +158,7 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
         await Machine.CheckAsync(setUp);
         await Machine.CheckAsync($"ip link set eth0 up; ip link set bond0 up; ip addr add {LabNetwork.MachineIPv4()}/24 dev bond0");
         await PingAsync();
+        await Machine.AwaitAsync("ip addr show dev bond0 tentative", "");
         string before = await Machine.CheckAsync(look);
         string notes = await Machine.CheckAsync($"sosctl service start 3 {Forwarder} --device eth0 2>&1");
         await AssertSameAsync(before, $"the service runs ({notes})", look);
@@ -234,15 +236,18 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
 
         string[] old = before.Split('\n');
         string[] found = now.Split('\n');
-        Assert.True(
-            now == before,
-            $"{when}:\n{string.Join('\n', old.Except(found).Select(line => "- " + line).Concat(found.Except(old).Select(line => "+ " + line)))}");
+        IEnumerable<string> lines = old.Except(found).Select(line => "- " + line).Concat(found.Except(old).Select(line => "+ " + line))
+            .DefaultIfEmpty($"the same lines, in another order or number:\n{before}\n--\n{now}");
+        Assert.True(now == before, $"{when}:\n{string.Join('\n', lines)}");
     }
 
     private async Task PingAsync()
     {
         // The machine's address of the link may be another since the last one, of which nobody tells a neighbour.
-        CommandResult ping = await Client.RunAsync($"ip neigh flush dev eth0; ping -q -c 4 -i 0.2 -W 10 {LabNetwork.MachineIPv4()}");
+        // Right after a change of ports or masters the first questions for it may be lost, too.
+        CommandResult ping = await Client.RunAsync(
+            $"for try in 1 2 3 4 5; do ip neigh flush dev eth0; ping -q -c 4 -i 0.2 -W 10 {LabNetwork.MachineIPv4()} && exit; done; exit 1",
+            TimeSpan.FromMinutes(2));
         Assert.True(ping.ExitCode == 0, ping.Output + ping.Error);
     }
 }
