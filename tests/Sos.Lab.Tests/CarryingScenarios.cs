@@ -158,7 +158,7 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
         await Machine.CheckAsync(setUp);
         await Machine.CheckAsync($"ip link set eth0 up; ip link set bond0 up; ip addr add {LabNetwork.MachineIPv4()}/24 dev bond0");
         await PingAsync();
-        await Machine.AwaitAsync("ip addr show dev bond0 tentative", "");
+        await Machine.AwaitAsync("ip -6 -o addr show dev bond0 scope link -tentative | wc -l", "1");
         string before = await Machine.CheckAsync(look);
         string notes = await Machine.CheckAsync($"sosctl service start 3 {Forwarder} --device eth0 2>&1");
         await AssertSameAsync(before, $"the service runs ({notes})", look);
