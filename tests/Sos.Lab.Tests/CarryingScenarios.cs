@@ -88,7 +88,7 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
     public async Task RingsAndTheLinkOfTheCardComeBack()
     {
         const string tell =
-            "ethtool -g eth0 | sed -n '/Current/,$p' | grep -E '^(RX|TX):'; ethtool eth0 | grep -E 'Speed|Duplex'; ethtool -c eth0 | grep ^tx-frames:";
+            "ethtool -g eth0 | sed -n '/Current/,$p' | grep -E '^(RX|TX):'; ethtool eth0 | grep -E 'Speed|Duplex'";
 
         // As a driver has it that begins anew.
         const string renew = "device=$(basename $(readlink /sys/class/net/eth0/device)); cd /sys/bus/virtio/drivers/virtio_net; "
@@ -97,10 +97,8 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
         string fresh = await Machine.CheckAsync(tell);
         try
         {
-            // "tx-frames 0": virtio-net frees what it has sent as it sends the next. It is set while the card is off.
-            await Machine.CheckAsync(
-                "ip link set eth0 down; ethtool -G eth0 rx 256 tx 128; ethtool -s eth0 speed 1000 duplex full; ethtool -C eth0 tx-frames 0; "
-                    + "ip link set eth0 up");
+            // Not "ethtool -C eth0 tx-frames 0", though virtio-net has that, too: 6.12 then frees twice what it has sent when the card is taken from it.
+            await Machine.CheckAsync("ip link set eth0 down; ethtool -G eth0 rx 256 tx 128; ethtool -s eth0 speed 1000 duplex full; ip link set eth0 up");
             string set = await Machine.CheckAsync(tell);
             Assert.Empty(set.Split('\n').Intersect(fresh.Split('\n')));
             await Machine.CheckAsync($"sosctl service start 3 {Forwarder} --device eth0");
