@@ -20,7 +20,8 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
     /// </summary>
     private const string Snapshot =
         "{ ip -o link show eth0 | grep -o '^[0-9]*: eth0'; ip -d link show eth0 | grep -oE 'alias.*|qlen [0-9]+|ALLMULTI| mtu [0-9]+|link/ether [0-9a-f:]+'; "
-        + "ip -o addr show dev eth0 | sed 's/valid_lft.*//; s/ tentative//'; ip -4 -o route show table all; ip -6 -o route show table all | sort; ip rule show; "
+        + "ip -o addr show dev eth0 | sed 's/valid_lft.*//; s/ tentative//'; "
+        + "ip -4 -o route show table all; ip -6 -o route show table all | sort; ip rule show; "
         + "ip neigh show nud permanent dev eth0; ip maddress show dev eth0 | sort; tc qdisc show dev eth0 | grep -v 'qdisc [a-z_]* 0:'; "
         + "tc filter show dev eth0 ingress; "
         + "nft list ruleset; cd /proc/sys/net; grep -r . ipv4/conf/eth0 ipv6/conf/eth0 ipv4/neigh/eth0 ipv6/neigh/eth0 2>/dev/null | sort; } "
