@@ -176,7 +176,8 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
     {
         const string look = "{ for device in eth0 vlan5 vlan6; do "
             + "ip -d -o link show $device | grep -oE '^[0-9]+|master [a-z0-9]+|alias [a-z]+|vlan protocol [^>]*>|egress-qos[^}]*}|link/ether [0-9a-f:]+'; "
-            + "ip -o addr show dev $device | sed 's/valid_lft.*//; s/ tentative//'; done; ip -o route show table all; ip -o rule show; nft list ruleset; "
+            + "ip -o addr show dev $device | sed 's/valid_lft.*//; s/ tentative//'; done; "
+            + "ip -4 -o route show table all; ip -6 -o route show table all | sort; ip -o rule show; nft list ruleset; "
             + "cd /proc/sys/net; grep -r . ipv4/conf/vlan5 ipv6/conf/vlan5 2>/dev/null | sort; } | sed 's/ linkdown//; s/  *$//'";
         await Machine.CheckAsync(
             "ip link add vrf0 type vrf table 10; ip link set vrf0 up; ip link add link eth0 name vlan5 type vlan id 5 egress-qos-map 1:2 2:3; "

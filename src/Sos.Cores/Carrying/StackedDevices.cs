@@ -31,6 +31,9 @@ internal sealed class StackedDevices : ICarriedKind
     private const ushort Mode = 1; // IFLA_MACVLAN_MODE
     private const uint SourceMode = 16; // MACVLAN_MODE_SOURCE: its list of addresses is told in other words than it is set
 
+    private const ushort VlanFlags = 2; // IFLA_VLAN_FLAGS, a struct ifla_vlan_flags: flags, and which of them are set
+    private const uint KnownVlanFlags = 0x1f; // VLAN_FLAG_REORDER_HDR, which is on unless it is set, GVRP, LOOSE_BINDING, MVRP, BRIDGE_BINDING
+
     // What of a macvlan is set and not counted: IFLA_MACVLAN_MODE, FLAGS, BC_QUEUE_LEN, BC_CUTOFF.
     private static readonly ushort[] MacvlanSettings = [Mode, 2, 7, 9];
 
@@ -110,10 +113,26 @@ internal sealed class StackedDevices : ICarriedKind
         byte[]? answer = device.Routes.TryQuery(RouteMessage.Link(GetLink, RouteSocket.Request, link.Index));
         return RouteAttribute.Join([], RouteAttribute.Parse(answer is null ? [] : RouteSocket.Find(answer.AsSpan(FixedSize), Information))
             .Where(attribute => attribute.Kind is InformationKind or InformationData)
-            .Select(attribute => attribute.Kind != InformationData || link.Kind != "macvlan" ? attribute : attribute with
+            .Select(attribute => attribute.Kind != InformationData ? attribute : attribute with
             {
-                Value = RouteAttribute.Join([], RouteAttribute.Parse(attribute.Value).Where(setting => MacvlanSettings.Contains(setting.Kind))),
+                Value = RouteAttribute.Join([], link.Kind == "macvlan" ? MacvlanSettingsOf(attribute.Value) : VlanSettingsOf(attribute.Value)),
             }));
+    }
+
+    private static IEnumerable<RouteAttribute> MacvlanSettingsOf(byte[] told)
+        => RouteAttribute.Parse(told).Where(setting => MacvlanSettings.Contains(setting.Kind));
+
+    /// <summary>
+    /// Returns the settings by which a VLAN is made as it is told: Linux tells no flags where none is on, and else that all bits are set, which nobody may do.
+    /// </summary>
+    /// <param name="told">The value of its IFLA_INFO_DATA.</param>
+    internal static IEnumerable<RouteAttribute> VlanSettingsOf(byte[] told)
+    {
+        uint flags = RouteSocket.Find(told, VlanFlags) is { Length: >= sizeof(uint) } value ? BinaryPrimitives.ReadUInt32LittleEndian(value) : 0;
+        byte[] set = new byte[2 * sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(set, flags);
+        BinaryPrimitives.WriteUInt32LittleEndian(set.AsSpan(sizeof(uint)), flags | KnownVlanFlags);
+        return RouteAttribute.Parse(told).Where(setting => setting.Kind != VlanFlags).Append(new RouteAttribute(VlanFlags, set));
     }
 
     private static byte[] Format(StackedDevice stacked) => JsonSerializer.SerializeToUtf8Bytes(stacked, StackedDeviceJson.Default.StackedDevice);
