@@ -15,7 +15,7 @@ public sealed partial class FolderRules
 
     // Each may be named by itself, by another back end and by the files that list them.
     private static readonly string[] BackEnds = ["InProcess", "Isolation", "Isolation/Network", "Offline"];
-    private static readonly string[] Lists = ["Operations/CoreBackEnds.cs", "Operations/Keepers.cs", "Operations/MachineCheck.cs"];
+    private static readonly string[] Lists = ["Operations/CoreBackEnds.cs", "Operations/Keepers.cs", "Operations/MachineCheck.cs", "Operations/ProgramCores.cs"];
     private const string Kinds = "BackEndKind";
 
     private static readonly Lazy<FolderGraph> Shared = new(() => FolderGraph.Read(Project, "src/Sos.Abi", "src/Sos.Linux", "src/Sos.Sdk", "src/Sos.Image"));
