@@ -22,6 +22,9 @@ public static class BackEndKinds
 {
     private static readonly string[] Names = ["offline", "isolated", "process"];
 
+    /// <summary>The kind that is meant where nobody says another.</summary>
+    public const BackEndKind Default = BackEndKind.Offline;
+
     /// <summary>The kind by which a plan is checked whose back end is not known: of those that can be chosen, it grants a service less.</summary>
     public const BackEndKind Assumed = BackEndKind.Isolated;
 

@@ -89,7 +89,7 @@ public sealed unsafe class ProcessCore : IServiceCore
 
     /// <inheritdoc/>
     public INetworkDevice FindDevice(string name, DeviceOptions options) => throw new SosException(
-        SosError.Refused, $"a service in a process of a program's own cannot have {name}: reserve a core with 'sosctl core reserve CPU --isolated'");
+        SosError.Refused, $"a service on a core of this program's own cannot have {name}: reserve a core with 'sosctl core reserve CPU --isolated'");
 
     /// <inheritdoc/>
     public INetworkDevice FindAgain(CardRecord card, DeviceOptions options) => FindDevice(card.Device, options);

@@ -43,7 +43,7 @@ internal sealed class ProcessTarget : IServiceTarget, IDisposable
 
     /// <inheritdoc/>
     public XskLayout AddXskPort(XskRequest request, ulong address)
-        => throw new SosException(SosError.Refused, "a service in a process of a program's own has no AF_XDP port: it takes memory ports");
+        => throw new SosException(SosError.Refused, "a service in a process has no AF_XDP port: it takes memory ports");
 
     /// <inheritdoc/>
     public TargetRegion AddRegion(RegionRequest request) => IsComplete
