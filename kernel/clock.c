@@ -198,13 +198,13 @@ static struct notifier_block notifier = {
 	.notifier_call = clock_time_updated,
 };
 
-/* From now on the record follows; it is valid when this returns. */
 /* Return: the TSC's frequency, in any context. */
 u64 sos_clock_tsc_khz(void)
 {
 	return READ_ONCE(latest.tsc_khz);
 }
 
+/* From now on the record follows; it is valid when this returns. */
 void sos_clock_attach(struct sos_core *core, struct sos_clock *clock)
 {
 	unsigned long flags;
