@@ -111,6 +111,23 @@ public sealed class ProgramCoresTests : IDisposable
         Assert.Equal(CoreState.Running, _readings.Read(1).Status.State);
     }
 
+    /// <summary>Without the permission for it nothing is started.</summary>
+    [Fact]
+    public void AThreadHasTheHighestPriorityWhereThatIsPermitted()
+    {
+        try
+        {
+            _services.Start(1, Plan("Hello") with { Scheduling = SchedulingWish.Other });
+        }
+        catch (SosException e)
+        {
+            Assert.Equal((SosError.NotPermitted, CoreState.Reserved, null), (e.Error, _core.GetStatus().State, Record(1)));
+            return;
+        }
+
+        Assert.Contains(-20, Directory.EnumerateDirectories($"/proc/{ProcessOf(1)}/task").Select(NiceOf));
+    }
+
     [Fact]
     public void WhatAProcessCannotHaveIsRefusedAndNothingIsLeft()
     {
@@ -155,6 +172,10 @@ public sealed class ProgramCoresTests : IDisposable
     }
 
     private CoreRecord? Record(int cpu) => CoreRecord.Read(cpu, _cores.BackEnds.Folder);
+
+    // The nineteenth field; the second, a name in parentheses, may have blanks.
+    private static int NiceOf(string task)
+        => int.Parse(File.ReadAllText(Path.Combine(task, "stat")).Split(") ")[^1].Split(' ')[16], System.Globalization.CultureInfo.InvariantCulture);
 
     private int ProcessOf(int cpu) => ((ProcessCore)_cores.BackEnds.Open(cpu)).ProcessId;
 }

@@ -88,6 +88,7 @@ internal sealed unsafe class NativeConsole : ITestConsole
     private static readonly byte[] Mac = [2, 0, 0, 0, 0, 1];
 
     private readonly ProcessBackEnd _backEnd = new(new ProcessOptions { RunnerPath = Metadata("Runner"), Bind = false });
+    private readonly ProcessCore _core;
     private readonly RunningService _service;
     private readonly MappedMemory _nicMemory;
     private readonly MappedMemory _hostMemory;
@@ -108,15 +109,15 @@ internal sealed unsafe class NativeConsole : ITestConsole
             Parameters = values,
         };
         _backEnd.Reserve(0, new CoreOptions(), lease: null);
-        ProcessCore core = _backEnd.Open(0);
-        LoadedService loaded = ServiceLoader.Load(core.BeginLoad(configuration), ServiceImage.Read(Image), configuration);
-        _service = RunningService.Attach(core, loaded);
-        _nicMemory = core.MapAt(AddressSpace.HostPort);
-        _hostMemory = core.MapAt(AddressSpace.HostPort + AddressSpace.PortStride);
-        _pageMemory = core.Map(loaded.SharedMemory[0].MapOffset, loaded.SharedMemory[0].Size);
+        _core = _backEnd.Open(0);
+        LoadedService loaded = ServiceLoader.Load(_core.BeginLoad(configuration), ServiceImage.Read(Image), configuration);
+        _service = RunningService.Attach(_core, loaded);
+        _nicMemory = _core.MapAt(AddressSpace.HostPort);
+        _hostMemory = _core.MapAt(AddressSpace.HostPort + AddressSpace.PortStride);
+        _pageMemory = _core.Map(loaded.SharedMemory[0].MapOffset, loaded.SharedMemory[0].Size);
         _nic = new PortPeer((HostPortLayout*)_nicMemory.Address);
         _host = new PortPeer((HostPortLayout*)_hostMemory.Address);
-        core.Start(loaded.Entry, loaded.StackTop, loaded.ControlAddress, watchdog: null);
+        _core.Start(loaded.Entry, loaded.StackTop, loaded.ControlAddress, watchdog: null);
         for (Stopwatch waited = Stopwatch.StartNew(); _service.State != ServiceState.Initialised; Thread.Sleep(1))
         {
             Assert.True(waited.Elapsed < TimeSpan.FromMinutes(2), "not initialised");
@@ -146,7 +147,7 @@ internal sealed unsafe class NativeConsole : ITestConsole
 
     public ulong Counter(string name) => _service.ReadStatistics().Single(counter => counter.Key == name).Value;
 
-    public void Stop() => Assert.True(_target.Stop(TimeSpan.FromMinutes(2)));
+    public void Stop() => Assert.True(_core.Stop(TimeSpan.FromMinutes(2)));
 
     public void Dispose()
     {

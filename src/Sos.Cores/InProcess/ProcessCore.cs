@@ -28,7 +28,7 @@ public sealed unsafe class ProcessCore : IServiceCore
 
     private readonly ProcessBackEnd _backEnd;
     private readonly Lock _lock = new();
-    private readonly List<string> _remarks = [];
+    private IReadOnlyList<string> _remarks = [];
     private ProcessTarget? _target;
     private RunnerProcess? _runner;
     private QuietThread? _quiet;
@@ -78,7 +78,7 @@ public sealed unsafe class ProcessCore : IServiceCore
                 state, Cpu, false, 0, Page->ExitCode, _starts, _faults, 0, Volatile.Read(ref Page->Notifications),
                 recorded ? Page->Fault.ToRecord() : null)
             {
-                Remarks = [.. _remarks],
+                Remarks = _remarks,
                 Watchdog = _watch?.Bound,
             };
         }
@@ -249,7 +249,9 @@ public sealed unsafe class ProcessCore : IServiceCore
         int thread = Page->ThreadId;
         if (wish == SchedulingWish.Fifo)
         {
-            _quiet = new QuietThread(runner.Id, thread, Cpu, _remarks);
+            List<string> remarks = [];
+            _quiet = new QuietThread(runner.Id, thread, Cpu, remarks);
+            _remarks = remarks;
         }
         else if (wish == SchedulingWish.Other && SchedulerCalls.SetPriority(SchedulerCalls.PriorityProcess, (uint)thread, NiceMin) != 0)
         {
@@ -276,7 +278,7 @@ public sealed unsafe class ProcessCore : IServiceCore
         _runner = null;
         _quiet?.Dispose();
         _quiet = null;
-        _remarks.Clear();
+        _remarks = [];
     }
 
     private void AwaitEntry(RunnerProcess runner)

@@ -13,8 +13,9 @@ namespace Sos.Cores.Operations;
 public sealed record CardView(PciDevice Card, string? Obstacle);
 
 /// <summary>The operations on the cards that services on unplugged cores drive by themselves.</summary>
-/// <param name="backEnds">The back ends, which know who has a card.</param>
-public sealed class DeviceOperations(CoreBackEnds backEnds)
+/// <param name="backEnds">The back ends, whose records tell who has a card.</param>
+/// <param name="sys">Where sysfs is mounted.</param>
+public sealed class DeviceOperations(CoreBackEnds backEnds, string sys = "/sys")
 {
     /// <summary>Lists the network cards.</summary>
     public static IReadOnlyList<CardView> List() => [.. PciDevice.ListNetworkCards().Select(card => new CardView(card, CardDevice.Obstacle(card)))];
@@ -37,11 +38,11 @@ public sealed class DeviceOperations(CoreBackEnds backEnds)
     /// <exception cref="SosException">There is none, or a service has it.</exception>
     public PciDevice Release(string name)
     {
-        PciDevice card = PciDevice.Find(name);
+        PciDevice card = PciDevice.Find(name, sys);
         using IDisposable alone = DeviceOwners.Lock(backEnds.Folder);
         CheckUnused(card);
-        DriverBinding.Return(card.Address);
-        return PciDevice.Read(card.Address) ?? card with { Driver = null };
+        DriverBinding.Return(card.Address, sys);
+        return PciDevice.Read(card.Address, sys) ?? card with { Driver = null };
     }
 
     private void CheckUnused(PciDevice card)
