@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Linq;
 
 namespace Sos.Cores;
 
@@ -11,18 +12,24 @@ public enum BackEndKind
 
     /// <summary>Linux keeps it, but lets nothing run there; the service is a process. Needs root alone.</summary>
     Isolated = 1,
+
+    /// <summary>Not at all: the service is a process among others, of a program that measures or tests, and ends with it. Needs nothing.</summary>
+    Process = 2,
 }
 
 /// <summary>The kinds of back ends in words, and the differences of theirs that the rest of the control plane asks for. Nothing else names a kind.</summary>
 public static class BackEndKinds
 {
-    private static readonly string[] Names = ["offline", "isolated"];
+    private static readonly string[] Names = ["offline", "isolated", "process"];
 
-    /// <summary>The kind by which a plan is checked whose back end is not known: of the two, it grants a service less.</summary>
+    /// <summary>The kind that is meant where nobody says another.</summary>
+    public const BackEndKind Default = BackEndKind.Offline;
+
+    /// <summary>The kind by which a plan is checked whose back end is not known: of those that can be chosen, it grants a service less.</summary>
     public const BackEndKind Assumed = BackEndKind.Isolated;
 
-    /// <summary>The words for the kinds, in their order.</summary>
-    public static IReadOnlyList<string> Words => Names;
+    /// <summary>The words for the kinds that a service can be enabled on: their cores outlive the program that reserved them.</summary>
+    public static IReadOnlyList<string> Words { get; } = [.. Enum.GetValues<BackEndKind>().Where(OutlivesPrograms).Select(Word)];
 
     /// <summary>Returns the word for a kind, the same in files, options and messages.</summary>
     public static string Word(this BackEndKind kind) => Names[(int)kind];
@@ -32,4 +39,7 @@ public static class BackEndKinds
 
     /// <summary>Returns whether a core leaves Linux, with the cards of its service; else Linux keeps both, and lends them.</summary>
     public static bool LeavesLinux(this BackEndKind kind) => kind == BackEndKind.Offline;
+
+    /// <summary>Returns whether a core, and what runs there, outlives the program that reserved it; else both are that program's alone.</summary>
+    public static bool OutlivesPrograms(this BackEndKind kind) => kind != BackEndKind.Process;
 }

@@ -1,8 +1,8 @@
 using System;
-using Sos.Cores.Isolation;
+using Sos.Cores.Operations;
 using Sos.Ctl;
 using Sos.Ctl.Commands;
 using Sos.Verbs;
 
-KeeperProgram.Current = KeeperProgram.Own(CoreCommands.Name);
+Keepers.BecomeProgram(CoreCommands.Name);
 return CommandLine.Run(args, new Terminal(StandardOutput.Open(), Console.Error));

@@ -1,7 +1,6 @@
 using System;
 using Sos.Catalogue;
 using Sos.Cores;
-using Sos.Cores.Isolation;
 using Sos.Cores.Operations;
 using Sos.Cores.Running;
 using Sos.Daemon;
@@ -9,10 +8,10 @@ using Sos.Daemon;
 // usage: sosd. Logs to the standard output, one line for each thing it does; ends with 0 on SIGTERM or SIGINT, with an exit code of sosctl
 // when it cannot run.
 CoreBackEnds backEnds = new();
-KeeperProgram.Current = KeeperProgram.Own();
+Keepers.BecomeProgram();
 if (Keepers.TryKeep(backEnds, args))
 {
-    return 0; // Started by sosd itself, see KeeperProgram.
+    return 0; // Started by sosd itself, see Keepers.
 }
 
 if (args.Length != 0)

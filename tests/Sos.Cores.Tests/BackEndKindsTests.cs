@@ -11,8 +11,15 @@ public sealed class BackEndKindsTests
     public void EachKindHasAWordThatCanBeReadBack()
     {
         BackEndKind[] kinds = Enum.GetValues<BackEndKind>();
-        Assert.Equal(kinds.Length, BackEndKinds.Words.Distinct().Count());
+        Assert.Equal(kinds.Length, kinds.Select(kind => kind.Word()).Distinct().Count());
         Assert.All(kinds, kind => Assert.Equal(kind, BackEndKinds.Parse(kind.Word())));
+    }
+
+    [Fact]
+    public void AServiceIsEnabledOnCoresThatOutliveTheProgram()
+    {
+        Assert.Equal(["offline", "isolated"], BackEndKinds.Words);
+        Assert.Equal([BackEndKind.Process], Enum.GetValues<BackEndKind>().Where(kind => !kind.OutlivesPrograms()));
     }
 
     [Theory]

@@ -55,7 +55,7 @@ public abstract class NoiseScenarios(LabFixture lab) : Scenario(lab)
         Assert.Contains("context switches", text, StringComparison.Ordinal);
         await Machine.CheckAsync("sosctl noise export 3 --output /tmp/noise");
         await Machine.CheckAsync("grep -q Percentile /tmp/noise/noise-3.hgrm && grep -q '<svg' /tmp/noise/noise-3.svg");
-        Assert.Equal("0", await Machine.CheckAsync("ls -d /sys/fs/cgroup/sos-noise-* 2>/dev/null | wc -l"));
+        Assert.Equal("0", await Machine.CheckAsync("ls -d /sys/fs/cgroup/sos-thread-* 2>/dev/null | wc -l"));
     }
 
     [Theory]

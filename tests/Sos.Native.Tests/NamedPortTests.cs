@@ -18,8 +18,8 @@ public sealed unsafe class NamedPortTests
     public void Two_Ports_Are_Bridged_By_Their_Names_Whatever_Their_Order()
     {
         using NativeService bridge = new("Bridge", Rings([Port("lan"), Port("wan")], []));
-        using MappedMemory lanMemory = bridge.Target.MapAt(AddressSpace.HostPort);
-        using MappedMemory wanMemory = bridge.Target.MapAt(AddressSpace.HostPort + AddressSpace.PortStride);
+        using MappedMemory lanMemory = bridge.Core.MapAt(AddressSpace.HostPort);
+        using MappedMemory wanMemory = bridge.Core.MapAt(AddressSpace.HostPort + AddressSpace.PortStride);
         PortPeer lan = new((HostPortLayout*)lanMemory.Address);
         PortPeer wan = new((HostPortLayout*)wanMemory.Address);
         bridge.Start();
@@ -36,8 +36,8 @@ public sealed unsafe class NamedPortTests
     public void Linux_Sees_Every_Change_Of_The_Link_Though_The_Service_Does_Nothing_For_It()
     {
         using NativeService forwarder = new("Forwarder", Rings([Port("nic")], [Port("nic")]));
-        using MappedMemory nicMemory = forwarder.Target.MapAt(AddressSpace.HostPort);
-        using MappedMemory hostMemory = forwarder.Target.MapAt(AddressSpace.HostPort + AddressSpace.PortStride);
+        using MappedMemory nicMemory = forwarder.Core.MapAt(AddressSpace.HostPort);
+        using MappedMemory hostMemory = forwarder.Core.MapAt(AddressSpace.HostPort + AddressSpace.PortStride);
         PortPeer nic = new((HostPortLayout*)nicMemory.Address) { Up = false };
         PortPeer host = new((HostPortLayout*)hostMemory.Address);
         forwarder.Start();

@@ -18,19 +18,21 @@ internal sealed class NativeService : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
+    private readonly ProcessBackEnd _backEnd = new(new ProcessOptions { RunnerPath = Metadata("Runner"), Bind = false });
     private readonly LoadedService _loaded;
 
     public NativeService(string image, ServiceConfiguration configuration)
     {
         ImagePath = Metadata(image);
-        Target = new ProcessTarget(new ProcessTargetOptions { RunnerPath = Metadata("Runner") });
-        _loaded = ServiceLoader.Load(Target, ServiceImage.Read(ImagePath), configuration);
-        Shared = Target.Attach(_loaded);
+        _backEnd.Reserve(0, new CoreOptions(), lease: null);
+        Core = _backEnd.Open(0);
+        _loaded = ServiceLoader.Load(Core.BeginLoad(configuration), ServiceImage.Read(ImagePath), configuration);
+        Shared = RunningService.Attach(Core, _loaded);
     }
 
     public string ImagePath { get; }
 
-    public ProcessTarget Target { get; }
+    public ProcessCore Core { get; }
 
     public RunningService Shared { get; }
 
@@ -51,7 +53,7 @@ internal sealed class NativeService : IDisposable
     public void Start(ulong stackBytes = 0)
     {
         ulong top = stackBytes == 0 ? _loaded.StackTop : AddressSpace.Stack + stackBytes;
-        Target.Start(_loaded.Entry, top, _loaded.ControlAddress);
+        Core.Start(_loaded.Entry, top, _loaded.ControlAddress, watchdog: null);
     }
 
     public ulong Counter(string name) => Shared.ReadStatistics().Single(counter => counter.Key == name).Value;
@@ -59,8 +61,8 @@ internal sealed class NativeService : IDisposable
     /// <summary>Waits for the end that a fault brings.</summary>
     public FaultReport AwaitFault()
     {
-        Await(() => Target.ProcessId == 0, "the service goes on");
-        CoreStatus status = Target.GetStatus();
+        Await(() => Core.ProcessId == 0, "the service goes on");
+        CoreStatus status = Core.GetStatus();
         Assert.Equal(CoreState.Failed, status.State);
         Assert.NotNull(status.Fault);
         return FaultReport.Create(status.Fault, ImagePath);
@@ -69,6 +71,6 @@ internal sealed class NativeService : IDisposable
     public void Dispose()
     {
         Shared.Dispose();
-        Target.Dispose();
+        _backEnd.Dispose();
     }
 }

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Linq;
 using System.Reflection;
 using System.Threading;
+using Sos.Cores;
 using Sos.Cores.InProcess;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
@@ -86,7 +87,8 @@ internal sealed unsafe class NativeConsole : ITestConsole
 {
     private static readonly byte[] Mac = [2, 0, 0, 0, 0, 1];
 
-    private readonly ProcessTarget _target;
+    private readonly ProcessBackEnd _backEnd = new(new ProcessOptions { RunnerPath = Metadata("Runner"), Bind = false });
+    private readonly ProcessCore _core;
     private readonly RunningService _service;
     private readonly MappedMemory _nicMemory;
     private readonly MappedMemory _hostMemory;
@@ -98,22 +100,24 @@ internal sealed unsafe class NativeConsole : ITestConsole
     {
         Dictionary<string, string> values = parameters.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=', 2))
             .ToDictionary(pair => pair[0], pair => pair[1]);
-        _target = new ProcessTarget(new ProcessTargetOptions { RunnerPath = Metadata("Runner") });
-        LoadedService loaded = ServiceLoader.Load(_target, ServiceImage.Read(Image), new ServiceConfiguration
+        ServiceConfiguration configuration = new()
         {
             MemoryPorts = [new PortRequest("", Mac, 1500, Port: "nic")],
             MemoryHostPorts = [new PortRequest("", Mac, 1500, Port: "nic")],
             TableSlotSize = 0,
             SharedMemory = [LinuxPage.Size],
             Parameters = values,
-        });
-        _service = _target.Attach(loaded);
-        _nicMemory = _target.MapAt(AddressSpace.HostPort);
-        _hostMemory = _target.MapAt(AddressSpace.HostPort + AddressSpace.PortStride);
-        _pageMemory = _target.Map(loaded.SharedMemory[0]);
+        };
+        _backEnd.Reserve(0, new CoreOptions(), lease: null);
+        _core = _backEnd.Open(0);
+        LoadedService loaded = ServiceLoader.Load(_core.BeginLoad(configuration), ServiceImage.Read(Image), configuration);
+        _service = RunningService.Attach(_core, loaded);
+        _nicMemory = _core.MapAt(AddressSpace.HostPort);
+        _hostMemory = _core.MapAt(AddressSpace.HostPort + AddressSpace.PortStride);
+        _pageMemory = _core.Map(loaded.SharedMemory[0].MapOffset, loaded.SharedMemory[0].Size);
         _nic = new PortPeer((HostPortLayout*)_nicMemory.Address);
         _host = new PortPeer((HostPortLayout*)_hostMemory.Address);
-        _target.Start(loaded.Entry, loaded.StackTop, loaded.ControlAddress);
+        _core.Start(loaded.Entry, loaded.StackTop, loaded.ControlAddress, watchdog: null);
         for (Stopwatch waited = Stopwatch.StartNew(); _service.State != ServiceState.Initialised; Thread.Sleep(1))
         {
             Assert.True(waited.Elapsed < TimeSpan.FromMinutes(2), "not initialised");
@@ -143,7 +147,7 @@ internal sealed unsafe class NativeConsole : ITestConsole
 
     public ulong Counter(string name) => _service.ReadStatistics().Single(counter => counter.Key == name).Value;
 
-    public void Stop() => Assert.True(_target.Stop(TimeSpan.FromMinutes(2)));
+    public void Stop() => Assert.True(_core.Stop(TimeSpan.FromMinutes(2)));
 
     public void Dispose()
     {
@@ -151,7 +155,7 @@ internal sealed unsafe class NativeConsole : ITestConsole
         _nicMemory.Dispose();
         _hostMemory.Dispose();
         _pageMemory.Dispose();
-        _target.Dispose();
+        _backEnd.Dispose();
     }
 
     /// <summary>The image's file.</summary>

@@ -25,7 +25,8 @@ internal sealed class FolderGraph
 
     private static readonly CSharpParseOptions Options = new(LanguageVersion.Preview, DocumentationMode.Diagnose);
 
-    private FolderGraph(IReadOnlyList<string> folders, IReadOnlyList<FolderUse> uses) => (Folders, Uses) = (folders, uses);
+    private FolderGraph(IReadOnlyList<string> folders, IReadOnlyList<FolderUse> uses, IReadOnlyList<FolderUse> outside)
+        => (Folders, Uses, FromOutside) = (folders, uses, outside);
 
     /// <summary>All folders with sources.</summary>
     public IReadOnlyList<string> Folders { get; }
@@ -33,23 +34,27 @@ internal sealed class FolderGraph
     /// <summary>Each use of another folder once.</summary>
     public IReadOnlyList<FolderUse> Uses { get; }
 
+    /// <summary>Each use of a folder by another project that was read for that. Those folders are given from the repository's.</summary>
+    public IReadOnlyList<FolderUse> FromOutside { get; }
+
     /// <summary>The folders that a folder uses.</summary>
     public IReadOnlySet<string> UsedBy(string folder) => Uses.Where(use => use.From == folder).Select(use => use.To).ToHashSet();
 
     /// <summary>Reads a project of the repository.</summary>
     /// <param name="project">Its folder, "src/Sos.Cores".</param>
     /// <param name="references">The folders of the projects that it refers to.</param>
-    public static FolderGraph Read(string project, params IReadOnlyList<string> references) => Of(project, [.. references.Append(project)
-        .SelectMany(folder => SourceTree.Files.Where(path => path.StartsWith(folder + "/", StringComparison.Ordinal)))
-        .Where(path => path.EndsWith(".cs", StringComparison.Ordinal))
-        .Select(path => (path, File.ReadAllText(Path.Combine(SourceTree.Root, path))))]);
+    /// <param name="users">The folders of projects that refer to it.</param>
+    public static FolderGraph Read(string project, IReadOnlyList<string> references, IReadOnlyList<string> users)
+        => Of(project, ReadSources([.. references, project]), [.. users.Select(user => ReadSources([user]))]);
 
     /// <summary>Reads sources.</summary>
     /// <param name="project">The folder whose folders are asked for.</param>
     /// <param name="sources">Path and text of each file, those of other projects included.</param>
-    public static FolderGraph Of(string project, IReadOnlyList<(string Path, string Text)> sources)
+    /// <param name="users">The same of each project that refers to it; what else those refer to need not be known.</param>
+    public static FolderGraph Of(
+        string project, IReadOnlyList<(string Path, string Text)> sources, params IReadOnlyList<IReadOnlyList<(string Path, string Text)>> users)
     {
-        List<SyntaxTree> trees = [.. sources.Select(source => CSharpSyntaxTree.ParseText(source.Text, Options, source.Path))];
+        List<SyntaxTree> trees = Parse(sources);
         CSharpCompilation compilation = CSharpCompilation.Create(
             "folders", trees,
             [.. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(path => MetadataReference.CreateFromFile(path))],
@@ -65,7 +70,15 @@ internal sealed class FolderGraph
             }
         }
 
-        return new FolderGraph([.. folders.Order(StringComparer.Ordinal)], [.. uses.OrderBy(use => use.File).ThenBy(use => use.Type)]);
+        // Each by itself: two programs have a start each.
+        HashSet<FolderUse> outside = [];
+        foreach (List<SyntaxTree> user in users.Select(Parse))
+        {
+            CSharpCompilation joined = compilation.AddSyntaxTrees(user);
+            outside.UnionWith(user.SelectMany(tree => UsesOf(project, Path.GetDirectoryName(tree.FilePath)!, joined.GetSemanticModel(tree))));
+        }
+
+        return new FolderGraph([.. folders.Order(StringComparer.Ordinal)], Sort(uses), Sort(outside));
     }
 
     /// <summary>The uses that close a circle, those first that are easiest to break, a line for each pair of folders.</summary>
@@ -81,6 +94,16 @@ internal sealed class FolderGraph
     /// <summary>Says which file uses which types.</summary>
     public static string Describe(IEnumerable<FolderUse> uses) => string.Join("; ", uses.GroupBy(use => use.File)
         .Select(file => $"{file.Key} uses {string.Join(", ", file.Select(use => use.Type).Distinct())}"));
+
+    private static IReadOnlyList<(string Path, string Text)> ReadSources(IReadOnlyList<string> folders) => [.. folders
+        .SelectMany(folder => SourceTree.Files.Where(path => path.StartsWith(folder + "/", StringComparison.Ordinal)))
+        .Where(path => path.EndsWith(".cs", StringComparison.Ordinal))
+        .Select(path => (path, File.ReadAllText(Path.Combine(SourceTree.Root, path))))];
+
+    private static List<SyntaxTree> Parse(IReadOnlyList<(string Path, string Text)> sources)
+        => [.. sources.Select(source => CSharpSyntaxTree.ParseText(source.Text, Options, source.Path))];
+
+    private static List<FolderUse> Sort(HashSet<FolderUse> uses) => [.. uses.OrderBy(use => use.File).ThenBy(use => use.Type)];
 
     private HashSet<string> Reach(string folder)
     {

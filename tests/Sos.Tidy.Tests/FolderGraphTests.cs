@@ -53,4 +53,21 @@ public sealed class FolderGraphTests
         ]);
         Assert.Empty(graph.Uses);
     }
+
+    [Fact]
+    public void AnotherProjectsUsesAreApart()
+    {
+        FolderGraph graph = FolderGraph.Of(
+            "src/P", [("src/P/Lower/Ground.cs", Ground)],
+            [("src/Q/Main.cs", "using P.Lower; using Unknown; Thing.Do(level => Ground.Level);")],
+            [
+                ("services/r/R/Main.cs", "using P.Lower; Ground.Make();"),
+                ("services/r/R/Wall/Wall.cs", "namespace R.Wall; class Wall { P.Lower.Ground? _ground; }"),
+            ]);
+        Assert.Empty(graph.Uses);
+        Assert.Equal(["Lower"], graph.Folders);
+        Assert.Contains(graph.FromOutside, use => use is { From: "src/Q", To: "Lower", Type: "Ground", Member: "Level" });
+        Assert.Contains(graph.FromOutside, use => use is { From: "services/r/R", Member: "Make" });
+        Assert.Contains(graph.FromOutside, use => use is { From: "services/r/R/Wall", File: "Wall.cs", Type: "Ground" });
+    }
 }

@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Sos.Tidy.Tests;
 
-/// <summary>The layers of the control plane: its folders make no circle, use what ARCHITECTURE.md allows, and name no back end where none belongs.</summary>
+/// <summary>The layers of the control plane: its folders make no circle, use what ARCHITECTURE.md allows, and back ends are named where they belong.</summary>
 public sealed partial class FolderRules
 {
     private const string Project = "src/Sos.Cores";
@@ -15,10 +15,17 @@ public sealed partial class FolderRules
 
     // Each may be named by itself, by another back end and by the files that list them.
     private static readonly string[] BackEnds = ["InProcess", "Isolation", "Isolation/Network", "Offline"];
-    private static readonly string[] Lists = ["Operations/CoreBackEnds.cs", "Operations/Keepers.cs", "Operations/MachineCheck.cs"];
+    private static readonly string[] Lists =
+    [
+        "Operations/CoreBackEnds.cs", "Operations/DeviceOperations.cs", "Operations/Keepers.cs", "Operations/MachineCheck.cs", "Operations/ProgramCores.cs",
+    ];
     private const string Kinds = "BackEndKind";
 
-    private static readonly Lazy<FolderGraph> Shared = new(() => FolderGraph.Read(Project, "src/Sos.Abi", "src/Sos.Linux", "src/Sos.Sdk", "src/Sos.Image"));
+    // An option for a kind names it.
+    private const string Options = "src/Sos.Ctl/Commands/CoreCommands.cs";
+
+    private static readonly Lazy<FolderGraph> Shared = new(
+        () => FolderGraph.Read(Project, ["src/Sos.Abi", "src/Sos.Linux", "src/Sos.Sdk", "src/Sos.Image"], Users()));
 
     private static FolderGraph Graph => Shared.Value;
 
@@ -62,6 +69,29 @@ public sealed partial class FolderRules
             .Select(use => $"{use.From}/{use.File} names {use.Type}{(use.Member is null ? "" : "." + use.Member)}: "
                 + "ask BackEndKinds, or an interface of BackEnds, for the difference"));
     }
+
+    /// <summary>Programs, verbs and the control sides of services work on any core; tests and benches may choose theirs.</summary>
+    [Fact]
+    public void NoProgramAndNoServiceNamesABackEnd()
+    {
+        Assert.Contains(Graph.FromOutside, use => use is { From: "src/Sos.Ctl/Commands", Type: "CoreOperations" });
+        Assert.Contains(Graph.FromOutside, use => use is { From: "services/noise/Sos.Noise.Report", Type: "ServiceOperations" });
+        AssertNone(Graph.FromOutside
+            .Where(use => BackEnds.Contains(use.To) || (use is { Type: Kinds, Member: not null } && $"{use.From}/{use.File}" != Options))
+            .Select(use => $"{use.From}/{use.File} names {use.Type}{(use.Member is null ? "" : "." + use.Member)}: "
+                + "call an operation, or ask BackEndKinds for the difference"));
+    }
+
+    // All that speaks of the control plane, but for tests.
+    private static IReadOnlyList<string> Users() =>
+        [.. SourceTree.Files.Where(path => path.EndsWith(".csproj", StringComparison.Ordinal))
+            .Where(path => path.Split('/')[0] is "src" or "services" or "samples" && !path.EndsWith(".Tests.csproj", StringComparison.Ordinal))
+            .Select(path => Path.GetDirectoryName(path)!)
+            .Where(folder => folder != Project && SourceTree.Files.Any(path => path.StartsWith(folder + "/", StringComparison.Ordinal) && UsesProject(path)))];
+
+    private static bool UsesProject(string path)
+        => path.EndsWith(".cs", StringComparison.Ordinal)
+            && SourceTree.Lines(path).Any(line => line.StartsWith("using Sos.Cores", StringComparison.Ordinal));
 
     // From the lowest to the highest: | `Folder` | what it has | `Other`, `Another` |
     private static List<(string Folder, IReadOnlySet<string> Uses)> Layers() =>

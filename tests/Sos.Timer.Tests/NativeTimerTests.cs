@@ -6,9 +6,11 @@ using System.Linq;
 using System.Net.Sockets;
 using System.Reflection;
 using System.Threading;
-using Sos.Cores.InProcess;
-using Sos.Cores.Loading;
-using Sos.Image;
+using Sos.Cores.BackEnds;
+using Sos.Cores.Companions;
+using Sos.Cores.Operations;
+using Sos.Cores.Plan;
+using Sos.Cores.Running;
 using Sos.Sdk.Time;
 using Sos.Timer.Broker;
 using Sos.Timer.Client;
@@ -23,20 +25,21 @@ public sealed class NativeTimerTests : IDisposable
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("sos-timer");
-    private readonly ProcessTarget _target = new(new ProcessTargetOptions { RunnerPath = Metadata("Runner") });
-    private readonly ProcessTimerHost _host;
+    private readonly ProgramCores _cores = new(Metadata("Runner"), bind: false);
+    private readonly IServiceCore _core;
+    private readonly IProgramAccess _access;
+    private readonly TimerHost _host;
     private readonly TimerBroker _broker;
 
     public NativeTimerTests()
     {
-        LoadedService service = ServiceLoader.Load(_target, ServiceImage.Read(Metadata("Timer")), new ServiceConfiguration
-        {
-            PacketMemorySize = 0,
-            TableSlotSize = 0,
-            SharedMemory = [TimerAdmin.Size, .. Enumerable.Repeat((ulong)TimerArea.TotalSize, TimerAdmin.ClientsMax)],
-        });
-        _target.Start(service.Entry, service.StackTop, service.ControlAddress);
-        _host = new ProcessTimerHost(_target, service);
+        _core = _cores.Add(0);
+        ServiceOperations services = new(_cores.BackEnds, new CompanionCatalogue([new TimerCompanion()]));
+
+        // Linux may keep an ordinary thread waiting: that is no reason to end the service.
+        CoreRecord record = services.Start(0, new ServicePlan { Image = Metadata("Timer"), Watchdog = TimeSpan.Zero }).Record;
+        _access = _core.OpenPrograms(record);
+        _host = new TimerHost(_core, record, _access, _cores.BackEnds.Folder);
         _broker = new TimerBroker(_host, SocketPath, new HashSet<uint>());
     }
 
@@ -46,7 +49,8 @@ public sealed class NativeTimerTests : IDisposable
     {
         _broker.Dispose();
         _host.Dispose();
-        _target.Dispose();
+        _access.Dispose();
+        _cores.Dispose();
         _folder.Delete(recursive: true);
     }
 

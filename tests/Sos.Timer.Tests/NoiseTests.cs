@@ -5,7 +5,11 @@ using System.Runtime.InteropServices;
 using CsCheck;
 using HdrHistogram;
 using Sos.Cores;
+using Sos.Cores.BackEnds;
+using Sos.Cores.Companions;
+using Sos.Cores.Operations;
 using Sos.Cores.Reading;
+using Sos.Cores.Running;
 using Sos.Image;
 using Sos.Noise.Report;
 using Sos.Sdk.Control;
@@ -99,8 +103,13 @@ public sealed unsafe class NoiseTests : IDisposable
     public void MeasuresAThreadAndExports()
     {
         string image = NativeTimerTests.Metadata("Noise");
-        (NoiseResult result, GapHistogram histogram) = NoiseRun.OnThread(
-            new NoiseRequest(0, NoisePlace.Thread, TimeSpan.FromSeconds(1), 5000, image, ServiceImage.Read(image)), NativeTimerTests.Metadata("Runner"));
+        using ProgramCores threads = new(NativeTimerTests.Metadata("Runner"), lockMemory: true);
+        using IServiceCore thread = threads.Add(0);
+        ServiceOperations services = new(threads.BackEnds, new CompanionCatalogue([new NoiseCompanion()]));
+        NoiseRequest request = new(0, NoisePlace.Thread, TimeSpan.FromSeconds(1), 5000, image, ServiceImage.Read(image));
+        (NoiseResult result, GapHistogram histogram) = NoiseRun.Measure(thread, services, request);
+        Assert.Null(result.BackEnd);
+        Assert.Equal((CoreState.Reserved, null), (thread.GetStatus().State, CoreRecord.Read(0, threads.BackEnds.Folder)));
         Assert.True(result.Gaps > 1000);
         Assert.True(result.MinNs > 0 && result.MinNs <= result.P50Ns && result.P50Ns <= result.P99Ns && result.P9999Ns <= result.MaxNs * 1.001);
         Assert.InRange(result.ThresholdNs, 4990, 5010);

@@ -1,6 +1,7 @@
 using System;
 using System.Diagnostics;
 using System.Threading;
+using Sos.Cores;
 using Sos.Cores.InProcess;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
@@ -15,7 +16,8 @@ internal sealed class ImageProcess : IDisposable
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(60);
 
-    private readonly ProcessTarget _target;
+    private readonly ProcessBackEnd _backEnd;
+    private readonly ProcessCore _core;
     private readonly LoadedService _loaded;
     private readonly RunningService _shared;
     private readonly Placement _placement;
@@ -24,23 +26,25 @@ internal sealed class ImageProcess : IDisposable
     public ImageProcess(string image, Placement placement, ServiceConfiguration configuration)
     {
         _placement = placement;
-        _target = new ProcessTarget(new ProcessTargetOptions { RunnerPath = BenchPaths.Runner, Cpu = placement.Cpu });
-        _loaded = ServiceLoader.Load(_target, ServiceImage.Read(image), configuration);
-        _shared = _target.Attach(_loaded);
+        _backEnd = new ProcessBackEnd(new ProcessOptions { RunnerPath = BenchPaths.Runner });
+        _backEnd.Reserve(placement.Cpu, new CoreOptions(), lease: null);
+        _core = _backEnd.Open(placement.Cpu);
+        _loaded = ServiceLoader.Load(_core.BeginLoad(configuration), ServiceImage.Read(image), configuration);
+        _shared = RunningService.Attach(_core, _loaded);
     }
 
     /// <summary>The process, once it is started.</summary>
-    public int Id => _target.ProcessId;
+    public int Id => _core.ProcessId;
 
     /// <summary>Maps a region of the service's.</summary>
-    public MappedMemory Map(ulong address) => _target.MapAt(address);
+    public MappedMemory Map(ulong address) => _core.MapAt(address);
 
     /// <summary>Starts it, awaits the end of its initialisation, and stops it.</summary>
     public void Start()
     {
-        _target.Start(_loaded.Entry, _loaded.StackTop, _loaded.ControlAddress);
+        _core.Start(_loaded.Entry, _loaded.StackTop, _loaded.ControlAddress, watchdog: null);
         Await(() => _shared.State == ServiceState.Initialised);
-        _placement.Raise(_target.ProcessId);
+        _placement.Raise(_core.ProcessId);
         Pause();
     }
 
@@ -61,10 +65,10 @@ internal sealed class ImageProcess : IDisposable
     public double NanosecondsOf(ulong ticks) => ticks * 1e6 / _shared.TscKhz;
 
     /// <summary>Stops it.</summary>
-    public void Pause() => ProcessSignal.Send(_target.ProcessId, ProcessSignal.Stop);
+    public void Pause() => ProcessSignal.Send(_core.ProcessId, ProcessSignal.Stop);
 
     /// <summary>Lets it go on.</summary>
-    public void Resume() => ProcessSignal.Send(_target.ProcessId, ProcessSignal.Continue);
+    public void Resume() => ProcessSignal.Send(_core.ProcessId, ProcessSignal.Continue);
 
     /// <summary>Awaits something that it does.</summary>
     /// <exception cref="BenchException">It has ended, or does nothing.</exception>
@@ -73,9 +77,9 @@ internal sealed class ImageProcess : IDisposable
         long start = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            if (_target.ProcessId == 0 || Stopwatch.GetElapsedTime(start) > Deadline)
+            if (_core.ProcessId == 0 || Stopwatch.GetElapsedTime(start) > Deadline)
             {
-                throw new BenchException($"the image does not answer: {_target.GetStatus()}");
+                throw new BenchException($"the image does not answer: {_core.GetStatus()}");
             }
 
             Thread.Sleep(0);
@@ -86,6 +90,6 @@ internal sealed class ImageProcess : IDisposable
     public void Dispose()
     {
         _shared.Dispose();
-        _target.Dispose();
+        _backEnd.Dispose();
     }
 }

@@ -96,7 +96,7 @@ internal static class ExplainVerb
             IReadOnlyList<string> names = request.Interfaces.Count > 0 ? request.Interfaces : [listing.FindPortName() ?? "eth0"];
             PrefilterOptions options = request.Rules is not null
                 ? LivePort.OfFile(names)
-                : LivePort.Read(names, BackEndKind.Offline, activeGeneration: 0);
+                : LivePort.Read(names, BackEndKinds.Default, activeGeneration: 0);
             _ = FrameParser.Parse(frame, out ParsedFrame parsed);
             if (!request.IsOfConnection && PacketKeyReader.TryReadConnection(frame, in parsed, in key, out _))
             {

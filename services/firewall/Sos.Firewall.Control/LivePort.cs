@@ -63,7 +63,7 @@ internal static class LivePort
 
     // The service sees what Linux sends where it stands in the way, and Linux has no other way, nor sends anything wrapped up.
     private static bool RecordsConnections(IReadOnlyList<string> names, BackEndKind backEnd)
-        => backEnd == BackEndKind.Offline
+        => backEnd.LeavesLinux()
             && Directory.GetDirectories(Devices).Select(path => Path.GetFileName(path)).All(name => name == "lo" || names.Contains(name) || IsDown(name))
             && Output("ip", "xfrm", "policy") is { Length: 0 };
 
@@ -115,12 +115,12 @@ internal static class LivePort
             }
 
             // On an isolated core SOS itself takes and brings back frames there.
-            if (backEnd == BackEndKind.Offline && Answers("tc", "-j", "qdisc", "show", "dev", name)?.EnumerateArray().Any(IsIngress) != false)
+            if (backEnd.LeavesLinux() && Answers("tc", "-j", "qdisc", "show", "dev", name)?.EnumerateArray().Any(IsIngress) != false)
             {
                 return $"tc filters may take or change {name}'s frames before the rules see them: see 'tc qdisc show dev {name}'";
             }
 
-            if (backEnd == BackEndKind.Offline && Answers("ip", "-j", "link", "show", "dev", name)?.EnumerateArray().Any(HasProgram) != false)
+            if (backEnd.LeavesLinux() && Answers("ip", "-j", "link", "show", "dev", name)?.EnumerateArray().Any(HasProgram) != false)
             {
                 return $"an XDP program may take or change {name}'s frames before the rules see them: see 'ip link show dev {name}'";
             }

@@ -68,16 +68,25 @@ public static class NoiseVerbs
 
         NoisePlace place = on ?? (IsServiceCore(cpu) ? NoisePlace.Core : NoisePlace.Thread);
         NoiseRequest request = new(cpu, place, duration, thresholdNs, imagePath, VerifiedImage.Read(imagePath));
-        (NoiseResult result, GapHistogram histogram) = place == NoisePlace.Core ? RunOnCore(request, companions) : NoiseRun.OnThread(request);
+        (NoiseResult result, GapHistogram histogram) = place == NoisePlace.Core ? RunOnCore(request, companions) : RunOnThread(request, companions);
         result.Write(histogram);
         return Show(terminal, result);
     }
 
     private static (NoiseResult Result, GapHistogram Histogram) RunOnCore(NoiseRequest request, CompanionCatalogue companions)
     {
-        using IServiceCore core = new CoreBackEnds().Open(request.Cpu);
+        CoreBackEnds backEnds = new();
+        using IServiceCore core = backEnds.Open(request.Cpu);
         using EndSignals end = new();
-        return NoiseRun.OnCore(core, new ServiceOperations(new CoreBackEnds(), companions), request, end.Token);
+        return NoiseRun.Measure(core, new ServiceOperations(backEnds, companions), request, end.Token);
+    }
+
+    private static (NoiseResult Result, GapHistogram Histogram) RunOnThread(NoiseRequest request, CompanionCatalogue companions)
+    {
+        using EndSignals end = new();
+        using ProgramCores threads = new(lockMemory: true);
+        using IServiceCore core = threads.Add(request.Cpu);
+        return NoiseRun.Measure(core, new ServiceOperations(threads.BackEnds, companions), request, end.Token);
     }
 
     private static bool IsServiceCore(int cpu) => new CoreBackEnds().ListCores().ContainsKey(cpu);
@@ -88,7 +97,7 @@ public static class NoiseVerbs
         {
             string place = (result.Place, result.BackEnd) switch
             {
-                (NoisePlace.Core, BackEndKind.Isolated) => "isolated service core",
+                (NoisePlace.Core, { } kind) when !kind.LeavesLinux() => $"{kind.Word()} service core",
                 (NoisePlace.Core, _) => "service core",
                 (NoisePlace.Fifo, _) => "SCHED_FIFO thread",
                 _ => "thread",

@@ -5,12 +5,9 @@ using System.Linq;
 using System.Threading;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
-using Sos.Cores.InProcess;
-using Sos.Cores.Loading;
 using Sos.Cores.Native;
 using Sos.Cores.Operations;
 using Sos.Cores.Plan;
-using Sos.Cores.Reading;
 using Sos.Cores.Running;
 using Sos.Cores.Services;
 using Sos.Image;
@@ -28,37 +25,38 @@ namespace Sos.Noise.Report;
 /// <param name="Image">The same, verified.</param>
 public sealed record NoiseRequest(int Cpu, NoisePlace Place, TimeSpan Duration, ulong ThresholdNs, string ImagePath, ServiceImage Image);
 
-/// <summary>Measures: the same image, on a core or in a thread of Linux.</summary>
+/// <summary>Measures with the same image, whatever keeps the core.</summary>
 public static class NoiseRun
 {
     private static readonly TimeSpan SampleInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Measures on a service core, of whatever back end, that is reserved and empty; it is so again afterwards.</summary>
-    /// <param name="core">The core.</param>
+    /// <summary>Measures on a core that is reserved and empty; it is so again afterwards.</summary>
+    /// <param name="core">The core: a service core, or one of this program's own for a thread of Linux.</param>
     /// <param name="services">Starts and stops the service.</param>
     /// <param name="request">What to measure.</param>
     /// <param name="interrupted">Ends the measurement early, without a result.</param>
     /// <exception cref="SosException">It was interrupted, or the service ended by itself.</exception>
-    public static (NoiseResult Result, GapHistogram Histogram) OnCore(
+    public static (NoiseResult Result, GapHistogram Histogram) Measure(
         IServiceCore core, ServiceOperations services, NoiseRequest request, CancellationToken interrupted = default)
     {
+        ArgumentNullException.ThrowIfNull(core);
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentNullException.ThrowIfNull(request);
         LinuxCounts before = core.GetLinuxCounts();
         StartResult started = services.Start(core, request.Image, Plan(request));
         CoreRecord record = started.Record;
         List<string> notes = [.. started.Notes];
         try
         {
+            if (request.Place != NoisePlace.Core)
+            {
+                notes.AddRange(core.GetStatus().Remarks);
+            }
+
             using RunningService running = RunningService.Attach(core, record);
             using MappedMemory memory = core.Map(record.SharedMemory[0].MapOffset, record.SharedMemory[0].Size);
-
-            // An unplugged cpu's registers cannot be read from Linux, but an SMI stops all cpus.
-            int smiCpu = core.BackEnd == BackEndKind.Offline ? 0 : core.Cpu;
-            List<CountSample> samples = Sample(
-                request.Duration, running, core.GetLinuxCounts, () => core.GetStatus().Nmis, smiCpu, () => core.GetStatus().State == CoreState.Running,
-                interrupted);
-            (NoiseResult result, GapHistogram histogram) = Finish(request, memory, running, samples, before, core.GetLinuxCounts, notes);
-            return (result with { BackEnd = core.BackEnd }, histogram);
+            return Finish(request, core, memory, running, Sample(request.Duration, core, running, interrupted), before, notes);
         }
         finally
         {
@@ -66,27 +64,7 @@ public static class NoiseRun
         }
     }
 
-    /// <summary>Measures in a thread of Linux.</summary>
-    public static (NoiseResult Result, GapHistogram Histogram) OnThread(NoiseRequest request, string? runnerPath = null)
-    {
-        List<string> notes = [];
-        using ProcessTarget target = new(new ProcessTargetOptions { RunnerPath = runnerPath, Cpu = request.Cpu, LockMemory = true });
-        LoadedService service = ServiceLoader.Load(
-            target, request.Image,
-            new NoiseCompanion().Configure(new ServiceConfiguration { Parameters = Plan(request).Parameters.ToDictionary() }, Plan(request)));
-        LinuxCounts before = LinuxCountsReader.Read(request.Cpu);
-        target.Start(service.Entry, service.StackTop, service.ControlAddress);
-        using QuietThread? quiet = request.Place == NoisePlace.Fifo
-            ? new QuietThread(target.ProcessId, target.ThreadId, request.Cpu, notes)
-            : null;
-        using RunningService running = target.Attach(service);
-        using MappedMemory memory = target.Map(service.SharedMemory[0]);
-        List<CountSample> samples = Sample(
-            request.Duration, running, () => LinuxCountsReader.Read(request.Cpu), () => 0, request.Cpu,
-            () => target.GetStatus().State == CoreState.Running, CancellationToken.None);
-        return Finish(request, memory, running, samples, before, () => LinuxCountsReader.Read(request.Cpu), notes);
-    }
-
+    // Linux may keep a thread of its own waiting for as long as it likes: that is measured, and no reason to end it.
     private static ServicePlan Plan(NoiseRequest request) => new()
     {
         Image = System.IO.Path.GetFullPath(request.ImagePath),
@@ -94,13 +72,15 @@ public static class NoiseRun
         {
             [NoiseCompanion.ThresholdParameter] = request.ThresholdNs.ToString(CultureInfo.InvariantCulture),
         },
+        Scheduling = request.Place == NoisePlace.Fifo ? SchedulingWish.Fifo : SchedulingWish.Auto,
+        Watchdog = request.Place == NoisePlace.Core ? null : TimeSpan.Zero,
     };
 
     // Each sample costs a few system calls on another cpu, not on the one that is measured.
-    private static List<CountSample> Sample(
-        TimeSpan duration, RunningService running, Func<LinuxCounts> counts, Func<ulong> nmis, int smiCpu, Func<bool> runs,
-        CancellationToken interrupted)
+    private static List<CountSample> Sample(TimeSpan duration, IServiceCore core, RunningService running, CancellationToken interrupted)
     {
+        // An unplugged cpu's registers cannot be read from Linux, but an SMI stops all cpus.
+        int smiCpu = core.BackEnd.LeavesLinux() ? 0 : core.Cpu;
         List<CountSample> samples = [];
         DateTime end = DateTime.UtcNow + duration;
         while (true)
@@ -110,12 +90,13 @@ public static class NoiseRun
                 throw new SosException(SosError.Failed, "interrupted: nothing was measured; the core is empty again");
             }
 
-            if (!runs() || running.State == ServiceState.Ended)
+            CoreStatus status = core.GetStatus();
+            if (status.State != CoreState.Running || running.State == ServiceState.Ended)
             {
                 throw new SosException(SosError.Failed, "the noise service ended: see 'sosctl service status'");
             }
 
-            samples.Add(new CountSample(MonotonicNs(), counts(), SmiCount.TryRead(smiCpu), nmis()));
+            samples.Add(new CountSample(MonotonicNs(), core.GetLinuxCounts(), SmiCount.TryRead(smiCpu), status.Nmis));
             TimeSpan left = end - DateTime.UtcNow;
             if (left <= TimeSpan.Zero)
             {
@@ -129,11 +110,11 @@ public static class NoiseRun
     private static ulong MonotonicNs() => (ulong)(System.Diagnostics.Stopwatch.GetTimestamp() * (1e9 / System.Diagnostics.Stopwatch.Frequency));
 
     private static unsafe (NoiseResult Result, GapHistogram Histogram) Finish(
-        NoiseRequest request, MappedMemory memory, RunningService running, List<CountSample> samples, LinuxCounts before,
-        Func<LinuxCounts> counts, List<string> notes)
+        NoiseRequest request, IServiceCore core, MappedMemory memory, RunningService running, List<CountSample> samples, LinuxCounts before,
+        List<string> notes)
     {
         GapHistogram histogram = new(memory.Slice(0, HistogramLayout.TotalSize), running.TscKhz);
-        LinuxCounts after = counts();
+        LinuxCounts after = core.GetLinuxCounts();
 
         // What was recorded since the last sample lies before this one.
         samples.Add(samples[^1] with { Ns = MonotonicNs(), Linux = after });
@@ -145,6 +126,7 @@ public static class NoiseRun
             {
                 Cpu = request.Cpu,
                 Place = request.Place,
+                BackEnd = request.Place == NoisePlace.Core ? core.BackEnd : null,
                 Started = DateTimeOffset.UtcNow - request.Duration,
                 Seconds = histogram.Seconds,
                 Gaps = histogram.Count,

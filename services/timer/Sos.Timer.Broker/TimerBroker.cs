@@ -26,7 +26,7 @@ public sealed class TimerBroker : IDisposable
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode Everybody = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
-    private readonly ITimerHost _host;
+    private readonly TimerHost _host;
     private readonly string _path;
     private readonly IReadOnlySet<uint> _allowed;
     private readonly Socket _listener;
@@ -42,7 +42,7 @@ public sealed class TimerBroker : IDisposable
     /// <param name="path">Where; a socket that nobody listens on any more is replaced.</param>
     /// <param name="allowed">User ids that may connect, beside root and the broker's own.</param>
     /// <exception cref="SosException">Somebody listens there.</exception>
-    public TimerBroker(ITimerHost host, string path, IReadOnlySet<uint> allowed)
+    public TimerBroker(TimerHost host, string path, IReadOnlySet<uint> allowed)
     {
         _host = host;
         _path = path;

@@ -82,7 +82,7 @@ public sealed class TimerCompanion : ICompanion
     {
         using IServiceCore core = new CoreBackEnds().Open(context.Record.Cpu);
         using IProgramAccess access = core.OpenPrograms(context.Record);
-        using CoreTimerHost host = new(core, context.Record, access);
+        using TimerHost host = new(core, context.Record, access);
         using TimerBroker broker = new(host, socket, ReadAllowed(context.Record.Plan));
         context.Log($"timers are served at {socket}");
         while (!end.WaitHandle.WaitOne(Round) && host.IsRunning)

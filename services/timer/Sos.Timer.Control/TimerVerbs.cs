@@ -91,7 +91,7 @@ public static class TimerVerbs
             {
                 last = record;
                 using IProgramAccess access = core.OpenPrograms(record);
-                using CoreTimerHost host = new(core, record, access);
+                using TimerHost host = new(core, record, access);
                 using TimerBroker broker = new(host, socket, allowed);
                 if (first)
                 {
@@ -119,7 +119,7 @@ public static class TimerVerbs
 
     /// <summary>Waits until a signal comes, or the service ends or is another.</summary>
     /// <returns>Whether a signal came.</returns>
-    private static bool AwaitEnd(CoreTimerHost host, CancellationToken end)
+    private static bool AwaitEnd(TimerHost host, CancellationToken end)
     {
         while (!end.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(200)))
         {
@@ -162,7 +162,7 @@ public static class TimerVerbs
     private static unsafe int Stat(Terminal terminal, int? cpu)
     {
         using IServiceCore core = Find(cpu, out CoreRecord record);
-        using CoreTimerHost host = new(core, record);
+        using TimerHost host = new(core, record);
         TimerAdmin admin = *(TimerAdmin*)host.Admin.Address;
         List<TimerClientEntry> clients = [];
         for (int client = 0; client < TimerAdmin.ClientsMax; client++)
@@ -199,7 +199,7 @@ public static class TimerVerbs
     private static unsafe int List(Terminal terminal, int? cpu)
     {
         using IServiceCore core = Find(cpu, out CoreRecord record);
-        using CoreTimerHost host = new(core, record);
+        using TimerHost host = new(core, record);
         List<TimerEntry> timers = [];
         for (int client = 0; client < TimerAdmin.ClientsMax; client++)
         {

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 using Sos.Abi;
 using Sos.Cores.Loading;
 using Sos.Cores.Native;
@@ -66,11 +67,11 @@ internal sealed unsafe class RunnerMemory : IDisposable
     }
 
     /// <summary>A descriptor of a shared region's memory, which has nothing else in it.</summary>
-    public static Microsoft.Win32.SafeHandles.SafeFileHandle Export(string folder, ulong offset)
+    public static SafeFileHandle Export(string folder, ulong offset)
     {
         int descriptor = Libc.Open(RegionPath(folder, offset), Libc.OpenReadWrite | Libc.OpenCloseOnExec);
         return descriptor >= 0
-            ? new Microsoft.Win32.SafeHandles.SafeFileHandle(descriptor, ownsHandle: true)
+            ? new SafeFileHandle(descriptor, ownsHandle: true)
             : throw Errno.ToException($"opening {RegionPath(folder, offset)}", Marshal.GetLastPInvokeError(), null);
     }
 
@@ -114,7 +115,7 @@ internal sealed unsafe class RunnerMemory : IDisposable
             throw new SosException(SosError.Refused, $"region at 0x{request.Address:x}: a process has no BARs");
         }
 
-        bool named = _folder is not null && (request.Flags.HasFlag(RegionFlags.Shared) || request.Kind == RegionKind.Control);
+        bool named = _folder is not null && IsShared(request);
         FileDescriptor memory = named
             ? MakeFile(RegionPath(_folder!, (ulong)_regions.Count), request.Size)
             : RunnerProcess.MakeMemory($"sos-{request.Address:x}", request.Size);
@@ -135,15 +136,29 @@ internal sealed unsafe class RunnerMemory : IDisposable
         }
 
         _regions.Add((request, memory, offset));
-        return new TargetRegion((uint)_regions.Count - 1, request.Size, _folder is null ? 0 : (ulong)_regions.Count - 1);
+        return new TargetRegion((uint)_regions.Count - 1, request.Size, (ulong)_regions.Count - 1);
     }
 
     /// <summary>Maps a region.</summary>
     public MappedMemory Map(TargetRegion region)
         => MappedMemory.Map(_regions[(int)region.Index].Memory, _regions[(int)region.Index].Offset, region.Size);
 
-    /// <summary>The descriptor of a region's memory, which has nothing else in it.</summary>
-    public int DescriptorOf(TargetRegion region) => _regions[(int)region.Index].Memory.Descriptor;
+    /// <summary>Maps a region that the service shares.</summary>
+    /// <param name="offset">Its <see cref="TargetRegion.MapOffset"/>.</param>
+    /// <param name="size">Bytes.</param>
+    /// <exception cref="SosException">There is no such region, or the service has it for itself.</exception>
+    public MappedMemory MapShared(ulong offset, ulong size) => MappedMemory.Map(SharedAt(offset), 0, size);
+
+    /// <summary>A descriptor of the memory of a region that the service shares, which has nothing else in it.</summary>
+    /// <param name="offset">Its <see cref="TargetRegion.MapOffset"/>.</param>
+    /// <exception cref="SosException">There is no such region, or the service has it for itself.</exception>
+    public SafeFileHandle Export(ulong offset)
+    {
+        int copy = ProcessCalls.Fcntl(SharedAt(offset).Descriptor, ProcessCalls.DuplicateCloseOnExec, 0);
+        return copy >= 0
+            ? new SafeFileHandle(copy, ownsHandle: true)
+            : throw Errno.ToException("lending memory of a service", Marshal.GetLastPInvokeError(), null);
+    }
 
     /// <summary>Finds the region that the service sees at an address.</summary>
     /// <exception cref="SosException">No region starts there.</exception>
@@ -200,6 +215,12 @@ internal sealed unsafe class RunnerMemory : IDisposable
         _pageMemory.Dispose();
         PageHandle.Dispose();
     }
+
+    private static bool IsShared(RegionRequest request) => request.Flags.HasFlag(RegionFlags.Shared) || request.Kind == RegionKind.Control;
+
+    private FileDescriptor SharedAt(ulong offset) => offset < (ulong)_regions.Count && IsShared(_regions[(int)offset].Request)
+        ? _regions[(int)offset].Memory
+        : throw new SosException(SosError.NotFound, $"the service shares no region {offset} with Linux: its record is another service's");
 
     private static string RegionPath(string folder, ulong index) => Path.Combine(folder, $"region-{index}");
 

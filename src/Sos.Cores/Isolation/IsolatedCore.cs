@@ -140,7 +140,7 @@ public sealed unsafe class IsolatedCore : IServiceCore
 
         FileDescriptor notifier = _notifier ?? TakeNotifier();
         _notifier = null;
-        return new IsolatedAccess(_fence.Folder, notifier, control);
+        return new ProcessAccess(this, control, notifier, offset => RunnerMemory.Export(_fence.Folder, offset));
     }
 
     /// <summary>Takes the eventfd that the service notifies from its process, where another program started it.</summary>

@@ -46,6 +46,9 @@ public sealed class CoreBackEnds
     /// <summary>The machine's cpus.</summary>
     public CpuTopology Topology { get; }
 
+    /// <summary>The one whose cores leave Linux; null where there is none.</summary>
+    public ICoreBackEnd? Unplugging => All.FirstOrDefault(backEnd => backEnd.Kind.LeavesLinux());
+
     /// <summary>The one of a kind.</summary>
     public ICoreBackEnd this[BackEndKind kind] => All.First(backEnd => backEnd.Kind == kind);
 
@@ -109,7 +112,7 @@ public sealed class CoreBackEnds
             return true;
         }
 
-        return this[BackEndKind.Offline].Obstacle is { } obstacle && File.Exists(SosDriver.DefaultPath) ? throw obstacle : false;
+        return Unplugging?.Obstacle is { } obstacle && File.Exists(SosDriver.DefaultPath) ? throw obstacle : false;
     }
 
     /// <summary>Opens a core, whatever keeps it.</summary>
@@ -122,7 +125,7 @@ public sealed class CoreBackEnds
         }
 
         // Without the driver it may be this that is missing: its advice names both ways.
-        throw this[BackEndKind.Offline].Obstacle is { Error: SosError.NotPermitted } refused ? refused : CoreRefusals.NotReserved(cpu);
+        throw Unplugging?.Obstacle is { Error: SosError.NotPermitted } refused ? refused : CoreRefusals.NotReserved(cpu);
     }
 
     /// <summary>Gives back a device whose core is with Linux already.</summary>

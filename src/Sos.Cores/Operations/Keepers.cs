@@ -5,9 +5,19 @@ using Sos.Cores.Isolation;
 
 namespace Sos.Cores.Operations;
 
-/// <summary>The work of the processes that keep isolated cores' leases and fences.</summary>
+/// <summary>The work of the processes that keep isolated cores' leases and fences, and who does it.</summary>
 public static class Keepers
 {
+    /// <summary>The command of the keeper of a lease; the core's number follows.</summary>
+    public const string LeaseCommand = LeaseKeeper.CommandName;
+
+    /// <summary>The command of the keeper of all fences.</summary>
+    public const string FenceCommand = FenceKeeper.CommandName;
+
+    /// <summary>Makes this very program the one that is started as a keeper. A program that reserves cores or starts services calls this first.</summary>
+    /// <param name="arguments">The arguments in front of the keeper's command.</param>
+    public static void BecomeProgram(params IReadOnlyList<string> arguments) => KeeperProgram.Current = KeeperProgram.Own(arguments);
+
     /// <summary>Keeps a core's lease until it is over, and gives the core back then.</summary>
     public static void KeepLease(CoreBackEnds backEnds, int cpu)
     {

@@ -38,6 +38,11 @@ public sealed record Finding(string Topic, FindingKind Kind, string Text, string
 /// <param name="Processor">The instruction sets that services may use.</param>
 public sealed record MachineReport(IReadOnlyList<Finding> Findings, bool Offline, bool Isolated, ProcessorFeatures Processor);
 
+/// <summary>The version of the driver that is loaded.</summary>
+/// <param name="Version">Its version.</param>
+/// <param name="AbiVersion">SOS_ABI_VERSION that it speaks.</param>
+public sealed record DriverVersion(string Version, uint AbiVersion);
+
 /// <summary>Looks at the machine: what both back ends need, what is missing, and how to get it. Changes nothing.</summary>
 public static class MachineCheck
 {
@@ -52,6 +57,15 @@ public static class MachineCheck
         bool usable = !findings.Exists(finding => finding is { Topic: "processor" or "cpus" or "user", Kind: FindingKind.Missing });
         bool driver = !findings.Exists(finding => finding is { Topic: "driver", Kind: FindingKind.Missing });
         return new MachineReport(findings, usable && driver, usable, processor);
+    }
+
+    /// <summary>Asks the driver for its version.</summary>
+    /// <exception cref="SosException">It is not loaded, cannot be asked, or is another's.</exception>
+    public static DriverVersion ReadDriver()
+    {
+        using SosDriver driver = SosDriver.Open();
+        DriverInfo info = driver.GetInfo();
+        return new DriverVersion(info.Version, info.AbiVersion);
     }
 
     private static IEnumerable<Finding> Processor(ProcessorFeatures features)

@@ -1,12 +1,12 @@
 namespace Sos.Cores.Plan;
 
-/// <summary>How the thread of a service on an isolated core is to be scheduled.</summary>
+/// <summary>How the thread of a service is to be scheduled on a core that Linux keeps.</summary>
 public enum SchedulingWish
 {
-    /// <summary>SCHED_FIFO where Linux does not take 50 ms of each second from it, else the ordinary class.</summary>
+    /// <summary>On an isolated core SCHED_FIFO where Linux does not take 50 ms of each second from it, else the ordinary class.</summary>
     Auto = 0,
 
-    /// <summary>SCHED_FIFO; what would throttle it is lifted until the service stops.</summary>
+    /// <summary>SCHED_FIFO; on an isolated core what would throttle it is lifted until the service stops.</summary>
     Fifo = 1,
 
     /// <summary>The ordinary class, at the highest priority.</summary>

@@ -1,6 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
+using System.Linq;
 using System.Threading;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Loading;
@@ -24,11 +25,11 @@ public sealed unsafe class RunningService : IDisposable
     private readonly IReadOnlyList<SharedRegion> _tables;
     private LogReader? _log;
 
-    internal RunningService(MappedMemory control, IReadOnlyList<SharedRegion> tables, Func<int, MappedMemory> mapTable)
+    private RunningService(ICoreReading core, SharedRegion control, IReadOnlyList<SharedRegion> tables)
     {
-        _memory = control;
+        _memory = core.Map(control.MapOffset, control.Size);
         _tables = tables;
-        _mapTable = mapTable;
+        _mapTable = slot => core.Map(tables[slot].MapOffset, tables[slot].Size);
     }
 
     /// <summary>How far the service has come.</summary>
@@ -65,8 +66,16 @@ public sealed unsafe class RunningService : IDisposable
                 SosError.NotFound, $"core {core.Cpu} has no service: start one with 'sosctl service start {core.Cpu} IMAGE'");
         }
 
+        return new RunningService(core, control, record.Tables);
+    }
+
+    /// <summary>Maps what a service shares that this program has loaded by itself, without a record.</summary>
+    public static RunningService Attach(ICoreReading core, LoadedService loaded)
+    {
+        ArgumentNullException.ThrowIfNull(loaded);
         return new RunningService(
-            core.Map(control.MapOffset, control.Size), record.Tables, slot => core.Map(record.Tables[slot].MapOffset, record.Tables[slot].Size));
+            core, new SharedRegion(loaded.Control.MapOffset, loaded.Control.Size),
+            [.. loaded.Tables.Select(table => new SharedRegion(table.MapOffset, table.Size))]);
     }
 
     /// <summary>Reads all counters.</summary>

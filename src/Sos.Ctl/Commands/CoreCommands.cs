@@ -4,7 +4,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Linq;
 using Sos.Cores;
-using Sos.Cores.Isolation;
 using Sos.Cores.Operations;
 using Sos.Verbs;
 
@@ -66,7 +65,7 @@ internal static class CoreCommands
     private static Command KeepLease()
     {
         Argument<int> cpu = CoreArguments.Cpu();
-        Command keep = new(LeaseKeeper.CommandName, "Give an isolated core back when its lease is over; 'core reserve --lease' starts it") { cpu };
+        Command keep = new(Keepers.LeaseCommand, "Give an isolated core back when its lease is over; 'core reserve --lease' starts it") { cpu };
         keep.Hidden = true;
         keep.SetAction(result =>
         {
@@ -79,7 +78,7 @@ internal static class CoreCommands
     /// <summary>The keeper of all fences; sosctl starts it by itself.</summary>
     private static Command KeepFences()
     {
-        Command keep = new(FenceKeeper.CommandName, "Mend the fences of isolated cores each second; 'core reserve --isolated' starts it") { Hidden = true };
+        Command keep = new(Keepers.FenceCommand, "Mend the fences of isolated cores each second; 'core reserve --isolated' starts it") { Hidden = true };
         keep.SetAction(_ =>
         {
             Keepers.KeepFences();
@@ -106,7 +105,7 @@ internal static class CoreCommands
         });
 
         // Linux's side of the list is worth showing without the driver, and a machine that has none is no failure. One that cannot be asked is.
-        if (backEnds[BackEndKind.Offline].Obstacle is { Error: not SosError.DriverMissing } obstacle && !terminal.Json)
+        if (backEnds.Unplugging?.Obstacle is { Error: not SosError.DriverMissing } obstacle && !terminal.Json)
         {
             terminal.Note(obstacle.Message);
         }
@@ -134,7 +133,7 @@ internal static class CoreCommands
 
     private static BackEndChoice Choose(bool isolated, bool auto, CoreOptions options) => isolated && auto
         ? throw new SosException(SosError.Usage, "--isolated and --auto exclude each other: --auto chooses by itself")
-        : new CoreBackEnds().Choose(auto ? null : isolated ? BackEndKind.Isolated : BackEndKind.Offline, options);
+        : new CoreBackEnds().Choose(auto ? null : isolated ? BackEndKind.Isolated : BackEndKinds.Default, options);
 
     private static int Reserve(Terminal terminal, int cpu, bool force, BackEndChoice choice, TimeSpan? lease)
     {

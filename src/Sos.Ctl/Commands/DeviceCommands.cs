@@ -1,11 +1,8 @@
-using System;
 using System.Collections.Generic;
 using System.CommandLine;
 using System.Linq;
-using Sos.Cores;
 using Sos.Cores.Devices;
-using Sos.Cores.Offline;
-using Sos.Cores.Running;
+using Sos.Cores.Operations;
 using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
@@ -33,9 +30,7 @@ internal static class DeviceCommands
 
     private static int List(Terminal terminal)
     {
-        List<DeviceEntry> devices = [.. PciDevice.ListNetworkCards().Select(card => new DeviceEntry(
-            card.Address.ToString(), $"{card.Vendor:x4}:{card.DeviceId:x4}", card.Driver, card.Interface, card.Mac, card.IommuGroup, card.Confined,
-            CardDevice.Obstacle(card) is null, CardDevice.Obstacle(card), card.Gap))];
+        List<DeviceEntry> devices = [.. DeviceOperations.List().Select(view => Describe(view.Card, view.Obstacle))];
         terminal.Write(new DeviceListDocument(devices), Documents.Current.DeviceListDocument, output =>
         {
             Terminal.WriteTable(
@@ -55,10 +50,13 @@ internal static class DeviceCommands
         return 0;
     }
 
+    private static DeviceEntry Describe(PciDevice card, string? obstacle) => new(
+        card.Address.ToString(), $"{card.Vendor:x4}:{card.DeviceId:x4}", card.Driver, card.Interface, card.Mac, card.IommuGroup, card.Confined,
+        obstacle is null, obstacle, card.Gap);
+
     private static int Claim(Terminal terminal, string name, bool force)
     {
-        PciDevice card = CardDevice.FindClaimable(name, force);
-        DriverBinding.Take(card);
+        PciDevice card = DeviceOperations.Claim(name, force);
         terminal.Write(new DeviceMovedDocument(card.Address.ToString(), DriverBinding.SosDriver), Documents.Current.DeviceMovedDocument, output =>
             output.WriteLine($"{card.Address} is ready for a service: 'sosctl service start CPU IMAGE --device {card.Address}'"));
         return 0;
@@ -66,25 +64,10 @@ internal static class DeviceCommands
 
     private static int Release(Terminal terminal, string name)
     {
-        PciDevice card = PciDevice.Find(name);
-        using IDisposable alone = DeviceOwners.Lock();
-        CheckUnused(card);
-        DriverBinding.Return(card.Address);
-        string? driver = PciDevice.Read(card.Address)?.Driver;
+        PciDevice card = new DeviceOperations(new CoreBackEnds()).Release(name);
+        string? driver = card.Driver;
         terminal.Write(new DeviceMovedDocument(card.Address.ToString(), driver), Documents.Current.DeviceMovedDocument, output =>
             output.WriteLine(driver is null ? $"{card.Address} has no driver now" : $"{card.Address} is back with {driver}"));
         return 0;
-    }
-
-    private static void CheckUnused(PciDevice card)
-    {
-        foreach (CpuInfo cpu in new CpuTopology().List())
-        {
-            if (CoreRecord.Read(cpu.Id)?.Cards.Any(taken => taken.Device == card.Address.ToString()) == true)
-            {
-                throw new SosException(
-                    SosError.Refused, $"{card.Address} belongs to the service on core {cpu.Id}: 'sosctl service stop {cpu.Id}' gives it back");
-            }
-        }
     }
 }

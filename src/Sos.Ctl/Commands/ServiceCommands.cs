@@ -201,7 +201,7 @@ internal static class ServiceCommands
 
         // What it said as it ended. Whoever unloads an unplugged core takes its memory away as we read.
         using CoreLock? exclusive = CoreLock.TryTake(cpu);
-        if (core.BackEnd == BackEndKind.Isolated || (exclusive is not null && IsStillLoaded(core, record!)))
+        if (!core.BackEnd.LeavesLinux() || (exclusive is not null && IsStillLoaded(core, record!)))
         {
             WriteLog(terminal, running);
         }

@@ -16,7 +16,7 @@ namespace Sos.Ctl.Commands;
 /// <summary><c>sosctl service enable</c>, <c>disable</c> and <c>check</c>: services that sosd starts after each boot.</summary>
 internal static class ServiceEnableCommands
 {
-    private static readonly string[] BackEndNames = ["offline", "isolated", "auto"];
+    private static readonly string[] BackEndNames = [.. BackEndKinds.Words, EnabledService.AnyBackEnd];
 
     public static Command CreateEnable(Terminal terminal, CompanionCatalogue companions)
     {
@@ -111,12 +111,7 @@ internal static class ServiceEnableCommands
 
     private static Argument<string> NameArgument() => new("NAME") { Description = "The service's name here, and that of its file in /etc/sos/services" };
 
-    private static BackEndKind? ReadBackEnd(string? word) => word switch
-    {
-        "isolated" => BackEndKind.Isolated,
-        "auto" => null,
-        _ => BackEndKind.Offline,
-    };
+    private static BackEndKind? ReadBackEnd(string? word) => word == EnabledService.AnyBackEnd ? null : BackEndKinds.Parse(word) ?? BackEndKinds.Default;
 
     private static int Enable(Terminal terminal, EnabledOperations operations, EnabledService service)
     {

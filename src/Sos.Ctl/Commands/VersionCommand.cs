@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Reflection;
 using Sos.Cores;
-using Sos.Cores.Offline;
+using Sos.Cores.Operations;
 using Sos.Sdk.Control;
 using Sos.Verbs;
 
@@ -20,12 +20,11 @@ internal static class VersionCommand
     private static int Run(Terminal terminal)
     {
         string own = typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
-        DriverInfo? driver = null;
+        DriverVersion? driver = null;
         string? problem = null;
         try
         {
-            using SosDriver device = SosDriver.Open();
-            driver = device.GetInfo();
+            driver = MachineCheck.ReadDriver();
         }
         catch (SosException e)
         {

@@ -3,10 +3,9 @@ using System.Collections.Generic;
 using System.IO;
 using System.Runtime.InteropServices;
 using System.Threading;
-using Sos.Cores;
 using Sos.Linux;
 
-namespace Sos.Noise.Report;
+namespace Sos.Cores.InProcess;
 
 /// <summary>
 /// Makes a thread as quiet as Linux lets it be: SCHED_FIFO, and the process in an isolated partition of cgroup v2, which no other task and no
@@ -17,14 +16,19 @@ internal sealed unsafe class QuietThread : IDisposable
     private const string Root = "/sys/fs/cgroup";
     private const int Priority = 80;
 
-    private readonly string _group = Path.Combine(Root, $"sos-noise-{Environment.ProcessId}");
+    private readonly string _group;
     private readonly int _process;
 
     /// <summary>Sets a runner's thread apart.</summary>
+    /// <param name="process">The runner.</param>
+    /// <param name="thread">Its thread that runs the service.</param>
+    /// <param name="cpu">The cpu that the thread is bound to.</param>
+    /// <param name="notes">Takes what could not be had.</param>
     /// <exception cref="SosException">SCHED_FIFO is not permitted.</exception>
     public QuietThread(int process, int thread, int cpu, List<string> notes)
     {
         _process = process;
+        _group = Path.Combine(Root, $"sos-thread-{process}");
         try
         {
             Directory.CreateDirectory(_group);

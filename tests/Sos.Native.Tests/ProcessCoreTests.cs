@@ -9,7 +9,7 @@ using Xunit;
 
 namespace Sos.Native.Tests;
 
-public class ProcessTargetTests
+public class ProcessCoreTests
 {
     private const uint PageFault = 14;
     private const uint InvalidOpcode = 6;
@@ -21,20 +21,20 @@ public class ProcessTargetTests
     public void Hello_Counts_Stops_Politely_And_Starts_Again()
     {
         using NativeService hello = new("Hello", Small);
-        Assert.Equal(CoreState.Loaded, hello.Target.GetStatus().State);
+        Assert.Equal(CoreState.Loaded, hello.Core.GetStatus().State);
         for (ulong start = 1; start <= 2; start++)
         {
             hello.Start();
-            Assert.Equal(CoreState.Running, hello.Target.GetStatus().State);
+            Assert.Equal(CoreState.Running, hello.Core.GetStatus().State);
             NativeService.Await(() => hello.Shared.State == ServiceState.Initialised, "not initialised");
             ulong polls = hello.Counter("hello.polls");
             NativeService.Await(() => hello.Counter("hello.polls") > polls, "the counter stands still");
-            int process = hello.Target.ProcessId;
-            Assert.True(hello.Target.Stop(TimeSpan.FromSeconds(60)));
-            CoreStatus status = hello.Target.GetStatus();
+            int process = hello.Core.ProcessId;
+            Assert.True(hello.Core.Stop(TimeSpan.FromSeconds(60)));
+            CoreStatus status = hello.Core.GetStatus();
             Assert.Equal((CoreState.Stopped, 0L, start), (status.State, status.ExitCode, status.Starts));
             Assert.False(Directory.Exists($"/proc/{process}"));
-            Assert.False(hello.Target.Stop(TimeSpan.Zero));
+            Assert.False(hello.Core.Stop(TimeSpan.Zero));
         }
     }
 
@@ -48,7 +48,7 @@ public class ProcessTargetTests
         Assert.Contains("WriteTo", report.Place.Method);
         Assert.EndsWith("FaultyService.cs", report.Place.File);
         Assert.True(report.Place.Line > 0);
-        Assert.Equal(1ul, service.Target.GetStatus().Faults);
+        Assert.Equal(1ul, service.Core.GetStatus().Faults);
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public class ProcessTargetTests
         using NativeService service = Faulty(4, 0);
         service.Start();
         NativeService.Await(() => service.Shared.State == ServiceState.Initialised, "not initialised");
-        Assert.True(service.Target.Stop(TimeSpan.FromMilliseconds(50)));
+        Assert.True(service.Core.Stop(TimeSpan.FromMilliseconds(50)));
         FaultReport report = service.AwaitFault();
         Assert.Equal(FaultRecord.ForcedVector, report.Fault.Vector);
     }
@@ -108,9 +108,9 @@ public class ProcessTargetTests
     {
         using NativeService service = Faulty(5, 0);
         service.Start();
-        NativeService.Await(() => service.Target.Notifications > 100, "no notifications");
-        Assert.True(service.Target.Stop(TimeSpan.FromSeconds(60)));
-        Assert.Equal(CoreState.Stopped, service.Target.GetStatus().State);
+        NativeService.Await(() => service.Core.GetStatus().Notifications > 100, "no notifications");
+        Assert.True(service.Core.Stop(TimeSpan.FromSeconds(60)));
+        Assert.Equal(CoreState.Stopped, service.Core.GetStatus().State);
     }
 
     [Fact]
@@ -118,9 +118,9 @@ public class ProcessTargetTests
     {
         using NativeService service = Faulty(14, 0);
         service.Start();
-        NativeService.Await(() => service.Target.Notifications > 100, "it did not go on");
-        Assert.True(service.Target.Stop(TimeSpan.FromSeconds(60)));
-        Assert.Equal(CoreState.Stopped, service.Target.GetStatus().State);
+        NativeService.Await(() => service.Core.GetStatus().Notifications > 100, "it did not go on");
+        Assert.True(service.Core.Stop(TimeSpan.FromSeconds(60)));
+        Assert.Equal(CoreState.Stopped, service.Core.GetStatus().State);
     }
 
     private static NativeService Faulty(int fault, ulong address) => new("Faulty", Small with
