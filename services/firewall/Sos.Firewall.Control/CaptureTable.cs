@@ -29,6 +29,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
         PacketKey key = default;
         PacketKeyReader.Read(frame, in parsed, ref key);
         key.Set(Field.Connection, states & ConnectionStates.All);
+        key.Families |= BaseChain.BeforeTracking(key.Families);
         MemoryBlock<BaseChain> chains = table.BaseChains;
         for (int i = 0; i < chains.Length; i++)
         {
@@ -81,7 +82,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
                     counter = instruction.A;
                     at++;
                     break;
-                case Operation.Log or Operation.Admit:
+                case Operation.Log or Operation.Admit or Operation.NoTrack:
                     at++;
                     break;
                 case Operation.Classify:

@@ -61,6 +61,10 @@ internal static class LivePort
         };
     }
 
+    /// <summary>Whether Linux forwards no packet that arrives by a port.</summary>
+    /// <param name="names">The names under which Linux knows the port.</param>
+    public static bool ForwardsNothing(IReadOnlyList<string> names) => !Forwards("ipv4", names) && !Forwards("ipv6", names);
+
     // The service sees what Linux sends where it stands in the way, and Linux has no other way, nor sends anything wrapped up.
     private static bool RecordsConnections(IReadOnlyList<string> names, BackEndKind backEnd)
         => backEnd == BackEndKind.Offline
