@@ -22,6 +22,8 @@ public class TcpTrackerTests
         Assert.Equal((TcpState.Established, 432_000u), (both.State, both.SecondsLeft));
         Assert.True(both.IsAssured);
 
+        Assert.Equal(TcpFinding.Invalid, both.Client(new Segment(Syn | Ack, 101, 501))); // the end that asked does not answer itself
+
         Assert.Equal(TcpFinding.Belongs, both.Client(new Segment(Ack, 101, 501, Data: 50)));
         Assert.Equal((TcpState.Established, 300u), (both.State, both.SecondsLeft)); // not acknowledged yet
         Assert.Equal(TcpFinding.Belongs, both.Server(new Segment(Ack, 501, 151)));
@@ -36,8 +38,9 @@ public class TcpTrackerTests
         Assert.Equal(TcpFinding.Belongs, both.Client(new Segment(Ack, 152, 502)));
         Assert.Equal((TcpState.TimeWait, 120u), (both.State, both.SecondsLeft));
 
-        // RFC 1122, 4.2.2.13: a SYN may open a connection anew in TIME-WAIT.
+        // RFC 1122, 4.2.2.13: a SYN may open a connection anew in TIME-WAIT, of either end.
         Assert.Equal(TcpFinding.Reopens, both.Client(new Segment(Syn, 9000)));
+        Assert.Equal(TcpFinding.Reopens, both.Server(new Segment(Syn, 9000)));
     }
 
     [Theory]

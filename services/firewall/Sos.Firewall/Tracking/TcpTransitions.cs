@@ -34,13 +34,13 @@ public static class TcpTransitions
     [
         //          None SynS SynR Est  FinW ClW  LAck TimW Clos SynS2
         /* SYN     */ Ss, Ss, Ig, Ig, Ig, Ig, Ig, Ss, Ss, S2,
-        /* SYN ACK */ Iv, Iv, Ig, Ig, Ig, Ig, Ig, Ig, Ig, Sr,
+        /* SYN ACK */ Iv, Iv, Sr, Iv, Iv, Iv, Iv, Iv, Iv, Sr,
         /* FIN     */ Iv, Iv, Fw, Fw, La, La, La, Tw, Cl, Iv,
         /* ACK     */ Es, Iv, Es, Es, Cw, Cw, Tw, Tw, Cl, Iv,
         /* RST     */ Iv, Cl, Cl, Cl, Cl, Cl, Cl, Cl, Cl, Cl,
         /* none    */ Iv, Iv, Iv, Iv, Iv, Iv, Iv, Iv, Iv, Iv,
 
-        /* SYN     */ Iv, S2, Iv, Iv, Iv, Iv, Iv, Iv, Iv, S2,
+        /* SYN     */ Iv, S2, Iv, Iv, Iv, Iv, Iv, Ss, Iv, S2,
         /* SYN ACK */ Iv, Sr, Ig, Ig, Ig, Ig, Ig, Ig, Ig, Sr,
         /* FIN     */ Iv, Iv, Fw, Fw, La, La, La, Tw, Cl, Iv,
         /* ACK     */ Iv, Ig, Sr, Es, Cw, Cw, Tw, Tw, Cl, Ig,
