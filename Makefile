@@ -138,6 +138,11 @@ bench-timer: guest driver ## timers and noise of a service core beside Linux's, 
 .PHONY: torture
 torture: guest drivers ## faults, hangs, panics, cycles by the dozen (TORTURE="--tries N --panics N --cycles N --kernel 6.1")
 	@dotnet lab/Sos.Torture/bin/Release/net10.0/Sos.Torture.dll $(TORTURE)
+	@eng/torture-console.sh $(or $(LOGINS),10000) $(or $(HANDSHAKES),1000000)
+
+.PHONY: torture-console
+torture-console: build ## the console's SSH for long (LOGINS=10000 HANDSHAKES=1000000): log-ins in a row, options, ssh-audit, damaged handshakes
+	@eng/torture-console.sh $(or $(LOGINS),10000) $(or $(HANDSHAKES),1000000)
 
 .PHONY: install
 install: guest ## installs sosctl, the driver (DKMS, or for RELEASE=...) and the service images (DESTDIR=...)

@@ -6,6 +6,7 @@
 #include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/mm.h>
+#include <linux/topology.h>
 #include <linux/vmalloc.h>
 #include <asm/apic.h>
 #include <asm/desc.h>
@@ -175,12 +176,15 @@ void sos_block_unmap(struct sos_core *core, struct sos_pagetable *pagetable)
 
 int sos_block_init(struct sos_core *core)
 {
+	int node = cpu_to_node(core->cpu);
+	struct page *page;
 	int ret;
 
-	core->block = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO, get_order(SOS_BLOCK_SIZE));
-	if (!core->block)
+	page = alloc_pages_node(node, GFP_KERNEL | __GFP_ZERO, get_order(SOS_BLOCK_SIZE));
+	if (!page)
 		return -ENOMEM;
-	ret = sos_pagetable_init(&core->park);
+	core->block = page_address(page);
+	ret = sos_pagetable_init(&core->park, node);
 	if (ret)
 		goto err_block;
 	ret = sos_block_map(core, &core->park);

@@ -8,6 +8,7 @@
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/pci.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "chunk.h"
@@ -118,7 +119,8 @@ static int chunks_alloc(struct sos_service *service, struct sos_memory_region *r
 		return -ENOMEM;
 	region->chunk_shift = shift;
 	region->chunk_count = DIV_ROUND_UP_ULL(region->size, BIT_ULL(shift));
-	region->chunks = kvcalloc(region->chunk_count, sizeof(*region->chunks), GFP_KERNEL);
+	region->chunks = kvcalloc(region->chunk_count, sizeof(*region->chunks),
+				  GFP_KERNEL | __GFP_NOWARN);
 	if (!region->chunks) {
 		region->chunk_count = 0;
 		return -ENOMEM;
@@ -126,11 +128,14 @@ static int chunks_alloc(struct sos_service *service, struct sos_memory_region *r
 	for (i = 0; i < region->chunk_count; i++) {
 		struct sos_chunk *chunk = &region->chunks[i];
 
+		/* Nobody hears the answer; and who is killed for want of memory takes no more. */
+		bool killed = fatal_signal_pending(current);
+
 		chunk->size = min_t(u64, left, BIT_ULL(shift));
-		chunk->page = chunk_get(region, i, service->node);
+		chunk->page = killed ? NULL : chunk_get(region, i, service->node);
 		if (!chunk->page) {
 			sos_chunks_free(service, region);
-			return -ENOMEM;
+			return killed ? -EINTR : -ENOMEM;
 		}
 		left -= chunk->size;
 	}
@@ -143,7 +148,7 @@ int sos_chunks_get(struct sos_service *service, struct sos_memory_region *region
 	int ret = chunks_alloc(service, region, SOS_CHUNK_SHIFT);
 
 	if (ret != -ENOMEM || region->kind != SOS_REGION_MEMORY || region->flags ||
-	    region->size >> PAGE_SHIFT > totalram_pages())
+	    !sos_memory_is_spare(region->size))
 		return ret;
 	pr_warn("memory is fragmented, %llu KiB come in small pages: see the parameter pool\n",
 		region->size >> 10);

@@ -94,8 +94,10 @@ static void clock_window_end(u64 ticks, u64 ns)
 {
 	/* With 1,000 ticks at least the quotient of 16 s has room. */
 	u64 measured = mul_u64_u64_div_u64(ns, BIT_ULL(SOS_RATE_SHIFT), max(ticks, 1000ULL));
+	bool counts = clock_is_near(measured, rate) ? ns >= rate_span :
+						      clock_is_near(measured, last_measured);
 
-	if (clock_is_near(measured, rate) ? ns >= rate_span : clock_is_near(measured, last_measured)) {
+	if (counts) {
 		rate = measured;
 		rate_span = min(ns, SOS_RATE_LAST_NS);
 	}
@@ -196,13 +198,13 @@ static struct notifier_block notifier = {
 	.notifier_call = clock_time_updated,
 };
 
-/* From now on the record follows; it is valid when this returns. */
 /* Return: the TSC's frequency, in any context. */
 u64 sos_clock_tsc_khz(void)
 {
 	return READ_ONCE(latest.tsc_khz);
 }
 
+/* From now on the record follows; it is valid when this returns. */
 void sos_clock_attach(struct sos_core *core, struct sos_clock *clock)
 {
 	unsigned long flags;

@@ -13,6 +13,7 @@
 /* Reservation and release, and the list of cores. */
 DEFINE_MUTEX(sos_reserve_lock);
 struct workqueue_struct *sos_workqueue;
+struct workqueue_struct *sos_watch_queue;
 const struct sos_resource_ops *const *sos_resources;
 
 /* The core's own service, which nobody else knows yet. */
@@ -282,11 +283,19 @@ int sos_cores_init(const struct sos_resource_ops *const *resources)
 {
 	sos_resources = resources;
 	sos_workqueue = alloc_workqueue("sos", WQ_UNBOUND | WQ_HIGHPRI, 0);
-	return sos_workqueue ? 0 : -ENOMEM;
+	if (!sos_workqueue)
+		return -ENOMEM;
+	sos_watch_queue = alloc_workqueue("sos_watch", WQ_UNBOUND | WQ_HIGHPRI | WQ_MEM_RECLAIM, 0);
+	if (!sos_watch_queue) {
+		destroy_workqueue(sos_workqueue);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /* Waits for what runs on behalf of cores that are released already. */
 void sos_cores_exit(void)
 {
+	destroy_workqueue(sos_watch_queue);
 	destroy_workqueue(sos_workqueue);
 }

@@ -100,6 +100,7 @@ struct sos_core {
 	u64 polls_start;	/* sos_control.polls at START, and at the last look */
 	u64 polls_seen;
 	ktime_t progress;	/* when polls_seen was new */
+	ktime_t looked;		/* when the watch looked last */
 	ktime_t lease_end;	/* 0 without a lease */
 	u64 lease_length_ns;
 	s64 exit_code;
@@ -153,6 +154,9 @@ extern struct mutex sos_reserve_lock;
 
 /* Bound to no CPU, so that a busy one does not hold up what a service core needs. */
 extern struct workqueue_struct *sos_workqueue;
+
+/* That of the watches, which wait for nothing: they look when there is no memory, too. */
+extern struct workqueue_struct *sos_watch_queue;
 
 /* Ends with NULL. */
 extern const struct sos_resource_ops *const *sos_resources;

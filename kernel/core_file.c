@@ -36,7 +36,7 @@ struct core_file {
 
 static long ioctl_release(struct sos_core *core, void __user *user)
 {
-	struct sos_release arg;
+	struct sos_release arg = {};
 	ktime_t start = ktime_get();
 	int ret;
 

@@ -63,6 +63,8 @@ struct sos_host_netdev {
 	u32 from_host_offset;
 	bool live;		/* a service runs */
 	bool closed;		/* it has made too many mistakes */
+	u32 speed;		/* of the link, as Linux had it of the card: a bond may ask */
+	u8 duplex;
 	atomic_t bad_indexes;	/* of it; beyond SOS_HOST_BAD_INDEX_MAX the port is closed */
 	u32 rx_consumer;
 	u32 tx_producer;
@@ -346,6 +348,20 @@ static int host_change_mtu(struct net_device *dev, int mtu)
 	return 0;
 }
 
+/*
+ * The card is told nothing: as services drive it, without filters, it receives what comes to any
+ * address, and what Linux sends has the new one. Linux sets it on the card as that comes back.
+ */
+static int host_set_mac_address(struct net_device *dev, void *address)
+{
+	struct sos_host_netdev *port = netdev_priv(dev);
+	int ret = eth_mac_addr(dev, address);
+
+	if (!ret)
+		memcpy(port->shared->mac, dev->dev_addr, ETH_ALEN);
+	return ret;
+}
+
 static void host_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *stats)
 {
 	struct sos_host_netdev *port = netdev_priv(dev);
@@ -376,6 +392,7 @@ static const struct net_device_ops host_netdev_ops = {
 	.ndo_stop		= host_stop,
 	.ndo_start_xmit		= host_xmit,
 	.ndo_change_mtu		= host_change_mtu,
+	.ndo_set_mac_address	= host_set_mac_address,
 	.ndo_set_rx_mode	= host_set_rx_mode,
 	.ndo_get_stats64	= host_get_stats64,
 	.ndo_validate_addr	= eth_validate_addr,
@@ -405,9 +422,29 @@ static void host_get_ethtool_stats(struct net_device *dev, struct ethtool_stats 
 	host_read_counters(port, values);
 }
 
+static int host_get_link_ksettings(struct net_device *dev, struct ethtool_link_ksettings *settings)
+{
+	struct sos_host_netdev *port = netdev_priv(dev);
+
+	settings->base.speed = port->speed;
+	settings->base.duplex = port->duplex;
+	settings->base.port = PORT_OTHER;
+	return 0;
+}
+
+static int host_set_link_ksettings(struct net_device *dev,
+				   const struct ethtool_link_ksettings *settings)
+{
+	struct sos_host_netdev *port = netdev_priv(dev);
+
+	return ethtool_virtdev_set_link_ksettings(dev, settings, &port->speed, &port->duplex);
+}
+
 static const struct ethtool_ops host_ethtool_ops = {
 	.get_drvinfo		= host_get_drvinfo,
 	.get_link		= ethtool_op_get_link,
+	.get_link_ksettings	= host_get_link_ksettings,
+	.set_link_ksettings	= host_set_link_ksettings,
 	.get_sset_count		= host_get_sset_count,
 	.get_strings		= host_get_strings,
 	.get_ethtool_stats	= host_get_ethtool_stats,
@@ -471,6 +508,8 @@ static struct sos_host_netdev *host_port_alloc(const struct sos_add_host_port *a
 	u64_stats_init(&port->tx_sync);
 	port->dev = dev;
 	port->slots = arg->slots;
+	port->speed = SPEED_UNKNOWN;
+	port->duplex = DUPLEX_UNKNOWN;
 	port->to_host_offset = PAGE_SIZE;
 	port->from_host_offset = PAGE_SIZE + arg->slots * SOS_HOST_SLOT_SIZE;
 	strscpy(dev->name, arg->name, sizeof(dev->name));
@@ -481,6 +520,7 @@ static struct sos_host_netdev *host_port_alloc(const struct sos_add_host_port *a
 	dev->min_mtu = ETH_MIN_MTU;
 	dev->max_mtu = SOS_HOST_MTU_MAX;
 	dev->features |= NETIF_F_HIGHDMA;	/* frames are copied, from wherever they are */
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 	netif_napi_add(dev, &port->napi, host_poll);
 	netif_carrier_off(dev);
 	return port;

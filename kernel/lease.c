@@ -22,10 +22,21 @@ u64 sos_lease_left(struct sos_core *core)
 	return left > 0 ? left : 0;
 }
 
-/* Return: whether it is over. A lease that was ended or renewed meanwhile is not. */
+/*
+ * Under service->lock: whether the lease is over, which is told. Who renewed or ended it before
+ * that lock was taken was told that the core stays.
+ */
 static bool lease_is_over(struct sos_core *core)
 {
-	return !sos_core_is_released(core) && READ_ONCE(core->lease_end) && !sos_lease_left(core);
+	bool over;
+
+	lockdep_assert_held(&core->service->lock);
+	spin_lock_irq(&core->state_lock);
+	over = core->lease_end && ktime_compare(core->lease_end, ktime_get()) <= 0;
+	spin_unlock_irq(&core->state_lock);
+	if (over)
+		pr_warn("cpu %u: the lease is over\n", core->cpu);
+	return over;
 }
 
 /* Holds the reference that sos_lease_set() took for it, and keeps it if it comes again. */
@@ -35,12 +46,16 @@ static void lease_expire(struct work_struct *work)
 	unsigned long again = 0;
 
 	mutex_lock(&sos_reserve_lock);
-	if (lease_is_over(core)) {
-		pr_warn("cpu %u: the lease is over\n", core->cpu);
-		if (sos_release(core))
-			again = msecs_to_jiffies(SOS_LEASE_RETRY_MS);
-	} else if (!sos_core_is_released(core) && sos_lease_left(core)) {
-		again = nsecs_to_jiffies(sos_lease_left(core)) + 1;
+	switch (sos_release_if(core, lease_is_over)) {
+	case 0:
+	case -ENODEV:
+		break;
+	case -EAGAIN:
+		if (READ_ONCE(core->lease_end))
+			again = nsecs_to_jiffies(sos_lease_left(core)) + 1;
+		break;
+	default:
+		again = msecs_to_jiffies(SOS_LEASE_RETRY_MS);
 	}
 	mutex_unlock(&sos_reserve_lock);
 	if (!again || !queue_delayed_work(sos_workqueue, &core->lease, again))

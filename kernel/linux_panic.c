@@ -21,6 +21,7 @@
 #include <linux/overflow.h>
 #include <linux/panic.h>
 #include <linux/panic_notifier.h>
+#include <linux/percpu.h>
 #include <linux/smp.h>
 #include <linux/stdarg.h>
 #include <linux/string.h>
@@ -37,6 +38,26 @@
 #define SOS_PANIC_WAIT_MS	50
 
 #define SOS_NMI_NAME		"sos"
+
+/* How late an NMI may come whose order was taken before. */
+#define SOS_NMI_LATE_MS		1000
+
+/**
+ * struct panic_nmis - NMIs that a CPU may still get, and would know nothing of
+ * @until: TSC until which that is so
+ * @expected: so many at most
+ * @wanted: of one of them Linux is to know nothing: SOS_ACTION_NMI
+ *
+ * An order is there before its NMI. An NMI that comes in between, for whatever reason, takes it
+ * along, and its own finds nothing to do: Linux would wonder at it, or panic (unknown_nmi_panic).
+ */
+struct panic_nmis {
+	u64 until;
+	u32 expected;
+	bool wanted;
+};
+
+static DEFINE_PER_CPU(struct panic_nmis, panic_nmis);
 
 static struct sos_linux_panic *record;
 static unsigned int record_order;
@@ -204,23 +225,47 @@ static int panic_told(struct notifier_block *block, unsigned long action, void *
 	return NOTIFY_DONE;
 }
 
+/* What has been taken so far may have an NMI each that is still to come. */
+static void panic_expect(struct panic_nmis *nmis, u32 orders)
+{
+	if (rdtsc() > nmis->until)
+		*nmis = (struct panic_nmis){ 0 };
+	nmis->expected += hweight32(orders);
+	nmis->wanted |= orders & BIT(SOS_ACTION_NMI);
+	nmis->until = rdtsc() + sos_clock_tsc_khz() * SOS_NMI_LATE_MS;
+}
+
 static int panic_nmi(unsigned int command, struct pt_regs *regs)
 {
 	u32 orders = sos_machine_take_orders(raw_smp_processor_id());
 
 	if (!orders)
 		return NMI_DONE;
+	panic_expect(this_cpu_ptr(&panic_nmis), orders);
 	panic_store(regs, (orders & BIT(SOS_ACTION_CRASH)) || atomic_read(&panicking));
 	if (orders & BIT(SOS_ACTION_CRASH))
 		nmi_panic(regs, "asked for by a service of SOS");
-	/*
-	 * One that Linux knows nothing of is what unknown_nmi_panic waits for. Of several at once
-	 * Linux expects another NMI, which it then does not wonder at.
-	 */
-	return orders & BIT(SOS_ACTION_NMI) ? NMI_DONE : hweight32(orders);
+	/* One that Linux knows nothing of is what unknown_nmi_panic waits for. */
+	return orders & BIT(SOS_ACTION_NMI) ? NMI_DONE : NMI_HANDLED;
 }
 
 NOKPROBE_SYMBOL(panic_nmi);
+
+/* Nobody knows of this one, and Linux is about to wonder. */
+static int panic_unknown_nmi(unsigned int command, struct pt_regs *regs)
+{
+	struct panic_nmis *nmis = this_cpu_ptr(&panic_nmis);
+
+	if (!nmis->expected || rdtsc() > nmis->until)
+		return NMI_DONE;
+	nmis->expected--;
+	if (!nmis->wanted)
+		return NMI_HANDLED;
+	nmis->wanted = false;
+	return NMI_DONE;
+}
+
+NOKPROBE_SYMBOL(panic_unknown_nmi);
 
 enum panic_probes {
 	PROBE_PANIC,
@@ -274,19 +319,27 @@ int sos_linux_panic_init(void)
 	record->cpu_count = cpus;
 	record->cpu = -1;
 	ret = register_nmi_handler(NMI_LOCAL, panic_nmi, 0, SOS_NMI_NAME);
-	if (ret) {
-		free_pages((unsigned long)record, record_order);
-		return ret;
-	}
+	if (ret)
+		goto err_record;
+	ret = register_nmi_handler(NMI_UNKNOWN, panic_unknown_nmi, 0, SOS_NMI_NAME);
+	if (ret)
+		goto err_nmi;
 	atomic_notifier_chain_register(&panic_notifier_list, &panic_block);
 	panic_probe();
 	return 0;
+
+err_nmi:
+	unregister_nmi_handler(NMI_LOCAL, SOS_NMI_NAME);
+err_record:
+	free_pages((unsigned long)record, record_order);
+	return ret;
 }
 
 void sos_linux_panic_exit(void)
 {
 	panic_unprobe();
 	atomic_notifier_chain_unregister(&panic_notifier_list, &panic_block);
+	unregister_nmi_handler(NMI_UNKNOWN, SOS_NMI_NAME);
 	unregister_nmi_handler(NMI_LOCAL, SOS_NMI_NAME);
 	free_pages((unsigned long)record, record_order);
 }

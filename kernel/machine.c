@@ -17,6 +17,8 @@
 
 /* Bytes of a function's configuration space that mechanism #1 reaches. */
 #define SOS_CONFIG_SPACE	256
+/* Looks at an xAPIC that is busy with an NMI: each takes a microsecond at most. */
+#define SOS_ICR_LOOKS		100000
 
 struct sos_machine *sos_machine;
 
@@ -30,16 +32,21 @@ u64 sos_machine_reset_page(void)
 }
 
 /*
- * One NMI. Physical destination: an unplugged CPU is in no logical cluster that we could rely on.
- * In any context.
+ * One NMI, for which all that was written before is there. Physical destination: an unplugged CPU
+ * is in no logical cluster that we could rely on. In any context, a panic's too: an xAPIC that
+ * never delivers its last one is not waited for without end, as little as Linux does.
  */
 void sos_machine_nmi(u32 apicid)
 {
+	unsigned int looks = SOS_ICR_LOOKS;
 	unsigned long flags;
 
 	local_irq_save(flags);
-	if (!x2apic_mode) {
-		while (apic->read(APIC_ICR) & APIC_ICR_BUSY)
+	if (x2apic_mode) {
+		/* This MSR's write waits for no store (SDM vol. 3, 11.12.3). */
+		asm volatile("mfence; lfence" : : : "memory");
+	} else {
+		while (looks-- && (apic->read(APIC_ICR) & APIC_ICR_BUSY))
 			cpu_relax();
 	}
 	apic->icr_write(APIC_DM_NMI | APIC_DEST_PHYSICAL, apicid);
@@ -66,8 +73,6 @@ void sos_machine_order(u32 cpu, u32 action)
 		if (seen == orders)
 			break;
 	}
-	/* The order first: an x2APIC's MSR write waits for no store (SDM vol. 3, 11.12.3). */
-	asm volatile("mfence; lfence" : : : "memory");
 	sos_machine_nmi(apicid);
 }
 

@@ -263,14 +263,16 @@ static int __init sos_init(void)
 	ret = sos_linux_memory_init();
 	if (ret)
 		goto err_power;
+	/* Whoever opens the device, which udev tells of at once, finds the pool filled. */
+	sos_memory_init();
 	ret = misc_register(&device);
 	if (ret)
-		goto err_linux_memory;
-	sos_memory_init();
+		goto err_memory;
 	pr_info("version " SOS_VERSION ", ABI %u\n", SOS_ABI_VERSION);
 	return 0;
 
-err_linux_memory:
+err_memory:
+	sos_memory_exit();
 	sos_linux_memory_exit();
 err_power:
 	sos_power_exit();

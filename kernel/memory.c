@@ -22,6 +22,10 @@
 #define SOS_POOL_PAGE	0x534f53
 #define SOS_HUGE_PAGES	(SOS_HUGE_SIZE >> PAGE_SHIFT)
 
+/* What services leave to Linux: that part of all memory, and no more than so many bytes. */
+#define SOS_REST_SHARE	32UL
+#define SOS_REST_MAX	SZ_1G
+
 static unsigned int pool;
 module_param(pool, uint, 0444);
 MODULE_PARM_DESC(pool, "MiB of each NUMA node that are kept for services, as blocks of 2 MiB");
@@ -72,6 +76,18 @@ static void memory_clear(struct page *page, size_t size)
 	}
 }
 
+/*
+ * Whether Linux can spare that. What a service has is in nobody's memory to be swapped out or
+ * killed for: without a rest the next program that needs a page would have another one killed.
+ */
+bool sos_memory_is_spare(u64 size)
+{
+	unsigned long rest = min_t(unsigned long, totalram_pages() / SOS_REST_SHARE,
+				   SOS_REST_MAX >> PAGE_SHIFT);
+
+	return si_mem_available() > (long)(rest + (size >> PAGE_SHIFT));
+}
+
 /* Return: zeroed memory of that node, contiguous, or NULL; @node may be NUMA_NO_NODE. */
 struct page *sos_memory_alloc(int node, size_t size)
 {
@@ -82,6 +98,8 @@ struct page *sos_memory_alloc(int node, size_t size)
 		memory_clear(page, size);
 		return page;
 	}
+	if (!sos_memory_is_spare(size))
+		return NULL;
 	/* A node without memory has none to insist on. */
 	if (node != NUMA_NO_NODE && node_present_pages(node))
 		gfp |= __GFP_THISNODE;
@@ -148,6 +166,8 @@ struct page *sos_memory_alloc_huge(int node)
 	struct page *page = pool_take(&huge_pages, node);
 	int from;
 
+	if (!page && !sos_memory_is_spare(SOS_HUGE_SIZE))
+		return NULL;
 	for_each_node_state(from, N_MEMORY) {
 		if (!page && (!strict || from == node))
 			page = huge_get(from);

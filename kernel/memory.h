@@ -10,6 +10,7 @@ struct page;
 /* What SOS_REGION_HUGE asks for. */
 #define SOS_HUGE_SIZE	SZ_1G
 
+bool sos_memory_is_spare(u64 size);
 struct page *sos_memory_alloc(int node, size_t size);
 void sos_memory_free(struct page *page, size_t size);
 struct page *sos_memory_alloc_huge(int node);

@@ -23,6 +23,11 @@
 
 /* Between two steps of a reset: 50 us, as Linux waits, up to 10 GHz. */
 #define SOS_RESET_CYCLES	500000
+/*
+ * Between two orders of a core: each costs Linux's CPU some microseconds, and who gave them without
+ * end would leave it none.
+ */
+#define SOS_ORDER_CYCLES	100000
 #define SOS_KEYBOARD_TRIES	10
 #define SOS_KEYBOARD_LOOKS	1000	/* at its status, before each: half a second at most */
 
@@ -271,6 +276,14 @@ static __always_inline s64 reset(struct sos_block *block, u64 method)
 	return -EIO;
 }
 
+/* Waits until the core's last order is long enough ago. */
+static __always_inline void pace(struct sos_mailbox *mailbox)
+{
+	while (tsc() - mailbox->ordered < SOS_ORDER_CYCLES)
+		asm volatile("pause");
+	mailbox->ordered = tsc();
+}
+
 /* Linux's handler there does it: see linux_panic.c. */
 static __always_inline s64 order(struct sos_block *block, u32 action, u64 number)
 {
@@ -284,10 +297,15 @@ static __always_inline s64 order(struct sos_block *block, u32 action, u64 number
 	apicid = READ_ONCE(cpu->apicid);
 	if (apicid == SOS_MACHINE_NO_APIC)
 		return -ENODEV;
+	/* Not between the order and its NMI: another NMI would take it along. */
+	pace(&block->mailbox);
 	asm volatile("lock btsl %2, %1"
 		     : "=@ccc"(is_given), "+m"(cpu->orders) : "r"(action) : "memory");
-	/* One that was given before and not taken yet has its NMI on the way. */
-	if (!is_given)
+	/*
+	 * One that was given before and not taken yet has its NMI on the way, unless the core that
+	 * gave it was stopped just then (INIT): a crash does not rely on that.
+	 */
+	if (!is_given || action == SOS_ACTION_CRASH)
 		interrupt(block, (u64)apicid << 32 | APIC_DM_NMI | APIC_DEST_PHYSICAL);
 	return 0;
 }

@@ -51,6 +51,7 @@ struct sos_msr {
  * @mute: set by Linux: a service's notifications do not ring, but an end does
  * @msr_count: valid entries of @msrs, with which LEAVE undoes what arrival did
  * @actions: a bit for each enum sos_action that the service may use
+ * @ordered: TSC of the core's last order to one of Linux's CPUs, for the monitor alone
  * @request: what Linux is asked for, SOS_REQUEST(), 0 for nothing; the monitor sets it, and either
  *	side takes it
  * @doorbell: ICR value that raises the core's interrupt in Linux, 0 for none
@@ -78,6 +79,7 @@ struct sos_mailbox {
 	s64 exit_code;
 	u64 nmis;
 	u64 notifications;
+	u64 ordered;
 	u32 request;
 	u32 pad;
 	struct sos_fault fault;

@@ -19,7 +19,7 @@
 
 static u64 *table_alloc(struct sos_pagetable *pagetable)
 {
-	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	struct page *page = alloc_pages_node(pagetable->node, GFP_KERNEL | __GFP_ZERO, 0);
 
 	if (!page)
 		return NULL;
@@ -27,8 +27,9 @@ static u64 *table_alloc(struct sos_pagetable *pagetable)
 	return page_address(page);
 }
 
-int sos_pagetable_init(struct sos_pagetable *pagetable)
+int sos_pagetable_init(struct sos_pagetable *pagetable, int node)
 {
+	pagetable->node = node;
 	INIT_LIST_HEAD(&pagetable->tables);
 	pagetable->levels = native_read_cr4() & X86_CR4_LA57 ? 5 : 4;
 	pagetable->root = table_alloc(pagetable);

@@ -16,19 +16,17 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
-#include <linux/virtio_pci.h>
 
 #include "confine.h"
 #include "core.h"
 #include "pci.h"
+#include "pci_reset.h"
 #include "region.h"
 #include "run.h"
 
 /* How long somebody else's work on a device may hold up its reset; when it is tried again. */
 #define SOS_RESET_MS		5000
 #define SOS_RESET_RETRY_MS	5
-/* How long a virtio device may take to say that it is reset. */
-#define SOS_VIRTIO_RESET_MS	1000
 
 /* A device that is bound to us, and not on its way to another driver. */
 struct bound_device {
@@ -80,72 +78,6 @@ static bool device_is_owned(struct sos_service *service, struct pci_dev *pdev)
 	return owned;
 }
 
-/* The driver waits until a read gives 0 (virtio 1.2, 4.1.4.3.2). */
-static int device_await_zero(void __iomem *status)
-{
-	unsigned long deadline = jiffies + msecs_to_jiffies(SOS_VIRTIO_RESET_MS);
-
-	while (ioread8(status)) {
-		if (time_after(jiffies, deadline))
-			return -ETIMEDOUT;
-		usleep_range(100, 200);
-	}
-	return 0;
-}
-
-/*
- * A modern virtio device without a reset of its own (a virtual machine's, on a conventional
- * bus): writes 0 to device_status of its common configuration (virtio 1.2, 2.4.1 and 4.1.4).
- */
-static int device_virtio_reset(struct pci_dev *pdev)
-{
-	u8 at, type, bar;
-	u32 offset;
-
-	if (pdev->vendor != PCI_VENDOR_ID_REDHAT_QUMRANET)
-		return -ENOTTY;
-	for (at = pci_find_capability(pdev, PCI_CAP_ID_VNDR); at;
-	     at = pci_find_next_capability(pdev, at, PCI_CAP_ID_VNDR)) {
-		void __iomem *status;
-		int ret;
-
-		pci_read_config_byte(pdev, at + offsetof(struct virtio_pci_cap, cfg_type), &type);
-		pci_read_config_byte(pdev, at + offsetof(struct virtio_pci_cap, bar), &bar);
-		pci_read_config_dword(pdev, at + offsetof(struct virtio_pci_cap, offset), &offset);
-		if (type != VIRTIO_PCI_CAP_COMMON_CFG || bar >= PCI_STD_NUM_BARS)
-			continue;
-		status = pci_iomap_range(pdev, bar, offset + VIRTIO_PCI_COMMON_STATUS, 1);
-		if (!status)
-			return -ENOMEM;
-		iowrite8(0, status);
-		ret = device_await_zero(status);
-		pci_iounmap(pdev, status);
-		return ret;
-	}
-	return -ENOTTY;
-}
-
-/*
- * Under the device's lock. It is off the bus and raises no interrupt by its line afterwards,
- * whatever a reset restores: nobody handles one, and a shared line would be switched off.
- */
-static int device_reset_locked(struct pci_dev *pdev)
-{
-	int ret;
-
-	device_lock_assert(&pdev->dev);
-	pci_cfg_access_lock(pdev);
-	ret = pci_reset_function_locked(pdev);
-	if (ret == -ENOTTY)
-		ret = device_virtio_reset(pdev);
-	pci_clear_master(pdev);
-	pci_intx(pdev, 0);
-	pci_cfg_access_unlock(pdev);
-	if (ret)
-		pci_err(pdev, "could not be reset: %d\n", ret);
-	return ret;
-}
-
 /* Return: 0, or an errno; -ENODEV if somebody takes it away, who resets it then. */
 static int device_reset_owned(struct sos_service *service, struct pci_dev *pdev)
 {
@@ -161,7 +93,7 @@ static int device_reset_owned(struct sos_service *service, struct pci_dev *pdev)
 		}
 		msleep(SOS_RESET_RETRY_MS);
 	}
-	ret = device_is_owned(service, pdev) ? device_reset_locked(pdev) : -ENODEV;
+	ret = device_is_owned(service, pdev) ? sos_pci_reset_locked(pdev) : -ENODEV;
 	device_unlock(&pdev->dev);
 	return ret;
 }
@@ -418,12 +350,18 @@ const struct sos_resource_ops sos_pci_ops = {
 
 static int device_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
-	struct bound_device *bound = kzalloc(sizeof(*bound), GFP_KERNEL);
+	struct bound_device *bound;
 
+	/* The bus is taken from a bridge, and given to it, for all that lies behind. */
+	if (pdev->hdr_type != PCI_HEADER_TYPE_NORMAL)
+		return -EINVAL;
+	bound = kzalloc(sizeof(*bound), GFP_KERNEL);
 	if (!bound)
 		return -ENOMEM;
 	bound->pdev = pdev;
 	pci_set_drvdata(pdev, bound);
+	/* For device_slot_reset(), until there was a reset of ours. */
+	pci_save_state(pdev);
 	mutex_lock(&devices_lock);
 	list_add_tail(&bound->node, &devices);
 	mutex_unlock(&devices_lock);
@@ -445,7 +383,9 @@ static void device_take_from(struct sos_service *service, struct pci_dev *pdev)
 		if (service->claims[i].pdev != pdev || service->claims[i].gone)
 			continue;
 		idle = sos_service_stop(service, SOS_RELEASE_STOP_MS);
-		stopped = !device_reset_locked(pdev) || !pci_device_is_present(pdev);
+		/* One that was pulled out would be waited for, a minute at worst. */
+		stopped = pdev->error_state == pci_channel_io_perm_failure ||
+			  !sos_pci_reset_locked(pdev) || !pci_device_is_present(pdev);
 		if (!stopped)
 			pci_err(pdev, "did not stop: its memory is lost\n");
 		sos_regions_drop_device(service, i, idle, stopped);
@@ -458,6 +398,17 @@ static void device_take_from(struct sos_service *service, struct pci_dev *pdev)
 	mutex_unlock(&service->lock);
 }
 
+/* Return: whose the device is, with a reference, or NULL. */
+static struct sos_service *device_owner_get(struct bound_device *bound)
+{
+	struct sos_service *owner = bound->owner;
+
+	lockdep_assert_held(&devices_lock);
+	if (owner)
+		sos_service_get(owner);
+	return owner;
+}
+
 static void device_remove(struct pci_dev *pdev)
 {
 	struct bound_device *bound = pci_get_drvdata(pdev);
@@ -465,9 +416,7 @@ static void device_remove(struct pci_dev *pdev)
 
 	mutex_lock(&devices_lock);
 	list_del(&bound->node);
-	owner = bound->owner;
-	if (owner)
-		sos_service_get(owner);
+	owner = device_owner_get(bound);
 	mutex_unlock(&devices_lock);
 	if (owner) {
 		device_take_from(owner, pdev);
@@ -475,6 +424,56 @@ static void device_remove(struct pci_dev *pdev)
 	}
 	kfree(bound);
 }
+
+/*
+ * Under the device's lock: its service ends as if one of its cores had failed. Return: whether it
+ * has one.
+ */
+static bool device_fail_owner(struct pci_dev *pdev)
+{
+	struct sos_service *owner;
+
+	device_lock_assert(&pdev->dev);
+	mutex_lock(&devices_lock);
+	owner = device_owner_get(pci_get_drvdata(pdev));
+	mutex_unlock(&devices_lock);
+	if (!owner)
+		return false;
+	sos_service_fail(owner);
+	sos_service_put(owner);
+	return true;
+}
+
+/*
+ * Under the device's lock: it, or what it hangs on, made an error on PCI (AER, DPC), and Linux is
+ * about to reset the link.
+ */
+static pci_ers_result_t device_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
+{
+	device_lock_assert(&pdev->dev);
+	if (device_fail_owner(pdev))
+		pci_err(pdev, "PCI error: its service is to stop\n");
+	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
+						      PCI_ERS_RESULT_NEED_RESET;
+}
+
+/*
+ * Under the device's lock, after that reset: it is where sos_pci_reset_locked() left it, so that it
+ * can be started again. Who started it meanwhile has no bus.
+ */
+static pci_ers_result_t device_slot_reset(struct pci_dev *pdev)
+{
+	device_lock_assert(&pdev->dev);
+	pci_restore_state(pdev);
+	pci_save_state(pdev);
+	device_fail_owner(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+static const struct pci_error_handlers error_handlers = {
+	.error_detected	= device_error_detected,
+	.slot_reset	= device_slot_reset,
+};
 
 /* No id of its own: a device comes by driver_override or new_id. */
 static const struct pci_device_id no_ids[] = { { } };
@@ -484,6 +483,7 @@ static struct pci_driver driver = {
 	.id_table	= no_ids,
 	.probe		= device_probe,
 	.remove		= device_remove,
+	.err_handler	= &error_handlers,
 };
 
 int sos_pci_init(void)

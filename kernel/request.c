@@ -31,10 +31,11 @@ void sos_request_take(struct sos_core *core)
 		handle_sysrq(SOS_REQUEST_KEY(request));
 		break;
 	case SOS_ACTION_RELEASE:
-		pr_notice("cpu %u: the service gives its core back\n", core->cpu);
-		/* One reference for the work that waits. */
+		/* One reference for the work that waits. It is told once, however often it asks. */
 		sos_core_get(core);
-		if (!queue_work(sos_workqueue, &core->give_back))
+		if (queue_work(sos_workqueue, &core->give_back))
+			pr_notice("cpu %u: the service gives its core back\n", core->cpu);
+		else
 			sos_core_put(core);
 		break;
 	}

@@ -143,8 +143,11 @@ static int reserve_plug_all(struct sos_core *core)
 	return reserve_plug(core) ?: reserve_give_siblings(core);
 }
 
-/* Under sos_reserve_lock. Errno: see struct sos_release. */
-int sos_release(struct sos_core *core)
+/*
+ * Under sos_reserve_lock. Errno: see struct sos_release; -EAGAIN if @wanted, which is asked under
+ * service->lock, says no. It may be NULL.
+ */
+int sos_release_if(struct sos_core *core, bool (*wanted)(struct sos_core *core))
 {
 	u32 cpu = core->cpu;
 	bool idle;
@@ -155,6 +158,10 @@ int sos_release(struct sos_core *core)
 	if (sos_core_is_released(core)) {
 		mutex_unlock(&core->service->lock);
 		return -ENODEV;
+	}
+	if (wanted && !wanted(core)) {
+		mutex_unlock(&core->service->lock);
+		return -EAGAIN;
 	}
 	idle = sos_core_stop(core, SOS_RELEASE_STOP_MS);
 	/*
@@ -179,6 +186,13 @@ int sos_release(struct sos_core *core)
 	mutex_unlock(&core->service->lock);
 	sos_core_put(core);
 	return 0;
+}
+
+/* Under sos_reserve_lock. Errno: see struct sos_release. */
+int sos_release(struct sos_core *core)
+{
+	lockdep_assert_held(&sos_reserve_lock);
+	return sos_release_if(core, NULL);
 }
 
 /*

@@ -11,6 +11,7 @@ struct sos_resource_ops;
 
 int sos_reserve(struct sos_reserve *arg, struct sos_core **core);
 int sos_release(struct sos_core *core);
+int sos_release_if(struct sos_core *core, bool (*wanted)(struct sos_core *core));
 void sos_reserve_close(void);
 int sos_reserve_sleep(void);
 void sos_reserve_woken(void);

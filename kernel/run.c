@@ -39,7 +39,7 @@ static void run_fail(struct sos_service *service)
 	service->failed = true;
 	list_for_each_entry(core, &service->cores, member) {
 		if (sos_core_runs(core))
-			mod_delayed_work(sos_workqueue, &core->watch, 0);
+			mod_delayed_work(sos_watch_queue, &core->watch, 0);
 	}
 }
 
@@ -143,6 +143,15 @@ void sos_core_is_silent(struct sos_core *core)
 	sos_core_get(core);
 	if (!queue_work(sos_workqueue, &core->retake))
 		sos_core_put(core);
+}
+
+/* What the service shares is not to be relied on: it stops, and who runs it is asked to. */
+void sos_service_fail(struct sos_service *service)
+{
+	spin_lock_irq(&service->run_lock);
+	run_quiet_each(service);
+	run_fail(service);
+	spin_unlock_irq(&service->run_lock);
 }
 
 /* Under service->lock: INIT has ended whatever ran there. */
@@ -269,7 +278,7 @@ int sos_core_start(struct sos_core *core, const struct sos_start *arg)
 	if (ret)
 		goto err_state;
 	core->starts++;
-	mod_delayed_work(sos_workqueue, &core->watch, 0);
+	mod_delayed_work(sos_watch_queue, &core->watch, 0);
 	return 0;
 
 err_state:
@@ -311,7 +320,7 @@ int sos_core_ask_stop(struct sos_core *core, u32 timeout_ms)
 	}
 	spin_unlock_irq(&core->state_lock);
 	if (!ret)
-		mod_delayed_work(sos_workqueue, &core->watch, 0);
+		mod_delayed_work(sos_watch_queue, &core->watch, 0);
 	return ret;
 }
 

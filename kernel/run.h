@@ -14,6 +14,7 @@ int sos_core_ask_stop(struct sos_core *core, u32 timeout_ms);
 bool sos_core_stop(struct sos_core *core, u32 timeout_ms);
 void sos_core_ask_stop_locked(struct sos_core *core, unsigned long deadline);
 bool sos_service_stop(struct sos_service *service, u32 timeout_ms);
+void sos_service_fail(struct sos_service *service);
 void sos_service_unload(struct sos_service *service);
 void sos_service_settle(struct sos_service *service);
 void sos_core_leave(struct sos_core *core);

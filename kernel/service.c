@@ -31,7 +31,7 @@ struct sos_service *sos_service_alloc(int node)
 	ret = sos_mapping_init(&service->id);
 	if (ret)
 		goto err_service;
-	ret = sos_pagetable_init(&service->pagetable);
+	ret = sos_pagetable_init(&service->pagetable, node);
 	if (ret)
 		goto err_mapping;
 	return service;

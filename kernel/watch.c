@@ -21,6 +21,8 @@
 #define SOS_WATCH_FORCED_MS	1
 /* A bound is looked after that many times, so that it is overrun by a fraction of it. */
 #define SOS_WATCH_LOOKS		4
+/* One that comes later than that has seen nothing of the time in between. */
+#define SOS_WATCH_LATE_NS	(2 * SOS_WATCH_RUNNING_MS * (s64)NSEC_PER_MSEC)
 
 /* Under state_lock: from now on NMIs end the service. */
 static void watch_force(struct sos_core *core, u32 vector)
@@ -52,13 +54,18 @@ static unsigned int watch_press(struct sos_core *core)
 	return SOS_WATCH_FORCED_MS;
 }
 
-/* Whether its polls stand still for longer than they may. */
+/*
+ * Whether its polls stand still for longer than they may. Time in which nobody looked is no proof:
+ * where all of the machine stood still (a guest that was paused), so did the core.
+ */
 static bool watch_hangs(struct sos_core *core)
 {
 	u64 polls = READ_ONCE(core->control->polls);
 	u64 bound_ns = core->poll_bound_ns;
 	ktime_t now = ktime_get();
+	s64 late = ktime_to_ns(ktime_sub(now, core->looked)) - SOS_WATCH_LATE_NS;
 
+	core->looked = now;
 	if (!bound_ns)
 		return false;
 	if (polls != core->polls_seen) {
@@ -66,6 +73,8 @@ static bool watch_hangs(struct sos_core *core)
 		core->progress = now;
 		return false;
 	}
+	if (late > 0)
+		core->progress = ktime_add_ns(core->progress, late);
 	if (polls == core->polls_start)
 		bound_ns = max_t(u64, bound_ns, SOS_INITIALISE_MS * (u64)NSEC_PER_MSEC);
 	return ktime_to_ns(ktime_sub(now, core->progress)) > bound_ns;
@@ -115,13 +124,13 @@ static void watch_watch(struct work_struct *work)
 		next_ms = watch_press(core);
 	spin_unlock_irq(&core->state_lock);
 	if (next_ms)
-		queue_delayed_work(sos_workqueue, &core->watch, msecs_to_jiffies(next_ms));
+		queue_delayed_work(sos_watch_queue, &core->watch, msecs_to_jiffies(next_ms));
 }
 
 /* Looks in so many jiffies, or sooner. In hard interrupts too. */
 void sos_watch_look_in(struct sos_core *core, unsigned long jiffies_left)
 {
-	mod_delayed_work(sos_workqueue, &core->watch, jiffies_left);
+	mod_delayed_work(sos_watch_queue, &core->watch, jiffies_left);
 }
 
 static void watch_init(struct sos_core *core)
@@ -135,6 +144,7 @@ static int watch_start(struct sos_core *core, const struct sos_start *arg, bool 
 	core->polls_start = READ_ONCE(core->control->polls);
 	core->polls_seen = core->polls_start;
 	core->progress = ktime_get();
+	core->looked = core->progress;
 	return 0;
 }
 

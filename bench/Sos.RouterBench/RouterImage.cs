@@ -131,7 +131,7 @@ internal sealed unsafe class RouterImage : IDisposable
 
     private static HopSpecification HopOf(bool isIpv6, byte hop) => new(NextHopKind.Forward)
     {
-        Port = 1,
+        Interface = 1,
         Gateway = new RouteAddress(RouteWorkload.Gateway(isIpv6, hop), isIpv6),
         Mtu = 1500,
     };
@@ -140,7 +140,7 @@ internal sealed unsafe class RouterImage : IDisposable
     {
         bool isIpv6 = _workload.Set.IsIpv6;
         HopSpecification[] hops = [.. Enumerable.Range(0, RouteSet.Hops + 1).Select(hop => HopOf(isIpv6, (byte)hop))];
-        PortFlags flags = PortFlags.Up | PortFlags.Forwards4 | PortFlags.Forwards6;
+        InterfaceFlags flags = InterfaceFlags.Up | InterfaceFlags.Forwards4 | InterfaceFlags.Forwards6;
         Stopwatch watch = Stopwatch.StartNew();
         for (int hop = 1; hop <= RouteSet.Hops; hop++)
         {
@@ -154,8 +154,8 @@ internal sealed unsafe class RouterImage : IDisposable
 
         _writer.Publish();
         watch.Stop();
-        _writer.SetPort(0, new PortSettings { Mac = RouteWorkload.RouterMac, Mtu = 1500, Flags = flags });
-        _writer.SetPort(1, new PortSettings { Mac = RouteWorkload.RouterMac + 1, Mtu = 1500, Flags = flags });
+        _writer.SetInterface(0, new InterfaceSettings { Mac = RouteWorkload.RouterMac, Mtu = 1500, Flags = flags });
+        _writer.SetInterface(1, new InterfaceSettings { Mac = RouteWorkload.RouterMac + 1, Mtu = 1500, Flags = flags });
         _writer.SetState(RouterState.Ipv4 | RouterState.Ipv6);
         return watch.Elapsed;
     }

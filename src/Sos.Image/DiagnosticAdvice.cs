@@ -44,6 +44,7 @@ public static class DiagnosticAdvice
         [DiagnosticIds.Malformed] = Damaged,
         [DiagnosticIds.CallerState] = Compiled,
         [DiagnosticIds.FormNotAllowed] = "do without the intrinsic that makes it; what a service may use is listed in Sos.Image's Verification/Forms",
+        [DiagnosticIds.TooComplex] = "mend what else is refused; if nothing is, make methods that call each other of a large one",
     };
 
     /// <summary>Returns the advice for an id; empty where there is none.</summary>

@@ -95,4 +95,7 @@ public static class DiagnosticIds
 
     /// <summary>The form of an instruction is not on the list of those that are allowed.</summary>
     public const string FormNotAllowed = "SOS1035";
+
+    /// <summary>The verifier has gone as far as it does with one image.</summary>
+    public const string TooComplex = "SOS1036";
 }

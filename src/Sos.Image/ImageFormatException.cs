@@ -11,6 +11,9 @@ public enum ImageFormatError
     /// <summary>An ELF file of another type or machine.</summary>
     WrongType,
 
+    /// <summary>Larger than any image, or with more parts.</summary>
+    TooLarge,
+
     /// <summary>Ends before something that it announces.</summary>
     Truncated,
 

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers.Binary;
+using System.Linq;
 using System.Text;
 
 namespace Sos.Image;
@@ -130,8 +131,12 @@ public sealed record ServiceDescriptor(
     private static string ReadText(ReadOnlySpan<byte> field)
     {
         int end = field.IndexOf((byte)0);
-        return end < 0
+        string text = end < 0
             ? throw new ImageFormatException(ImageFormatError.BadDescriptor, "a name in the descriptor has no end")
             : Encoding.UTF8.GetString(field[..end]);
+
+        // It is shown on terminals and written into logs.
+        return text.Any(char.IsControl)
+            ? throw new ImageFormatException(ImageFormatError.BadDescriptor, "a name in the descriptor has control characters") : text;
     }
 }

@@ -19,10 +19,19 @@ public sealed class ServiceImage
     /// <summary>The most memory that an image may take, in bytes: the distance to the stack's address is far larger.</summary>
     public const ulong MaxMemorySize = 64 << 20;
 
+    /// <summary>The largest file, in bytes: all memory that an image may take, and as much again for what is not loaded.</summary>
+    public const int MaxFileSize = 128 << 20;
+
     internal const string NoteOwner = "SOS";
     internal const uint NoteDescriptor = 1;
     internal const uint NotePorts = 2;
     internal const int MaxSegments = 16;
+
+    /// <summary>Program headers of a file, those included that mean nothing here: an image has 5.</summary>
+    private const int MaxProgramHeaders = 64;
+
+    /// <summary>Bytes of one segment of notes: the builder writes less than 1 KiB.</summary>
+    private const int MaxNotesSize = 64 << 10;
 
     private ServiceImage(
         ulong entry, ServiceDescriptor descriptor, PortWishes ports, byte[] buildId, ImmutableArray<ImageSegment> segments,
@@ -67,12 +76,17 @@ public sealed class ServiceImage
     /// <summary>Reads and checks a file.</summary>
     /// <exception cref="ImageFormatException">It is no well-formed image.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
-    public static ServiceImage Read(string path) => Read(File.ReadAllBytes(path));
+    public static ServiceImage Read(string path)
+    {
+        RequireFileSize(new FileInfo(path).Length, MaxFileSize);
+        return Read(File.ReadAllBytes(path));
+    }
 
     /// <summary>Reads and checks an image in memory, which must not be changed afterwards.</summary>
     /// <exception cref="ImageFormatException">It is no well-formed image.</exception>
     public static ServiceImage Read(ReadOnlyMemory<byte> file)
     {
+        RequireFileSize(file.Length, MaxFileSize);
         ReadOnlySpan<byte> header = Slice(file, 0, ElfFormat.HeaderSize, "ELF header").Span;
         if (BinaryPrimitives.ReadUInt32LittleEndian(header) != ElfFormat.Magic || header[4] != ElfFormat.Class64
             || header[5] != ElfFormat.LittleEndian)
@@ -169,6 +183,15 @@ public sealed class ServiceImage
         return hash.GetHashAndReset()[..ServiceDescriptor.BuildIdSize];
     }
 
+    /// <summary>Refuses the file of an image, or its debug file, before it is read into memory.</summary>
+    internal static void RequireFileSize(long size, int most)
+    {
+        if (size > most)
+        {
+            throw new ImageFormatException(ImageFormatError.TooLarge, $"the file has {size} bytes, more than the {most} of the largest that is read");
+        }
+    }
+
     private readonly record struct ProgramHeader(uint Type, uint Flags, ulong Offset, ulong Rva, ulong FileSize,
         ulong MemorySize);
 
@@ -179,6 +202,11 @@ public sealed class ServiceImage
         if (BinaryPrimitives.ReadUInt16LittleEndian(header[54..]) != ElfFormat.ProgramHeaderSize)
         {
             throw new ImageFormatException(ImageFormatError.NotElf, "program headers of a strange size");
+        }
+
+        if (count > MaxProgramHeaders)
+        {
+            throw new ImageFormatException(ImageFormatError.TooLarge, $"{count} program headers, more than the {MaxProgramHeaders} that are read");
         }
 
         ReadOnlySpan<byte> headers = Slice(file, table, (ulong)count * ElfFormat.ProgramHeaderSize, "program headers").Span;
@@ -236,6 +264,11 @@ public sealed class ServiceImage
     private static void ReadNotes(ReadOnlyMemory<byte> file, ProgramHeader p, ref ReadOnlyMemory<byte> descriptor,
         ref int descriptorAt, ref PortWishes? ports)
     {
+        if (p.FileSize > MaxNotesSize)
+        {
+            throw new ImageFormatException(ImageFormatError.TooLarge, $"{p.FileSize} bytes of notes, more than the {MaxNotesSize} that are read");
+        }
+
         ReadOnlyMemory<byte> notes = Slice(file, p.Offset, p.FileSize, "notes");
         int at = 0;
         while (at + 12 <= notes.Length)

@@ -1,7 +1,9 @@
 using System;
+using System.IO;
 using System.Linq;
 using Sos.Cores;
 using Sos.Cores.Loading;
+using Sos.Cores.Operations;
 using Sos.Fuzz.Images;
 using Sos.Image.Verification;
 using Xunit;
@@ -33,6 +35,28 @@ public sealed class LoadingTests
         Assert.Empty(ImageVerifier.Verify(image));
 
         Assert.True(image.IsAccepted);
+    }
+
+    [Fact]
+    public void ADamagedDebugFileIsNamed()
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, TestImage.Create([0xc3]));
+            Assert.Empty(VerifiedImage.Verify(VerifiedImage.ReadUnverified(path), path));
+
+            File.WriteAllText(path + ".debug", "no debug file");
+            SosException e = Assert.Throws<SosException>(() => VerifiedImage.Verify(VerifiedImage.ReadUnverified(path), path));
+
+            Assert.Equal(SosError.BadImage, e.Error);
+            Assert.Contains(path + ".debug", e.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(path);
+            File.Delete(path + ".debug");
+        }
     }
 
     [Theory]

@@ -2,6 +2,8 @@ using System;
 using System.Collections.Immutable;
 using System.Linq;
 using Iced.Intel;
+using Sos.Fuzz.Images;
+using Sos.Image.Verification;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -191,6 +193,55 @@ public sealed class MachineCodeTests
         }
 
         Assert.Contains(TestImage.Verify(code, table), d => d.Id == DiagnosticIds.IndirectJump);
+    }
+
+    [Theory]
+    [InlineData(-8, true)] // the relocation ends where the table begins
+    [InlineData(-7, false)]
+    [InlineData(0, false)]
+    [InlineData(15, false)]
+    [InlineData(16, true)]
+    public void ASwitchWhoseTableTheLoaderWritesIsRefused(int distance, bool isAccepted)
+    {
+        const int tableAt = 0x100;
+        ulong written = TestImage.DataRva + (ulong)(tableAt + distance);
+        byte[] code = TestImage.Assemble(a =>
+        {
+            a.and(edi, 3);
+            a.AddInstruction(Instruction.Create(Code.Lea_r64_m, Register.RDX,
+                new MemoryOperand(Register.RIP, (long)TestImage.DataRva + tableAt)));
+            a.mov(edx, __dword_ptr[rdx + rdi * 4]);
+            a.AddInstruction(Instruction.Create(Code.Lea_r64_m, Register.RSI,
+                new MemoryOperand(Register.RIP, (long)TestImage.CodeRva)));
+            a.add(rdx, rsi);
+            a.jmp(rdx);
+            a.ret();
+        });
+        byte[] data = new byte[0x200];
+        ReadOnlySpan<ulong> words =
+        [
+            7, TestImage.DataRva + 64, 8, 3 * 24, 9, 24, 0, 0, // a dynamic segment: the relocations' address, size, and size of one
+            TestImage.DataRva + 0xd0, 8, 0, written, 8, 0, TestImage.DataRva + 0x1f0, 8, 0,
+        ];
+        for (int i = 0; i < words.Length; i++)
+        {
+            BitConverter.TryWriteBytes(data.AsSpan(8 * i), words[i]);
+        }
+
+        for (int i = 0; i < 4; i++)
+        {
+            BitConverter.TryWriteBytes(data.AsSpan(tableAt + (4 * i)), code.Length - 1);
+        }
+
+        string[] expected = isAccepted ? [] : [DiagnosticIds.IndirectJump, DiagnosticIds.UnreachedCode];
+        Assert.Equal(expected, Verify(TestImage.Create(code, dynamic: data)));
+
+        // The instruction set variable is another thing that the loader writes.
+        data.AsSpan(0, 0xc8).Clear();
+        ServiceDescriptor descriptor = new(ServiceDescriptor.CurrentAbi, 65536, 0, 0, 0, written, "test", "1");
+        Assert.Equal(expected, Verify(CodeImage.Create(code, data, descriptor)));
+
+        static string[] Verify(byte[] file) => [.. ImageVerifier.Verify(ServiceImage.Read(file)).Select(d => d.Id)];
     }
 
     [Theory]

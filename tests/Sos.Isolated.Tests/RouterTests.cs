@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using System.Text.Json;
 using Xunit;
 
@@ -103,8 +104,17 @@ public sealed class RouterTests : IsolatedScenario
         JsonElement way = Command.SosctlJson(null, "router", "lookup", $"{Cpu}", Behind).Succeeded().Json;
         Assert.StartsWith("lan to ", way.GetProperty("way").GetString(), StringComparison.Ordinal);
         Assert.Equal(2, Command.Sosctl("router", "lookup", $"{Cpu}", "nonsense").ExitCode);
+        JsonElement trace = Command.SosctlJson(network.Middle, "router", "trace", $"{Cpu}", Behind, "--from", "10.77.4.1", "--in", "wan").Succeeded().Json;
+        Assert.Equal(
+            ("forwarded", "lan", "10.77.9.0/24", "10.77.5.2"),
+            (Text("verdict"), Text("out"), Text("prefix"), Text("gateway")));
+        Assert.Equal(2, Command.Sosctl("router", "trace", $"{Cpu}", "nonsense").ExitCode);
+        JsonElement interfaces = Command.SosctlJson(null, "router", "interfaces", $"{Cpu}").Succeeded().Json.GetProperty("interfaces");
+        Assert.Equal(["wan eth0", "lan eth1"], interfaces.EnumerateArray().Select(one => $"{one.GetProperty("name")} {one.GetProperty("device")}"));
         Assert.NotEqual(0, Command.SosctlJson(null, "router", "neighbours", $"{Cpu}").Succeeded().Json.GetProperty("neighbours").GetArrayLength());
         Assert.Contains("10.77.9.0/24", Command.Sosctl("router", "routes", $"{Cpu}").Succeeded().Output, StringComparison.Ordinal);
+
+        string? Text(string key) => trace.GetProperty(key).GetString();
     }
 
     private void Start(RouterChain network) => Command.SosctlJson(

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
@@ -59,6 +60,21 @@ public sealed class ConsoleActionScenarios
 
         Assert.Contains("EFI's reset", (await visitor.TryAsync("reboot --method efi --yes")).Error, StringComparison.Ordinal);
         await visitor.RebootAsync(method);
+    }
+
+    /// <summary>Where there is no keyboard controller its pulse resets nothing: the visitor is told at once, and takes another method.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task ConsoleTellsThatThereIsNoKeyboardControllerToPulse(string kernel)
+    {
+        await using ConsoleVisitor visitor = await ConsoleVisitor.BootAsync(new LabMachineOptions { Kernel = kernel, KeyboardController = false });
+        await visitor.StartAsync(Grants);
+        CommandResult reboot = await visitor.TryAsync("reboot --method kbd --yes");
+        Assert.Equal(1, reboot.ExitCode);
+        Assert.Contains("not reset by that method: try another", reboot.Error, StringComparison.Ordinal);
+        Assert.Contains("alive", await visitor.AskAsync("status"), StringComparison.Ordinal);
+        await visitor.RebootAsync("cf9");
     }
 
     /// <summary>Actions that were not granted are refused; those that were, Linux does; and the core goes back when the visitor says so.</summary>
@@ -123,6 +139,15 @@ public sealed class ConsoleActionScenarios
         Assert.Contains("withdrawn", sysrq.Error, StringComparison.Ordinal);
         Assert.Contains($"{cpus - 1} CPUs", await visitor.AskAsync("nmi --look"), StringComparison.Ordinal);
         _ = await StoredAsync(visitor, cpus - 1);
+        List<string> functions = [];
+        for (int cpu = 0; cpu < cpus - 1; cpu++)
+        {
+            functions.AddRange(await UnwoundAsync(visitor, cpu));
+        }
+
+        // One hangs in a thread of the kernel's, the others in a call that it had them make.
+        Assert.Contains("kthread", functions);
+        Assert.Contains(functions, function => function.Contains("flush_smp_call_function_queue", StringComparison.Ordinal));
 
         _ = await visitor.AskAsync($"{action} --yes");
         string status = await visitor.AskUntilAsync("status", text => text.Contains("panic words", StringComparison.Ordinal));
@@ -133,17 +158,20 @@ public sealed class ConsoleActionScenarios
     }
 
     /// <summary>With kdump, an oops that would be a panic goes to the crash kernel at once: its registers are kept nevertheless.</summary>
-    [Fact]
-    public async Task ConsoleTellsOfAnOopsThatGoesStraightToTheCrashKernel()
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task ConsoleTellsOfAnOopsThatGoesStraightToTheCrashKernel(string kernel)
     {
         await using ConsoleVisitor visitor = await ConsoleVisitor.BootAsync(new LabMachineOptions
         {
+            Kernel = kernel,
             MemoryMiB = 1024,
             KernelArguments = "crashkernel=192M oops=panic",
             Files =
             [
-                new GuestFile(Path.Combine(LabPaths.Artifacts, "driver", "6.1", "havoc", "sos_havoc.ko"), Havoc),
-                new GuestFile((await GuestKernel.GetAsync("6.1")).BootImage, PanicPart.KernelImage),
+                new GuestFile(Path.Combine(LabPaths.Artifacts, "driver", kernel, "havoc", "sos_havoc.ko"), Havoc),
+                new GuestFile((await GuestKernel.GetAsync(kernel)).BootImage, PanicPart.KernelImage),
             ],
         });
         await visitor.StartAsync(Grants);
@@ -172,6 +200,21 @@ public sealed class ConsoleActionScenarios
         Assert.True(result.ExitCode == 0, result.Output + result.Error);
         Assert.Contains("PANICKED", result.Output, StringComparison.Ordinal);
         Assert.Contains("sysrq triggered crash", result.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Looks at a CPU until its stack is shown from its registers, whose age counts, and returns the functions, all found by tables.</summary>
+    private static async Task<IEnumerable<string>> UnwoundAsync(ConsoleVisitor visitor, int cpu)
+    {
+        List<JsonElement> rows = [];
+        for (DateTime end = DateTime.UtcNow + Limit; rows.Count == 0 || rows.Any(row => row.GetProperty("how").GetString() != "table");)
+        {
+            Assert.True(DateTime.UtcNow < end, string.Join('\n', rows));
+            _ = await visitor.AskAsync($"nmi --look {cpu}");
+            using JsonDocument json = JsonDocument.Parse(await visitor.AskAsync($"stack --cpu {cpu} --json"));
+            rows = [.. json.RootElement.EnumerateArray().Select(row => row.Clone())];
+        }
+
+        return rows.Select(row => row.GetProperty("function").GetString()!);
     }
 
     private static async Task<ILookup<int, (string Name, JsonElement Row)>> StoredAsync(ConsoleVisitor visitor, int cpus)

@@ -87,11 +87,14 @@ public sealed class ConsoleViewScenarios
         await machine.CheckAsync($"echo '{Marker}' > /dev/kmsg");
         string function = await machine.CheckAsync("awk '$3 == \"panic\" {print $1}' /proc/kallsyms");
         string banner = await machine.CheckAsync("awk '$3 == \"linux_banner\" {print $1}' /proc/kallsyms");
+        string sleeper = await machine.CheckAsync(
+            "sleep 10000 > /dev/null 2>&1 & pid=$!; until grep -q nanosleep /proc/$pid/stack; do sleep 0.1; done; echo $pid");
         HashSet<int> before = await PidsAsync(machine);
         TelnetAnswers seen = await TelnetVisit.AskAsync(
             client,
             "ps --json", "dmesg", "version", "mem --json", "modules --json", "cpus --json", "net --json", "softirq --json", "irq --json", "load --json",
-            "slab --json", "stack 2", "netstat --json", $"sym {function}", $"read {banner} 16", "read fee00000 4");
+            "slab --json", "stack 2 --json", $"stack {sleeper} --json", "mounts --json",
+            "netstat --json", $"sym {function}", $"read {banner} 16", "read fee00000 4");
         HashSet<int> after = await PidsAsync(machine);
 
         List<JsonElement> tasks = seen.Rows("ps --json");
@@ -119,7 +122,16 @@ public sealed class ConsoleViewScenarios
         _ = seen.Object("load --json").GetProperty("load_1m");
         Assert.Contains(seen.Rows("slab --json"), row => row.GetProperty("name").GetString() == "task_struct"
             && row.GetProperty("objects").GetUInt64() > 0);
-        Assert.Contains("kthreadd", seen["stack 2"], StringComparison.Ordinal);
+        foreach (string pid in new[] { "2", sleeper })
+        {
+            await CompareStackAsync(machine, pid, seen.Rows($"stack {pid} --json"));
+        }
+
+        string listed = await machine.CheckAsync("awk '{print $2, $3, substr($4, 1, 2)}' /proc/1/mounts");
+        string[] mounts = listed.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        string[] shown = [.. seen.Rows("mounts --json").Select(row => $"{Text(row, "path")} {Text(row, "type")} {Text(row, "options")[..2]}")];
+        Assert.NotEmpty(mounts);
+        Assert.Empty(mounts.Except(shown));
         Assert.NotEmpty(seen.Rows("netstat --json"));
         Assert.Contains("panic", seen[$"sym {function}"], StringComparison.Ordinal);
         Assert.Contains("Linux version", seen[$"read {banner} 16"], StringComparison.Ordinal);
@@ -130,6 +142,20 @@ public sealed class ConsoleViewScenarios
         Assert.NotEqual(0, offline.ExitCode);
         Assert.Contains("Device or resource busy", offline.Error, StringComparison.Ordinal);
     }
+
+    /// <summary>Holds a stack against Linux's own, who leaves out its scheduler at the inner end.</summary>
+    private static async Task CompareStackAsync(LabMachine machine, string pid, List<JsonElement> rows)
+    {
+        string[] wanted = (await machine.CheckAsync($"cat /proc/{pid}/stack")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        wanted = [.. wanted.Select(line => line[(line.IndexOf("] ", StringComparison.Ordinal) + 2)..line.IndexOf('/', StringComparison.Ordinal)])];
+        string[] seen = [.. rows.Select(row => $"{Text(row, "function")}+{Text(row, "offset")}")];
+        Assert.NotEmpty(wanted);
+        bool isSame = seen.Length >= wanted.Length && seen[^wanted.Length..].SequenceEqual(wanted);
+        Assert.True(isSame, $"{string.Join(' ', seen)}; Linux: {string.Join(' ', wanted)}");
+        Assert.All(rows, row => Assert.Equal("table", Text(row, "how")));
+    }
+
+    private static string Text(JsonElement row, string name) => row.GetProperty(name).GetString()!;
 
     private static async Task<HashSet<int>> PidsAsync(LabMachine machine)
         => [.. (await machine.CheckAsync("cd /proc && echo [0-9]*")).Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries)

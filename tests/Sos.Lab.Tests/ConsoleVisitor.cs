@@ -87,9 +87,11 @@ internal sealed class ConsoleVisitor : IAsyncDisposable
     /// <summary>Resets the machine by the console, which ends QEMU.</summary>
     public async Task RebootAsync(string method)
     {
-        // Nobody tells ssh that the other side is gone: it ends with the network.
+        // The console ends all connections first: ssh would hang for ever else, and the command with it.
         string command = method.Length == 0 ? "reboot --yes" : $"reboot --method {method} --yes";
-        _ = _client.Start($"exec {Machine.SshCommand(Address, "console")} {command} > /dev/null 2>&1");
+        CommandResult result = await _client.RunAsync($"{Machine.SshCommand(Address, "console")} -o ServerAliveInterval=0 {command}", Limit);
+        Assert.Contains("is reset now", result.Output, StringComparison.Ordinal);
+        Assert.Equal(255, result.ExitCode);
         await Machine.WaitForExitAsync().WaitAsync(Limit);
     }
 

@@ -1,6 +1,7 @@
 using System;
 using System.Globalization;
 using System.IO;
+using System.Linq;
 using System.Threading.Tasks;
 using Sos.Lab.Agent;
 using Sos.Lab.Guest;
@@ -73,6 +74,77 @@ public sealed class HardwareScenarios
         machine.EnsureHealthy();
     }
 
+    /// <summary>A device that only its bridge can reset is reset by that, with the bridge's registers held: Linux misses nothing.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task DeviceIsResetByItsBridge(string kernel)
+    {
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions
+        {
+            Kernel = kernel,
+            Devices = ["pcie-root-port,id=bridge,addr=0x18,chassis=1", "pci-testdev,bus=bridge"],
+        });
+        string device = Path.GetFileName(await machine.CheckAsync("ls -d /sys/bus/pci/devices/0000:00:18.0/0000:??:??.?"));
+        Assert.Equal("bus", await machine.CheckAsync($"cat /sys/bus/pci/devices/{device}/reset_method"));
+        await BindAsync(machine, device);
+        Assert.Contains("claim works", await machine.CheckAsync($"{Smoke} claim 3 {device}"), StringComparison.Ordinal);
+        Assert.DoesNotContain("unlocked secondary bus reset", await machine.CheckAsync("dmesg"), StringComparison.Ordinal);
+
+        // The bridge itself is nobody's: the bus is taken from it, and given to it, for all that lies behind.
+        await machine.CheckAsync("cd /sys/bus/pci/devices/0000:00:18.0; echo 0000:00:18.0 > driver/unbind; echo sos > driver_override");
+        _ = await machine.RunAsync("echo 0000:00:18.0 > /sys/bus/pci/drivers_probe");
+        await machine.CheckAsync("test ! -e /sys/bus/pci/devices/0000:00:18.0/driver");
+        machine.EnsureHealthy();
+    }
+
+    /// <summary>An error on PCI of the port above it ends the service of a card; Linux resets the link, and the card serves again.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task ErrorOnPciEndsTheServiceAndTheCardServesAgain(string kernel)
+    {
+        await using LabMachine machine = await LabMachine.BootAsync(new LabMachineOptions
+        {
+            Kernel = kernel,
+            Devices = ["pcie-root-port,id=bridge,addr=0x18,chassis=1", "igb,bus=bridge,romfile="],
+        });
+        string device = Path.GetFileName(await machine.CheckAsync("ls -d /sys/bus/pci/devices/0000:00:18.0/0000:??:??.?"));
+        await BindAsync(machine, device);
+        GuestCommand service = machine.Start($"{Smoke} outlive 3 {device} > /tmp/outlive");
+        await machine.AwaitAsync("tail -n 1 /tmp/outlive", "runs 0");
+        Assert.Contains("OK", await machine.MonitorAsync("pcie_aer_inject_error bridge COMP_ABORT"), StringComparison.Ordinal); // not fatal: no reset
+        await machine.AwaitAsync("tail -n 1 /tmp/outlive", "runs 1");
+        Assert.Contains("OK", await machine.MonitorAsync("pcie_aer_inject_error bridge MALF_TLP"), StringComparison.Ordinal); // fatal: the link is reset
+        (await service.WaitAsync(Limit)).EnsureSuccess();
+        const int Stopped = 5;
+        Assert.EndsWith($"runs 0\nstate {Stopped}\nruns 1\nstate {Stopped}", await machine.CheckAsync("cat /tmp/outlive"), StringComparison.Ordinal);
+        Assert.Contains($"{device}: PCI error: its service is to stop", await machine.CheckAsync("dmesg"), StringComparison.Ordinal);
+        Assert.Contains("claim works", await machine.CheckAsync($"{Smoke} claim 3 {device}"), StringComparison.Ordinal);
+        machine.EnsureHealthy();
+    }
+
+    /// <summary>A card that shares what it receives among queues by a hash: key and fields are the card's again after a service had it.</summary>
+    [Theory]
+    [InlineData("6.1")]
+    [InlineData("6.12")]
+    public async Task AReceiveHashComesBackWithTheCard(string kernel)
+    {
+        const string tell = "ethtool -x eth0; ethtool -n eth0 rx-flow-hash udp4";
+        await using LabMachine machine = await LabMachine.BootAsync(
+            new LabMachineOptions { Kernel = kernel, Devices = ["virtio-net-pci,addr=0x18,disable-legacy=on,rss=on,romfile="] });
+        string fresh = await machine.CheckAsync(tell);
+        string key = string.Join(':', Enumerable.Range(1, 40).Select(part => part.ToString("x2", CultureInfo.InvariantCulture)));
+        await machine.CheckAsync($"ethtool -X eth0 hkey {key}; ethtool -N eth0 rx-flow-hash udp4 sd");
+        string set = await machine.CheckAsync(tell);
+        Assert.Contains(key, set, StringComparison.Ordinal);
+        Assert.NotEqual(fresh, set);
+        await machine.CheckAsync("sosctl core reserve 3; sosctl service start 3 /usr/lib/sos/samples/Forwarder.sosimg --device eth0");
+        string notes = await machine.CheckAsync("sosctl service stop 3 2>&1; sosctl core release 3");
+        Assert.True(set == await machine.CheckAsync(tell), notes);
+        machine.EnsureHealthy();
+    }
+
     /// <summary>Without interrupt remapping, or with a neighbour in its group, a card is confined by half, and taken by force only.</summary>
     [Theory]
     [InlineData("6.1", false)]
@@ -129,6 +201,19 @@ public sealed class HardwareScenarios
         await machine.AwaitAsync(Online, "0,2-3");
         holder.EndInput();
         Assert.Equal("siblings 0", (await holder.WaitAsync(Limit)).EnsureSuccess().Text);
+        await machine.AwaitAsync(Online, "0-3");
+
+        // A thread that was offline before stays so while the core is a service's, and afterwards until somebody wants it.
+        await machine.CheckAsync("echo 0 > /sys/devices/system/cpu/cpu2/online");
+        holder = machine.Start($"{Smoke} reserve 3 0");
+        await machine.AwaitAsync(Online, "0-1");
+        Assert.Equal("2-3", await machine.CheckAsync("cat /sys/class/misc/sos/reserved_cpus"));
+        Assert.NotEqual(0, (await machine.RunAsync("echo 1 > /sys/devices/system/cpu/cpu2/online")).ExitCode);
+        holder.EndInput();
+        Assert.Equal("siblings 1", (await holder.WaitAsync(Limit)).EnsureSuccess().Text);
+        await machine.AwaitAsync(Online, "0-1,3");
+        await machine.CheckAsync("echo 1 > /sys/devices/system/cpu/cpu2/online");
+        await machine.AwaitAsync(Online, "0-3");
         machine.EnsureHealthy();
     }
 

@@ -88,6 +88,40 @@ public sealed class InstalledScenarios : IAsyncLifetime
         }
     }
 
+    /// <summary>systemd-networkd sees one device go and another come, and has the same lease again: the server knows the card by its address.</summary>
+    [Fact]
+    public async Task ANetworkManagerKeepsItsLease()
+    {
+        const string show = "journalctl -b -u systemd-networkd --no-pager | tail -n 40; networkctl status eth0 --no-pager; ip address show dev eth0";
+        await using LabNetwork network = await LabNetwork.CreateAsync();
+        LabPeer client = await network.AddPeerAsync("client");
+        using DhcpServer server = DhcpServer.Start(client);
+        await using LabMachine machine = await BootAsync(network);
+        await machine.CheckAsync($"{Install}sos.deb", Limit);
+        await machine.WriteFileAsync(
+            "/etc/systemd/network/eth0.network", Encoding.ASCII.GetBytes("[Match]\nName=eth0\n[Network]\nDHCP=ipv4\nIPv6AcceptRA=no\n"));
+        await machine.CheckAsync("networkctl reload; networkctl reconfigure eth0");
+        await AssertLeaseAsync();
+        await machine.CheckAsync($"sosctl core reserve 3 && sosctl service start 3 {Image} --device eth0", Limit);
+        await AssertLeaseAsync();
+        await machine.CheckAsync("sosctl service restart 3", Limit);
+        await AssertLeaseAsync();
+        await machine.CheckAsync("sosctl service stop 3 && sosctl core release 3", Limit);
+        await AssertLeaseAsync();
+        machine.EnsureHealthy();
+
+        async Task AssertLeaseAsync()
+        {
+            // Twice: what comes first may have been on its way, and a renewal shows that the client works on this device.
+            await server.AwaitLeaseAsync(machine, show);
+            await server.AwaitLeaseAsync(machine, show);
+            await machine.AwaitAsync("ip -o -4 address show dev eth0 | awk '{print $4}'", $"{DhcpServer.Given}/24", Limit, show);
+            await machine.AwaitAsync("networkctl list eth0 --no-legend --no-pager | awk '{print $5}'", "configured", Limit, show);
+            CommandResult ping = await client.RunAsync($"ping -c 3 -i 0.2 -W 20 {DhcpServer.Given}", Limit);
+            Assert.True(ping.ExitCode == 0, $"{ping.Output}{ping.Error}{(await machine.RunAsync(show)).Text}");
+        }
+    }
+
     private Task<LabMachine> BootAsync(LabNetwork network)
         => LabMachine.BootAsync(new LabMachineOptions { Kernel = "6.1", Network = network, Disk = _disk, BootLimit = BootLimit });
 

@@ -67,6 +67,9 @@ internal sealed class LinuxPeer : IDisposable
     /// <summary>Reads a counter of the service.</summary>
     public ulong Counter(string name) => _console.Counter(name);
 
+    /// <summary>Asks the service to stop.</summary>
+    public void StopConsole() => _console.Stop();
+
     /// <summary>Lets a frame arrive at the card.</summary>
     public void Inject(byte[] frame) => _injected.Enqueue(frame);
 

@@ -1,6 +1,9 @@
 using System;
 using System.Buffers.Binary;
+using System.Diagnostics;
 using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
 using Sos.Sdk.Control;
 using Sos.Sdk.Wire;
 using Xunit;
@@ -30,6 +33,24 @@ public sealed class LinuxPeerTests
         Assert.All(expected, part => Assert.Contains(part, shown, StringComparison.Ordinal));
         Assert.Contains(address == LinuxPeer.Address ? "10.77.9.1:" : "[fd00:77:9::1]:", shown, StringComparison.Ordinal);
         Assert.Equal(1ul, peer.Counter("console.logins"));
+    }
+
+    /// <summary>The class, which is polled on, and the image, which has one pass after the request.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AConsoleThatIsStoppedResetsItsConnections(bool isNative)
+    {
+        using LinuxPeer peer = new(make: isNative ? parameters => new NativeConsole(parameters) : null);
+        peer.AwaitPing();
+        Task<string> talk = Task.Run(() => peer.Talk(""));
+        for (Stopwatch waited = Stopwatch.StartNew(); peer.Counter("console.connections") == 0; Thread.Sleep(1))
+        {
+            Assert.True(waited.Elapsed < TimeSpan.FromMinutes(1), "no connection");
+        }
+
+        peer.StopConsole();
+        Assert.Contains("reset by peer", await talk, StringComparison.Ordinal);
     }
 
     [Fact]

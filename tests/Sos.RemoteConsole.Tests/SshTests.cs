@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.IO;
 using System.Linq;
 using System.Text.Json;
@@ -186,6 +188,39 @@ public sealed class SshTests : IDisposable
         Assert.Equal(0, status);
         Assert.Contains("SOS console", output, StringComparison.Ordinal);
         Assert.DoesNotContain("FROM", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ARebootEndsAllConnectionsFirst()
+    {
+        ConcurrentQueue<(ServiceAction Action, ulong Argument)> calls = new();
+        using LinuxPeer peer = new(_visitor.Parameters(), parameters => new HarnessConsole(
+            parameters,
+            GrantedActions.Pack(1u << (int)ServiceAction.Reset, 1u << (int)ResetMethod.Triple),
+            (action, argument) =>
+            {
+                calls.Enqueue((action, argument));
+                return ActionAnswer.NotReset; // as if the machine had none: the console comes back, and the log tells
+            }));
+        peer.AwaitPing();
+        string line = $"timeout 100 {_visitor.Ssh(LinuxPeer.Address)}"; // 124 of one who waits in vain
+        (int status, string output) = peer.AtPeer($$"""
+            touch {{_visitor.File("waits")}}
+            {{line}} log -w >{{_visitor.File("waits")}} &
+            other=$!
+            for i in $(seq 900); do grep -q 'logged in' {{_visitor.File("waits")}} && break; sleep 0.1; done
+            {{line}} reboot --yes; one=$?
+            wait $other; echo "ends: $one $?"
+            """);
+        Assert.Contains("is reset now", output, StringComparison.Ordinal);
+        Assert.Contains("ends: 255 255", output, StringComparison.Ordinal);
+        Assert.Equal(0, status);
+        for (Stopwatch waited = Stopwatch.StartNew(); !peer.AtPeer($"{line} log").Output.Contains("power switch", StringComparison.Ordinal);)
+        {
+            Assert.True(waited.Elapsed < TimeSpan.FromMinutes(2), "the log does not tell");
+        }
+
+        Assert.Equal([(ServiceAction.Reset, (ulong)ResetMethod.Triple)], calls);
     }
 
     [Fact]

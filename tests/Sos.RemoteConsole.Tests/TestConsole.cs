@@ -12,6 +12,7 @@ using Sos.Image;
 using Sos.RemoteConsole.Control;
 using Sos.RemoteConsole.Linux;
 using Sos.Sdk.Control;
+using Sos.Sdk.Services;
 using Sos.Sdk.Testing;
 using Xunit;
 
@@ -28,6 +29,9 @@ internal interface ITestConsole : IDisposable
 
     /// <summary>Reads a counter.</summary>
     ulong Counter(string name);
+
+    /// <summary>Asks it to stop.</summary>
+    void Stop();
 }
 
 /// <summary>The console as a class of ordinary .NET.</summary>
@@ -35,9 +39,26 @@ internal sealed class HarnessConsole : ITestConsole
 {
     private readonly ServiceHarness<ConsoleService> _harness;
 
+    private readonly Func<ServiceAction, ulong, long>? _gate;
+
     public HarnessConsole(string parameters)
+        : this(parameters, 0, null)
     {
+    }
+
+    /// <summary>Makes one that may act on the machine.</summary>
+    /// <param name="parameters">Its parameters.</param>
+    /// <param name="actions">The actions that are granted.</param>
+    /// <param name="gate">Answers them.</param>
+    public HarnessConsole(string parameters, ulong actions, Func<ServiceAction, ulong, long>? gate)
+    {
+        _gate = gate;
         _harness = new ServiceHarness<ConsoleService>(new HarnessOptions { Ports = ["nic"], HostPorts = ["nic"], Parameters = parameters });
+        if (actions != 0)
+        {
+            _harness.Give(new Resource { Kind = ResourceKind.Actions, Aux = actions });
+        }
+
         Assert.Equal(0, _harness.Start());
         _harness.Maintain();
     }
@@ -46,12 +67,16 @@ internal sealed class HarnessConsole : ITestConsole
 
     public IReadOnlyList<byte[]> Receive()
     {
+        Gate.HostedActions = _gate;
         _harness.Poll(4);
+        Gate.HostedActions = null;
         _ = _harness.Host().ReceiveAll();
         return _harness.Nic().ReceiveAll();
     }
 
     public ulong Counter(string name) => _harness.Counter(name);
+
+    public void Stop() => _harness.RequestStop();
 
     public void Dispose() => _harness.Dispose();
 }
@@ -117,6 +142,8 @@ internal sealed unsafe class NativeConsole : ITestConsole
     }
 
     public ulong Counter(string name) => _service.ReadStatistics().Single(counter => counter.Key == name).Value;
+
+    public void Stop() => Assert.True(_target.Stop(TimeSpan.FromMinutes(2)));
 
     public void Dispose()
     {

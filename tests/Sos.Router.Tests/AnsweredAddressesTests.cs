@@ -29,11 +29,11 @@ public sealed class AnsweredAddressesTests
     public void ArpIsAnsweredAsItIsSet(int ignore, bool filters, byte own, byte loopback)
     {
         Dictionary<uint, OwnAddress> list = List(new ArpSettings(ignore, filters)).Where(each => each.IsIpv6 == 0).ToDictionary(each => (uint)each.Low);
-        Assert.Equal(own, list.GetValueOrDefault(First).Answered);
-        Assert.Equal(own == 0 ? 0 : own == 3 ? 3 : 2, list.GetValueOrDefault(Second).Answered);
-        Assert.Equal(loopback, list.GetValueOrDefault(Loopback).Answered);
+        Assert.Equal((ulong)own, list.GetValueOrDefault(First).Answered);
+        Assert.Equal(own == 0 ? 0UL : own == 3 ? 3UL : 2UL, list.GetValueOrDefault(Second).Answered);
+        Assert.Equal((ulong)loopback, list.GetValueOrDefault(Loopback).Answered);
         Assert.DoesNotContain(0x7f000001u, list.Keys);
-        Assert.Equal(own == 0 ? (0, 0) : (1, 16), (list.GetValueOrDefault(First).Home, list.GetValueOrDefault(First).PrefixLength));
+        Assert.Equal(own == 0 ? (0UL, 0) : (1UL, 16), (list.GetValueOrDefault(First).Home, list.GetValueOrDefault(First).PrefixLength));
     }
 
     [Fact]
@@ -41,7 +41,7 @@ public sealed class AnsweredAddressesTests
     {
         List<OwnAddress> list = [.. List(default).Where(each => each.IsIpv6 == 1)];
         OwnAddress link = Assert.Single(list);
-        Assert.Equal(((ulong)LinkLocal, 3, 3, 64), (link.Low, link.Answered, link.Home, link.PrefixLength));
+        Assert.Equal(((ulong)LinkLocal, 3UL, 3UL, 64), (link.Low, link.Answered, link.Home, link.PrefixLength));
     }
 
     [Fact]
@@ -49,7 +49,7 @@ public sealed class AnsweredAddressesTests
     {
         Dictionary<int, LinuxLink> links = new() { [1] = Link(1, false), [2] = Link(2, true) };
         IEnumerable<OwnAddress> list = AnsweredAddresses.List(Addresses(), new Dictionary<int, int> { [1] = 0, [2] = 1 }, links, _ => default);
-        Assert.All(list, each => Assert.Equal(1, each.Answered));
+        Assert.All(list, each => Assert.Equal(1UL, each.Answered));
     }
 
     [Fact]
@@ -57,7 +57,7 @@ public sealed class AnsweredAddressesTests
     {
         Dictionary<int, LinuxLink> links = new() { [1] = Link(1, false) with { HasArp = false }, [2] = Link(2, false) };
         IEnumerable<OwnAddress> list = AnsweredAddresses.List(Addresses(), new Dictionary<int, int> { [1] = 0, [2] = 1 }, links, _ => default);
-        Assert.All(list, each => Assert.Equal(each.IsIpv6 == 0 ? 2 : 3, each.Answered));
+        Assert.All(list, each => Assert.Equal(each.IsIpv6 == 0 ? 2UL : 3UL, each.Answered));
     }
 
     [Fact]

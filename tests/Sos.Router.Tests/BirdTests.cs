@@ -129,7 +129,7 @@ public sealed class BirdTests : IDisposable
             foreach (RouteAddress network in index < Routes6 ? (RouteAddress[])[Network4(index), Network6(index)] : [Network4(index)])
             {
                 LiveHop found = reader.Lookup(network);
-                if (PortOf(index, turn) is { } port ? found.Kind != NextHopKind.Forward || found.Port != port : found.Kind != NextHopKind.NoRoute)
+                if (PortOf(index, turn) is { } port ? found.Kind != NextHopKind.Forward || found.Interface != port : found.Kind != NextHopKind.NoRoute)
                 {
                     return $"turn {turn}, {Control.Linux.RouteBits.Text(network)}: {found}";
                 }

@@ -24,45 +24,26 @@ public sealed unsafe class ForwardFilterTests : IDisposable
     private const uint TheClient = 0x0a010002;
     private const uint TheServer = 0x0a020002;
 
+    private readonly RouterHarness _router = new(hasRules: true);
     private readonly ServiceHarness<RouterService> _harness;
     private readonly RouterTableWriter _writer;
     private readonly FilterMemory _filter;
 
     public ForwardFilterTests()
     {
-        RouterCapacity capacity = RouterCapacity.Small;
-        _harness = new ServiceHarness<RouterService>(new HarnessOptions
-        {
-            Ports = ["wan", "lan"],
-            HostPorts = ["wan", "lan"],
-            SharedMemory = [(int)RouterTable.SizeFor(in capacity), (int)FilterMemory.Size],
-            Parameters = $"ipv4-groups={capacity.Ipv4Groups}\nipv6-lines={capacity.Ipv6Lines}\nnext-hops={capacity.NextHops}\n"
-                + $"hop-members={capacity.Members}\nneighbours={capacity.Neighbours}\n",
-        });
-        Assert.Equal(0, _harness.Start());
-        Assert.True(RouterTable.TryOpen(_harness.SharedMemory(0), RouterTable.SizeFor(in capacity), out RouterTable table));
-        Assert.True(FilterMemory.TryOpen(_harness.SharedMemory(1), FilterMemory.Size, out _filter));
-        _writer = new RouterTableWriter(in table);
-        foreach ((int port, ulong mac) in new[] { (0, Wan), (1, Lan) })
-        {
-            _writer.SetPort(port, new PortSettings { Mac = mac, Mtu = 1500, Flags = PortFlags.Up | PortFlags.Forwards4 | PortFlags.Forwards6 });
-        }
-
-        _writer.SetRoute(new(0x0a010000, false), 16, new(NextHopKind.Connected) { Port = 0, Mtu = 1500, Source = new(0x0a010001, false) });
-        _writer.SetRoute(new(0x0a020000, false), 16, new(NextHopKind.Connected) { Port = 1, Mtu = 1500 });
+        (_harness, _writer, _filter) = (_router.Service, _router.Writer, _router.Rules);
+        _router.SetInterface(0, Wan);
+        _router.SetInterface(1, Lan);
+        _writer.SetRoute(new(0x0a010000, false), 16, new(NextHopKind.Connected) { Interface = 0, Mtu = 1500, Source = new(0x0a010001, false) });
+        _writer.SetRoute(new(0x0a020000, false), 16, new(NextHopKind.Connected) { Interface = 1, Mtu = 1500 });
         _writer.SetRoute(new(0x0b000000, false), 8, new(NextHopKind.Blackhole));
         _writer.SetNeighbour(0, new(TheClient, false), Client);
         _writer.SetNeighbour(1, new(TheServer, false), Server);
         _writer.Publish();
         _writer.SetState(RouterState.Ipv4 | RouterState.Ipv6 | RouterState.Filter4 | RouterState.Filter6);
-        _harness.Maintain();
     }
 
-    public void Dispose()
-    {
-        _writer.Dispose();
-        _harness.Dispose();
-    }
+    public void Dispose() => _router.Dispose();
 
     [Fact]
     public void WithoutRulesAllThatTheyJudgeIsLinuxs()
@@ -175,7 +156,7 @@ public sealed unsafe class ForwardFilterTests : IDisposable
         RulesetListing listing = List("chain i { type filter hook ingress device \"other0\" priority 0; udp dport 9 drop; }");
         string chain = Assert.Single(listing.ChainDevices).Key;
         listing = listing with { ChainDevices = new Dictionary<string, IReadOnlyList<string>> { [chain] = [device] } };
-        Assert.Equal(isObstacle, ForwardRules.Compile(listing, [["wan0"], ["lan0"]], 7).Obstacle is not null);
+        Assert.Equal(isObstacle, ForwardRules.Compile(listing, [new("wan0"), new("lan0")], 7).Obstacle is not null);
     }
 
     [Fact]
@@ -205,20 +186,64 @@ public sealed unsafe class ForwardFilterTests : IDisposable
     [InlineData("iifname \"p0\" udp dport 1 drop;", 2)]
     public void PairsWithTheSameRulesShareAPartThatIsLookedAtOnce(string rule, int parts)
     {
-        IReadOnlyList<string>[] ports = [.. Enumerable.Range(0, RouterHeader.PortsMax).Select(port => (IReadOnlyList<string>)[$"p{port}"])];
-        ForwardRules rules = ForwardRules.Compile(List($"chain f {{ type filter hook forward priority 0; {rule} }}"), ports, 7);
+        FilteredInterface[] interfaces = [.. Enumerable.Range(0, RouterHeader.InterfacesMax).Select(number => new FilteredInterface($"p{number}"))];
+        ForwardRules rules = ForwardRules.Compile(List($"chain f {{ type filter hook forward priority 0; {rule} }}"), interfaces, 7);
         void* memory = NativeMemory.AlignedAlloc((nuint)rules.Bytes.Length, 4096);
         try
         {
             rules.Bytes.CopyTo(new Span<byte>(memory, rules.Bytes.Length));
             Assert.True(FilterTable.TryOpen((byte*)memory, (ulong)rules.Bytes.Length, out FilterTable table));
             Assert.Equal(parts, table.PartCount);
-            Assert.All(Enumerable.Range(0, RouterHeader.PortsMax * RouterHeader.PortsMax), pair => Assert.True(table.Has(pair)));
+            foreach (int from in Enumerable.Range(0, interfaces.Length))
+            {
+                Assert.All(Enumerable.Range(0, interfaces.Length), to => Assert.True(table.TryFind(from, to, out _)));
+            }
         }
         finally
         {
             NativeMemory.AlignedFree(memory);
         }
+    }
+
+    [Fact]
+    public void AVlanHasRulesOfItsOwn()
+    {
+        const int vlan = 8;
+        const uint tag = 0x8100_0005;
+        _router.SetInterface(vlan, Lan, tag: tag, port: 1);
+        _writer.SetRoute(new(0x0a030000, false), 16, new(NextHopKind.Connected) { Interface = vlan, Mtu = 1500 });
+        _writer.SetNeighbour(vlan, new(0x0a030002, false), Server);
+        FilteredInterface?[] interfaces = [new("wan0"), new("lan0"), .. new FilteredInterface?[6], new("lan0.5", "lan0")];
+        RulesetListing listing = List("chain f { type filter hook forward priority 0; iifname \"lan0.*\" accept; oifname \"lan0\" accept; drop; }");
+        Give(ForwardRules.Compile(listing, interfaces, 7).Bytes);
+        Assert.Equal("lan", Send(Packet()));
+        Assert.Equal("dropped", Send(Frames.Udp4(Wan, Client, TheClient, 0x0a030002)));
+        byte[] back = Frames.Udp4(Lan, Server, 0x0a030002, TheClient);
+        Assert.True(_harness.Nic("lan").Send(Frames.Tagged(back, tag)));
+        Assert.Equal("wan", Taken());
+        Assert.True(_harness.Nic("lan").Send(back));
+        Assert.Equal("dropped", Taken());
+    }
+
+    [Theory]
+    [InlineData("lan0", true)]
+    [InlineData("lan0.5", true)]
+    [InlineData("lan0.6", false)]
+    public void ADevicesOwnChainIsInTheWayOfTheVlansOnIt(string device, bool isObstacle)
+    {
+        RulesetListing listing = List("chain i { type filter hook ingress device \"other0\" priority 0; udp dport 9 drop; }");
+        listing = listing with { ChainDevices = new Dictionary<string, IReadOnlyList<string>> { [Assert.Single(listing.ChainDevices).Key] = [device] } };
+        Assert.Equal(isObstacle, ForwardRules.Compile(listing, [new("wan0"), new("lan0.5", "lan0")], 7).Obstacle is not null);
+    }
+
+    [Fact]
+    public void MoreDifferentPairsThanThereIsRoomForAreLinuxs()
+    {
+        IEnumerable<string> rules = Enumerable.Range(0, 81).Select(pair => $"iifname \"p{pair / 9}\" oifname \"p{pair % 9}\" udp dport {pair + 1} drop;");
+        FilteredInterface[] interfaces = [.. Enumerable.Range(0, 9).Select(number => new FilteredInterface($"p{number}"))];
+        RulesetListing listing = List($"chain f {{ type filter hook forward priority 0; {string.Join(' ', rules)} }}");
+        Assert.Contains("64 pairs", ForwardRules.Compile(listing, interfaces, 7).Obstacle, StringComparison.Ordinal);
+        Assert.Null(ForwardRules.Compile(listing, interfaces[..8], 7).Obstacle);
     }
 
     private static byte[] Packet(ushort port = 5000, byte timeToLive = 64)
@@ -228,7 +253,7 @@ public sealed unsafe class ForwardFilterTests : IDisposable
         return frame;
     }
 
-    private static ForwardRules Compile(string chains) => ForwardRules.Compile(List(chains), [["wan0"], ["lan0"]], 7);
+    private static ForwardRules Compile(string chains) => ForwardRules.Compile(List(chains), [new("wan0"), new("lan0")], 7);
 
     private static RulesetListing List(string chains)
     {

@@ -42,6 +42,19 @@ internal static class Frames
         return frame;
     }
 
+    /// <summary>A frame with a VLAN tag.</summary>
+    /// <param name="frame">The frame.</param>
+    /// <param name="tag">The tag as it is on the wire.</param>
+    public static byte[] Tagged(byte[] frame, uint tag)
+        => [.. frame[..12], (byte)(tag >> 24), (byte)(tag >> 16), (byte)(tag >> 8), (byte)tag, .. frame[12..]];
+
+    /// <summary>A frame without its VLAN tag, which must be the one that is expected.</summary>
+    public static byte[] Untagged(byte[] frame, uint tag)
+    {
+        Assert.Equal($"{tag:x8}", $"{BinaryPrimitives.ReadUInt32BigEndian(frame.AsSpan(12)):x8}");
+        return [.. frame[..12], .. frame[16..]];
+    }
+
     /// <summary>Sets an IPv4 packet's length to the frame's, and its header checksum.</summary>
     public static void SetTotal(byte[] frame)
     {

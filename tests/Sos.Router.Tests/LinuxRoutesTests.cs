@@ -90,13 +90,13 @@ public sealed class LinuxRoutesTests
     [Fact]
     public void ARouteBecomesAWayWithItsMtuAndSource()
     {
-        HopSpecification expected = new(NextHopKind.Forward) { Port = 0, Gateway = Gateway, Mtu = 1500, Source = new(0xc0000209, false) };
+        HopSpecification expected = new(NextHopKind.Forward) { Interface = 0, Gateway = Gateway, Mtu = 1500, Source = new(0xc0000209, false) };
         Assert.Equal(expected, Compiler.Compile(Via(2, Gateway)));
         Assert.Equal(expected with { Mtu = 1400 }, Compiler.Compile(Via(2, Gateway) with { Mtu = 1400 }));
         Assert.Equal(expected with { Source = new(7, false) }, Compiler.Compile(Via(2, Gateway) with { PreferredSource = new(7, false) }));
         RouteAddress other = new(0xc0000101, false);
         Assert.Equal(expected with { Gateway = other, Source = new(0xc0000109, false) }, Compiler.Compile(Via(2, other)));
-        Assert.Equal(new HopSpecification(NextHopKind.Connected) { Port = 1, Mtu = 9000 }, Compiler.Compile(Via(3, null)));
+        Assert.Equal(new HopSpecification(NextHopKind.Connected) { Interface = 1, Mtu = 9000 }, Compiler.Compile(Via(3, null)));
     }
 
     [Fact]
@@ -130,7 +130,7 @@ public sealed class LinuxRoutesTests
         Assert.Equal((NextHopKind.Group, 2), (group.Kind, group.Members.Count));
         Assert.Equal([3, 1], group.Members.Select(member => member.Weight));
         HopSpecification one = Compiler.Compile(both with { Hops = [both.Hops[0] with { Flags = LinuxHop.Dead }, both.Hops[1]] })!;
-        Assert.Equal((NextHopKind.Forward, 1), (one.Kind, one.Port));
+        Assert.Equal((NextHopKind.Forward, 1), (one.Kind, one.Interface));
         Assert.Null(Compiler.Compile([both with { Hops = [both.Hops[0] with { Flags = LinuxHop.Dead }] }]));
         Assert.Equal(NextHopKind.Blackhole, Compiler.Compile([both with { Hops = [both.Hops[0] with { Flags = LinuxHop.Dead }] }, Blackhole()])!.Kind);
     }

@@ -10,7 +10,7 @@ using Xunit;
 namespace Sos.Router.Tests;
 
 /// <summary>A Linux that answers no more: the core answers for its addresses, and looks after the neighbours, until Linux is back.</summary>
-public sealed unsafe class LinuxStandInTests : IDisposable
+public sealed class LinuxStandInTests : IDisposable
 {
     private const ulong Wan = 0x0200_0000_0001;
     private const ulong Lan = 0x0200_0000_0002;
@@ -28,28 +28,16 @@ public sealed unsafe class LinuxStandInTests : IDisposable
     private static readonly UInt128 Net6B = (UInt128)0x2001_0db8_0002 << 80;
     private static readonly UInt128 OwnLink = ((UInt128)0xfe80 << 112) + 1;
 
+    private readonly RouterHarness _router = new();
     private readonly ServiceHarness<RouterService> _harness;
     private readonly RouterTableWriter _writer;
-    private readonly RouterTable _table;
     private ulong _now = Tsc.Read();
 
     public LinuxStandInTests()
     {
-        RouterCapacity capacity = RouterCapacity.Small;
-        _harness = new ServiceHarness<RouterService>(new HarnessOptions
-        {
-            Ports = ["wan", "lan"],
-            HostPorts = ["wan", "lan"],
-            PortMtu = 1900,
-            SharedMemory = [(int)RouterTable.SizeFor(in capacity)],
-            Parameters = $"ipv4-groups={capacity.Ipv4Groups}\nipv6-lines={capacity.Ipv6Lines}\nnext-hops={capacity.NextHops}\n"
-                + $"hop-members={capacity.Members}\nneighbours={capacity.Neighbours}\n",
-        });
-        Assert.Equal(0, _harness.Start());
-        Assert.True(RouterTable.TryOpen(_harness.SharedMemory(0), RouterTable.SizeFor(in capacity), out _table));
-        _writer = new RouterTableWriter(in _table);
-        SetPort(0, Wan, PortFlags.Forwards4 | PortFlags.Forwards6);
-        SetPort(1, Lan, PortFlags.Forwards4 | PortFlags.Forwards6);
+        (_harness, _writer) = (_router.Service, _router.Writer);
+        SetInterface(0, Wan, InterfaceFlags.Forwards4 | InterfaceFlags.Forwards6);
+        SetInterface(1, Lan, InterfaceFlags.Forwards4 | InterfaceFlags.Forwards6);
         _writer.SetRoute(new(0x0a010000, false), 16, Connected(0));
         _writer.SetRoute(new(0x0a020000, false), 16, Connected(1));
         _writer.SetRoute(new(OwnWan, false), 32, HopSpecification.Linux);
@@ -57,8 +45,8 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         _writer.SetRoute(new(Net6A + 1, true), 128, HopSpecification.Linux);
         _writer.SetRoute(new(Net6A, true), 48, Connected(0));
         _writer.SetRoute(new(Net6B, true), 48, Connected(1));
-        _writer.SetRoute(new(0x0b000000, false), 8, new(NextHopKind.Forward) { Port = 1, Gateway = new(TheServer, false), Mtu = 1900 });
-        _writer.SetRoute(new(0x0c000000, false), 8, new(NextHopKind.Forward) { Port = 1, Gateway = new(Net6B + 2, true), Mtu = 1900 });
+        _writer.SetRoute(new(0x0b000000, false), 8, new(NextHopKind.Forward) { Interface = 1, Gateway = new(TheServer, false), Mtu = 1900 });
+        _writer.SetRoute(new(0x0c000000, false), 8, new(NextHopKind.Forward) { Interface = 1, Gateway = new(Net6B + 2, true), Mtu = 1900 });
         _writer.SetNeighbour(0, new(TheClient, false), Client);
         _writer.SetNeighbour(1, new(TheServer, false), Server);
         _writer.SetNeighbour(0, new(Net6A + 2, true), Client);
@@ -73,15 +61,10 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         ]);
         _writer.Publish();
         _writer.SetState(RouterState.Ipv4 | RouterState.Ipv6);
-        _harness.Maintain();
         Pass();
     }
 
-    public void Dispose()
-    {
-        _writer.Dispose();
-        _harness.Dispose();
-    }
+    public void Dispose() => _router.Dispose();
 
     [Fact]
     public void ALinuxThatAnswersIsLeftToItself()
@@ -154,7 +137,7 @@ public sealed unsafe class LinuxStandInTests : IDisposable
     public void QuestionsThatALivingLinuxMayLeaveOpenAreNoSign()
     {
         const uint gateway = 0x0a010009;
-        _writer.SetRoute(new(0x0e000000, false), 8, new(NextHopKind.Forward) { Port = 0, Gateway = new(gateway, false), Mtu = 1900 });
+        _writer.SetRoute(new(0x0e000000, false), 8, new(NextHopKind.Forward) { Interface = 0, Gateway = new(gateway, false), Mtu = 1900 });
         byte[][] questions =
         [
             LinkFrames.Arp(1, Moved, Client, TheClient, 0, OwnWan), // to somebody else's place on the link
@@ -175,7 +158,7 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         FallSilent();
         Assert.Empty(Receive("wan", questions[0]).Network);
         Assert.Single(Receive("wan", questions[1]).Network);
-        SetPort(0, Wan, PortFlags.Forwards4 | PortFlags.ReversePathStrict);
+        SetInterface(0, Wan, InterfaceFlags.Forwards4 | InterfaceFlags.ReversePathStrict);
         Assert.Empty(Receive("wan", questions[1]).Network);
         Assert.Single(Receive("wan", Question()).Network);
     }
@@ -189,13 +172,13 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         Assert.Single(Receive("wan", LinkFrames.Arp(1, LinkFrames.Everybody, Client, TheClient, 0, OwnLan)).Network);
         UInt128 other = Net6B + 1;
         Assert.Empty(Receive("wan", LinkFrames.Neighbour(135, LinkFrames.GroupMacOf(other), Client, Net6A + 2, LinkFrames.GroupOf(other), other)).Network);
-        SetPort(0, Wan, PortFlags.Forwards6);
+        SetInterface(0, Wan, InterfaceFlags.Forwards6);
         Assert.Empty(Receive("wan", Question()).Network);
-        SetPort(0, Wan, PortFlags.Forwards4);
+        SetInterface(0, Wan, InterfaceFlags.Forwards4);
         Assert.Single(Receive("wan", Question()).Network);
-        _writer.SetPort(0, new PortSettings { Mac = Wan, Mtu = 1900, Flags = PortFlags.Forwards4 });
+        _writer.SetInterface(0, new InterfaceSettings { Mac = Wan, Mtu = 1900, Flags = InterfaceFlags.Forwards4 });
         Assert.Empty(Receive("wan", Question()).Network);
-        SetPort(0, Wan, PortFlags.Forwards4);
+        SetInterface(0, Wan, InterfaceFlags.Forwards4);
         _writer.SetState(RouterState.Ipv6);
         Assert.Empty(Receive("wan", Question()).Network);
     }
@@ -523,15 +506,15 @@ public sealed unsafe class LinuxStandInTests : IDisposable
         Assert.Single(Forward(TheServer), frame => frame[12] == 8 && frame[13] == 0);
     }
 
-    private static HopSpecification Connected(int port) => new(NextHopKind.Connected) { Port = port, Mtu = 1900 };
+    private static HopSpecification Connected(int port) => new(NextHopKind.Connected) { Interface = port, Mtu = 1900 };
 
-    private static OwnAddress Own6(UInt128 address, byte ports, byte length) => new()
+    private static OwnAddress Own6(UInt128 address, byte interfaces, byte length) => new()
     {
         High = (ulong)(address >> 64),
         Low = (ulong)address,
         IsIpv6 = 1,
-        Answered = ports,
-        Home = ports,
+        Answered = interfaces,
+        Home = interfaces,
         PrefixLength = length,
     };
 
@@ -542,8 +525,8 @@ public sealed unsafe class LinuxStandInTests : IDisposable
     private static ulong Mac(IReadOnlyList<byte[]> frames)
         => Sos.Sdk.Wire.MacAddress.Read(Assert.Single(frames, frame => frame[12] == 8 && frame[13] == 0)).Value;
 
-    private void SetPort(int port, ulong mac, PortFlags flags)
-        => _writer.SetPort(port, new PortSettings { Mac = mac, Mtu = 1900, Flags = flags | PortFlags.Up });
+    private void SetInterface(int number, ulong mac, InterfaceFlags flags)
+        => _router.SetInterface(number, mac, flags | InterfaceFlags.Up);
 
     private void FallSilent()
     {

@@ -21,27 +21,16 @@ public sealed unsafe class RouterServiceTests : IDisposable
     private static readonly RouteAddress Net6A = new((UInt128)0x2001_0db8_0001 << 80, true);
     private static readonly RouteAddress Net6B = new((UInt128)0x2001_0db8_0002 << 80, true);
 
+    private readonly RouterHarness _router = new();
     private readonly ServiceHarness<RouterService> _harness;
     private readonly RouterTableWriter _writer;
     private readonly RouterTable _table;
 
     public RouterServiceTests()
     {
-        RouterCapacity capacity = RouterCapacity.Small;
-        _harness = new ServiceHarness<RouterService>(new HarnessOptions
-        {
-            Ports = ["wan", "lan"],
-            HostPorts = ["wan", "lan"],
-            PortMtu = 1900,
-            SharedMemory = [(int)RouterTable.SizeFor(in capacity)],
-            Parameters = $"ipv4-groups={capacity.Ipv4Groups}\nipv6-lines={capacity.Ipv6Lines}\nnext-hops={capacity.NextHops}\n"
-                + $"hop-members={capacity.Members}\nneighbours={capacity.Neighbours}\n",
-        });
-        Assert.Equal(0, _harness.Start());
-        Assert.True(RouterTable.TryOpen(_harness.SharedMemory(0), RouterTable.SizeFor(in capacity), out _table));
-        _writer = new RouterTableWriter(in _table);
-        SetPort(0, Wan, PortFlags.None);
-        SetPort(1, Lan, PortFlags.None);
+        (_harness, _writer, _table) = (_router.Service, _router.Writer, _router.Table);
+        SetInterface(0, Wan, InterfaceFlags.None);
+        SetInterface(1, Lan, InterfaceFlags.None);
         _writer.SetRoute(Net1, 16, Connected(0, 0x0a010001));
         _writer.SetRoute(Net2, 16, Connected(1, 0x0a020001));
         _writer.SetRoute(new(0x0a010001, false), 32, HopSpecification.Linux);
@@ -54,14 +43,9 @@ public sealed unsafe class RouterServiceTests : IDisposable
         _writer.SetNeighbour(1, new(Net6B.Value + 2, true), Server);
         _writer.Publish();
         _writer.SetState(RouterState.Ipv4 | RouterState.Ipv6);
-        _harness.Maintain();
     }
 
-    public void Dispose()
-    {
-        _writer.Dispose();
-        _harness.Dispose();
-    }
+    public void Dispose() => _router.Dispose();
 
     [Fact]
     public void BeforeThereIsATableAllIsLinuxs()
@@ -221,11 +205,11 @@ public sealed unsafe class RouterServiceTests : IDisposable
                 frame = Frames.Udp4(Wan, Client, 0x0a010002, 0x0b000001);
                 break;
             case "strict":
-                SetPort(0, Wan, PortFlags.ReversePathStrict);
+                SetInterface(0, Wan, InterfaceFlags.ReversePathStrict);
                 frame = Frames.Udp4(Wan, Client, 0x0a020009, 0x0a020002);
                 break;
             case "loose":
-                SetPort(0, Wan, PortFlags.ReversePathLoose);
+                SetInterface(0, Wan, InterfaceFlags.ReversePathLoose);
                 frame = Frames.Udp4(Wan, Client, 0x0c000009, 0x0a020002);
                 break;
         }
@@ -240,9 +224,9 @@ public sealed unsafe class RouterServiceTests : IDisposable
     [Fact]
     public void ASourceWhoseAnswersLeaveHerePassesTheReversePath()
     {
-        SetPort(0, Wan, PortFlags.ReversePathStrict);
+        SetInterface(0, Wan, InterfaceFlags.ReversePathStrict);
         Forwarded(Frames.Udp4(Wan, Client, 0x0a010002, 0x0a020002));
-        SetPort(0, Wan, PortFlags.ReversePathLoose);
+        SetInterface(0, Wan, InterfaceFlags.ReversePathLoose);
         Forwarded(Frames.Udp4(Wan, Client, 0x0a020009, 0x0a020002));
     }
 
@@ -425,7 +409,7 @@ public sealed unsafe class RouterServiceTests : IDisposable
     [Fact]
     public void AFlowStaysOnOneMemberAndMembersHaveTheirShares()
     {
-        HopSpecification a = new(NextHopKind.Forward) { Port = 1, Gateway = new(0x0a020002, false), Mtu = 1500 };
+        HopSpecification a = new(NextHopKind.Forward) { Interface = 1, Gateway = new(0x0a020002, false), Mtu = 1500 };
         HopSpecification b = a with { Gateway = new(0x0a020003, false) };
         _writer.SetNeighbour(1, b.Gateway, Server + 1);
         _writer.SetRoute(new(0x0b000000, false), 8, new HopSpecification(NextHopKind.Group) { Members = [new(a, 1), new(b, 3)] });
@@ -447,7 +431,7 @@ public sealed unsafe class RouterServiceTests : IDisposable
     [InlineData(RouterState.HashPorts4 | RouterState.HashPorts6)]
     public void BothDirectionsOfAFlowTakeTheSameWayWhereAsked(RouterState ports)
     {
-        HopSpecification a = new(NextHopKind.Forward) { Port = 1, Gateway = new(0x0a020002, false), Mtu = 1500 };
+        HopSpecification a = new(NextHopKind.Forward) { Interface = 1, Gateway = new(0x0a020002, false), Mtu = 1500 };
         HopSpecification b = a with { Gateway = new(0x0a020003, false) };
         _writer.SetNeighbour(1, b.Gateway, Server + 1);
         HopSpecification both = new(NextHopKind.Group) { Members = [new(a, 1), new(b, 1)] };
@@ -478,11 +462,11 @@ public sealed unsafe class RouterServiceTests : IDisposable
     [Fact]
     public void WhenAPortGoesDownItsNextHopsAreOut()
     {
-        HopSpecification a = new(NextHopKind.Forward) { Port = 0, Gateway = new(0x0a010002, false), Mtu = 1500 };
-        HopSpecification b = new(NextHopKind.Forward) { Port = 1, Gateway = new(0x0a020002, false), Mtu = 1500 };
+        HopSpecification a = new(NextHopKind.Forward) { Interface = 0, Gateway = new(0x0a010002, false), Mtu = 1500 };
+        HopSpecification b = new(NextHopKind.Forward) { Interface = 1, Gateway = new(0x0a020002, false), Mtu = 1500 };
         _writer.SetRoute(new(0x0b000000, false), 8, new HopSpecification(NextHopKind.Group) { Members = [new(a, 1), new(b, 1)] });
         _writer.Commit();
-        _writer.SetPort(0, new PortSettings { Mac = Wan, Mtu = 1500, Flags = PortFlags.Forwards4 });
+        _writer.SetInterface(0, new InterfaceSettings { Mac = Wan, Mtu = 1500, Flags = InterfaceFlags.Forwards4 });
         for (uint flow = 0; flow < 100; flow++)
         {
             Forwarded(Frames.Udp4(Wan, Client, 0x0a010002 + flow, 0x0b000000 + flow));
@@ -535,13 +519,13 @@ public sealed unsafe class RouterServiceTests : IDisposable
     }
 
     private static HopSpecification Connected(int port, uint source)
-        => new(NextHopKind.Connected) { Port = port, Mtu = 1900, Source = new(source, false) };
+        => new(NextHopKind.Connected) { Interface = port, Mtu = 1900, Source = new(source, false) };
 
     private static HopSpecification Connected6(int port, UInt128 source)
-        => new(NextHopKind.Connected) { Port = port, Mtu = 1900, Source = new(source, true) };
+        => new(NextHopKind.Connected) { Interface = port, Mtu = 1900, Source = new(source, true) };
 
-    private void SetPort(int port, ulong mac, PortFlags flags) => _writer.SetPort(
-        port, new PortSettings { Mac = mac, Mtu = 1900, Flags = flags | PortFlags.Up | PortFlags.Forwards4 | PortFlags.Forwards6 });
+    private void SetInterface(int number, ulong mac, InterfaceFlags flags)
+        => _router.SetInterface(number, mac, flags | InterfaceFlags.Up | InterfaceFlags.Forwards4 | InterfaceFlags.Forwards6);
 
     private void Send(string port, byte[] frame)
     {

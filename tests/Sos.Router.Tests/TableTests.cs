@@ -119,10 +119,10 @@ public sealed unsafe class TableTests
             using RouterTableWriter writer = new(memory.Table, Patience);
             foreach (RouteAddress prefix in covering)
             {
-                writer.SetRoute(prefix, 22, turn % 2 == 0 ? connected with { Port = turn } : blackhole);
+                writer.SetRoute(prefix, 22, turn % 2 == 0 ? connected with { Interface = turn } : blackhole);
                 if (turn % 2 != 0)
                 {
-                    writer.SetRoute(prefix, 48, connected with { Port = turn });
+                    writer.SetRoute(prefix, 48, connected with { Interface = turn });
                 }
                 else if (turn % 4 == 0)
                 {
@@ -167,8 +167,8 @@ public sealed unsafe class TableTests
             for (uint i = 0; i < 4; i++)
             {
                 UInt128 prefix = ((UInt128)0x2001_0000 + ((UInt128)i << 10)) << 96;
-                writer.SetRoute(new(prefix, true), 22, way with { Port = turn });
-                writer.SetRoute(new(prefix, true), 48, way with { Port = 2 + turn });
+                writer.SetRoute(new(prefix, true), 22, way with { Interface = turn });
+                writer.SetRoute(new(prefix, true), 48, way with { Interface = 2 + turn });
             }
 
             using (memory.Run(() => { }))
@@ -181,8 +181,8 @@ public sealed unsafe class TableTests
             }
 
             Assert.Equal(turn == 0 ? RouterState.None : RouterState.Ipv4, memory.Table.Header->State);
-            Assert.Equal(way with { Port = 2 + turn }, writer.Lookup(new((UInt128)0x2001_0000 << 96, true)));
-            Assert.Equal(way with { Port = turn }, writer.Lookup(new(((UInt128)0x2001_0000 << 96) + ((UInt128)1 << 100), true)));
+            Assert.Equal(way with { Interface = 2 + turn }, writer.Lookup(new((UInt128)0x2001_0000 << 96, true)));
+            Assert.Equal(way with { Interface = turn }, writer.Lookup(new(((UInt128)0x2001_0000 << 96) + ((UInt128)1 << 100), true)));
             writer.SetState(RouterState.Ipv4 | RouterState.Ipv6);
         }
     }
@@ -197,16 +197,16 @@ public sealed unsafe class TableTests
         writer.SetRoute(new(0, true), 0, new HopSpecification(NextHopKind.Blackhole));
         writer.SetRoute(NaiveRoutes.Cut(address, 20), 20, way);
         writer.Publish();
-        writer.SetRoute(NaiveRoutes.Cut(address, 48), 48, way with { Port = 1 });
+        writer.SetRoute(NaiveRoutes.Cut(address, 48), 48, way with { Interface = 1 });
         writer.RemoveRoute(NaiveRoutes.Cut(address, 20), 20);
-        Assert.Equal(way with { Port = 1 }, writer.Lookup(address));
-        writer.SetRoute(NaiveRoutes.Cut(address, 20), 20, way with { Port = 2 });
+        Assert.Equal(way with { Interface = 1 }, writer.Lookup(address));
+        writer.SetRoute(NaiveRoutes.Cut(address, 20), 20, way with { Interface = 2 });
         writer.RemoveRoute(NaiveRoutes.Cut(address, 48), 48);
         writer.Commit();
-        Assert.Equal(way with { Port = 2 }, writer.Lookup(address));
-        writer.SetRoute(NaiveRoutes.Cut(address, 64), 64, way with { Port = 3 });
+        Assert.Equal(way with { Interface = 2 }, writer.Lookup(address));
+        writer.SetRoute(NaiveRoutes.Cut(address, 64), 64, way with { Interface = 3 });
         writer.SetRoute(NaiveRoutes.Cut(address, 22), 22, new HopSpecification(NextHopKind.Blackhole));
-        Assert.Equal(way with { Port = 3 }, writer.Lookup(address));
+        Assert.Equal(way with { Interface = 3 }, writer.Lookup(address));
     }
 
     [Fact]
@@ -214,7 +214,7 @@ public sealed unsafe class TableTests
     {
         using TableMemory memory = new(RouterCapacity.Small);
         using RouterTableWriter writer = new(memory.Table, Patience);
-        HopSpecification[] ways = [.. Enumerable.Range(1, 2).Select(index => new HopSpecification(NextHopKind.Connected) { Port = index })];
+        HopSpecification[] ways = [.. Enumerable.Range(1, 2).Select(index => new HopSpecification(NextHopKind.Connected) { Interface = index })];
         RouteAddress covering4 = new(0x0a000000, false);
         RouteAddress covering6 = new((UInt128)0x2001_0db8 << 96, true);
         writer.SetRoute(covering4, 8, ways[0]);
@@ -282,7 +282,7 @@ public sealed unsafe class TableTests
         using TableMemory memory = new(capacity);
         using RouterTableWriter writer = new(memory.Table);
         writer.Publish();
-        HopSpecification way = new(NextHopKind.Connected) { Port = 1 };
+        HopSpecification way = new(NextHopKind.Connected) { Interface = 1 };
         for (uint i = 0; i < 2; i++)
         {
             writer.SetRoute(new(0x0a000000 + (i << 8), false), 32, way);
@@ -296,10 +296,10 @@ public sealed unsafe class TableTests
 
         for (int port = 2; port < 16; port++)
         {
-            writer.SetRoute(new((UInt128)port << 24, false), 8, way with { Port = port });
+            writer.SetRoute(new((UInt128)port << 24, false), 8, way with { Interface = port });
         }
 
-        full = Assert.Throws<TableFullException>(() => writer.SetRoute(new(0x7f000000, false), 8, way with { Port = 77 }));
+        full = Assert.Throws<TableFullException>(() => writer.SetRoute(new(0x7f000000, false), 8, way with { Interface = 77 }));
         Assert.Equal("next-hops", full.Part);
 
         for (uint i = 0; i < 8; i++)
@@ -320,7 +320,7 @@ public sealed unsafe class TableTests
         using TableMemory memory = new(RouterCapacity.Small);
         using RouterTableWriter writer = new(memory.Table);
         RouteAddress gateway = new(0x0a000001, false);
-        writer.SetRoute(new(0, false), 0, new HopSpecification(NextHopKind.Forward) { Port = 1, Gateway = gateway });
+        writer.SetRoute(new(0, false), 0, new HopSpecification(NextHopKind.Forward) { Interface = 1, Gateway = gateway });
         writer.Publish();
         uint number = Number(memory, new(0x01020304, false));
         Assert.Equal(NextHopKind.Linux, KindOf(memory, number));
@@ -378,7 +378,7 @@ public sealed unsafe class TableTests
 
     private static HopSpecification RandomHop(Random random)
     {
-        HopSpecification Simple() => new(NextHopKind.Connected) { Port = random.Next(8), Mtu = (uint)random.Next(1280, 1284) };
+        HopSpecification Simple() => new(NextHopKind.Connected) { Interface = random.Next(8), Mtu = (uint)random.Next(1280, 1284) };
         return random.Next(8) == 0
             ? new HopSpecification(NextHopKind.Group)
             {

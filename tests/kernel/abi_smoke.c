@@ -287,6 +287,9 @@ static void test_device(int device)
 	check(fd == 0, "open needs privilege");
 }
 
+#include "kernel_log.h"
+#include "refusals_smoke.h"
+
 static void test_reserved(int device, int core, int cpu)
 {
 	struct sos_open open_arg = { .cpu = cpu };
@@ -309,13 +312,13 @@ static void test_reserved(int device, int core, int cpu)
 	check(status_of(core).state == SOS_STATE_RESERVED, "its close changes nothing");
 	check(status_of(core).cores == 1, "its service is its own");
 	check(status_of(core).performance == SOS_PERFORMANCE_MAX, "as fast as it can: mechanism %u", status_of(core).mechanism);
+	test_answers(core);
 	check_errno(start(core), EBUSY, "START with nothing loaded");
 	check_errno(stop(core, 10), EBUSY, "STOP with nothing running");
 	check_errno(errno_of(ioctl(core, SOS_IOC_UNLOAD)), EBUSY, "UNLOAD with nothing loaded");
 	check_errno(errno_of(ioctl(core, SOS_IOC_GET_INFO, line)), ENOTTY, "device ioctl on a core");
 }
 
-#include "refusals_smoke.h"
 
 static void test_count(int core)
 {
@@ -567,7 +570,7 @@ static void test_faults(int core)
 static void test_lifetimes(int device, int cpu)
 {
 	struct sos_open open_arg = { .cpu = cpu };
-	struct sos_release release;
+	struct sos_release release = { .reserved = ~0ULL };
 	struct pollfd event = { .events = POLLIN };
 	struct loaded loaded;
 	int core = reserve(device, cpu, 0);
@@ -587,6 +590,7 @@ static void test_lifetimes(int device, int cpu)
 	event.fd = open_arg.core_fd;
 	check_errno(errno_of(ioctl(open_arg.core_fd, SOS_IOC_RELEASE_CORE, &release)), 0, "RELEASE_CORE");
 	check(online(cpu), "cpu %d back after %llu us", cpu, (unsigned long long)release.duration_ns / 1000);
+	check(!release.reserved, "what is reserved is 0: %llx", (unsigned long long)release.reserved);
 	check(poll(&event, 1, 0) == 1 && (event.revents & POLLHUP), "POLLHUP");
 	check_errno(errno_of(ioctl(open_arg.core_fd, SOS_IOC_RELEASE_CORE, &release)), ENODEV, "release twice");
 	check_errno(errno_of(ioctl(open_arg.core_fd, SOS_IOC_UNLOAD)), ENODEV, "unload after release");
@@ -623,6 +627,8 @@ static void test_backtrace(int core)
 #include "actions_smoke.h"
 #include "reliability_smoke.h"
 #include "slow_page_smoke.h"
+#include "renewal_smoke.h"
+#include "crowd_smoke.h"
 
 int main(int argc, char **argv)
 {
@@ -648,6 +654,7 @@ int main(int argc, char **argv)
 	check(1, "reserved in %llu us", (unsigned long long)arg.duration_ns / 1000);
 	test_reserved(device, core, cpu);
 	test_region_errors(core);
+	test_too_much_memory(core);
 	test_count(core);
 	test_hang(core);
 	test_misbehaviour(core);
@@ -668,10 +675,12 @@ int main(int argc, char **argv)
 	test_lifetimes(device, cpu);
 	test_lease(device, cpu);
 	test_give_back(device, cpu);
+	test_renewals(device, cpu);
 	test_hotplug_race(device, cpu);
 	if (argc > 3) {
 		test_several(device, cpu, atoi(argv[3]), NULL);
 		test_heir(device, cpu, atoi(argv[3]));
+		test_crowd(device, cpu, atoi(argv[3]));
 	}
 	if (argc > 3 && card)
 		test_several(device, cpu, atoi(argv[3]), card);

@@ -146,22 +146,6 @@ static void test_look(int core)
 	check(linux_word(core, registers + offsetof(struct sos_cpu_registers, rip)), "with an instruction pointer");
 }
 
-/* Whether the kernel's log has a text. */
-static int log_has(const char *text)
-{
-	static char record[8192];
-	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK), found = 0;
-	ssize_t length;
-
-	while (!found && fd >= 0 && ((length = read(fd, record, sizeof(record) - 1)) > 0 || errno == EPIPE)) {
-		record[length > 0 ? length : 0] = 0;
-		found = strstr(record, text) != NULL;
-	}
-	if (fd >= 0)
-		close(fd);
-	return found;
-}
-
 static void test_sysrq(int core)
 {
 	struct loaded loaded;

@@ -6,6 +6,7 @@
  * usage: hardware_smoke claim CPU PCI [force]   claims a device that is bound to "sos"
  *        hardware_smoke share CPU PCI PCI       one DMA region for two devices
  *        hardware_smoke reserve CPU FLAGS       reserves, tells what left Linux, gives back
+ *        hardware_smoke outlive CPU PCI         a service that its device's errors on PCI end, and that starts again
  *        hardware_smoke huge CPU GIB            so much memory in blocks of 1 GiB, and a service that uses it
  *
  * Prints lines of "name value"; exits 1 when a call failed that should not have.
@@ -95,6 +96,12 @@ static int share(int core, const char *first, const char *second)
 	return 0;
 }
 
+/* Polls until it is to stop. */
+asm(".pushsection .rodata\n"
+    "blob_count: 1: incq 32(%rdi)\n cmpl $0, 24(%rdi)\n je 1b\n xor %edi, %edi\n xor %eax, %eax\n int $0x20\n"
+    "blob_count_end:\n .popsection");
+extern const char blob_count[], blob_count_end[];
+
 /* Sums the first word of each half GiB, and ends with the sum. How many there are stands in the uppermost word of the stack. */
 asm(".pushsection .rodata\n"
     "blob_sum: movabs $0x2000000000, %rcx\n mov -8(%rsp), %rsi\n"
@@ -121,42 +128,104 @@ static void *map(int core, const struct sos_region *region, uint64_t offset)
 	return memory;
 }
 
-/* Linux writes a word to each half of each block, and the service sums them. */
-static int huge(int core, int blocks)
+/* Code, a stack of one page and a control region. Return: the stack's words, NULL if that cannot be had. */
+static uint64_t *load(int core, const char *blob, const char *end)
 {
 	struct sos_region code = { .kind = SOS_REGION_MEMORY, .prot = 5, .va = CODE_VA, .size = 4096 };
 	struct sos_region stack = { .kind = SOS_REGION_MEMORY, .prot = 3, .va = STACK_VA, .size = 4096 };
 	struct sos_region control = { .kind = SOS_REGION_CONTROL, .prot = 3, .va = CONTROL_VA, .size = 0x10000 };
+
+	if (add(core, &code) || add(core, &stack) || add(core, &control))
+		return NULL;
+	memcpy(map(core, &code, 0), blob, end - blob);
+	return map(core, &stack, 0);
+}
+
+static int start(int core)
+{
+	struct sos_start arg = { .entry = CODE_VA, .stack_top = STACK_VA + 4096, .argument = CONTROL_VA };
+
+	if (ioctl(core, SOS_IOC_START, &arg) == 0)
+		return 0;
+	printf("start %s\n", strerrorname_np(errno));
+	return 1;
+}
+
+/* While Linux resets the link, the device cannot be reset: EIO. */
+static int start_again(int core)
+{
+	struct sos_start arg = { .entry = CODE_VA, .stack_top = STACK_VA + 4096, .argument = CONTROL_VA };
+	int tries;
+
+	for (tries = 0; tries < 200; tries++) {
+		if (ioctl(core, SOS_IOC_START, &arg) == 0)
+			return 0;
+		if (errno != EIO)
+			break;
+		usleep(100000);
+	}
+	printf("start %s\n", strerrorname_np(errno));
+	return 1;
+}
+
+/* Waits until the service ended. */
+static struct sos_status wait_end(int core)
+{
+	struct sos_status status;
+
+	do {
+		struct pollfd event = { .fd = core, .events = POLLIN };
+
+		poll(&event, 1, 100);
+		if (ioctl(core, SOS_IOC_GET_STATUS, &status) < 0) {
+			perror("status");
+			exit(1);
+		}
+	} while (status.state == SOS_STATE_RUNNING || status.state == SOS_STATE_STOPPING);
+	return status;
+}
+
+/* Somebody makes the device's errors; each ends the service, which then starts again, until all are made. */
+static int outlive(int core, const char *address)
+{
+	struct sos_device device;
+	int round;
+
+	if (claim(core, address, SOS_CLAIM_FORCE_UNCONFINED, &device) || !load(core, blob_count, blob_count_end))
+		return 1;
+	for (round = 0; round < 2; round++) {
+		if (start_again(core))
+			return 1;
+		printf("runs %d\n", round);
+		fflush(stdout);
+		printf("state %u\n", wait_end(core).state);
+	}
+	return start_again(core);
+}
+
+/* Linux writes a word to each half of each block, and the service sums them. */
+static int huge(int core, int blocks)
+{
 	struct sos_region memory = { .kind = SOS_REGION_MEMORY, .prot = 3, .flags = SOS_REGION_HUGE, .va = HUGE_VA,
 				     .size = blocks * HUGE_SIZE };
-	struct sos_start start = { .entry = CODE_VA, .stack_top = STACK_VA + 4096, .argument = CONTROL_VA };
+	uint64_t *stack = load(core, blob_sum, blob_sum_end), wanted = 0;
 	struct sos_status status;
-	uint64_t *words, wanted = 0;
 	int i;
 
-	if (add(core, &code) || add(core, &stack) || add(core, &control) || add(core, &memory))
+	if (!stack || add(core, &memory))
 		return 1;
-	memcpy(map(core, &code, 0), blob_sum, blob_sum_end - blob_sum);
-	words = map(core, &stack, 0);
-	words[511] = 2 * blocks;
+	stack[511] = 2 * blocks;
 	for (i = 0; i < 2 * blocks; i++) {
-		words = map(core, &memory, i * HUGE_SIZE / 2);
+		uint64_t *words = map(core, &memory, i * HUGE_SIZE / 2);
+
 		if (words[0])
 			printf("block %d is not zeroed\n", i / 2);
 		words[0] = i + 1;
 		wanted += i + 1;
 	}
-	if (ioctl(core, SOS_IOC_START, &start) < 0) {
-		printf("start %s\n", strerrorname_np(errno));
+	if (start(core))
 		return 1;
-	}
-	do {
-		struct pollfd event = { .fd = core, .events = POLLIN };
-
-		poll(&event, 1, 100);
-		if (ioctl(core, SOS_IOC_GET_STATUS, &status) < 0)
-			return 1;
-	} while (status.state == SOS_STATE_RUNNING);
+	status = wait_end(core);
 	printf("state %u\nsum %s\n", status.state, (uint64_t)status.exit_code == wanted ? "right" : "wrong");
 	return status.state != SOS_STATE_STOPPED || (uint64_t)status.exit_code != wanted;
 }
@@ -178,6 +247,9 @@ int main(int argc, char **argv)
 	} else if (!strcmp(argv[1], "share") && argc > 4) {
 		core = reserve(argv[2], SOS_RESERVE_SHARE_CORE);
 		ret = share(core, argv[3], argv[4]);
+	} else if (!strcmp(argv[1], "outlive")) {
+		core = reserve(argv[2], SOS_RESERVE_SHARE_CORE);
+		ret = outlive(core, argv[3]);
 	} else if (!strcmp(argv[1], "huge")) {
 		core = reserve(argv[2], SOS_RESERVE_SHARE_CORE);
 		ret = huge(core, atoi(argv[3]));

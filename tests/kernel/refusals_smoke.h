@@ -83,3 +83,38 @@ static void test_region_errors(int core)
 	check_errno(errno_of(ioctl(core, SOS_IOC_CLAIM_DEVICE, &claim)), EINVAL, "claim with pad");
 	check(status_of(core).state == SOS_STATE_RESERVED, "still RESERVED");
 }
+
+/* All that Linux could give would leave nothing to its programs: it is refused, and none of them is killed for it. */
+static void test_too_much_memory(int core)
+{
+	struct sos_region region = { .kind = SOS_REGION_MEMORY, .prot = 3, .va = 0x10000000000ULL };
+	unsigned long long kib = 0;
+	FILE *file = fopen("/proc/meminfo", "r");
+	int log = log_follow();
+	char line[128];
+
+	while (file && fgets(line, sizeof(line), file) && sscanf(line, "MemAvailable: %llu", &kib) != 1)
+		;
+	if (file)
+		fclose(file);
+	region.size = kib >> 11 << 21;
+	check(kib && add(core, &region) == ENOMEM, "all of the %llu MiB that are available: ENOMEM", kib >> 10);
+	check(status_of(core).state == SOS_STATE_RESERVED, "nothing is loaded");
+	check(!log_next(log, "Out of memory"), "and nobody was killed");
+	close(log);
+}
+
+/* What an answer has room for and does not say is 0, and nothing that lay there in Linux. */
+static void test_answers(int core)
+{
+	struct sos_linux_counts counts;
+	struct sos_status status;
+	unsigned int i;
+
+	memset(&status, 0xff, sizeof(status));
+	memset(&counts, 0xff, sizeof(counts));
+	check(!ioctl(core, SOS_IOC_GET_STATUS, &status) && !ioctl(core, SOS_IOC_GET_LINUX_COUNTS, &counts), "status and counts");
+	for (i = 0; i < sizeof(status.reserved) / sizeof(status.reserved[0]) && !status.reserved[i]; i++)
+		;
+	check(i == sizeof(status.reserved) / sizeof(status.reserved[0]) && !counts.reserved && !status.fault.rip, "say 0 where they say nothing");
+}

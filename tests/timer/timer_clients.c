@@ -4,9 +4,10 @@
  *
  * usage: timer_clients STOP-FILE
  *
- * Arms periodic timers on all clocks and 600 one-shot ones, prints "armed", and waits for
- * STOP-FILE; meanwhile CLOCK_REALTIME is set an hour ahead. Then it compares what the service
- * counted with what the clocks say: every period must have been counted. Prints TAP.
+ * Arms periodic timers on all clocks and 600 one-shot ones that are far away, prints "armed",
+ * and waits for STOP-FILE; meanwhile CLOCK_REALTIME is set an hour ahead. Then it arms the
+ * one-shot ones anew, waits for all, and compares what the service counted with what the
+ * clocks say: every period must have been counted. Prints TAP.
  */
 #define _GNU_SOURCE
 #include <inttypes.h>
@@ -100,6 +101,16 @@ static void check_periodic(uint32_t index, int clock, uint64_t start)
 	      names[clock], index, expirations, least, most, timer.memory->slots[index].misses, timer.memory->slots[index].overruns);
 }
 
+static int arm_once(uint64_t ns)
+{
+	int ret = 0;
+	uint32_t i;
+
+	for (i = FIRST_ONCE; i < FIRST_ONCE + ONCE; i++)
+		ret |= sos_timer_arm(&timer, i, (enum sos_timer_clock)(i % CLOCKS), 0, units(i % CLOCKS, ns + i * 1000), 0);
+	return ret;
+}
+
 static int all_expired(void)
 {
 	uint32_t i;
@@ -128,8 +139,7 @@ int main(int argc, char **argv)
 		start[i] = now(clock) + units(clock, PERIOD_NS + i * 1000);
 		ret |= sos_timer_arm(&timer, i, (enum sos_timer_clock)clock, SOS_TIMER_ABSOLUTE, start[i], units(clock, PERIOD_NS));
 	}
-	for (i = FIRST_ONCE; i < FIRST_ONCE + ONCE; i++)
-		ret |= sos_timer_arm(&timer, i, (enum sos_timer_clock)(i % CLOCKS), 0, units(i % CLOCKS, 2 * SECOND + i * 1000), 0);
+	ret |= arm_once(1800 * SECOND);
 	ret |= sos_timer_arm(&timer, SOON, SOS_TIMER_REALTIME, SOS_TIMER_ABSOLUTE, now(SOS_TIMER_REALTIME) + 1800 * SECOND, 0);
 	ret |= sos_timer_arm(&timer, LATER, SOS_TIMER_REALTIME, SOS_TIMER_ABSOLUTE, now(SOS_TIMER_REALTIME) + 3 * 3600 * SECOND, 0);
 	ret |= sos_timer_arm(&timer, RELATIVE, SOS_TIMER_REALTIME, 0, 1800 * SECOND, 0);
@@ -140,6 +150,7 @@ int main(int argc, char **argv)
 	fflush(stdout);
 	while (access(argv[1], F_OK))
 		usleep(10000);
+	check(!arm_once(PERIOD_NS), "all one-shot timers were armed anew");
 	for (i = 0; i < 3000 && !all_expired(); i++)
 		usleep(10000);
 	check(all_expired(), "all %d one-shot timers expired once", ONCE);

@@ -22,7 +22,7 @@ internal sealed class EncodingFilter(ulong address)
         _window.AsSpan(bytes.Length).Fill(0x90);
         instruction = Decode(out _);
         effect = InstructionForms.EffectOf(instruction.Code);
-        return effect != Effect.Refused && InstructionRules.Check(instruction) is null && InstructionRules.CheckForm(instruction, effect) is null
+        return effect != Effect.Refused && InstructionRules.Check(instruction, DecodeResult.Decoded, effect) is null
             && _encoding.Matches(instruction, _window.AsSpan(0, instruction.Length));
     }
 

@@ -1,12 +1,11 @@
 using System;
 using System.Collections.Generic;
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using System.IO;
 using System.Linq;
-using System.Runtime.ExceptionServices;
 using System.Threading;
+using System.Threading.Tasks;
 
 namespace Sos.Fuzz.Processor;
 
@@ -121,7 +120,7 @@ internal sealed class ProcessorFuzz(ulong seed, Action<long, long>? progress = n
         long drawn = 0;
         long accepted = 0;
         long steps = 0;
-        Exception? problem = null;
+        bool isOver = false;
         void Work()
         {
             try
@@ -129,7 +128,7 @@ internal sealed class ProcessorFuzz(ulong seed, Action<long, long>? progress = n
                 using SteppedProcess process = new();
                 SequenceCheck sequences = new(process);
                 EncodingFilter filter = new(SteppedProcess.CodeAt);
-                while (Volatile.Read(ref problem) is null && Volatile.Read(ref accepted) < programs)
+                while (!Volatile.Read(ref isOver) && Volatile.Read(ref accepted) < programs)
                 {
                     if (RunProgram(sequences, filter, Interlocked.Increment(ref drawn) - 1))
                     {
@@ -140,21 +139,17 @@ internal sealed class ProcessorFuzz(ulong seed, Action<long, long>? progress = n
 
                 Interlocked.Add(ref steps, sequences.Steps);
             }
-            catch (Exception e) when (e is FuzzException or InvalidOperationException or Win32Exception)
+            finally
             {
-                _ = Interlocked.CompareExchange(ref problem, e, null);
+                // Done, or failed: no other goes on either.
+                Volatile.Write(ref isOver, true);
             }
         }
 
-        // Threads: a process is stepped by the thread that took hold of it.
-        Thread[] workers = [.. Enumerable.Range(0, Environment.ProcessorCount).Select(_ => new Thread(Work))];
-        Array.ForEach(workers, worker => worker.Start());
-        Array.ForEach(workers, worker => worker.Join());
-        if (problem is not null)
-        {
-            ExceptionDispatchInfo.Throw(problem);
-        }
-
+        // A thread of its own for each: a process is stepped by the thread that took hold of it.
+        IEnumerable<Task> workers = Enumerable.Range(0, Environment.ProcessorCount)
+            .Select(_ => Task.Factory.StartNew(Work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default));
+        Task.WhenAll([.. workers]).GetAwaiter().GetResult();
         return (drawn, accepted, steps);
     }
 

@@ -169,7 +169,7 @@ internal sealed class SequenceCheck(SteppedProcess process)
         foreach ((ulong function, ulong returnTo, Concretion concretion) in _calls)
         {
             // A caller counts on what is known where the call returns to.
-            IEnumerable<long> saved = StateAt(function, at).Slots.Where(s => s.Value.Kind == ValueKind.Saved).Select(s => s.Key);
+            IEnumerable<long> saved = StateAt(function, at).Slots.Where(s => s.Value.Kind == ValueKind.Saved).Select(s => s.At);
             if (saved.Prepend(0).Select(distance => unchecked(concretion.Frame + (ulong)distance)).Any(slot => address < slot + WordSize && slot < end))
             {
                 return true;

@@ -117,7 +117,8 @@ enum sos_mechanism {
  * @lease_ns: in, the core goes back by itself after that time, see struct sos_lease; 0: never
  * @clos: in, with SOS_RESERVE_CLASS: class of service (CLOSID) for cache and memory
  *	bandwidth, as Linux's resctrl has set it up; else 0
- * @siblings: out, how many other threads of the physical core left Linux with it
+ * @siblings: out, other threads of the physical core that SOS holds with it, so that they run
+ *	nothing: they left Linux with it, or were offline
  * @reserved: see above
  *
  * Takes the CPU from Linux (hot-unplug) into the monitor: state RESERVED. Without
@@ -375,7 +376,7 @@ struct sos_add_host_port {
  * @poll_bound_ns: in, the watchdog: a service whose sos_control.polls stands still for longer
  *	is ended by NMI, or by INIT if it does not obey; state FAILED, vector SOS_FAULT_HUNG or
  *	SOS_FAULT_LOST. Before its first poll it has at least SOS_INITIALISE_MS. Linux looks at
- *	most once a millisecond; 0: no watchdog
+ *	most once a millisecond, and counts no time in which it could not look; 0: no watchdog
  * @reserved: see above
  *
  * Needs a CONTROL region of the core. Errno: EINVAL (address not in such a region, no CONTROL,
@@ -851,7 +852,7 @@ struct sos_resource {
  * @monotonic_ns: CLOCK_MONOTONIC then
  * @realtime_ns: CLOCK_REALTIME then
  * @tai_ns: CLOCK_TAI then
- * @tsc_khz: nominal TSC frequency; what was measured, where that is another by an eighth
+ * @tsc_khz: TSC frequency: Linux's, or the measured one where Linux's is off by an eighth
  */
 struct sos_clock {
 	__u32 sequence;
@@ -950,8 +951,8 @@ struct sos_host_slot {
  * @slot_size: SOS_HOST_SLOT_SIZE
  * @to_host_offset: bytes from here to the slots of @to_host
  * @from_host_offset: bytes from here to the slots of @from_host
- * @mtu: of the network device
- * @mac: of the network device
+ * @mtu: of the network device; Linux may change it
+ * @mac: of the network device; Linux may change it, and it is read whole only as a service starts
  * @link_up: service to Linux: carrier of the device; a change is told by SOS_GATE_NOTIFY
  * @host_up: Linux to service: the network device is up (frames sent to it while 0 may be dropped)
  * @to_host: frames for Linux; the service produces

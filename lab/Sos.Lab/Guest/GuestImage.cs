@@ -35,7 +35,7 @@ internal sealed class GuestImage
         "virtio_blk", "ext4",
         "virtio_pci", "virtio_console", "virtio_rng", "virtio_net", "vfio_pci", "msr", "cpuid",
         "nf_tables", "nft_*", "nf_conntrack", "nf_nat", "nf_reject_*", "nf_log_syslog",
-        "tun", "veth", "bridge", "dummy", "sch_*", "cls_*", "act_gact",
+        "tun", "veth", "bridge", "bonding", "vrf", "8021q", "macvlan", "dummy", "af_packet_diag", "sch_*", "cls_*", "act_gact",
         "xt_*", "ip_tables", "ip6_tables", "iptable_filter", "ip_set", "ip_set_hash_ip", "ip_set_hash_net",
     ];
 

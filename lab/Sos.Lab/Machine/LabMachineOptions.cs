@@ -56,6 +56,9 @@ public sealed record LabMachineOptions
     /// <summary>QEMU's name of the CPU that can be taken out.</summary>
     public const string SpareCpuDevice = "spare-cpu";
 
+    /// <summary>Whether there is a keyboard controller, as most machines have and some servers have not: nobody answers at its ports then.</summary>
+    public bool KeyboardController { get; init; } = true;
+
     /// <summary>Further devices, each as after QEMU's <c>-device</c>; slots 0x18 to 0x1e of the first bus are free for them.</summary>
     public IReadOnlyList<string> Devices { get; init; } = [];
 

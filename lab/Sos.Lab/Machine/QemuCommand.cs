@@ -90,7 +90,8 @@ internal static class QemuCommand
     private static string Emulated(LabMachineOptions options) => options.ThreadsPerCore == 1 ? "max" : "max,vendor=GenuineIntel";
 
     private static string Machine(LabMachineOptions options, bool kvm) =>
-        "q35" + (kvm && options.Iommu ? ",kernel-irqchip=split" : "") + (options.CardSocket is null ? "" : ",memory-backend=ram");
+        "q35" + (kvm && options.Iommu ? ",kernel-irqchip=split" : "") + (options.CardSocket is null ? "" : ",memory-backend=ram")
+        + (options.KeyboardController ? "" : ",i8042=off");
 
     // The other process reads and writes the machine's memory, which hence is a file. The card interrupts by its line, not by
     // messages: emulating these for such a card, QEMU 7.2 reads a table that exists with KVM only, and crashes.
@@ -155,7 +156,8 @@ internal static class QemuCommand
     private static string KernelArguments(LabMachineOptions options)
     {
         // An emulated timer that a busy host lets tick late must not stop the boot: Linux would conclude that it does not work at all.
-        List<string> arguments = ["console=ttyS0", "net.ifnames=0", "no_timer_check"];
+        // Without groups of tasks 6.12's scheduler does not lose its tasks after a virtual CPU stood still (docs/decisions/0050).
+        List<string> arguments = ["console=ttyS0", "net.ifnames=0", "no_timer_check", "noautogroup"];
         if (options.Disk is not null)
         {
             arguments.Add("sos.disk");

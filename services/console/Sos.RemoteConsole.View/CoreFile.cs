@@ -5,9 +5,9 @@ using Sos.Sdk.Control;
 namespace Sos.RemoteConsole.View;
 
 /// <summary>
-/// Linux's memory as an ELF core file (ELF-64 object file format, "Program header"; as the kernel itself makes them for kdump): the kernel's notes, a
-/// segment for its image, and one for each range of memory. The file is never whole anywhere: any part of it is made when it is asked for, so that a
-/// transfer can be taken up again.
+/// Linux's memory as an ELF core file (ELF-64 object file format, "Program header"; as the kernel itself makes them for kdump): the kernel's notes, the
+/// registers of its CPUs, a segment for its image, and one for each range of memory. The file is never whole anywhere: any part of it is made when it is asked
+/// for, so that a transfer can be taken up again.
 /// </summary>
 public readonly struct CoreFile
 {
@@ -26,17 +26,21 @@ public readonly struct CoreFile
     /// <summary>The segments before those of the ranges: notes and image.</summary>
     private const int SegmentsBefore = 2;
 
+    private readonly LinuxPanic _panic;
+    private readonly uint _cpus;
     private readonly ulong _notes;
     private readonly ulong _notesSize;
     private readonly ulong _noteFileSize;
     private readonly ulong _notePlace;
     private readonly ulong _data;
 
-    private CoreFile(ref LinuxMemory memory, ulong notes, ulong notesSize)
+    private CoreFile(ref LinuxMemory memory, LinuxPanic panic, ulong notes, ulong notesSize)
     {
+        _panic = panic;
+        _cpus = panic.CountCpus(ref memory);
         _notes = notes;
         _notesSize = notesSize;
-        _noteFileSize = NoteHeaderSize + (ulong)NoteName.Length + ((notesSize + 3) & ~3UL);
+        _noteFileSize = NoteHeaderSize + (ulong)NoteName.Length + Padded(notesSize) + ((ulong)_cpus * CpuNote.Size);
         _notePlace = HeaderSize + ((ulong)(SegmentsBefore + memory.Ranges.Length) * SegmentSize);
         _data = (_notePlace + _noteFileSize + PageSize - 1) & ~(PageSize - 1);
         Size = _data;
@@ -54,8 +58,11 @@ public readonly struct CoreFile
     private static ReadOnlySpan<byte> Identification => [0x7f, (byte)'E', (byte)'L', (byte)'F', 2, 1, 1];
 
     /// <summary>Looks where the kernel's notes are.</summary>
+    /// <param name="memory">Linux's memory.</param>
+    /// <param name="panic">The record of its CPUs' registers.</param>
+    /// <param name="file">The file.</param>
     /// <returns>False if they cannot be read: without them a core file is of no use.</returns>
-    public static bool TryCreate(ref LinuxMemory memory, out CoreFile file)
+    public static bool TryCreate(ref LinuxMemory memory, LinuxPanic panic, out CoreFile file)
     {
         file = default;
         if (!memory.TryReadVariable(LinuxField.CoreNotes, out ulong notes) || !memory.TryReadVariable(LinuxField.CoreNotesSize, out ulong size)
@@ -64,7 +71,7 @@ public readonly struct CoreFile
             return false;
         }
 
-        file = new CoreFile(ref memory, notes, size);
+        file = new CoreFile(ref memory, panic, notes, size);
         return true;
     }
 
@@ -134,11 +141,11 @@ public readonly struct CoreFile
         }
 
         within -= text;
-        if (within >= _notesSize)
-        {
-            return space.Length; // zeroes, up to the first page of memory
-        }
+        return within < _notesSize ? ReadNotes(ref memory, within, space) : ReadRegisters(ref memory, within, space);
+    }
 
+    private int ReadNotes(ref LinuxMemory memory, ulong within, Span<byte> space)
+    {
         Span<byte> notes = space[..(int)Math.Min((ulong)space.Length, _notesSize - within)];
         if (!memory.TryRead(_notes + within, notes))
         {
@@ -147,6 +154,26 @@ public readonly struct CoreFile
 
         return notes.Length;
     }
+
+    private int ReadRegisters(ref LinuxMemory memory, ulong within, Span<byte> space)
+    {
+        if (within < Padded(_notesSize))
+        {
+            return (int)Math.Min((ulong)space.Length, Padded(_notesSize) - within);
+        }
+
+        within -= Padded(_notesSize);
+        if (within >= (ulong)_cpus * CpuNote.Size)
+        {
+            return space.Length; // zeroes, up to the first page of memory
+        }
+
+        Span<byte> note = stackalloc byte[CpuNote.Size];
+        CpuNote.Write(ref memory, _panic, (uint)(within / CpuNote.Size), note);
+        return Copy(note, within % CpuNote.Size, space);
+    }
+
+    private static ulong Padded(ulong size) => (size + 3) & ~3UL;
 
     private static int Copy(ReadOnlySpan<byte> part, ulong from, Span<byte> space)
     {

@@ -420,6 +420,123 @@ public enum LinuxField
     /// <summary>nr_node_ids.</summary>
     Nodes,
 
+    /// <summary>__start_orc_unwind_ip: for each entry of the image's unwinding table the place where it begins to hold, as a distance.</summary>
+    OrcAddresses,
+
+    /// <summary>__stop_orc_unwind_ip.</summary>
+    OrcAddressesEnd,
+
+    /// <summary>__start_orc_unwind: the entries.</summary>
+    OrcEntries,
+
+    /// <summary>The order in which the entries number registers: <see cref="OrcEntry.FirstOrder"/> or <see cref="OrcEntry.SecondOrder"/>.</summary>
+    OrcRegisters,
+
+    /// <summary>Bytes of an orc_entry.</summary>
+    OrcEntrySize,
+
+    /// <summary>orc_entry.sp_offset.</summary>
+    OrcStackOffset,
+
+    /// <summary>orc_entry.bp_offset.</summary>
+    OrcFrameOffset,
+
+    /// <summary>orc_entry.sp_reg, in bits.</summary>
+    OrcStackRegisterBit,
+
+    /// <summary>orc_entry.bp_reg, in bits.</summary>
+    OrcFrameRegisterBit,
+
+    /// <summary>orc_entry.type, in bits.</summary>
+    OrcTypeBit,
+
+    /// <summary>orc_entry.end, in bits (before 6.4): where it is, types are numbered otherwise.</summary>
+    OrcEndBit,
+
+    /// <summary>orc_entry.signal, in bits (6.3 on).</summary>
+    OrcSignalBit,
+
+    /// <summary>Bytes of an inactive_task_frame: what lies at the stack pointer of a task that no CPU runs.</summary>
+    InactiveFrameSize,
+
+    /// <summary>inactive_task_frame.bp.</summary>
+    InactiveFramePointer,
+
+    /// <summary>inactive_task_frame.ret_addr.</summary>
+    InactiveReturn,
+
+    /// <summary>ret_from_fork_asm, or ret_from_fork: where a task goes on that never ran.</summary>
+    ForkReturn,
+
+    /// <summary>module.init_layout.base (before 6.4).</summary>
+    ModuleInitBase,
+
+    /// <summary>module.init_layout.size (before 6.4).</summary>
+    ModuleInitSize,
+
+    /// <summary>module.arch.num_orcs.</summary>
+    ModuleOrcCount,
+
+    /// <summary>module.arch.orc_unwind_ip.</summary>
+    ModuleOrcAddresses,
+
+    /// <summary>module.arch.orc_unwind.</summary>
+    ModuleOrcEntries,
+
+    /// <summary>task_struct.nsproxy.</summary>
+    TaskNamespaces,
+
+    /// <summary>nsproxy.mnt_ns.</summary>
+    NamespacesMounts,
+
+    /// <summary>mnt_namespace.root.</summary>
+    MountsRoot,
+
+    /// <summary>mount.mnt_parent.</summary>
+    MountParent,
+
+    /// <summary>mount.mnt_mountpoint.</summary>
+    MountPoint,
+
+    /// <summary>mount.mnt.mnt_root.</summary>
+    MountRoot,
+
+    /// <summary>mount.mnt.mnt_sb.</summary>
+    MountSuper,
+
+    /// <summary>mount.mnt.mnt_flags.</summary>
+    MountFlags,
+
+    /// <summary>mount.mnt_mounts.</summary>
+    MountChildren,
+
+    /// <summary>mount.mnt_child.</summary>
+    MountChild,
+
+    /// <summary>mount.mnt_devname.</summary>
+    MountDevice,
+
+    /// <summary>mount.mnt_id.</summary>
+    MountNumber,
+
+    /// <summary>dentry.d_parent.</summary>
+    EntryParent,
+
+    /// <summary>dentry.d_name.name.</summary>
+    EntryName,
+
+    /// <summary>dentry.d_name.len.</summary>
+    EntryNameLength,
+
+    /// <summary>super_block.s_type.</summary>
+    SuperType,
+
+    /// <summary>super_block.s_flags.</summary>
+    SuperFlags,
+
+    /// <summary>file_system_type.name.</summary>
+    FileSystemName,
+
     /// <summary>Of these there are so many.</summary>
     Count,
 }

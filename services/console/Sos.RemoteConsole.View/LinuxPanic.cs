@@ -27,6 +27,10 @@ public readonly struct LinuxPanic
     public static LinuxPanic Open(ref LinuxMemory memory, ulong physical)
         => memory.IsThere && TryReadNumber(ref memory, physical, out ulong magic) && magic == LinuxPanicLayout.MagicValue ? new LinuxPanic(physical) : default;
 
+    /// <summary>Returns how many CPUs have a place for their registers.</summary>
+    public uint CountCpus(ref LinuxMemory memory)
+        => IsThere && TryReadNumber(ref memory, _physical + CountOffset, out ulong numbers) ? Math.Min((uint)numbers, CpuMask.CpusMax) : 0;
+
     /// <summary>Reads whether Linux has panicked.</summary>
     /// <param name="memory">Linux's memory.</param>
     /// <param name="cpu">The CPU that did.</param>

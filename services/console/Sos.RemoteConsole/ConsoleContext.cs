@@ -70,7 +70,7 @@ public unsafe struct ConsoleContext
     internal const int ShellsMax = 2 * VisitorsMax;
 
     /// <summary>
-    /// Milliseconds in which strangers may cause a line of the log, and lines that they may at once: the log has 256, and others shall find theirs hours later.
+    /// Milliseconds in which strangers may cause a line of the log, and lines that they may at once: the log has 511, and others shall find theirs hours later.
     /// Failures have a rate of their own, so that no noise hides that keys or passwords are tried.
     /// </summary>
     private const ulong StrangerLineMs = 60_000;
@@ -158,6 +158,9 @@ public unsafe struct ConsoleContext
 
     internal PasswordCheck Passwords;
 
+    /// <summary>The reset of the machine that a visitor asked for.</summary>
+    internal MachineReset Reset;
+
     /// <summary>Linux's memory; not there unless the operator granted it.</summary>
     internal LinuxMemory Linux;
 
@@ -215,6 +218,7 @@ public unsafe struct ConsoleContext
         Passwords.Poll();
         Ssh.Server.BeginPass();
         FollowRequest(tsc);
+        Reset.Poll(Actions, Log, Instant.At(tsc, TscKhz));
         uint sequence = MemoryOrdering.LoadAcquire(ref Control->Clock.Sequence);
         if (sequence != _sequence)
         {

@@ -66,7 +66,7 @@ public readonly unsafe struct ConsolePort<TNic> : IPort
 
         state->Context.Poll(now);
         Burst answers = default;
-        if (state->Stop.IsRaised)
+        if (state->Stop.IsRaised || state->Context.Reset.EndsConnections)
         {
             state->Endpoint.End(ref state->Context, ref answers, now);
         }

@@ -42,7 +42,6 @@ internal sealed class RouteFollower : IDisposable
 
     private readonly RouterTableWriter _writer;
     private readonly RouterTable _table;
-    private readonly IReadOnlyList<IReadOnlyList<string>> _portNames;
     private readonly bool _pastNetfilter;
     private readonly FilterFollower? _filter;
     private readonly bool _isSymmetric;
@@ -52,9 +51,8 @@ internal sealed class RouteFollower : IDisposable
 
     // Null on a kernel without netfilter.
     private readonly NetlinkSocket? _filterNews = NetlinkSocket.TryOpen(NetlinkSocket.Netfilter, FilterGroup);
-    private readonly Dictionary<int, int> _ports = [];
-    private readonly Dictionary<int, LinuxLink> _links = [];
-    private readonly Dictionary<(int Port, RouteAddress Address), ulong> _neighbours = [];
+    private readonly InterfaceFollower _interfaces;
+    private readonly Dictionary<(int Interface, RouteAddress Address), ulong> _neighbours = [];
     private readonly Dictionary<RoutePrefix, HopSpecification> _written = [];
     private readonly HashSet<RoutePrefix> _changed = [];
     private readonly Dictionary<RoutePrefix, long> _leaving = [];
@@ -84,13 +82,13 @@ internal sealed class RouteFollower : IDisposable
     {
         _filter = filter.IsNull || options.LeavesFilter ? null : new FilterFollower(filter, log);
         _table = table;
-        _portNames = portNames;
         _pastNetfilter = options.PastNetfilter;
         _isSymmetric = options.IsSymmetric;
         _log = log;
         _writer = new RouterTableWriter(in table);
+        _interfaces = new InterfaceFollower(in table, _writer, portNames, Tell);
         _network.Heard = _writer.Beat;
-        _compiler = new RouteCompiler(_ports, _links, _addresses);
+        _compiler = new RouteCompiler(_interfaces.Numbers, _interfaces.Links, _addresses);
         AskAll();
         _writer.Publish();
         AskSettings();
@@ -185,7 +183,8 @@ internal sealed class RouteFollower : IDisposable
 
                 break;
             case LinuxNetwork.NewLink or LinuxNetwork.DeleteLink:
-                if (LinuxLink.Read(message.Body) is { } link && (message.Type == LinuxNetwork.DeleteLink || _links.GetValueOrDefault(link.Index) != link))
+                if (LinuxLink.Read(message.Body) is { } link
+                    && (message.Type == LinuxNetwork.DeleteLink || _interfaces.Links.GetValueOrDefault(link.Index) != link))
                 {
                     _askLinks = _askRoutes = _askSettings = true;
                 }
@@ -225,15 +224,15 @@ internal sealed class RouteFollower : IDisposable
 
     private void TakeNeighbour(LinuxNeighbour neighbour)
     {
-        if (!_ports.TryGetValue(neighbour.Interface, out int port))
+        if (!_interfaces.Numbers.TryGetValue(neighbour.Interface, out int number))
         {
             return;
         }
 
-        (int Port, RouteAddress Address) key = (port, neighbour.Address);
+        (int Interface, RouteAddress Address) key = (number, neighbour.Address);
         try
         {
-            _writer.SetNeighbour(port, neighbour.Address, neighbour.Mac, neighbour.IsFixed);
+            _writer.SetNeighbour(number, neighbour.Address, neighbour.Mac, neighbour.IsFixed);
         }
         catch (TableFullException e)
         {
@@ -281,6 +280,11 @@ internal sealed class RouteFollower : IDisposable
         {
             AskSettings();
         }
+
+        if (IsSettled)
+        {
+            _interfaces.LetGo();
+        }
     }
 
     private void AskAll()
@@ -293,41 +297,23 @@ internal sealed class RouteFollower : IDisposable
 
     private void AskLinks()
     {
-        _links.Clear();
-        _ports.Clear();
-        foreach (LinuxLink link in _network.Links())
-        {
-            _links[link.Index] = link;
-        }
-
-        for (int port = 0; port < _portNames.Count; port++)
-        {
-            if (_portNames[port].Select(name => _links.Values.FirstOrDefault(link => link.Name == name)).FirstOrDefault(link => link is not null) is { } link)
-            {
-                _ports[link.Index] = port;
-            }
-            else
-            {
-                Tell($"there is no network device {string.Join(" or ", _portNames[port])}: what its port receives goes to Linux");
-            }
-        }
-
+        _interfaces.Take(_network.Links());
         _addresses = _network.Addresses();
-        _compiler = new RouteCompiler(_ports, _links, _addresses);
-        HashSet<(int Port, RouteAddress Address)> gone = [.. _neighbours.Keys];
+        _compiler = new RouteCompiler(_interfaces.Numbers, _interfaces.Links, _addresses);
+        HashSet<(int Interface, RouteAddress Address)> gone = [.. _neighbours.Keys];
         foreach (LinuxNeighbour neighbour in _network.Neighbours())
         {
             TakeNeighbour(neighbour);
-            if (_ports.TryGetValue(neighbour.Interface, out int port))
+            if (_interfaces.Numbers.TryGetValue(neighbour.Interface, out int number))
             {
-                gone.Remove((port, neighbour.Address));
+                gone.Remove((number, neighbour.Address));
             }
         }
 
-        foreach ((int port, RouteAddress address) in gone)
+        foreach ((int number, RouteAddress address) in gone)
         {
-            _writer.SetNeighbour(port, address, null);
-            _neighbours.Remove((port, address));
+            _writer.SetNeighbour(number, address, null);
+            _neighbours.Remove((number, address));
         }
 
         WriteOwnAddresses();
@@ -442,38 +428,10 @@ internal sealed class RouteFollower : IDisposable
     /// <summary>Asks for all that decides which traffic the core may forward at all.</summary>
     private void AskSettings()
     {
-        IReadOnlyDictionary<(int Device, bool IsIpv6), LinuxConfiguration> configurations = _network.Configurations();
-        int all = configurations.GetValueOrDefault((LinuxNetwork.AllDevices, false)).ReversePath;
-        foreach ((int device, int port) in _ports)
-        {
-            LinuxLink link = _links[device];
-            LinuxConfiguration ipv4 = configurations.GetValueOrDefault((device, false));
-            PortFlags reversePath = Math.Max(all, ipv4.ReversePath) switch
-            {
-                0 => PortFlags.None,
-                1 => PortFlags.ReversePathStrict,
-                _ => PortFlags.ReversePathLoose,
-            };
-
-            // For IPv6 Linux goes by the setting of all devices alone; a device's own leaves it to Linux.
-            bool forwards6 = configurations.GetValueOrDefault((device, true)).Forwards
-                && configurations.GetValueOrDefault((LinuxNetwork.AllDevices, true)).Forwards;
-            PortFlags flags = (link.IsUp ? PortFlags.Up : 0) | reversePath
-                | (ipv4.Forwards && !link.IsEnslaved ? PortFlags.Forwards4 : 0) | (forwards6 && !link.IsEnslaved ? PortFlags.Forwards6 : 0);
-            _writer.SetPort(port, new PortSettings { Mac = link.Mac, Mtu = link.Mtu, Flags = flags });
-        }
-
-        for (int port = 0; port < _portNames.Count; port++)
-        {
-            if (!_ports.ContainsValue(port))
-            {
-                _writer.SetPort(port, default);
-            }
-        }
-
+        _interfaces.WriteSettings(_network.Configurations());
         _askFilterAgain = false;
         Func<string, ArpSettings> arp = HasArpRules() ? _ => ArpSettings.DependsOnWhoAsks : LinuxNetwork.ArpOf;
-        if (!_writer.SetOwnAddresses(AnsweredAddresses.List(_addresses, _ports, _links, arp)))
+        if (!_writer.SetOwnAddresses(AnsweredAddresses.List(_addresses, _interfaces.Numbers, _interfaces.Links, arp)))
         {
             Tell($"it has more than {OwnAddress.CountMax} addresses: the core answers for the first of them when Linux does not");
         }
@@ -557,10 +515,7 @@ internal sealed class RouteFollower : IDisposable
             return false;
         }
 
-        string[] names = [.. Enumerable.Range(0, _portNames.Count)
-            .Select(port => _ports.FirstOrDefault(pair => pair.Value == port).Key)
-            .Select(device => _links.GetValueOrDefault(device)?.Name ?? string.Empty)];
-        bool isThere = _filter.TryFollow(_network.RulesetGeneration(), names, out string? obstacle);
+        bool isThere = _filter.TryFollow(_network.RulesetGeneration(), _interfaces.ForRules(), out string? obstacle);
         why = obstacle is null ? null : $"its ruleset for forwarded packets cannot be honoured on the core: {obstacle}; {bypass}";
         filter = isThere ? isIpv6 ? RouterState.Filter6 : RouterState.Filter4 : RouterState.None;
         return isThere;
@@ -568,10 +523,9 @@ internal sealed class RouteFollower : IDisposable
 
     private void TellUsed()
     {
-        foreach ((int port, RouteAddress address) in _writer.TakeUsedNeighbours())
+        foreach ((int number, RouteAddress address) in _writer.TakeUsedNeighbours())
         {
-            int device = _ports.FirstOrDefault(pair => pair.Value == port).Key;
-            if (device != 0)
+            if (_interfaces.DeviceOf(number) is not 0 and int device)
             {
                 _network.Use(device, address);
             }

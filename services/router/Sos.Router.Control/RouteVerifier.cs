@@ -61,7 +61,8 @@ internal sealed class RouteVerifier : IDisposable
     private readonly LinuxNetwork _network = new();
     private readonly TableReader _reader;
     private readonly IReadOnlyList<IReadOnlyList<string>> _portNames;
-    private readonly Dictionary<(int Port, RouteAddress Address), ulong?> _neighbours = [];
+    private readonly Dictionary<(int Interface, RouteAddress Address), ulong?> _neighbours = [];
+    private IReadOnlyList<string> _names = [];
     private RouteCompiler _compiler;
 
     /// <summary>Asks for what routes are compiled with.</summary>
@@ -132,26 +133,20 @@ internal sealed class RouteVerifier : IDisposable
 
     private RouteCompiler Look()
     {
-        Dictionary<int, LinuxLink> links = _network.Links().ToDictionary(link => link.Index);
-        Dictionary<int, int> ports = [];
-        for (int port = 0; port < _portNames.Count; port++)
-        {
-            if (_portNames[port].Select(name => links.Values.FirstOrDefault(link => link.Name == name)).FirstOrDefault(link => link is not null) is { } link)
-            {
-                ports[link.Index] = port;
-            }
-        }
-
+        IReadOnlyList<LinuxLink> devices = _network.Links();
+        Dictionary<int, LinuxLink> links = devices.ToDictionary(link => link.Index);
+        Dictionary<int, int> interfaces = PortLinks.FindInterfaces(devices, _portNames, _reader.ReadVlans());
+        _names = _reader.NamesOf([.. _portNames.Select(names => names[0])]);
         _neighbours.Clear();
         foreach (LinuxNeighbour neighbour in _network.Neighbours())
         {
-            if (ports.TryGetValue(neighbour.Interface, out int port))
+            if (interfaces.TryGetValue(neighbour.Interface, out int number))
             {
-                _neighbours[(port, neighbour.Address)] = neighbour.Mac;
+                _neighbours[(number, neighbour.Address)] = neighbour.Mac;
             }
         }
 
-        return new RouteCompiler(ports, links, _network.Addresses());
+        return new RouteCompiler(interfaces, links, _network.Addresses());
     }
 
     private HopSpecification? Ask(RouteAddress address) => _network.Match(address, out int errno) is { } route && errno == 0
@@ -173,15 +168,15 @@ internal sealed class RouteVerifier : IDisposable
             case NextHopKind.Group:
                 return HopText.AnyOf(hop.Members.Select(member => Describe(member.Hop)));
             case NextHopKind.Forward:
-                return Describe(_neighbours.GetValueOrDefault((hop.Port, hop.Gateway)) is { } mac
-                    ? new LiveHop(0, NextHopKind.Forward, hop.Port, mac, hop.Mtu, 0)
+                return Describe(_neighbours.GetValueOrDefault((hop.Interface, hop.Gateway)) is { } mac
+                    ? new LiveHop(0, NextHopKind.Forward, hop.Interface, mac, hop.Mtu, 0)
                     : new LiveHop(0, NextHopKind.Linux, 0, 0, 0, 0));
             default:
-                return Describe(new LiveHop(0, hop.Kind, hop.Port, 0, hop.Mtu, 0));
+                return Describe(new LiveHop(0, hop.Kind, hop.Interface, 0, hop.Mtu, 0));
         }
     }
 
-    private string Describe(LiveHop hop) => HopText.Describe(hop, [.. _portNames.Select(names => names[0])]);
+    private string Describe(LiveHop hop) => HopText.Describe(hop, _names);
 }
 
 /// <summary>Ways in words.</summary>
@@ -189,15 +184,15 @@ internal static class HopText
 {
     /// <summary>Says what becomes of a way's packets.</summary>
     /// <param name="hop">The way.</param>
-    /// <param name="ports">Names of the ports.</param>
-    public static string Describe(LiveHop hop, IReadOnlyList<string> ports)
+    /// <param name="names">Names of the interfaces, by number.</param>
+    public static string Describe(LiveHop hop, IReadOnlyList<string> names)
     {
-        string port = hop.Port < ports.Count ? ports[hop.Port] : $"port {hop.Port}";
+        string name = hop.Interface < names.Count ? names[hop.Interface] : $"interface {hop.Interface}";
         return hop.Kind switch
         {
-            NextHopKind.Forward => $"{port} to {MacText(hop.Mac)} mtu {hop.Mtu}",
-            NextHopKind.Connected => $"{port} to the destination itself mtu {hop.Mtu}",
-            NextHopKind.Group => AnyOf(hop.Members.Select(member => Describe(member, ports))),
+            NextHopKind.Forward => $"{name} to {MacText(hop.Mac)} mtu {hop.Mtu}",
+            NextHopKind.Connected => $"{name} to the destination itself mtu {hop.Mtu}",
+            NextHopKind.Group => AnyOf(hop.Members.Select(member => Describe(member, names))),
             NextHopKind.Linux => "Linux",
             NextHopKind.Blackhole => "dropped (blackhole)",
             NextHopKind.Unreachable => "answered: unreachable",

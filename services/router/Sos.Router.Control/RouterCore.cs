@@ -68,6 +68,9 @@ internal sealed unsafe class RouterCore : IDisposable
     /// <summary>Names of its ports.</summary>
     public IReadOnlyList<string> PortNames => [.. _record.KnownPorts.Select(port => port.Port)];
 
+    /// <summary>Names of its interfaces, by number: ports by their names, VLANs by their network devices.</summary>
+    public IReadOnlyList<string> InterfaceNames => new TableReader(Table).NamesOf(PortNames);
+
     /// <summary>For each port the names that its network device may have.</summary>
     public IReadOnlyList<IReadOnlyList<string>> DeviceNames => [.. _record.KnownPorts.Select(port => port.Interfaces)];
 

@@ -24,6 +24,20 @@ internal sealed record FilterCheckedDocument(
 
 internal sealed record LeftRuleEntry(string Place, string? Rule, string Reason);
 
+internal sealed record InterfacesDocument(int Cpu, IReadOnlyList<InterfaceEntry> Interfaces, IReadOnlyList<LeftInterfaceEntry> LeftToLinux);
+
+internal sealed record InterfaceEntry(
+    string Name, string Device, string Port, string? Vlan, string Mac, uint Mtu, bool Up, bool Ipv4, bool Ipv6, string RpFilter, ulong? PacketsIn,
+    ulong? PacketsOut);
+
+internal sealed record LeftInterfaceEntry(string Device, string Reason);
+
+internal sealed record TracedDocument(
+    int Cpu, string Destination, string Source, string In, string Verdict, string Reason, string Prefix, string LinuxRoute, uint? NextHop, string? Gateway,
+    string? Neighbour, string? Out, string? Vlan, uint? Mtu, string? Filter, IReadOnlyList<TracedStepEntry> Steps);
+
+internal sealed record TracedStepEntry(string Step, string Says);
+
 /// <summary>How the documents are written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(VerifiedDocument))]
@@ -31,4 +45,6 @@ internal sealed record LeftRuleEntry(string Place, string? Rule, string Reason);
 [JsonSerializable(typeof(RoutesDocument))]
 [JsonSerializable(typeof(NeighboursDocument))]
 [JsonSerializable(typeof(FilterCheckedDocument))]
+[JsonSerializable(typeof(InterfacesDocument))]
+[JsonSerializable(typeof(TracedDocument))]
 internal sealed partial class RouterDocuments : JsonSerializerContext;

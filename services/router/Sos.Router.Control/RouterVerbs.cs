@@ -23,7 +23,8 @@ public static class RouterVerbs
 
     private static RouterDocuments? _documents;
 
-    private static RouterDocuments Documents
+    /// <summary>The way in which documents are written.</summary>
+    internal static RouterDocuments Documents
         => _documents ??= Terminal.Readable(RouterDocuments.Default.Options, options => new RouterDocuments(options));
 
     /// <summary>Makes the command.</summary>
@@ -58,7 +59,10 @@ public static class RouterVerbs
         Argument<int> checkCpu = CoreArguments.Cpu();
         Command check = new("check", "Show which of Linux's rules for forwarded packets the core has, and which it leaves to Linux") { checkCpu };
         check.SetAction(result => Check(terminal, result.GetValue(checkCpu)));
-        return new Command(RouterCompanion.ServiceName, "Follow, show and verify the router's routes") { follow, verify, lookup, routes, neighbours, check };
+        return new Command(RouterCompanion.ServiceName, "Follow, show and verify the router's routes")
+        {
+            follow, verify, lookup, routes, neighbours, check, InterfacesVerb.Create(terminal), TraceVerb.Create(terminal),
+        };
     }
 
     private static int Follow(Terminal terminal, int cpu)
@@ -97,7 +101,7 @@ public static class RouterVerbs
         LookupDocument document = RouterCore.Look(cpu, router =>
         {
             LiveHop hop = new TableReader(router.Table).Lookup(address);
-            return new LookupDocument(cpu, RouteBits.Text(address), HopText.Describe(hop, router.PortNames), hop.Packets);
+            return new LookupDocument(cpu, RouteBits.Text(address), HopText.Describe(hop, router.InterfaceNames), hop.Packets);
         });
         terminal.Write(document, Documents.LookupDocument, output => output.WriteLine($"{document.Address}: {document.Way}, {document.Packets} packets"));
         return 0;
@@ -109,11 +113,12 @@ public static class RouterVerbs
         {
             using LinuxNetwork network = new();
             TableReader reader = new(router.Table);
+            IReadOnlyList<string> names = router.InterfaceNames;
             List<RouteEntry> entries = [];
             foreach (RoutePrefix prefix in network.Routes().Prefixes.OrderBy(prefix => prefix.Address.IsIpv6).ThenBy(prefix => prefix.Address.Value))
             {
                 LiveHop hop = reader.Lookup(prefix.Address);
-                entries.Add(new RouteEntry($"{RouteBits.Text(prefix.Address)}/{prefix.Length}", HopText.Describe(hop, router.PortNames), hop.Packets));
+                entries.Add(new RouteEntry($"{RouteBits.Text(prefix.Address)}/{prefix.Length}", HopText.Describe(hop, names), hop.Packets));
             }
 
             (ulong verified, ulong differences) = reader.Verified;
@@ -160,7 +165,11 @@ public static class RouterVerbs
     {
         try
         {
-            return ForwardRules.Compile(RulesetLister.ListLive(), router.DeviceNames, 1);
+            using LinuxNetwork network = new();
+            IReadOnlyList<LinuxLink> links = network.Links();
+            Dictionary<int, int> numbers = PortLinks.FindInterfaces(links, router.DeviceNames, new TableReader(router.Table).ReadVlans());
+            IReadOnlyList<FilteredInterface?> interfaces = FilteredInterface.List(links.ToDictionary(link => link.Index), numbers);
+            return ForwardRules.Compile(RulesetLister.ListLive(), interfaces, 1);
         }
         catch (RulesetLoadException e)
         {
@@ -174,11 +183,11 @@ public static class RouterVerbs
     {
         NeighboursDocument document = RouterCore.Look(cpu, router =>
         {
-            IReadOnlyList<string> ports = router.PortNames;
+            IReadOnlyList<string> names = router.InterfaceNames;
             return new NeighboursDocument(cpu, [.. new TableReader(router.Table).ReadNeighbours()
-                .OrderBy(neighbour => neighbour.Port).ThenBy(neighbour => neighbour.Address.IsIpv6).ThenBy(neighbour => neighbour.Address.Value)
+                .OrderBy(neighbour => neighbour.Interface).ThenBy(neighbour => neighbour.Address.IsIpv6).ThenBy(neighbour => neighbour.Address.Value)
                 .Select(neighbour => new NeighbourEntry(
-                    RouteBits.Text(neighbour.Address), neighbour.Port < ports.Count ? ports[neighbour.Port] : "?", HopText.MacText(neighbour.Mac)))]);
+                    RouteBits.Text(neighbour.Address), neighbour.Interface < names.Count ? names[neighbour.Interface] : "?", HopText.MacText(neighbour.Mac)))]);
         });
         terminal.Write(document, Documents.NeighboursDocument, output => Terminal.WriteTable(
             output, ["ADDRESS", "PORT", "MAC"],

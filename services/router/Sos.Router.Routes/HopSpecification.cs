@@ -17,8 +17,8 @@ public sealed record HopSpecification(NextHopKind Kind)
     /// <summary>A packet's way to Linux.</summary>
     public static HopSpecification Linux { get; } = new(NextHopKind.Linux);
 
-    /// <summary>The port.</summary>
-    public int Port { get; init; }
+    /// <summary>The interface that packets leave by, as in <see cref="InterfaceSettings"/>.</summary>
+    public int Interface { get; init; }
 
     /// <summary>The next router, of kind Forward.</summary>
     public RouteAddress Gateway { get; init; }
@@ -34,12 +34,12 @@ public sealed record HopSpecification(NextHopKind Kind)
 
     /// <inheritdoc/>
     public bool Equals(HopSpecification? other)
-        => other is not null && Kind == other.Kind && Port == other.Port && Gateway == other.Gateway && Mtu == other.Mtu && Source == other.Source
-            && Members.SequenceEqual(other.Members);
+        => other is not null && Kind == other.Kind && Interface == other.Interface && Gateway == other.Gateway && Mtu == other.Mtu
+            && Source == other.Source && Members.SequenceEqual(other.Members);
 
     /// <inheritdoc/>
     public override int GetHashCode()
-        => Members.Aggregate(HashCode.Combine(Kind, Port, Gateway, Mtu, Source), (hash, member) => HashCode.Combine(hash, member));
+        => Members.Aggregate(HashCode.Combine(Kind, Interface, Gateway, Mtu, Source), (hash, member) => HashCode.Combine(hash, member));
 }
 
 /// <summary>A member of a group of ways.</summary>

@@ -7,10 +7,10 @@ namespace Sos.Router.Routes;
 /// <summary>Writes the neighbours' addresses on their links.</summary>
 internal sealed unsafe class NeighbourWriter
 {
-    // No port has this number: whoever looks for a neighbour goes on behind it.
+    // No interface has this number: whoever looks for a neighbour goes on behind it.
     private const ulong NoPlace = 0xff;
 
-    private readonly Dictionary<(int Port, RouteAddress Address), (LinkPlace Place, uint Slot)> _known = [];
+    private readonly Dictionary<(int Interface, RouteAddress Address), (LinkPlace Place, uint Slot)> _known = [];
     private readonly HashSet<uint> _reusable = [];
     private readonly RouterTable _table;
     private readonly Retirement _retirement;
@@ -41,16 +41,16 @@ internal sealed unsafe class NeighbourWriter
 
     /// <summary>A neighbour's place on its link.</summary>
     /// <returns>Null when it is not known.</returns>
-    public LinkPlace? Find(int port, RouteAddress address)
-        => _known.TryGetValue((port, address), out (LinkPlace Place, uint Slot) known) ? known.Place : null;
+    public LinkPlace? Find(int number, RouteAddress address)
+        => _known.TryGetValue((number, address), out (LinkPlace Place, uint Slot) known) ? known.Place : null;
 
     /// <summary>Adds a neighbour, or gives it another place on its link.</summary>
     /// <returns>Whether anything changed.</returns>
     /// <exception cref="TableFullException">There is no place near enough.</exception>
-    public bool Set(int port, RouteAddress address, LinkPlace link)
+    public bool Set(int number, RouteAddress address, LinkPlace link)
     {
-        ulong action = NextHop.ToForward(port, link.Mac, link.IsFixed);
-        if (_known.TryGetValue((port, address), out (LinkPlace Place, uint Slot) known))
+        ulong action = NextHop.ToForward(number, link.Mac, link.IsFixed);
+        if (_known.TryGetValue((number, address), out (LinkPlace Place, uint Slot) known))
         {
             if (known.Place == link)
             {
@@ -58,12 +58,12 @@ internal sealed unsafe class NeighbourWriter
             }
 
             MemoryOrdering.StoreRelease(ref _table.Neighbours[known.Slot].Action, action);
-            _known[(port, address)] = (link, known.Slot);
+            _known[(number, address)] = (link, known.Slot);
             return true;
         }
 
         (ulong high, ulong low) = ((ulong)(address.Value >> 64), (ulong)address.Value);
-        ulong place = Neighbour.ToPlace(port, address.IsIpv6);
+        ulong place = Neighbour.ToPlace(number, address.IsIpv6);
         uint slot = FindPlace(high, low, place);
         Neighbour* neighbour = _table.Neighbours + slot;
         neighbour->High = high;
@@ -81,15 +81,15 @@ internal sealed unsafe class NeighbourWriter
             MemoryOrdering.StoreRelease(ref neighbour->Place, place);
         }
 
-        _known.Add((port, address), (link, slot));
+        _known.Add((number, address), (link, slot));
         return true;
     }
 
     /// <summary>Removes a neighbour.</summary>
     /// <returns>Whether it was there.</returns>
-    public bool Remove(int port, RouteAddress address)
+    public bool Remove(int number, RouteAddress address)
     {
-        if (!_known.Remove((port, address), out (LinkPlace Place, uint Slot) known))
+        if (!_known.Remove((number, address), out (LinkPlace Place, uint Slot) known))
         {
             return false;
         }
@@ -110,10 +110,10 @@ internal sealed unsafe class NeighbourWriter
     }
 
     /// <summary>Neighbours that packets went to since this was asked last.</summary>
-    public IEnumerable<(int Port, RouteAddress Address)> TakeUsed()
+    public IEnumerable<(int Interface, RouteAddress Address)> TakeUsed()
     {
-        List<(int Port, RouteAddress Address)> used = [];
-        foreach (((int Port, RouteAddress Address) key, (LinkPlace _, uint slot)) in _known)
+        List<(int Interface, RouteAddress Address)> used = [];
+        foreach (((int Interface, RouteAddress Address) key, (LinkPlace _, uint slot)) in _known)
         {
             if (_table.NeighboursUsed[slot] != 0)
             {

@@ -10,7 +10,7 @@ internal sealed unsafe class NextHopWriter
 {
     private readonly Dictionary<HopSpecification, Entry> _entries = [];
     private readonly Dictionary<ushort, Entry> _byNumber = [];
-    private readonly Dictionary<(int Port, RouteAddress Gateway), List<Entry>> _byGateway = [];
+    private readonly Dictionary<(int Interface, RouteAddress Gateway), List<Entry>> _byGateway = [];
     private readonly RouterTable _table;
     private readonly NeighbourWriter _neighbours;
     private readonly Retirement _retirement;
@@ -80,7 +80,7 @@ internal sealed unsafe class NextHopWriter
         {
             High = (ulong)(hop.Gateway.Value >> 64),
             Low = (ulong)hop.Gateway.Value,
-            Place = hop.Kind == NextHopKind.Forward ? Gateway.Known | Neighbour.ToPlace(hop.Port, hop.Gateway.IsIpv6) : 0,
+            Place = hop.Kind == NextHopKind.Forward ? Gateway.Known | Neighbour.ToPlace(hop.Interface, hop.Gateway.IsIpv6) : 0,
         };
         _table.NextHopPackets[number] = 0;
         _table.NextHopsUsed[number] = 0;
@@ -89,9 +89,9 @@ internal sealed unsafe class NextHopWriter
         _byNumber.Add(entry.Number, entry);
         if (hop.Kind == NextHopKind.Forward)
         {
-            if (!_byGateway.TryGetValue((hop.Port, hop.Gateway), out List<Entry>? same))
+            if (!_byGateway.TryGetValue((hop.Interface, hop.Gateway), out List<Entry>? same))
             {
-                _byGateway.Add((hop.Port, hop.Gateway), same = []);
+                _byGateway.Add((hop.Interface, hop.Gateway), same = []);
             }
 
             same.Add(entry);
@@ -111,12 +111,12 @@ internal sealed unsafe class NextHopWriter
 
         _entries.Remove(entry.Hop);
         _byNumber.Remove(number);
-        if (entry.Hop.Kind == NextHopKind.Forward && _byGateway.TryGetValue((entry.Hop.Port, entry.Hop.Gateway), out List<Entry>? same))
+        if (entry.Hop.Kind == NextHopKind.Forward && _byGateway.TryGetValue((entry.Hop.Interface, entry.Hop.Gateway), out List<Entry>? same))
         {
             same.Remove(entry);
             if (same.Count == 0)
             {
-                _byGateway.Remove((entry.Hop.Port, entry.Hop.Gateway));
+                _byGateway.Remove((entry.Hop.Interface, entry.Hop.Gateway));
             }
         }
 
@@ -137,19 +137,19 @@ internal sealed unsafe class NextHopWriter
     public HopSpecification? Find(ushort number) => _byNumber.GetValueOrDefault(number)?.Hop;
 
     /// <summary>A gateway's address on its link has changed, or is not known any more.</summary>
-    public void Update(int port, RouteAddress gateway)
+    public void Update(int number, RouteAddress gateway)
     {
-        foreach (Entry entry in _byGateway.GetValueOrDefault((port, gateway)) ?? [])
+        foreach (Entry entry in _byGateway.GetValueOrDefault((number, gateway)) ?? [])
         {
             MemoryOrdering.StoreRelease(ref _table.NextHops[entry.Number].Action, ActionOf(entry.Hop));
         }
     }
 
     /// <summary>Gateways that packets went to since this was asked last, or that are not known and whose packets went to Linux.</summary>
-    public IEnumerable<(int Port, RouteAddress Gateway)> TakeUsed()
+    public IEnumerable<(int Interface, RouteAddress Gateway)> TakeUsed()
     {
-        List<(int Port, RouteAddress Gateway)> used = [];
-        foreach (((int Port, RouteAddress Gateway) key, List<Entry> entries) in _byGateway)
+        List<(int Interface, RouteAddress Gateway)> used = [];
+        foreach (((int Interface, RouteAddress Gateway) key, List<Entry> entries) in _byGateway)
         {
             bool any = false;
             foreach (Entry entry in entries)
@@ -169,10 +169,10 @@ internal sealed unsafe class NextHopWriter
 
     private ulong ActionOf(HopSpecification hop) => hop.Kind switch
     {
-        NextHopKind.Forward => _neighbours.Find(hop.Port, hop.Gateway) is { } link
-            ? NextHop.ToForward(hop.Port, link.Mac, link.IsFixed)
-            : NextHop.ToAction(NextHopKind.Linux, hop.Port),
-        _ => NextHop.ToAction(hop.Kind, hop.Port),
+        NextHopKind.Forward => _neighbours.Find(hop.Interface, hop.Gateway) is { } link
+            ? NextHop.ToForward(hop.Interface, link.Mac, link.IsFixed)
+            : NextHop.ToAction(NextHopKind.Linux, hop.Interface),
+        _ => NextHop.ToAction(hop.Kind, hop.Interface),
     };
 
     private ulong WriteMembers(Entry entry)

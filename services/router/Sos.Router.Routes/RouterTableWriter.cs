@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Runtime.InteropServices;
+using System.Text;
 using Sos.Router.Tables;
 using Sos.Sdk.Memory;
 
@@ -83,21 +84,60 @@ public sealed unsafe class RouterTableWriter : IDisposable
     }
 
     /// <summary>Sets a neighbour's address on its link.</summary>
-    /// <param name="port">The port.</param>
+    /// <param name="number">The interface on whose link it is.</param>
     /// <param name="address">The neighbour.</param>
     /// <param name="mac">Its address on the link; null when it is not known any more, so that its packets go to Linux.</param>
     /// <param name="isFixed">Whether somebody has fixed that address, so that no message changes it.</param>
     /// <exception cref="TableFullException">It does not fit: its packets go to Linux.</exception>
-    public void SetNeighbour(int port, RouteAddress address, ulong? mac, bool isFixed = false)
+    public void SetNeighbour(int number, RouteAddress address, ulong? mac, bool isFixed = false)
     {
-        if (mac is { } known ? _neighbours.Set(port, address, new LinkPlace(known, isFixed)) : _neighbours.Remove(port, address))
+        if (mac is { } known ? _neighbours.Set(number, address, new LinkPlace(known, isFixed)) : _neighbours.Remove(number, address))
         {
-            _nextHops.Update(port, address);
+            _nextHops.Update(number, address);
         }
     }
 
-    /// <summary>Sets what Linux has set for a port.</summary>
-    public void SetPort(int port, PortSettings settings) => _table.Header->Ports[port] = settings;
+    /// <summary>Sets what Linux has set for an interface; the default for one that is not there.</summary>
+    /// <param name="number">Its number.</param>
+    /// <param name="settings">The settings.</param>
+    /// <param name="name">Its network device's name.</param>
+    public void SetInterface(int number, InterfaceSettings settings, string name = "")
+    {
+        ref InterfaceSettings place = ref _table.Header->Interfaces[number];
+        Span<byte> nameBytes = ((Span<byte>)_table.Header->InterfaceNames).Slice(number * RouterHeader.NameSize, RouterHeader.NameSize);
+        Span<byte> wanted = stackalloc byte[RouterHeader.NameSize];
+        wanted.Clear();
+        _ = Encoding.UTF8.TryGetBytes(name, wanted[..^1], out _);
+        bool isSame = MemoryMarshal.AsBytes(new ReadOnlySpan<InterfaceSettings>(in place)).SequenceEqual(
+            MemoryMarshal.AsBytes(new ReadOnlySpan<InterfaceSettings>(in settings)));
+        if (isSame && nameBytes.SequenceEqual(wanted))
+        {
+            return;
+        }
+
+        bool moves = place.Tag != settings.Tag || place.Port != settings.Port;
+        if (place.Tag != 0 && moves)
+        {
+            _table.Vlans[RouterTable.VlanIndex((int)place.Port, place.Tag)] = 0;
+        }
+
+        place = settings;
+        wanted.CopyTo(nameBytes);
+        if (settings.Tag != 0)
+        {
+            _table.Vlans[RouterTable.VlanIndex((int)settings.Port, settings.Tag)] = (byte)number;
+        }
+
+        if (moves)
+        {
+            _table.InterfacePackets[number] = default;
+        }
+
+        MemoryOrdering.StoreRelease(ref _table.Header->InterfaceGeneration, _table.Header->InterfaceGeneration + 1);
+    }
+
+    /// <summary>Does something once the core has let go what was taken out before, and the table has no way to it any more.</summary>
+    public void WhenLetGo(Action action) => _retirement.Add(action);
 
     /// <summary>Shows the core that somebody follows Linux.</summary>
     public void Beat() => MemoryOrdering.StoreRelease(ref _table.Header->Beats, _table.Header->Beats + 1);
@@ -159,7 +199,7 @@ public sealed unsafe class RouterTableWriter : IDisposable
     }
 
     /// <summary>Neighbours that packets went to since this was asked last: Linux is to go on asking whether they are there.</summary>
-    public IReadOnlyList<(int Port, RouteAddress Address)> TakeUsedNeighbours() => [.. _nextHops.TakeUsed().Concat(_neighbours.TakeUsed()).Distinct()];
+    public IReadOnlyList<(int Interface, RouteAddress Address)> TakeUsedNeighbours() => [.. _nextHops.TakeUsed().Concat(_neighbours.TakeUsed()).Distinct()];
 
     /// <summary>The way that an address of the table goes now.</summary>
     /// <returns>Null when there is none.</returns>

@@ -40,9 +40,10 @@ public unsafe struct Forwarder<TNic, THost>
     private readonly ForwardFilter* _filter;
     private ForwarderScratch _scratch;
     private RouterState _state;
-    private PortSettings _settings;
-    private int _port;
-    private uint _upPorts;
+    private InterfaceSettings _settings;
+    private int _from;
+    private ulong _up;
+    private int _taggedCount;
     private ulong _now;
     private ushort _identification;
 
@@ -67,17 +68,13 @@ public unsafe struct Forwarder<TNic, THost>
     }
 
     /// <summary>Looks at what holds for all packets of a pass.</summary>
-    public void BeginPass(in RouterPorts<TNic, THost> ports, ulong now)
+    public void BeginPass(ref RouterPorts<TNic, THost> ports, ulong now)
     {
         _now = now;
         _state = (RouterState)MemoryOrdering.LoadAcquire(ref *(uint*)&_table.Header->State);
         _standIn->BeginPass(_state, now);
         _filter->BeginPass();
-        _upPorts = 0;
-        for (int i = 0; i < ports.Count; i++)
-        {
-            _upPorts |= ports.IsUp(i) && (_table.Header->Ports[i].Flags & PortFlags.Up) != 0 ? 1u << i : 0;
-        }
+        _up = ports.BeginPass();
     }
 
     /// <summary>Looks at what Linux sends, if it matters.</summary>
@@ -87,7 +84,7 @@ public unsafe struct Forwarder<TNic, THost>
         {
             foreach (PacketBuffer buffer in sent.Buffers)
             {
-                _standIn->LookAtSent(buffer.Frame);
+                LookAtSent(buffer);
             }
         }
     }
@@ -101,11 +98,22 @@ public unsafe struct Forwarder<TNic, THost>
     /// <param name="received">The burst.</param>
     public void Process(ref RouterPorts<TNic, THost> ports, int port, ref Burst received)
     {
-        _port = port;
-        _settings = _table.Header->Ports[port];
+        _taggedCount = 0;
+        Process(ref ports, port, received.Buffers);
+        if (_taggedCount > 0)
+        {
+            ProcessTagged(ref ports);
+        }
+    }
+
+    /// <summary>Treats what came in by one interface.</summary>
+    private void Process(ref RouterPorts<TNic, THost> ports, int from, ReadOnlySpan<PacketBuffer> received)
+    {
+        _from = from;
+        _settings = _table.Header->Interfaces[from];
         int count4 = 0;
         int count6 = 0;
-        foreach (PacketBuffer buffer in received.Buffers)
+        foreach (PacketBuffer buffer in received)
         {
             switch (PacketSorter.Sort(buffer.Frame, in _settings, _state, out int length))
             {
@@ -127,7 +135,11 @@ public unsafe struct Forwarder<TNic, THost>
                     DropUnlessJudged(ref ports, buffer, _counters.Martian);
                     break;
                 default:
-                    GiveToLinux(ref ports, buffer);
+                    if (!TrySetAside(ref ports, buffer))
+                    {
+                        GiveToLinux(ref ports, buffer);
+                    }
+
                     break;
             }
         }
@@ -143,17 +155,61 @@ public unsafe struct Forwarder<TNic, THost>
         }
     }
 
+    // Frames of VLANs wait until those without a tag are through: all packets that are treated together came in by one interface.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TrySetAside(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer)
+    {
+        if (_from >= RouterHeader.PortsMax || !ports.TryTakeTag(_from, buffer, out int number))
+        {
+            return false;
+        }
+
+        _scratch.Tagged[_taggedCount] = buffer;
+        _scratch.TaggedFrom[_taggedCount++] = (byte)number;
+        return true;
+    }
+
+    // VLAN by VLAN, the frames of each in the order in which they came.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void ProcessTagged(ref RouterPorts<TNic, THost> ports)
+    {
+        Span<PacketBuffer> waiting = _scratch.Tagged;
+        Span<byte> numbers = _scratch.TaggedFrom;
+        int count = _taggedCount;
+        while (count > 0)
+        {
+            int number = numbers[0];
+            int same = 0;
+            int others = 0;
+            for (int i = 0; i < count; i++)
+            {
+                if (numbers[i] == number)
+                {
+                    _scratch.TaggedOfOne[same++] = waiting[i];
+                }
+                else
+                {
+                    waiting[others] = waiting[i];
+                    numbers[others++] = numbers[i];
+                }
+            }
+
+            count = others;
+            Process(ref ports, number, _scratch.TaggedOfOne[..same]);
+        }
+    }
+
     private void Process4(ref RouterPorts<TNic, THost> ports, int count)
     {
         Span<uint> hops = _scratch.Hops[..count];
         Ipv4Routes.Lookup(in _table, _scratch.Destinations4[..count], hops);
         PrefetchHops(hops);
-        if ((_settings.Flags & (PortFlags.ReversePathStrict | PortFlags.ReversePathLoose)) != 0)
+        if ((_settings.Flags & (InterfaceFlags.ReversePathStrict | InterfaceFlags.ReversePathLoose)) != 0)
         {
             Ipv4Routes.Lookup(in _table, _scratch.Sources4[..count], _scratch.SourceHops);
             for (int i = 0; i < hops.Length; i++)
             {
-                bool passes = PassesReversePath(_scratch.SourceHops[i], out bool byLinux);
+                bool passes = SourceCheck.PassesReversePath(in _table, _settings.Flags, _from, _scratch.SourceHops[i], out bool byLinux);
                 hops[i] = passes ? hops[i] : byLinux ? ToLinux : DropReversePath;
             }
         }
@@ -168,9 +224,9 @@ public unsafe struct Forwarder<TNic, THost>
                 continue;
             }
 
-            if (hop == ToLinux || IsPerhapsOwn(_scratch.Sources4[i]))
+            if (hop == ToLinux || SourceCheck.IsOwn(in _table, _scratch.Sources4[i]))
             {
-                ports.GiveToLinux(_port, buffer);
+                ports.GiveToLinux(_from, buffer);
                 continue;
             }
 
@@ -178,7 +234,7 @@ public unsafe struct Forwarder<TNic, THost>
             if (NextHop.KindOf(action) == NextHopKind.Group)
             {
                 uint hash = FlowHash.Ipv4(buffer.Frame, (_state & RouterState.HashPorts4) != 0, (_state & RouterState.HashSymmetric) != 0);
-                action = NextHopResolver.Choose(in _table, action, hash, _upPorts, out hop);
+                action = NextHopResolver.Choose(in _table, action, hash, _up, out hop);
             }
 
             action = Reach(action, hop, new Ipv6Address(0, _scratch.Destinations4[i]), false);
@@ -206,7 +262,7 @@ public unsafe struct Forwarder<TNic, THost>
             if (NextHop.KindOf(action) == NextHopKind.Group)
             {
                 uint hash = FlowHash.Ipv6(buffer.Frame, (_state & RouterState.HashPorts6) != 0, (_state & RouterState.HashSymmetric) != 0);
-                action = NextHopResolver.Choose(in _table, action, hash, _upPorts, out hop);
+                action = NextHopResolver.Choose(in _table, action, hash, _up, out hop);
             }
 
             action = Reach(action, hop, _scratch.Destinations6[i], true);
@@ -228,7 +284,7 @@ public unsafe struct Forwarder<TNic, THost>
         bool isConnected = NextHop.KindOf(action) == NextHopKind.Connected;
         if (isConnected)
         {
-            action = NextHopResolver.FindNeighbour(in _table, destination, isIpv6, NextHop.PortOf(action));
+            action = NextHopResolver.FindNeighbour(in _table, destination, isIpv6, NextHop.InterfaceOf(action));
         }
 
         return _standIn->IsSilent ? ReachWithoutLinux(action, hop, destination, isIpv6, isConnected) : action;
@@ -239,7 +295,7 @@ public unsafe struct Forwarder<TNic, THost>
     {
         if (isConnected)
         {
-            return _standIn->Reach(action, destination, isIpv6, NextHop.PortOf(action));
+            return _standIn->Reach(action, destination, isIpv6, NextHop.InterfaceOf(action));
         }
 
         Gateway gateway = hop < _table.NextHopCount ? _table.Gateways[hop] : default;
@@ -248,54 +304,13 @@ public unsafe struct Forwarder<TNic, THost>
             : _standIn->Reach(action, new Ipv6Address(gateway.High, gateway.Low), (gateway.Place & 0x100) != 0, (int)(gateway.Place & 0xff));
     }
 
-    /// <summary>RFC 3704: strict, the answer would leave where this came in; loose, there is a way at all.</summary>
-    private readonly bool PassesReversePath(uint sourceHop, out bool byLinux)
-    {
-        ulong action = NextHopResolver.ReadAction(in _table, sourceHop);
-        byLinux = NextHop.KindOf(action) == NextHopKind.Linux;
-        bool strict = (_settings.Flags & PortFlags.ReversePathStrict) != 0;
-        switch (NextHop.KindOf(action))
-        {
-            case NextHopKind.Forward or NextHopKind.Connected:
-                return !strict || NextHop.PortOf(action) == _port;
-            case NextHopKind.Group:
-                return !strict || HasMemberAt(action, _port);
-            default:
-                return false;
-        }
-    }
-
-    private readonly bool HasMemberAt(ulong group, int port)
-    {
-        uint first = NextHop.FirstMemberOf(group);
-        uint count = Math.Min(NextHop.MemberCountOf(group), _table.MemberCount - Math.Min(first, _table.MemberCount));
-        for (uint i = 0; i < count; i++)
-        {
-            ulong action = NextHopResolver.ReadAction(in _table, _table.Members[first + i].NextHop);
-            if (NextHop.PortOf(action) == port)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    // Who sends from an address of our own is Linux's to judge.
-    private readonly bool IsPerhapsOwn(uint source)
-    {
-        int bit = RouterHeader.OwnBit(source);
-        return (_table.Header->Own4[bit >> 6] >> (bit & 63) & 1) != 0
-            && NextHop.KindOf(NextHopResolver.ReadAction(in _table, Ipv4Routes.Lookup(in _table, source))) == NextHopKind.Linux;
-    }
-
     private void Forward4(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, ulong action, uint hop)
     {
-        int port = NextHop.PortOf(action);
+        int to = NextHop.InterfaceOf(action);
         Span<byte> packet = buffer.Frame[Ethernet..];
-        if (!CanLeave(port))
+        if (!CanLeave(to))
         {
-            ports.GiveToLinux(_port, buffer);
+            ports.GiveToLinux(_from, buffer);
             return;
         }
 
@@ -315,7 +330,7 @@ public unsafe struct Forwarder<TNic, THost>
             return;
         }
 
-        if ((_state & RouterState.Filter4) != 0 && !IsAccepted(ref ports, buffer, port))
+        if ((_state & RouterState.Filter4) != 0 && !IsAccepted(ref ports, buffer, to))
         {
             return;
         }
@@ -324,25 +339,26 @@ public unsafe struct Forwarder<TNic, THost>
         packet[8]--;
         uint checksum = BinaryPrimitives.ReadUInt16BigEndian(packet[10..]) + 0x100u;
         BinaryPrimitives.WriteUInt16BigEndian(packet[10..], (ushort)(checksum + (checksum >= 0xffff ? 1u : 0)));
-        WriteEthernet(buffer.Frame, action, port);
-        CountUse(ref ports, port, hop);
+        WriteEthernet(buffer.Frame, action, to);
+        CountUse(hop);
         if (packet.Length > mtu)
         {
-            Cut(ref ports, buffer, port, mtu);
+            ports.CountForwarded(_from, to);
+            Cut(ref ports, buffer, to, mtu);
         }
         else
         {
-            ports.Send(port, buffer);
+            ports.Forward(_from, to, buffer);
         }
     }
 
     private void Forward6(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, ulong action, uint hop)
     {
-        int port = NextHop.PortOf(action);
+        int to = NextHop.InterfaceOf(action);
         Span<byte> packet = buffer.Frame[Ethernet..];
-        if (!CanLeave(port))
+        if (!CanLeave(to))
         {
-            ports.GiveToLinux(_port, buffer);
+            ports.GiveToLinux(_from, buffer);
             return;
         }
 
@@ -361,37 +377,37 @@ public unsafe struct Forwarder<TNic, THost>
             return;
         }
 
-        if ((_state & RouterState.Filter6) != 0 && !IsAccepted(ref ports, buffer, port))
+        if ((_state & RouterState.Filter6) != 0 && !IsAccepted(ref ports, buffer, to))
         {
             return;
         }
 
         packet[7]--;
-        WriteEthernet(buffer.Frame, action, port);
-        CountUse(ref ports, port, hop);
-        ports.Send(port, buffer);
+        WriteEthernet(buffer.Frame, action, to);
+        CountUse(hop);
+        ports.Forward(_from, to, buffer);
     }
 
     // What would leave where it came in may need a redirect: that is Linux's, as long as it answers. So is what has no way out.
-    private readonly bool CanLeave(int port) => (port != _port || _standIn->IsSilent) && IsUp(port);
+    private readonly bool CanLeave(int to) => (to != _from || _standIn->IsSilent) && IsUp(to);
 
-    private readonly bool IsUp(int port) => port < RouterHeader.PortsMax && (_upPorts >> port & 1) != 0;
+    private readonly bool IsUp(int number) => number < RouterHeader.InterfacesMax && (_up >> number & 1) != 0;
 
-    private readonly void CountUse(ref RouterPorts<TNic, THost> ports, int port, uint hop)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly void CountUse(uint hop)
     {
         _table.NextHopsUsed[hop] = 1;
         _table.NextHopPackets[hop]++;
-        ports.CountForwarded(_port, port);
     }
 
-    private readonly void WriteEthernet(Span<byte> frame, ulong action, int port)
+    private readonly void WriteEthernet(Span<byte> frame, ulong action, int to)
     {
         new MacAddress(NextHop.MacOf(action)).Write(frame);
-        new MacAddress(_table.Header->Ports[port].Mac).Write(frame[6..]);
+        new MacAddress(_table.Header->Interfaces[to].Mac).Write(frame[6..]);
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private readonly void Cut(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, int port, int mtu)
+    private readonly void Cut(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, int to, int mtu)
     {
         ReadOnlySpan<byte> frame = buffer.Frame;
         int count = Fragmenter.CountFor(frame.Length - Ethernet, mtu);
@@ -408,7 +424,7 @@ public unsafe struct Forwarder<TNic, THost>
             {
                 Fragmenter.Write(frame, fragment, i, mtu);
                 _counters.Fragments.Increment();
-                ports.Send(port, fragment);
+                ports.Send(to, fragment);
             }
         }
 
@@ -444,9 +460,9 @@ public unsafe struct Forwarder<TNic, THost>
 
     /// <summary>Whether Linux's rules let a packet pass that is about to be forwarded. If not, it is gone: dropped, or Linux's to judge.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private bool IsAccepted(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, int port)
+    private bool IsAccepted(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, int to)
     {
-        switch (_filter->Judge(_port, port, buffer.Frame))
+        switch (_filter->Judge(_from, to, buffer.Frame))
         {
             case ForwardVerdict.Forward:
                 return true;
@@ -454,7 +470,7 @@ public unsafe struct Forwarder<TNic, THost>
                 Drop(buffer, _counters.Filtered);
                 return false;
             default:
-                ports.GiveToLinux(_port, buffer);
+                ports.GiveToLinux(_from, buffer);
                 return false;
         }
     }
@@ -464,11 +480,27 @@ public unsafe struct Forwarder<TNic, THost>
     {
         if ((_state & (RouterState.Filter4 | RouterState.Filter6)) != 0 && _filter->HasPrerouting)
         {
-            ports.GiveToLinux(_port, buffer);
+            ports.GiveToLinux(_from, buffer);
             return;
         }
 
         Drop(buffer, reason);
+    }
+
+    // What Linux says on a VLAN is as telling as what it says on the link itself.
+    private readonly void LookAtSent(PacketBuffer buffer)
+    {
+        bool isTagged = FrameTag.Read(buffer.Frame) != 0;
+        if (isTagged)
+        {
+            FrameTag.TakeOff(buffer);
+        }
+
+        _standIn->LookAtSent(buffer.Frame);
+        if (isTagged)
+        {
+            FrameTag.PutBack(buffer);
+        }
     }
 
     // What is asked of Linux may stay without an answer.
@@ -476,10 +508,10 @@ public unsafe struct Forwarder<TNic, THost>
     {
         if (LinkMessage.IsLikely(buffer.Frame))
         {
-            _standIn->LookAtReceived(_port, buffer.Frame);
+            _standIn->LookAtReceived(_from, buffer.Frame);
         }
 
-        ports.GiveToLinux(_port, buffer);
+        ports.GiveToLinux(_from, buffer);
     }
 
     private void Answer(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, RouterError error)
@@ -502,7 +534,7 @@ public unsafe struct Forwarder<TNic, THost>
         uint sender = BinaryPrimitives.ReadUInt32BigEndian(packet[12..]);
         if ((_state & RouterState.Filter4) != 0)
         {
-            ports.GiveToLinux(_port, buffer); // Its rules judge the packet, and the error that it sends.
+            ports.GiveToLinux(_from, buffer); // Its rules judge the packet, and the error that it sends.
             return;
         }
 
@@ -515,9 +547,9 @@ public unsafe struct Forwarder<TNic, THost>
         uint hop = Ipv4Routes.Lookup(in _table, sender);
         ulong action = FindWayBack(hop, new Ipv6Address(0, sender), false);
         uint source = hop < _table.NextHopCount ? _table.NextHops[hop].Source4 : 0;
-        if (NextHop.KindOf(action) != NextHopKind.Forward || !IsUp(NextHop.PortOf(action)) || source == 0)
+        if (NextHop.KindOf(action) != NextHopKind.Forward || !IsUp(NextHop.InterfaceOf(action)) || source == 0)
         {
-            ports.GiveToLinux(_port, buffer);
+            ports.GiveToLinux(_from, buffer);
             return;
         }
 
@@ -538,7 +570,7 @@ public unsafe struct Forwarder<TNic, THost>
         Ipv6Address sender = Ipv6Address.Read(packet[8..]);
         if ((_state & RouterState.Filter6) != 0)
         {
-            ports.GiveToLinux(_port, buffer);
+            ports.GiveToLinux(_from, buffer);
             return;
         }
 
@@ -557,9 +589,9 @@ public unsafe struct Forwarder<TNic, THost>
         Ipv6Address source = hop < _table.NextHopCount ? new Ipv6Address(_table.NextHops[hop].Source6High, _table.NextHops[hop].Source6Low) : default;
 
         // Whether it comes from the address of the way in or of the way out depends on Linux's version.
-        if (NextHop.KindOf(action) != NextHopKind.Forward || NextHop.PortOf(action) != _port || !IsUp(_port) || source == default)
+        if (NextHop.KindOf(action) != NextHopKind.Forward || NextHop.InterfaceOf(action) != _from || !IsUp(_from) || source == default)
         {
-            ports.GiveToLinux(_port, buffer);
+            ports.GiveToLinux(_from, buffer);
             return;
         }
 
@@ -588,11 +620,11 @@ public unsafe struct Forwarder<TNic, THost>
 
     private readonly void SendAnswer(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, ulong action, EtherType type)
     {
-        int port = NextHop.PortOf(action);
-        WriteEthernet(buffer.Frame, action, port);
+        int to = NextHop.InterfaceOf(action);
+        WriteEthernet(buffer.Frame, action, to);
         BinaryPrimitives.WriteUInt16BigEndian(buffer.Frame[12..], (ushort)type);
         _counters.ErrorsSent.Increment();
-        ports.Send(port, buffer);
+        ports.Send(to, buffer);
     }
 
     private readonly void PrefetchHops(ReadOnlySpan<uint> hops)

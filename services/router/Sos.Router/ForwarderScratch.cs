@@ -17,6 +17,9 @@ public struct ForwarderScratch
     private Words _hops;
     private Words _sourceHops;
     private Words _spare;
+    private Handles _tagged;
+    private Handles _taggedOfOne;
+    private Numbers _taggedFrom;
 
     /// <summary>IPv4 packets.</summary>
     [UnscopedRef]
@@ -50,6 +53,18 @@ public struct ForwarderScratch
     [UnscopedRef]
     public Span<uint> Spare => _spare;
 
+    /// <summary>Packets of VLANs, their tags taken off.</summary>
+    [UnscopedRef]
+    public Span<PacketBuffer> Tagged => _tagged;
+
+    /// <summary>The interface that each of them came in by.</summary>
+    [UnscopedRef]
+    public Span<byte> TaggedFrom => _taggedFrom;
+
+    /// <summary>Those of one VLAN.</summary>
+    [UnscopedRef]
+    public Span<PacketBuffer> TaggedOfOne => _taggedOfOne;
+
     [InlineArray(Burst.Capacity)]
     private struct Handles
     {
@@ -60,6 +75,12 @@ public struct ForwarderScratch
     private struct Words
     {
         private uint _first;
+    }
+
+    [InlineArray(Burst.Capacity)]
+    private struct Numbers
+    {
+        private byte _first;
     }
 
     [InlineArray(Burst.Capacity)]

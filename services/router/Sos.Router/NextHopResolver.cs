@@ -14,14 +14,14 @@ public static unsafe class NextHopResolver
     public static ulong ReadAction(in RouterTable table, uint hop)
         => hop < table.NextHopCount ? MemoryOrdering.LoadAcquire(ref table.NextHops[hop].Action) : NextHop.ToAction(NextHopKind.Linux);
 
-    /// <summary>Chooses a member of a group by a flow's hash. One whose port is down leaves its flows to those behind it.</summary>
+    /// <summary>Chooses a member of a group by a flow's hash. One whose interface is down leaves its flows to those behind it.</summary>
     /// <param name="table">The table.</param>
     /// <param name="group">The group's action.</param>
     /// <param name="hash">The flow's hash.</param>
-    /// <param name="upPorts">A bit for each port that frames can leave by.</param>
+    /// <param name="up">A bit for each interface that frames can leave by.</param>
     /// <param name="hop">The member's next hop.</param>
     /// <returns>Its action.</returns>
-    public static ulong Choose(in RouterTable table, ulong group, uint hash, uint upPorts, out uint hop)
+    public static ulong Choose(in RouterTable table, ulong group, uint hash, ulong up, out uint hop)
     {
         uint first = NextHop.FirstMemberOf(group);
         uint count = Math.Min(NextHop.MemberCountOf(group), table.MemberCount - Math.Min(first, table.MemberCount));
@@ -37,7 +37,7 @@ public static unsafe class NextHopResolver
         {
             hop = table.Members[first + chosen].NextHop;
             action = ReadAction(in table, hop);
-            if ((upPorts >> NextHop.PortOf(action) & 1) != 0)
+            if ((up >> NextHop.InterfaceOf(action) & 1) != 0)
             {
                 break;
             }
@@ -49,15 +49,15 @@ public static unsafe class NextHopResolver
         return NextHop.KindOf(action) == NextHopKind.Group ? NextHop.ToAction(NextHopKind.Linux) : action;
     }
 
-    /// <summary>Finds a neighbour on a port's network.</summary>
+    /// <summary>Finds a neighbour on an interface's network.</summary>
     /// <param name="table">The table.</param>
     /// <param name="address">Its address; an IPv4 address is in the lowest 32 bits.</param>
     /// <param name="isIpv6">Its family.</param>
-    /// <param name="port">The port.</param>
+    /// <param name="number">The interface.</param>
     /// <returns>Its action; of kind Linux when it is not known.</returns>
-    public static ulong FindNeighbour(in RouterTable table, Ipv6Address address, bool isIpv6, int port)
+    public static ulong FindNeighbour(in RouterTable table, Ipv6Address address, bool isIpv6, int number)
     {
-        ulong place = Neighbour.ToPlace(port, isIpv6);
+        ulong place = Neighbour.ToPlace(number, isIpv6);
         uint mask = table.NeighbourCount - 1;
         uint start = RouterTable.HashNeighbour(address.High, address.Low, place);
         for (uint step = 0; step < RouterTable.ProbesMax; step++)
@@ -77,6 +77,6 @@ public static unsafe class NextHopResolver
             }
         }
 
-        return NextHop.ToAction(NextHopKind.Linux, port);
+        return NextHop.ToAction(NextHopKind.Linux, number);
     }
 }

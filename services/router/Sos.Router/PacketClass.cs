@@ -38,7 +38,7 @@ public static class PacketSorter
     /// <param name="state">Which traffic the core forwards.</param>
     /// <param name="length">Bytes of a packet that is looked up.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static PacketClass Sort(ReadOnlySpan<byte> frame, in PortSettings settings, RouterState state, out int length)
+    public static PacketClass Sort(ReadOnlySpan<byte> frame, in InterfaceSettings settings, RouterState state, out int length)
     {
         length = 0;
         if (frame.Length < Ethernet + Ipv4Header.SizeMin || MacAddress.Read(frame).Value != settings.Mac)
@@ -49,8 +49,8 @@ public static class PacketSorter
         // What is tagged, ARP and all else is Linux's.
         return (EtherType)BinaryPrimitives.ReadUInt16BigEndian(frame[12..]) switch
         {
-            EtherType.Ipv4 when (state & RouterState.Ipv4) != 0 && (settings.Flags & PortFlags.Forwards4) != 0 => SortIpv4(frame[Ethernet..], out length),
-            EtherType.Ipv6 when (state & RouterState.Ipv6) != 0 && (settings.Flags & PortFlags.Forwards6) != 0 => SortIpv6(frame[Ethernet..], out length),
+            EtherType.Ipv4 when (state & RouterState.Ipv4) != 0 && (settings.Flags & InterfaceFlags.Forwards4) != 0 => SortIpv4(frame[Ethernet..], out length),
+            EtherType.Ipv6 when (state & RouterState.Ipv6) != 0 && (settings.Flags & InterfaceFlags.Forwards6) != 0 => SortIpv6(frame[Ethernet..], out length),
             _ => PacketClass.Linux,
         };
     }

@@ -31,7 +31,7 @@ public unsafe struct Router<TNic, THost>
     {
         _table = table;
         RouterCounters counters = new(setup.Statistics);
-        _ports = new RouterPorts<TNic, THost>(counters);
+        _ports = new RouterPorts<TNic, THost>(in table, pool, counters);
         if (!LinuxStandIn.TryCreate(ref setup, in table, pool, counters, out LinuxStandIn* standIn)
             || !ForwardFilter.TryCreate(ref setup, filter, out ForwardFilter* rules))
         {
@@ -61,7 +61,7 @@ public unsafe struct Router<TNic, THost>
             MemoryOrdering.StoreRelease(ref _table.Header->Seen.Epoch, epoch);
         }
 
-        _forwarder.BeginPass(in _ports, now);
+        _forwarder.BeginPass(ref _ports, now);
         for (int port = 0; port < _ports.Count; port++)
         {
             if (_ports.ReceiveFromLinux(port, ref _received) > 0)

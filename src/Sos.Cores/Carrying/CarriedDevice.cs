@@ -27,6 +27,9 @@ internal sealed class CarriedDevice(NetworkLink link) : IDisposable
     /// <summary>Whether the other device was switched on.</summary>
     public bool WasUp { get; init; } = link.IsUp;
 
+    /// <summary>Whether it is the card, or stands on it; else a host port.</summary>
+    public bool IsCard { get; init; }
+
     /// <summary>How long ago it was read.</summary>
     public TimeSpan Age { get; init; }
 

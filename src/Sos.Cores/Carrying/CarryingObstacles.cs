@@ -17,7 +17,6 @@ internal static class CarryingObstacles
     private const int FixedSize = 16; // struct ifinfomsg
     private const ushort InterfaceName = 3; // IFLA_IFNAME
     private const ushort Lower = 5; // IFLA_LINK
-    private const ushort Master = 10; // IFLA_MASTER
     private const ushort Information = 18; // IFLA_LINKINFO
     private const ushort InformationKind = 1; // IFLA_INFO_KIND
     private const ushort LowerNamespace = 37; // IFLA_LINK_NETNSID
@@ -63,24 +62,29 @@ internal static class CarryingObstacles
             hook => $"nft's {hook} hangs on {name} itself, and Linux takes it away with that: put it on another hook, or load it again afterwards"));
         obstacles.AddRange(new TrafficControl().FindRefused(device).Select(
             refused => $"{refused} cannot be made a second time: take it away ('tc' shows it), and make it on the host port again"));
+        obstacles.AddRange(ProgramObstacles.Find(device));
+        foreach (NetworkLink link in StackedDevices.On(device))
+        {
+            using CarriedDevice above = new(link);
+            obstacles.AddRange(Find(above, mtuMax));
+        }
+
         return obstacles;
     }
 
     private static IEnumerable<string> OfMaster(CarriedDevice device)
     {
-        byte[]? answer = device.Routes.TryQuery(RouteMessage.Link(GetLink, RouteSocket.Request, device.Link.Index));
-        ReadOnlySpan<byte> master = answer is null ? [] : RouteSocket.Find(answer.AsSpan(FixedSize), Master);
-        if (master.Length != sizeof(uint) || NetworkLink.Read(BinaryPrimitives.ReadUInt32LittleEndian(master)) is not { Kind: not "vrf" } above)
-        {
-            return [];
-        }
-
-        // A bond and a team give their ports an address, and a host port keeps that of its card.
-        string instead = above.Kind is "bond" or "team" ? $"a host port cannot be one of a {above.Kind}" : "the host port can join instead";
-        return [$"{device.Link.Name} is a port of {above.Name}: take it out first ('ip link set {device.Link.Name} nomaster'), {instead}"];
+        NetworkLink? above = NetworkLink.Read(device.Link.Index) is { Master: not 0 } link ? NetworkLink.Read(link.Master) : null;
+        return above is null or { Kind: "vrf" or "bridge" or "bond" }
+            ? []
+            :
+            [
+                $"{device.Link.Name} is a port of {above.Name} ({above.Kind}): take it out first ('ip link set {device.Link.Name} nomaster'), and make the "
+                    + "host port one instead",
+            ];
     }
 
-    /// <summary>VLANs, macvlans and their like on a device, in all network namespaces.</summary>
+    /// <summary>Devices that stand on a device and are not made again, in all network namespaces: VLANs and macvlans in others, tunnels, ipvlans.</summary>
     private static List<string> Stacked(CarriedDevice device)
     {
         List<string> found = [.. LinksOn(ListLinks(device.Routes), device.Link.Index, null)];
@@ -113,8 +117,10 @@ internal static class CarryingObstacles
         {
             List<RouteAttribute> attributes = RouteAttribute.Parse(link.AsSpan(FixedSize));
             RouteAttribute? other = attributes.Where(found => found.Kind == LowerNamespace).Cast<RouteAttribute?>().FirstOrDefault();
-            string kind = Text(RouteSocket.Find(RouteSocket.Find(link.AsSpan(FixedSize), Information), InformationKind));
-            if (attributes.Any(found => found.Kind == Lower && found.Number == index) && (int?)other?.Number == place && !Staying.Contains(kind))
+            byte[] information = RouteSocket.Find(link.AsSpan(FixedSize), Information).ToArray();
+            if (attributes.Any(found => found.Kind == Lower && found.Number == index) && (int?)other?.Number == place
+                && !Staying.Contains(Text(RouteSocket.Find(information, InformationKind)))
+                && (place is not null || !StackedDevices.IsMadeAgain(information)))
             {
                 yield return Text(RouteSocket.Find(link.AsSpan(FixedSize), InterfaceName));
             }

@@ -19,6 +19,12 @@ internal interface ICarriedKind
     /// <returns>Null for one that is not missed where it is not: its time ends by itself, or it stands only with others.</returns>
     string? IdentityOf(byte[] thing) => System.Convert.ToHexString(thing);
 
+    /// <summary>Makes what the card gets of a thing that the host port had in its place.</summary>
+    /// <param name="original">The thing as the card had it.</param>
+    /// <param name="afterMove">The thing as the host port had it when it had just taken the card's place; null where all was taken.</param>
+    /// <param name="now">The thing as the host port has it now.</param>
+    byte[] Merge(byte[] original, byte[]? afterMove, byte[] now) => now;
+
     /// <summary>Reads what a device has of it, in the order in which it is given.</summary>
     IReadOnlyList<byte[]> Read(CarriedDevice device);
 

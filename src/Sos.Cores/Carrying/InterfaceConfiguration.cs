@@ -28,9 +28,11 @@ public sealed record InterfaceConfiguration(
     /// <summary>All kinds, in the order in which they are given.</summary>
     private static readonly ICarriedKind[] Kinds =
     [
-        new CardFeatures(), new QueueSettings("/sys", "/proc/1/root/sys"), new LinkSettings(), new OtherNames(),
-        new DeviceSysctls(afterAddresses: false), new SwitchingOn(), new DeviceAddresses(), new DeviceSysctls(afterAddresses: true),
-        new LinkGroups(), new NexthopObjects(), new DeviceRoutes(), new DeviceNeighbours(), new TrafficControl(), new GroupMembers(), new PacketSockets(),
+        new CardFeatures(), CardHardware.OfCard, CardHardware.OfLink, new CardHash(), new QueueSettings("/sys", "/proc/1/root/sys"), new LinkSettings(),
+        new OtherNames(),
+        new DeviceSysctls(afterAddresses: false), new BondPort(), new BridgePort(), new SwitchingOn(), new DeviceAddresses(),
+        new DeviceSysctls(afterAddresses: true), new LinkGroups(), new StackedDevices(), new NexthopObjects(), new DeviceRoutes(), new DeviceNeighbours(),
+        new TrafficControl(), new GroupMembers(), new PacketSockets(), new PacketGroups(),
     ];
 
     /// <summary>Reads the configuration of a network device in this network namespace.</summary>
@@ -59,18 +61,17 @@ public sealed record InterfaceConfiguration(
     /// What the host port had as it had just taken the card's place, if something was refused then: that is the card's still. Null where all was taken.
     /// </param>
     /// <exception cref="SosException">There is no such device.</exception>
-    public InterfaceConfiguration ReadAgain(string port, InterfaceConfiguration? afterMove = null)
-    {
-        InterfaceConfiguration now = Read(port);
-        Dictionary<string, IReadOnlyList<byte[]>> things = new(now.Things!);
-        foreach (ICarriedKind kind in afterMove is null || now.Index != Index ? [] : Kinds)
-        {
-            things[kind.Name] = WithRefused(kind, ThingsOf(kind), afterMove!.ThingsOf(kind), now.ThingsOf(kind));
-        }
+    public InterfaceConfiguration ReadAgain(string port, InterfaceConfiguration? afterMove = null) => Merge(Read(port), afterMove);
 
-        foreach (ICarriedKind kind in Kinds.Where(kind => kind.IsOfCard))
+    /// <summary>Joins what was read of the card with what was read of its host port.</summary>
+    /// <param name="now">The host port as it is.</param>
+    /// <param name="afterMove">The host port as it was when it had just taken the card's place; null where all was taken.</param>
+    internal InterfaceConfiguration Merge(InterfaceConfiguration now, InterfaceConfiguration? afterMove)
+    {
+        Dictionary<string, IReadOnlyList<byte[]>> things = new(now.Things!);
+        foreach (ICarriedKind kind in Kinds)
         {
-            things[kind.Name] = ThingsOf(kind);
+            things[kind.Name] = kind.IsOfCard ? ThingsOf(kind) : Merge(kind, now, now.Index == Index ? afterMove : null);
         }
 
         int mtu = Mtu > HostPortLayout.MtuMax && now.Mtu == HostPortLayout.MtuMax ? Mtu : now.Mtu;
@@ -104,6 +105,7 @@ public sealed record InterfaceConfiguration(
             FormerIndex = Index,
             FormerName = Name,
             WasUp = Up,
+            IsCard = isCard,
             Age = TimeSpan.FromMilliseconds(Math.Max(0, Environment.TickCount64 - ReadAtMs)),
         };
         GiveFrame(device, isCard);
@@ -127,6 +129,17 @@ public sealed record InterfaceConfiguration(
 
     private IReadOnlyList<byte[]> ThingsOf(ICarriedKind kind)
         => Things is not null && Things.TryGetValue(kind.Name, out IReadOnlyList<byte[]>? found) ? found : [];
+
+    private List<byte[]> Merge(ICarriedKind kind, InterfaceConfiguration now, InterfaceConfiguration? afterMove)
+    {
+        IReadOnlyList<byte[]> original = ThingsOf(kind);
+        IReadOnlyList<byte[]> moved = afterMove?.ThingsOf(kind) ?? [];
+        IReadOnlyList<byte[]> there = afterMove is null ? now.ThingsOf(kind) : WithRefused(kind, original, moved, now.ThingsOf(kind));
+        return [.. there.Select(thing => Find(kind, original, thing) is { } first ? kind.Merge(first, Find(kind, moved, thing), thing) : thing)];
+    }
+
+    private static byte[]? Find(ICarriedKind kind, IReadOnlyList<byte[]> things, byte[] like)
+        => kind.IdentityOf(like) is { } identity ? things.FirstOrDefault(thing => kind.IdentityOf(thing) == identity) : null;
 
     /// <summary>Adds what the host port never had to what it has now; what somebody has changed or removed there meanwhile stays so.</summary>
     private static List<byte[]> WithRefused(

@@ -2,6 +2,7 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
+using Sos.Cores.Network;
 using Sos.Linux;
 
 namespace Sos.Cores.Carrying;
@@ -22,23 +23,30 @@ internal sealed unsafe class PacketSockets : ICarriedKind
 
     /// <inheritdoc/>
     public IReadOnlyList<byte[]> Read(CarriedDevice device)
-        => [.. ProgramSocket.All().Where(socket => AddressOf(socket) is { } address && IndexIn(address) == (int)device.Link.Index)
-            .Select(socket => BitConverter.GetBytes(socket.Id))];
+        => [.. PacketSocket.List().Where(socket => socket.Device == (int)device.Link.Index).Select(socket => BitConverter.GetBytes(socket.Id))];
 
     /// <inheritdoc/>
     public void Apply(CarriedDevice device, IReadOnlyList<byte[]> things)
     {
         HashSet<ulong> wanted = [.. things.Select(thing => BitConverter.ToUInt64(thing))];
-        foreach (ProgramSocket socket in wanted.Count > 0 ? ProgramSocket.All() : [])
+        foreach (ProgramSocket socket in wanted.Count > 0 ? ProgramSocket.All(wanted) : [])
         {
-            if (wanted.Contains(socket.Id) && AddressOf(socket) is { } address && IndexIn(address) == Nowhere)
+            if (AddressOf(socket) is { } address && BinaryPrimitives.ReadInt32LittleEndian(address.AsSpan(IndexOffset)) == Nowhere)
             {
                 BinaryPrimitives.WriteInt32LittleEndian(address.AsSpan(IndexOffset), (int)device.Link.Index);
                 fixed (byte* start = address)
                 {
-                    _ = NetworkCalls.Bind(socket.Handle.Descriptor, start, AddressSize); // a program that ends meanwhile misses nothing
+                    _ = NetworkCalls.Bind(socket.Handle.Descriptor, start, AddressSize); // looked at below
                 }
             }
+        }
+
+        // A program that has ended meanwhile misses nothing.
+        int left = wanted.Count == 0 ? 0 : PacketSocket.List().Count(socket => socket.Device == Nowhere && wanted.Contains(socket.Id));
+        if (left > 0)
+        {
+            device.Problems.Add($"{left} packet socket(s) of programs (DHCP clients, captures) are not bound to {device.Link.Name} again: start these programs "
+                + "again ('ss -0pe' shows sockets and programs)");
         }
     }
 
@@ -51,6 +59,4 @@ internal sealed unsafe class PacketSockets : ICarriedKind
             return socket.Family == Packet && NetworkCalls.GetName(socket.Handle.Descriptor, start, &size) == 0 ? address : null;
         }
     }
-
-    private static int IndexIn(byte[] address) => BinaryPrimitives.ReadInt32LittleEndian(address.AsSpan(IndexOffset));
 }

@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Runtime.InteropServices;
 using Sos.Cores.Native;
 using Sos.Cores.Network;
 using Sos.Linux;
@@ -31,43 +32,75 @@ internal sealed unsafe record ProgramSocket(ulong Id, FileDescriptor Handle) : I
         }
     }
 
-    /// <summary>All sockets of all programs of this network namespace, each once. Each is closed as the next one is asked for.</summary>
-    public static IEnumerable<ProgramSocket> All()
+    /// <summary>Gets sockets of programs, each once. Each is closed as the next one is asked for.</summary>
+    /// <param name="wanted">The numbers of those to get, whoever has them; null for all those of programs of this network namespace.</param>
+    public static IEnumerable<ProgramSocket> All(IReadOnlySet<ulong>? wanted = null)
     {
-        string here = NetworkNamespace.Current;
         HashSet<ulong> seen = [];
-        foreach (string process in Directory.EnumerateDirectories("/proc").Where(folder => IsOther(Path.GetFileName(folder))))
+        foreach (int process in Processes(wanted is null ? NetworkNamespace.Current : null))
         {
-            if (LinkOf(Path.Combine(process, "ns/net")) != here)
-            {
-                continue;
-            }
-
-            int id = int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture);
-            using FileDescriptor owner = new(SchedulerCalls.OpenProcess(id));
+            using FileDescriptor owner = new(SchedulerCalls.OpenProcess(process));
             foreach ((int descriptor, ulong socket) in owner.IsInvalid ? [] : SocketsOf(process))
             {
-                if (!seen.Add(socket) || SchedulerCalls.TakeDescriptor(owner.Descriptor, descriptor) is not (var copy and >= 0))
+                if ((wanted is null || wanted.Contains(socket)) && !seen.Contains(socket) && Take(owner, descriptor, out _) is { } copy)
                 {
-                    continue;
+                    seen.Add(socket);
+                    using ProgramSocket found = new(socket, copy);
+                    yield return found;
                 }
-
-                using ProgramSocket found = new(socket, new FileDescriptor(copy));
-                yield return found;
             }
         }
+    }
+
+    /// <summary>Finds the sockets that no program lets us have.</summary>
+    /// <param name="wanted">The numbers of those to look for.</param>
+    /// <returns>For each its program, "dhclient (712)", and the errno; an empty program where none has it that can be looked at.</returns>
+    public static IReadOnlyDictionary<ulong, (string Program, int Errno)> FindDenied(IReadOnlySet<ulong> wanted)
+    {
+        Dictionary<ulong, (string Program, int Errno)> denied = wanted.ToDictionary(socket => socket, _ => ("", 0));
+        foreach (int process in wanted.Count > 0 ? Processes(null) : [])
+        {
+            using FileDescriptor owner = new(SchedulerCalls.OpenProcess(process));
+            foreach ((int descriptor, ulong socket) in owner.IsInvalid ? [] : SocketsOf(process).Where(found => denied.ContainsKey(found.Socket)))
+            {
+                using FileDescriptor? copy = Take(owner, descriptor, out int errno);
+                if (copy is not null)
+                {
+                    denied.Remove(socket);
+                }
+                else
+                {
+                    denied[socket] = ($"{LinuxFile.TryRead($"/proc/{process}/comm") ?? "a program"} ({process})", errno);
+                }
+            }
+        }
+
+        return denied;
     }
 
     /// <inheritdoc/>
     public void Dispose() => Handle.Dispose();
 
+    private static FileDescriptor? Take(FileDescriptor owner, int descriptor, out int errno)
+    {
+        errno = FaultPoint.Check("pidfd_getfd");
+        int copy = errno != 0 ? -1 : SchedulerCalls.TakeDescriptor(owner.Descriptor, descriptor);
+        errno = copy >= 0 ? 0 : errno != 0 ? errno : Marshal.GetLastPInvokeError();
+        return copy >= 0 ? new FileDescriptor(copy) : null;
+    }
+
+    /// <summary>The processes of a network namespace, or all, but for this one.</summary>
+    private static IEnumerable<int> Processes(string? place) => Directory.EnumerateDirectories("/proc")
+        .Where(folder => IsOther(Path.GetFileName(folder)) && (place is null || LinkOf(Path.Combine(folder, "ns/net")) == place))
+        .Select(folder => int.Parse(Path.GetFileName(folder), CultureInfo.InvariantCulture));
+
     private static bool IsOther(string name) => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out int id) && id != Environment.ProcessId;
 
-    private static List<(int Descriptor, ulong Socket)> SocketsOf(string process)
+    private static List<(int Descriptor, ulong Socket)> SocketsOf(int process)
     {
         try
         {
-            return [.. Directory.EnumerateFileSystemEntries(Path.Combine(process, "fd"))
+            return [.. Directory.EnumerateFileSystemEntries(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/fd"))
                 .Select(path => (Path.GetFileName(path), LinkOf(path)))
                 .Where(entry => entry.Item2?.StartsWith(LinkStart, StringComparison.Ordinal) == true)
                 .Select(entry => (

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using Sos.Cores.Isolation.Network;
 using Sos.Cores.Running;
 
 namespace Sos.Cores.Isolation;
@@ -82,6 +83,7 @@ public static class CpuFence
         }
 
         // The record goes last: as long as it is there, all of this may be repeated.
+        DeviceDrift.Delete(record.Cpu);
         FenceDrift.Delete(record.Cpu);
         FenceRecord.Delete(record.Cpu);
     }

@@ -1,14 +1,16 @@
 using System;
 using System.IO;
 using System.Threading;
+using Sos.Cores.Isolation.Network;
 using Sos.Cores.Network;
 using Sos.Cores.Running;
 
 namespace Sos.Cores.Isolation;
 
 /// <summary>
-/// Looks at all fences each second, and mends them: a process of its own (<see cref="KeeperProgram"/>), which starts with the first fence and ends with
-/// the last. It holds a lock as long as it lives. Should it be killed, the next service or reservation starts another.
+/// Looks at all fences each second, and at the network devices of services behind them, and mends both: a process of its own
+/// (<see cref="KeeperProgram"/>), which starts with the first fence and ends with the last. It holds a lock as long as it lives. Should it be killed, the
+/// next service or reservation starts another.
 /// </summary>
 public static class FenceKeeper
 {
@@ -39,19 +41,25 @@ public static class FenceKeeper
     {
         using FileStream? exclusive = CoreLock.TryLock(LockPath);
         StoppedProcesses stopped = new();
-        while (exclusive is not null && FenceRecord.List().Count > 0)
+        using DeviceWatch devices = new();
+        while (exclusive is not null && FenceRecord.List() is { Count: > 0 } fenced)
         {
-            try
-            {
-                Look();
-                stopped.Look();
-            }
-            catch (Exception e) when (e is SosException or IOException or UnauthorizedAccessException)
-            {
-                // Somebody builds or takes down a fence, or there is no room for the count: the next round looks again.
-            }
-
+            Try(() => devices.Look(fenced));
+            Try(Look);
+            Try(stopped.Look);
             Thread.Sleep(Round);
+        }
+    }
+
+    private static void Try(Action look)
+    {
+        try
+        {
+            look();
+        }
+        catch (Exception e) when (e is SosException or IOException or UnauthorizedAccessException)
+        {
+            // Somebody builds or takes down a fence, or there is no room for the count: the next round looks again.
         }
     }
 

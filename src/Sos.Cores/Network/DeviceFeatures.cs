@@ -2,15 +2,13 @@ using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.Linq;
-using System.Runtime.InteropServices;
 using System.Text;
 using Sos.Cores.Native;
-using Sos.Linux;
 
 namespace Sos.Cores.Network;
 
 /// <summary>The features of a network device, which 'ethtool -k' shows (ETHTOOL_GFEATURES, ETHTOOL_SFEATURES of linux/ethtool.h).</summary>
-internal sealed unsafe class DeviceFeatures
+internal sealed class DeviceFeatures
 {
     private const uint SetInformation = 0x37; // ETHTOOL_GSSET_INFO
     private const uint GetStrings = 0x1b; // ETHTOOL_GSTRINGS
@@ -18,7 +16,6 @@ internal sealed unsafe class DeviceFeatures
     private const uint SetFeatures = 0x3b; // ETHTOOL_SFEATURES
     private const uint FeatureSet = 4; // ETH_SS_FEATURES
     private const int NameSize = 32; // ETH_GSTRING_LEN
-    private const int InterfaceNameSize = 16;
 
     private readonly string _device;
     private readonly string[] _names;
@@ -105,25 +102,10 @@ internal sealed unsafe class DeviceFeatures
 
     private static void Call(string device, byte[] data, string what)
     {
-        using FileDescriptor socket = FileDescriptor.Raise(
-            NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
-        fixed (byte* start = data)
+        int errno = EthtoolCall.Try(device, data);
+        if (errno != 0)
         {
-            Request request = new() { Data = start };
-            Encoding.UTF8.GetBytes(device, new Span<byte>(request.Name, InterfaceNameSize - 1));
-            int errno = FaultPoint.Check("ethtool") is var fault and not 0 ? fault : socket.TryCall(NetworkCalls.EthtoolRequest, ref request);
-            if (errno != 0)
-            {
-                throw Errno.ToException($"{what} {device}", errno, null);
-            }
+            throw Errno.ToException($"{what} {device}", errno, null);
         }
-    }
-
-    /// <summary>struct ifreq with ifr_data.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 40)]
-    private struct Request
-    {
-        public fixed byte Name[InterfaceNameSize];
-        public void* Data;
     }
 }

@@ -1,17 +1,14 @@
 using System;
 using System.Runtime.InteropServices;
-using System.Text;
 using Sos.Cores.Native;
-using Sos.Linux;
 
 namespace Sos.Cores.Network;
 
 /// <summary>How many queues a network device uses (ETHTOOL_GCHANNELS, ETHTOOL_SCHANNELS of linux/ethtool.h).</summary>
-internal static unsafe class QueueCount
+internal static class QueueCount
 {
     private const uint GetChannels = 0x3c;
     private const uint SetChannels = 0x3d;
-    private const int NameSize = 16;
 
     /// <summary>Combined and receive queues in use.</summary>
     /// <returns>1 for a device that says nothing of queues.</returns>
@@ -24,7 +21,7 @@ internal static unsafe class QueueCount
     public static (int Combined, int Receive)? TryRead(string name)
     {
         Channels channels = new() { Command = GetChannels };
-        int errno = TryCall(name, &channels);
+        int errno = TryCall(name, ref channels);
         return errno switch
         {
             0 => ((int)channels.Combined, (int)channels.Receive),
@@ -38,41 +35,21 @@ internal static unsafe class QueueCount
     public static void Set(string name, int combined, int receive)
     {
         Channels channels = new() { Command = GetChannels };
-        int errno = TryCall(name, &channels);
+        int errno = TryCall(name, ref channels);
         if (errno != 0)
         {
             throw Errno.ToException($"counting the queues of {name}", errno, null);
         }
 
         (channels.Command, channels.Combined, channels.Receive) = (SetChannels, (uint)combined, (uint)receive);
-        errno = TryCall(name, &channels);
+        errno = TryCall(name, ref channels);
         if (errno != 0)
         {
             throw Errno.ToException($"setting {name} to {combined + receive} queue(s)", errno, null);
         }
     }
 
-    private static int TryCall(string name, Channels* channels)
-    {
-        if (FaultPoint.Check("ethtool") is var fault and not 0)
-        {
-            return fault;
-        }
-
-        using FileDescriptor socket = FileDescriptor.Raise(
-            NetworkCalls.Socket(NetworkCalls.FamilyInet, NetworkCalls.TypeDatagram | NetworkCalls.CloseOnExec, 0), "making a socket");
-        Request request = new() { Data = channels };
-        Encoding.UTF8.GetBytes(name, new Span<byte>(request.Name, NameSize - 1));
-        return socket.TryCall(NetworkCalls.EthtoolRequest, ref request);
-    }
-
-    /// <summary>struct ifreq with ifr_data.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 40)]
-    private struct Request
-    {
-        public fixed byte Name[NameSize];
-        public void* Data;
-    }
+    private static int TryCall(string name, ref Channels channels) => EthtoolCall.Try(name, MemoryMarshal.AsBytes(new Span<Channels>(ref channels)));
 
     /// <summary>struct ethtool_channels.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -79,6 +79,13 @@ internal sealed class RouteMessage
         return this;
     }
 
+    /// <summary>Adds attributes that stand one behind the other already.</summary>
+    public RouteMessage AddAll(ReadOnlySpan<byte> attributes)
+    {
+        _bytes.AddRange(attributes);
+        return this;
+    }
+
     /// <summary>Ends the message.</summary>
     public byte[] ToArray()
     {

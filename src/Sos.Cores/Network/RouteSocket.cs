@@ -53,11 +53,21 @@ internal sealed unsafe class RouteSocket(int protocol = 0) : IDisposable
     /// <exception cref="SosException">Linux does not say.</exception>
     public byte[]? TryQuery(RouteMessage message)
     {
-        List<byte[]> answers = [];
-        int errno = Exchange(message, isDump: false, answers);
+        byte[]? answer = TryQuery(message, out int errno);
         return errno is 0 or Errno.NoEntry or Errno.NoDevice or Errno.NoDeviceOrAddress
-            ? answers.Count > 0 ? answers[0] : null
+            ? answer
             : throw Errno.ToException("asking Linux for a network device", errno, null);
+    }
+
+    /// <summary>Asks for one thing.</summary>
+    /// <param name="message">The question.</param>
+    /// <param name="errno">Why there is no answer.</param>
+    /// <returns>The answer behind its header; null without one.</returns>
+    public byte[]? TryQuery(RouteMessage message, out int errno)
+    {
+        List<byte[]> answers = [];
+        errno = Exchange(message, isDump: false, answers);
+        return errno == 0 && answers.Count > 0 ? answers[0] : null;
     }
 
     /// <summary>Asks for all things of a kind.</summary>

@@ -46,10 +46,26 @@ public static class VerifiedImage
     /// <param name="image">The image.</param>
     /// <param name="path">Its file; where its debug file lies beside it, refusals name methods and lines.</param>
     /// <returns>Why it is refused; empty when it is accepted.</returns>
+    /// <exception cref="SosException">The debug file is damaged.</exception>
     public static ImmutableArray<ImageDiagnostic> Verify(ServiceImage image, string path)
     {
         string debugPath = path + ".debug";
-        DebugFile? debug = File.Exists(debugPath) ? DebugFile.Read(debugPath) : null;
+        DebugFile? debug = File.Exists(debugPath) ? ReadDebugFile(debugPath) : null;
         return ImageVerifier.Verify(image, debug is not null && debug.Matches(image) ? debug : null);
+    }
+
+    /// <summary>Reads a debug file.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="SosException">It is damaged.</exception>
+    public static DebugFile ReadDebugFile(string path)
+    {
+        try
+        {
+            return DebugFile.Read(path);
+        }
+        catch (ImageFormatException e)
+        {
+            throw new SosException(SosError.BadImage, $"{path} is no debug file, or damaged: {e.Message}; remove it, or build the service again", e);
+        }
     }
 }

@@ -142,7 +142,7 @@ internal static class ImageCommands
             throw new SosException(SosError.NotFound, $"{debugPath} is missing, which has the names of the methods: the build writes it beside the image");
         }
 
-        DebugFile debug = DebugFile.Read(debugPath);
+        DebugFile debug = VerifiedImage.ReadDebugFile(debugPath);
         if (!debug.Matches(image))
         {
             throw new SosException(SosError.BadImage, $"{debugPath} is of another build than {path}: build the service again");

@@ -1,5 +1,6 @@
 using System;
 using System.Buffers.Binary;
+using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.IO;
 using Sos.Image.Elf;
@@ -28,6 +29,9 @@ public sealed record DebugMethod(ulong Rva, ulong Size, string Name, string Symb
 /// objdump.</summary>
 public sealed class DebugFile
 {
+    /// <summary>The largest file, in bytes: many times the methods and lines of the largest image.</summary>
+    public const int MaxFileSize = 32 << 20;
+
     internal const string SectionName = ".sos.debug";
     internal const ulong Magic = 0x31_47_42_44_53_4f_53_00; // "\0SOSDBG1"
     internal const int HeaderSize = 8 + ServiceDescriptor.BuildIdSize + 4 * 4;
@@ -62,7 +66,11 @@ public sealed class DebugFile
     /// <summary>Reads a debug file.</summary>
     /// <exception cref="ImageFormatException">It is none, or it is damaged.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
-    public static DebugFile Read(string path) => Read(File.ReadAllBytes(path));
+    public static DebugFile Read(string path)
+    {
+        ServiceImage.RequireFileSize(new FileInfo(path).Length, MaxFileSize);
+        return Read(File.ReadAllBytes(path));
+    }
 
     /// <summary>Reads a debug file in memory.</summary>
     /// <exception cref="ImageFormatException">It is none, or it is damaged.</exception>
@@ -87,20 +95,19 @@ public sealed class DebugFile
         }
 
         ReadOnlySpan<byte> at = data[HeaderSize..];
-        ReadOnlySpan<byte> text = data.Slice((int)(needed - textSize), (int)textSize);
+        Names names = new(data.Slice((int)(needed - textSize), (int)textSize));
         ImmutableArray<DebugMethod>.Builder m = ImmutableArray.CreateBuilder<DebugMethod>((int)methods);
         for (int i = 0; i < methods; i++, at = at[MethodSize..])
         {
             m.Add(new DebugMethod(
                 BinaryPrimitives.ReadUInt32LittleEndian(at), BinaryPrimitives.ReadUInt32LittleEndian(at[4..]),
-                ElfObject.ReadString(text, BinaryPrimitives.ReadUInt32LittleEndian(at[8..])),
-                ElfObject.ReadString(text, BinaryPrimitives.ReadUInt32LittleEndian(at[12..]))));
+                names.At(BinaryPrimitives.ReadUInt32LittleEndian(at[8..])), names.At(BinaryPrimitives.ReadUInt32LittleEndian(at[12..]))));
         }
 
         ImmutableArray<string>.Builder f = ImmutableArray.CreateBuilder<string>((int)files);
         for (int i = 0; i < files; i++, at = at[4..])
         {
-            f.Add(ElfObject.ReadString(text, BinaryPrimitives.ReadUInt32LittleEndian(at)));
+            f.Add(names.At(BinaryPrimitives.ReadUInt32LittleEndian(at)));
         }
 
         ImmutableArray<(uint, int, int)>.Builder l = ImmutableArray.CreateBuilder<(uint, int, int)>((int)lines);
@@ -149,6 +156,30 @@ public sealed class DebugFile
         }
 
         return low > 0 && rva - Methods[low - 1].Rva < Math.Max(1, Methods[low - 1].Size) ? Methods[low - 1] : null;
+    }
+
+    /// <summary>
+    /// The names of a debug file. Each stands there once, so that together they have no more letters than their text has bytes; of a file in which they lie in
+    /// each other, a few megabytes could stand for terabytes.
+    /// </summary>
+    private ref struct Names(ReadOnlySpan<byte> text)
+    {
+        private readonly ReadOnlySpan<byte> _text = text;
+        private readonly Dictionary<uint, string> _known = [];
+        private int _left = text.Length;
+
+        public string At(uint offset)
+        {
+            if (!_known.TryGetValue(offset, out string? name))
+            {
+                name = ElfObject.ReadString(_text, offset);
+                _left -= name.Length;
+                _known.Add(offset, _left >= 0 ? name
+                    : throw new ImageFormatException(ImageFormatError.BadSymbol, "the names of the debug file lie in each other"));
+            }
+
+            return name;
+        }
     }
 
     private static ReadOnlySpan<byte> FindSection(ReadOnlySpan<byte> file)

@@ -6,6 +6,9 @@ namespace Sos.Image.Verification;
 /// <summary>Who calls whom: the way to each function, circles, and the worst case of stack use.</summary>
 internal sealed class CallGraph
 {
+    /// <summary>So many calls of a way are named: no service that is written by hand has one as long.</summary>
+    private const int PathMax = 1000;
+
     private readonly Dictionary<ulong, VerifiedFunction> _functions;
     private readonly Dictionary<ulong, CallSite> _reachedBy = [];
     private readonly Dictionary<ulong, ulong> _callerOf = [];
@@ -28,11 +31,11 @@ internal sealed class CallGraph
         }
     }
 
-    /// <summary>The places on a shortest way from the entry to an address of a function, the address itself last.</summary>
+    /// <summary>The places on a shortest way from the entry to an address of a function, the address itself last; of one that is very long the end.</summary>
     public List<ulong> PathTo(ulong function, ulong rva)
     {
         List<ulong> path = [rva];
-        while (_reachedBy.TryGetValue(function, out CallSite call))
+        while (path.Count < PathMax && _reachedBy.TryGetValue(function, out CallSite call))
         {
             path.Add(call.Site);
             function = _callerOf[function];
@@ -42,8 +45,8 @@ internal sealed class CallGraph
         return path;
     }
 
-    /// <summary>One circle of calls for each function that closes one, as the call sites along it.</summary>
-    public List<List<CallSite>> Circles()
+    /// <summary>One circle of calls for each function that closes one, as the call sites along it, up to a number of circles.</summary>
+    public List<List<CallSite>> Circles(int most)
     {
         List<List<CallSite>> circles = [];
         HashSet<ulong> done = [];
@@ -59,7 +62,7 @@ internal sealed class CallGraph
 
             stack.Push((root, 0));
             onPath.Add(root);
-            while (stack.TryPop(out (ulong Function, int Next) top))
+            while (circles.Count < most && stack.TryPop(out (ulong Function, int Next) top))
             {
                 List<CallSite> calls = _functions[top.Function].Calls;
                 if (top.Next == calls.Count)
@@ -96,19 +99,19 @@ internal sealed class CallGraph
     public (long Depth, List<CallSite> Path) DeepestFrom(ulong entry)
     {
         Dictionary<ulong, (long Depth, CallSite? Next)> depths = [];
-        Stack<ulong> work = new([entry]);
-        while (work.TryPeek(out ulong at))
+        Stack<(ulong Function, int Next)> work = new([(entry, 0)]);
+        while (work.TryPop(out (ulong Function, int Next) top))
         {
+            (ulong at, int next) = top;
             List<CallSite> calls = _functions[at].Calls;
-            ulong? open = calls.Where(c => _functions.ContainsKey(c.Target) && !depths.ContainsKey(c.Target)).Select(c =>
-                (ulong?)c.Target).FirstOrDefault();
-            if (open is { } next && !depths.ContainsKey(at))
+            int open = calls.FindIndex(next, c => _functions.ContainsKey(c.Target) && !depths.ContainsKey(c.Target));
+            if (open >= 0)
             {
-                work.Push(next);
+                work.Push((at, open + 1));
+                work.Push((calls[open].Target, 0));
                 continue;
             }
 
-            work.Pop();
             (long Depth, CallSite? Next) worst = (_functions[at].OwnDepth, null);
             foreach (CallSite c in calls)
             {
@@ -120,8 +123,8 @@ internal sealed class CallGraph
         }
 
         List<CallSite> path = [];
-        for (CallSite? next = depths[entry].Next; next is { } call
-            && depths.TryGetValue(call.Target, out (long Depth, CallSite? Next) d); next = d.Next)
+        for (CallSite? deepest = depths[entry].Next; deepest is { } call
+            && depths.TryGetValue(call.Target, out (long Depth, CallSite? Next) d); deepest = d.Next)
         {
             path.Add(call);
         }

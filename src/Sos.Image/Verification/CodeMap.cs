@@ -18,17 +18,26 @@ internal enum DecodeResult
     Disputed,
 }
 
+/// <summary>An instruction of the code, with all that is the same from wherever one comes to it.</summary>
+/// <param name="Instruction">The instruction.</param>
+/// <param name="Result">How its decoding ended.</param>
+/// <param name="Effect">What it changes.</param>
+/// <param name="Refusal">The id and text of its refusal, wherever it stands; null if it may run.</param>
+internal sealed record CodeInstruction(Instruction Instruction, DecodeResult Result, Effect Effect, (string Id, string Message)? Refusal);
+
 /// <summary>Every byte of an image's code, and which instruction it belongs to.</summary>
 internal sealed class CodeMap
 {
-    private const int InstructionLengthMax = 15; // SDM vol. 2, 2.3.11
+    private const byte Int3 = 0xcc;
 
-    private readonly Dictionary<ulong, (Instruction Instruction, DecodeResult Result)> _decoded = [];
+    private readonly Dictionary<ulong, CodeInstruction> _decoded = [];
     private readonly CanonicalEncoding _encoding = new();
     private readonly List<Code> _code = [];
+    private readonly WalkBudget _budget;
 
-    public CodeMap(ServiceImage image)
+    public CodeMap(ServiceImage image, WalkBudget budget)
     {
+        _budget = budget;
         foreach (ImageSegment s in image.Segments.Where(s => s.Protection.HasFlag(SegmentProtection.Execute)))
         {
             _code.Add(new Code(s));
@@ -42,16 +51,15 @@ internal sealed class CodeMap
     public IEnumerable<Instruction> Instructions => _decoded.Values.Select(d => d.Instruction).OrderBy(i => i.IP);
 
     /// <summary>Decodes the instruction at an address of code.</summary>
-    public DecodeResult Decode(ulong rva, out Instruction instruction)
+    public CodeInstruction Decode(ulong rva)
     {
-        if (_decoded.TryGetValue(rva, out (Instruction Instruction, DecodeResult Result) known))
+        if (_decoded.TryGetValue(rva, out CodeInstruction? known))
         {
-            instruction = known.Instruction;
-            return known.Result;
+            return known;
         }
 
         Code code = Find(rva) ?? throw new ArgumentOutOfRangeException(nameof(rva), "this is no code");
-        instruction = code.Decode(rva);
+        Instruction instruction = code.Decode(rva);
         int at = (int)(rva - code.Segment.Rva);
         Span<bool> own = code.IsOwned.AsSpan(at, Math.Max(1, instruction.Length));
         DecodeResult result = own.Contains(true) ? DecodeResult.Overlap
@@ -62,8 +70,11 @@ internal sealed class CodeMap
             own.Fill(true);
         }
 
-        _decoded.Add(rva, (instruction, result));
-        return result;
+        Effect effect = InstructionForms.EffectOf(instruction.Code);
+        known = new CodeInstruction(instruction, result, effect, InstructionRules.Check(instruction, result, effect));
+        _decoded.Add(rva, known);
+        _budget.Decode();
+        return known;
     }
 
     /// <summary>Runs of bytes in code that nothing reached and that are no padding.</summary>
@@ -76,10 +87,10 @@ internal sealed class CodeMap
             {
                 int length = c.IsOwned.AsSpan(at).IndexOf(true);
                 int end = length < 0 ? c.IsOwned.Length : at + length;
-                int code = FirstCode(c.Segment.Data.Span[at..end]);
+                int code = FirstCode(c, at, end);
                 if (code >= 0)
                 {
-                    yield return (c.Segment.Rva + (ulong)(at + code), (ulong)(end - at - code));
+                    yield return (c.Segment.Rva + (ulong)code, (ulong)(end - code));
                 }
 
                 at = end + 1;
@@ -100,22 +111,21 @@ internal sealed class CodeMap
         return null;
     }
 
-    /// <summary>Index of the first byte that is no NOP of any length, INT3 or zero; -1 if there is none.</summary>
-    private static int FirstCode(ReadOnlySpan<byte> bytes)
+    /// <summary>Index of the first byte from one place up to another that is no NOP of any length, INT3 or zero; -1 if there is none.</summary>
+    private static int FirstCode(Code code, int at, int end)
     {
-        // One instruction's bytes at a time: a copy of all the rest after each zero would make padding take quadratic time.
-        int at = 0;
-        while (at < bytes.Length)
+        ReadOnlySpan<byte> bytes = code.Segment.Data.Span[..end];
+        while (at < end)
         {
-            if (bytes[at] == 0)
+            if (bytes[at] is 0 or Int3)
             {
-                at++;
+                int padding = bytes[at..].IndexOfAnyExcept((byte)0, Int3);
+                at = padding < 0 ? end : at + padding;
                 continue;
             }
 
-            byte[] window = bytes.Slice(at, Math.Min(InstructionLengthMax, bytes.Length - at)).ToArray();
-            Instruction instruction = Decoder.Create(64, new ByteArrayCodeReader(window)).Decode();
-            if (instruction.Mnemonic is not (Mnemonic.Nop or Mnemonic.Int3))
+            Instruction instruction = code.Decode(code.Segment.Rva + (ulong)at);
+            if (instruction.Mnemonic != Mnemonic.Nop || instruction.Length > end - at)
             {
                 return at;
             }

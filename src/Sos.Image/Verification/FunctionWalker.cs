@@ -9,9 +9,10 @@ namespace Sos.Image.Verification;
 /// stack.</summary>
 /// <param name="image">The image.</param>
 /// <param name="code">Its code.</param>
+/// <param name="budget">How far it is followed.</param>
 /// <param name="argumentBytesOf">How many bytes above its return address a called function may write.</param>
 /// <param name="keepStates">Whether what is known at each instruction is kept.</param>
-internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulong, long> argumentBytesOf, bool keepStates)
+internal sealed class FunctionWalker(ServiceImage image, CodeMap code, WalkBudget budget, Func<ulong, long> argumentBytesOf, bool keepStates)
 {
     private const int ReturnAddressSize = InstructionAccess.WordSize;
 
@@ -19,7 +20,8 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
     private const uint GateFunctions = 3;
 
     private readonly Stack<ulong> _work = new();
-    private readonly Dictionary<ulong, HashSet<ulong>> _edges = [];
+    private readonly Dictionary<ulong, ulong[]> _switches = [];
+    private readonly HashSet<(string Id, ulong Rva)> _refused = [];
     private Dictionary<ulong, MachineState> _states = [];
     private VerifiedFunction _function = null!;
     private bool _stackLost;
@@ -27,11 +29,13 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
     public VerifiedFunction Walk(ulong start)
     {
         _states = [];
-        _edges.Clear();
+        _switches.Clear();
+        _refused.Clear();
         _function = keepStates ? new VerifiedFunction(start) { States = _states } : new VerifiedFunction(start);
         _stackLost = false;
+        budget.BeginFunction();
         Enter(start, MachineState.AtEntry(), start);
-        while (_work.TryPop(out ulong at))
+        while (budget.Exceeded is null && _work.TryPop(out ulong at))
         {
             Step(at, _states[at]);
         }
@@ -45,8 +49,9 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
     private void Refuse(string id, ulong rva, string message)
     {
         // Once the stack pointer is lost, all that follows in the function only repeats it.
-        if (id != DiagnosticIds.StackUnknown || !_stackLost)
+        if ((id != DiagnosticIds.StackUnknown || !_stackLost) && _refused.Add((id, rva)))
         {
+            budget.Find();
             _function.Findings.Add(new Finding(id, rva, _function.Start, message));
         }
 
@@ -62,7 +67,7 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
             return;
         }
 
-        AddEdge(from, rva);
+        budget.Visit(state.Slots.Count);
         if (_states.TryGetValue(rva, out MachineState? known))
         {
             if (!IsKnown(known.StackPointer) && !IsKnown(state.StackPointer))
@@ -89,76 +94,72 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
 
             state = joined;
         }
+        else
+        {
+            budget.Keep(state.Slots.Count);
+        }
 
         _states[rva] = state;
         _work.Push(rva);
     }
 
-    private void AddEdge(ulong from, ulong to)
-    {
-        if (!_edges.TryGetValue(from, out HashSet<ulong>? next))
-        {
-            _edges[from] = next = [];
-        }
-
-        next.Add(to);
-    }
-
-    /// <summary>Whether control was seen to go from one instruction to another, over any others of the function.</summary>
+    /// <summary>Whether control goes from one instruction to another, over those of the function that were reached so far.</summary>
     private bool Leads(ulong from, ulong to)
     {
         HashSet<ulong> seen = [from];
         Stack<ulong> open = new(seen);
         while (open.TryPop(out ulong at) && at != to)
         {
-            foreach (ulong next in _edges.GetValueOrDefault(at) ?? [])
+            foreach (ulong next in Successors(at))
             {
-                if (seen.Add(next))
+                if (_states.ContainsKey(next) && seen.Add(next))
                 {
                     open.Push(next);
                 }
             }
         }
 
+        budget.Look(seen.Count);
         return seen.Contains(to);
+    }
+
+    /// <summary>The instructions of the function that may come after one that was reached.</summary>
+    private ulong[] Successors(ulong at)
+    {
+        Instruction i = code.Decode(at).Instruction;
+        return i.FlowControl switch
+        {
+            FlowControl.Next or FlowControl.Call or FlowControl.IndirectCall or FlowControl.Interrupt => [i.NextIP],
+            FlowControl.ConditionalBranch => [i.NextIP, i.NearBranchTarget],
+            FlowControl.UnconditionalBranch => [i.NearBranchTarget],
+            FlowControl.IndirectBranch => _switches.GetValueOrDefault(at) ?? [],
+            _ => [],
+        };
     }
 
     private static bool IsKnown(Value stackPointer) => stackPointer.Kind == ValueKind.Stack;
 
     private void Step(ulong at, MachineState state)
     {
-        DecodeResult decoded = code.Decode(at, out Instruction i);
-        if (decoded == DecodeResult.Overlap)
+        CodeInstruction decoded = code.Decode(at);
+        Instruction i = decoded.Instruction;
+        if (decoded.Refusal is { } refusal)
         {
-            Refuse(DiagnosticIds.Overlap, at, "the instruction overlaps another");
-            return;
-        }
-
-        Effect effect = InstructionForms.EffectOf(i.Code);
-        (string Id, string Message)? refusal = InstructionRules.Check(i);
-        if (refusal is null && decoded == DecodeResult.Disputed)
-        {
-            Refuse(DiagnosticIds.Undecodable, at, "bytes that not all processors and decoders take for the same instruction");
-            return;
-        }
-
-        refusal ??= InstructionRules.CheckForm(i, effect);
-        if (refusal is not null)
-        {
-            Refuse(refusal.Value.Id, at, refusal.Value.Message);
-            if (i.IsInvalid)
+            Refuse(refusal.Id, at, refusal.Message);
+            if (i.IsInvalid || refusal.Id is DiagnosticIds.Overlap or DiagnosticIds.Undecodable)
             {
                 return;
             }
         }
 
         MachineState after = state.Copy();
-        if (refusal is null)
+        Effect effect = decoded.Refusal is null ? decoded.Effect : Effect.Refused;
+        if (effect != Effect.Refused)
         {
             CheckFrame(i, effect, state);
         }
 
-        Follow(i, refusal is null ? effect : Effect.Refused, state, after);
+        Follow(i, effect, state, after);
     }
 
     /// <summary>Goes on where control can go. What is refused is followed too, as if it changed nothing, to tell more of the rest.</summary>
@@ -314,17 +315,19 @@ internal sealed class FunctionWalker(ServiceImage image, CodeMap code, Func<ulon
 
     private void Switch(in Instruction i, Effect effect, MachineState state)
     {
-        ulong[]? targets = effect == Effect.Switch && i.Op0Kind == OpKind.Register
-            ? JumpTable.TargetsOf(image, state.Registers[InstructionAccess.Index(i.Op0Register)]) : null;
-        if (targets is null)
+        Value target = effect == Effect.Switch && i.Op0Kind == OpKind.Register
+            ? state.Registers[InstructionAccess.Index(i.Op0Register)] : Value.Unknown;
+        if (JumpTable.TargetsOf(image, target) is not { } targets)
         {
             Refuse(DiagnosticIds.IndirectJump, i.IP, "an indirect jump of which the targets cannot be proven");
             return;
         }
 
-        foreach (ulong target in targets)
+        _switches[i.IP] = targets;
+        budget.Look(target.Below);
+        foreach (ulong next in targets)
         {
-            Enter(target, state, i.IP);
+            Enter(next, state, i.IP);
         }
     }
 

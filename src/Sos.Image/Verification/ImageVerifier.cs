@@ -15,19 +15,24 @@ public sealed class ImageVerifier
 {
     private const int CirclesMax = 10;
 
+    /// <summary>So many refusals are shown of each sort: who has more mends these first.</summary>
+    private const int ShownMax = 100;
+
     private readonly ServiceImage _image;
     private readonly DebugFile? _debug;
     private readonly CodeMap _code;
+    private readonly WalkBudget _budget = new();
     private readonly Dictionary<ulong, VerifiedFunction> _functions = [];
     private readonly Dictionary<ulong, long> _argumentBytes = [];
     private readonly CallGraph _graph;
+    private ulong _last;
 
     private ImageVerifier(ServiceImage image, DebugFile? debug, VerifierOptions options)
     {
         _image = image;
         _debug = debug;
-        _code = new CodeMap(image);
-        WalkFunctions(new FunctionWalker(image, _code, function => _argumentBytes.GetValueOrDefault(function), options.KeepStates));
+        _code = new CodeMap(image, _budget);
+        WalkFunctions(new FunctionWalker(image, _code, _budget, function => _argumentBytes.GetValueOrDefault(function), options.KeepStates));
         _graph = new CallGraph(_functions, image.Entry);
     }
 
@@ -52,7 +57,7 @@ public sealed class ImageVerifier
         ImageVerifier verifier = new(image, debug is not null && debug.Matches(image) ? debug : null, options);
         ImmutableArray<ImageDiagnostic> diagnostics = verifier.Report(options, out long? depth);
         image.IsAccepted |= diagnostics.IsEmpty;
-        return new Verdict(diagnostics, depth) { Instructions = [.. verifier._code.Instructions], Functions = verifier._functions };
+        return new Verdict(diagnostics, depth) { Code = verifier._code, Functions = verifier._functions, Budget = verifier._budget };
     }
 
     /// <summary>Verifies an image file; one that is not well-formed is refused with a diagnostic as well.</summary>
@@ -89,22 +94,29 @@ public sealed class ImageVerifier
     {
         Queue<ulong> queue = new([_image.Entry]);
         HashSet<ulong> queued = [_image.Entry];
-        while (queue.TryDequeue(out ulong start))
+        Dictionary<ulong, HashSet<ulong>> callers = [];
+        while (_budget.Exceeded is null && queue.TryDequeue(out _last))
         {
-            queued.Remove(start);
-            VerifiedFunction function = walker.Walk(start);
-            _functions[start] = function;
-            foreach (ulong target in function.Calls.Select(c => c.Target).Where(t => !_functions.ContainsKey(t)))
+            queued.Remove(_last);
+            VerifiedFunction function = walker.Walk(_last);
+            _functions[_last] = function;
+            foreach (CallSite call in function.Calls)
             {
-                Enqueue(target);
+                if (!callers.TryGetValue(call.Target, out HashSet<ulong>? known))
+                {
+                    callers[call.Target] = known = [];
+                    Enqueue(call.Target);
+                }
+
+                known.Add(_last);
             }
 
-            if (function.ArgumentBytes > _argumentBytes.GetValueOrDefault(start))
+            if (function.ArgumentBytes > _argumentBytes.GetValueOrDefault(_last))
             {
-                _argumentBytes[start] = function.ArgumentBytes;
-                foreach (VerifiedFunction caller in _functions.Values.Where(f => f.Calls.Exists(c => c.Target == start)))
+                _argumentBytes[_last] = function.ArgumentBytes;
+                foreach (ulong caller in callers.GetValueOrDefault(_last) ?? [])
                 {
-                    Enqueue(caller.Start);
+                    Enqueue(caller);
                 }
             }
         }
@@ -130,9 +142,16 @@ public sealed class ImageVerifier
         }
 
         result.AddRange(Findings.OrderBy(f => f.Rva).Select(f => Describe(f.Id, f.Message, f.Function, f.Rva))
-            .DistinctBy(d => (d.Id, d.Method, d.File, d.Line)));
+            .DistinctBy(d => (d.Id, d.Method, d.File, d.Line)).Take(ShownMax));
+        if (_budget.Exceeded is { } reason)
+        {
+            // Of code that was not walked nothing else is known.
+            result.Add(Describe(DiagnosticIds.TooComplex, reason, _last, _last));
+            depth = null;
+            return [.. result];
+        }
 
-        foreach ((ulong rva, ulong bytes) in _code.Unreached())
+        foreach ((ulong rva, ulong bytes) in _code.Unreached().Take(ShownMax))
         {
             result.Add(new ImageDiagnostic(DiagnosticIds.UnreachedCode, $"{bytes} bytes of code that nothing reaches",
                 NameAt(rva), []));
@@ -145,8 +164,8 @@ public sealed class ImageVerifier
     /// <summary>Returns the most stack that is used, if that is known.</summary>
     private long? ReportStack(List<ImageDiagnostic> result)
     {
-        List<List<CallSite>> circles = _graph.Circles();
-        foreach (List<CallSite> circle in circles.Take(CirclesMax))
+        List<List<CallSite>> circles = _graph.Circles(CirclesMax);
+        foreach (List<CallSite> circle in circles)
         {
             string names = string.Join(" -> ", circle.Select(c => NameAt(c.Target)));
             CallSite last = circle[^1];

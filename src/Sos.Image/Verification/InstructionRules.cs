@@ -11,7 +11,27 @@ internal static class InstructionRules
     public const byte GateVector = 0x20;
 
     /// <summary>The id and text of the refusal, or null for an instruction that may run.</summary>
-    public static (string Id, string Message)? Check(in Instruction i)
+    /// <param name="i">The instruction.</param>
+    /// <param name="decoded">How its decoding ended.</param>
+    /// <param name="effect">What it changes.</param>
+    public static (string Id, string Message)? Check(in Instruction i, DecodeResult decoded, Effect effect)
+    {
+        if (decoded == DecodeResult.Overlap)
+        {
+            return (DiagnosticIds.Overlap, "the instruction overlaps another");
+        }
+
+        if (CheckMeaning(i) is { } refusal)
+        {
+            return refusal;
+        }
+
+        return decoded == DecodeResult.Disputed ? (DiagnosticIds.Undecodable, "bytes that not all processors and decoders take for the same instruction")
+            : CheckForm(i, effect);
+    }
+
+    /// <summary>The id and text of the refusal of what no service may do, with the best reason; else null.</summary>
+    private static (string Id, string Message)? CheckMeaning(in Instruction i)
     {
         if (i.IsInvalid)
         {
@@ -55,7 +75,7 @@ internal static class InstructionRules
     }
 
     /// <summary>The id and text of the refusal of a form that is not on the list, or is used as it may not be; else null.</summary>
-    public static (string Id, string Message)? CheckForm(in Instruction i, Effect effect)
+    private static (string Id, string Message)? CheckForm(in Instruction i, Effect effect)
     {
         if (i.FlowControl == FlowControl.IndirectCall)
         {

@@ -1,6 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
+using System.Collections.Immutable;
 using System.Linq;
 
 namespace Sos.Image.Verification;
@@ -55,8 +56,17 @@ internal static class JumpTable
     /// <summary>Tells whether the loader writes into a table: its entries are then not those of the file.</summary>
     private static bool IsWrittenByLoader(ServiceImage image, ulong table, ulong size)
     {
-        bool IsWithin(ulong written) => written + PointerSize > table && written < table + size;
-        return image.Relocations.Any(r => IsWithin(r.Rva))
-            || (image.Descriptor.IsaVariableRva != 0 && IsWithin(image.Descriptor.IsaVariableRva));
+        // Relocations are in ascending order: the first that ends behind the table's beginning is the only one to look at.
+        ImmutableArray<ImageRelocation> relocations = image.Relocations;
+        int low = 0, high = relocations.Length;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            (low, high) = relocations[middle].Rva + PointerSize <= table ? (middle + 1, high) : (low, middle);
+        }
+
+        ulong variable = image.Descriptor.IsaVariableRva;
+        return (low < relocations.Length && relocations[low].Rva < table + size)
+            || (variable != 0 && variable + PointerSize > table && variable < table + size);
     }
 }

@@ -31,11 +31,10 @@ internal sealed class MachineState : IEquatable<MachineState>
         [Register.RBX, Register.RBP, Register.R12, Register.R13, Register.R14, Register.R15];
 
     private readonly Value[] _registers;
-    private Dictionary<long, Value> _slots;
-    private bool _ownsSlots;
+    private FrameSlots _slots;
     private Comparison _compared;
 
-    private MachineState(Value[] registers, Dictionary<long, Value> slots, Comparison compared)
+    private MachineState(Value[] registers, FrameSlots slots, Comparison compared)
     {
         _registers = registers;
         _slots = slots;
@@ -52,12 +51,12 @@ internal sealed class MachineState : IEquatable<MachineState>
         }
 
         registers[Rsp] = Value.Stack(0);
-        return new MachineState(registers, [], Comparison.None);
+        return new MachineState(registers, FrameSlots.None, Comparison.None);
     }
 
     /// <summary>A state of its parts, for tests.</summary>
     internal static MachineState Of(ReadOnlySpan<Value> registers, IReadOnlyDictionary<long, Value> slots, Comparison compared) =>
-        new([.. registers], new Dictionary<long, Value>(slots), compared);
+        new([.. registers], FrameSlots.Of(slots), compared);
 
     /// <summary>Gives the value of RSP.</summary>
     public Value StackPointer => _registers[Rsp];
@@ -66,10 +65,10 @@ internal sealed class MachineState : IEquatable<MachineState>
     public ReadOnlySpan<Value> Registers => _registers;
 
     /// <summary>Gives the values of the slots, by their distance from RSP at the function's entry.</summary>
-    public IReadOnlyDictionary<long, Value> Slots => _slots;
+    public FrameSlots Slots => _slots;
 
     /// <summary>Whether a join widened an address in it.</summary>
-    public bool HasHulls => Array.Exists(_registers, v => v.Hulls != 0) || _slots.Values.Any(v => v.Hulls != 0);
+    public bool HasHulls => Array.Exists(_registers, v => v.Hulls != 0) || _slots.HasHulls;
 
     /// <summary>Gives the comparison that the flags still tell.</summary>
     public Comparison Compared => _compared;
@@ -79,11 +78,7 @@ internal sealed class MachineState : IEquatable<MachineState>
         _registers[InstructionAccess.Index(r)] is var v && (v.Kind != ValueKind.Saved || v.At != InstructionAccess.Index(r)));
 
     /// <summary>A copy that can be changed.</summary>
-    public MachineState Copy()
-    {
-        _ownsSlots = false;
-        return new([.. _registers], _slots, _compared);
-    }
+    public MachineState Copy() => new([.. _registers], _slots, _compared);
 
     /// <summary>Keeps the facts that hold whichever way one came.</summary>
     /// <param name="other">The state on the other way.</param>
@@ -99,16 +94,7 @@ internal sealed class MachineState : IEquatable<MachineState>
         // Frames of two sizes are not one frame: the hull of two stack pointers would tell nothing that a return could use.
         registers[Rsp] = StackPointer == other.StackPointer ? StackPointer : Value.Unknown;
 
-        Dictionary<long, Value> slots = [];
-        foreach ((long at, Value value) in _slots)
-        {
-            if (other._slots.TryGetValue(at, out Value same) && value.Join(same, isLoop) is var joined && joined != Value.Unknown)
-            {
-                slots.Add(at, joined);
-            }
-        }
-
-        return new MachineState(registers, slots, _compared == other._compared ? _compared : Comparison.None);
+        return new MachineState(registers, _slots.Join(other._slots, isLoop), _compared == other._compared ? _compared : Comparison.None);
     }
 
     /// <summary>Lists the accesses of an instruction to places that are named relative to the function's frame.</summary>
@@ -170,7 +156,7 @@ internal sealed class MachineState : IEquatable<MachineState>
 
         if (StoresAnywhere(i, effect, access))
         {
-            ForgetWhatPointersReach();
+            _slots = _slots.SavedAlone();
         }
 
         _compared = compared;
@@ -191,7 +177,7 @@ internal sealed class MachineState : IEquatable<MachineState>
         ForgetBelowStackPointer();
         if (storedAt.IsExactStack && stored != Value.Unknown && storedAt.At >= StackPointer.At + StackPointer.Extra)
         {
-            WritableSlots()[storedAt.At] = stored;
+            _slots = _slots.With(storedAt.At, stored);
         }
     }
 
@@ -209,7 +195,7 @@ internal sealed class MachineState : IEquatable<MachineState>
 
         // The called function may have the address of a slot, in a register or wherever it was stored before.
         _compared = Comparison.None;
-        ForgetWhatPointersReach();
+        _slots = _slots.SavedAlone();
         Forget(StackPointer, argumentBytes);
         ForgetBelowStackPointer();
     }
@@ -241,8 +227,7 @@ internal sealed class MachineState : IEquatable<MachineState>
     }
 
     public bool Equals(MachineState? other) => other is not null && _compared == other._compared
-        && _registers.AsSpan().SequenceEqual(other._registers) && _slots.Count == other._slots.Count
-        && _slots.All(s => other._slots.TryGetValue(s.Key, out Value value) && value == s.Value);
+        && _registers.AsSpan().SequenceEqual(other._registers) && _slots.Equals(other._slots);
 
     public override bool Equals(object? obj) => Equals(obj as MachineState);
 
@@ -408,13 +393,10 @@ internal sealed class MachineState : IEquatable<MachineState>
             }
         }
 
-        foreach (long at in _slots.Where(s => s.Value.HasFacts && s.Value.Copies == copies).Select(s => s.Key).ToArray())
-        {
-            WritableSlots()[at] = change(_slots[at]);
-        }
+        _slots = _slots.ChangeCopies(copies, change);
     }
 
-    private Value SlotAt(Value at) => at.IsExactStack && _slots.TryGetValue(at.At, out Value value) ? value : Value.Unknown;
+    private Value SlotAt(Value at) => at.IsExactStack ? _slots[at.At] : Value.Unknown;
 
     /// <summary>Whether an instruction stores to a place that is not known for one of the stack. An address of the image is no exception: it
     /// may be one that lies outside of it.</summary>
@@ -422,55 +404,11 @@ internal sealed class MachineState : IEquatable<MachineState>
         (access.WritesMemory && AddressOf(i).Kind != ValueKind.Stack)
         || (effect is Effect.RepeatedMove or Effect.RepeatedStore && _registers[InstructionAccess.Rdi].Kind != ValueKind.Stack);
 
-    /// <summary>Forgets what a store through any pointer may change: every slot but those of saved registers, which keep nothing but that.</summary>
-    private void ForgetWhatPointersReach()
-    {
-        if (_slots.All(s => IsSavedAlone(s.Value)))
-        {
-            return;
-        }
-
-        Dictionary<long, Value> kept = [];
-        foreach ((long at, Value value) in _slots.Where(s => s.Value.Kind == ValueKind.Saved))
-        {
-            kept.Add(at, Value.Saved((int)value.At));
-        }
-
-        (_slots, _ownsSlots) = (kept, true);
-    }
-
-    /// <summary>Whether a value is a saved register's, and no bound or copy is known of it besides.</summary>
-    private static bool IsSavedAlone(Value value) => value.Kind == ValueKind.Saved && value == Value.Saved((int)value.At);
-
     /// <summary>Forgets what a store may change; -1 bytes are all above.</summary>
     private void Forget(Value at, long size) =>
-        ForgetSlots(at.At - SlotSize + 1, size < 0 ? long.MaxValue : at.At + at.Extra + size);
+        _slots = _slots.Without(at.At - SlotSize + 1, size < 0 ? long.MaxValue : at.At + at.Extra + size);
 
     /// <summary>Forgets the slots below RSP, which are anyone's: the next call's, or those of a signal's handler.</summary>
     private void ForgetBelowStackPointer() =>
-        ForgetSlots(long.MinValue, StackPointer.Kind == ValueKind.Stack ? StackPointer.At + StackPointer.Extra : long.MaxValue);
-
-    private void ForgetSlots(long first, long end)
-    {
-        List<long>? forgotten = null;
-        foreach (long slot in _slots.Keys)
-        {
-            if (slot >= first && slot < end)
-            {
-                (forgotten ??= []).Add(slot);
-            }
-        }
-
-        forgotten?.ForEach(slot => WritableSlots().Remove(slot));
-    }
-
-    private Dictionary<long, Value> WritableSlots()
-    {
-        if (!_ownsSlots)
-        {
-            (_slots, _ownsSlots) = (new Dictionary<long, Value>(_slots), true);
-        }
-
-        return _slots;
-    }
+        _slots = _slots.Without(long.MinValue, StackPointer.Kind == ValueKind.Stack ? StackPointer.At + StackPointer.Extra : long.MaxValue);
 }

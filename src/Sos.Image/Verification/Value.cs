@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.InteropServices;
 
 namespace Sos.Image.Verification;
 
@@ -24,7 +25,9 @@ internal enum ValueKind : byte
     Target,
 }
 
-/// <summary>Describes a general register, or 8 bytes of a function's frame: an element of the abstract domain.</summary>
+/// <summary>Describes a general register, or 8 bytes of a function's frame: an element of the abstract domain. A state has many: their fields are
+/// packed.</summary>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct Value
 {
     /// <summary>Distances from the stack pointer that are taken for addresses on the stack: far more than any stack has.</summary>

@@ -15,10 +15,13 @@ public struct LogLayout
     /// <summary>"SOSLOGR1".</summary>
     public const ulong MagicValue = 0x3152474f4c534f53;
 
+    /// <summary>Slots at most.</summary>
+    public const uint CapacityMax = 1 << 20;
+
     /// <summary><see cref="MagicValue"/>; written by the service at initialisation, after all else.</summary>
     [FieldOffset(0)] public ulong Magic;
 
-    /// <summary>Slots of the ring, a power of two; the service derives it from the resource's size.</summary>
+    /// <summary>Slots of the ring: as many as the resource has room for, at most <see cref="CapacityMax"/>.</summary>
     [FieldOffset(8)] public uint Capacity;
 
     /// <summary>Records written so far.</summary>

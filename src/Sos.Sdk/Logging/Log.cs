@@ -22,12 +22,7 @@ public readonly unsafe struct Log
             return false;
         }
 
-        uint capacity = 1;
-        while (capacity < 1u << 20 && LogLayout.HeaderSize + (2UL * capacity * LogRecord.Size) <= size)
-        {
-            capacity *= 2;
-        }
-
+        uint capacity = (uint)Math.Min((size - LogLayout.HeaderSize) / LogRecord.Size, LogLayout.CapacityMax);
         LogLayout* layout = (LogLayout*)memory;
         MemoryOrdering.StoreRelease(ref layout->Magic, 0);
         layout->Capacity = capacity;
@@ -54,7 +49,7 @@ public readonly unsafe struct Log
         }
 
         ulong written = _layout->Written;
-        LogRecord* record = Slot(_layout, (uint)written & (_layout->Capacity - 1));
+        LogRecord* record = Slot(_layout, (uint)(written % _layout->Capacity));
         int length = Math.Min(text.Length, LogRecord.TextSize);
         MemoryOrdering.StoreRelease(ref record->Sequence, 0);
         MemoryOrdering.StoreStoreFence();

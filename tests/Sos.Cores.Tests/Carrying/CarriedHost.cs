@@ -76,7 +76,7 @@ internal sealed partial class CarriedHost : IDisposable
     /// <summary>All that Linux's own tools say of the device, without counts and the time that something has left.</summary>
     public string[] Snapshot()
     {
-        Await(() => Shell("ip -6 -br address show dev eth0 tentative").Length == 0, "an address stays tentative");
+        Await(() => Shell("ip -6 -br address show tentative").Length == 0, "an address stays tentative");
         return [.. Changing().Replace(
             Shell(
                 """
@@ -91,6 +91,12 @@ internal sealed partial class CarriedHost : IDisposable
                 grep -r . /proc/sys/net/{ipv4,ipv6}/{conf,neigh}/eth0 2>/dev/null | sort || true
                 tc -d qdisc show dev eth0; tc class show dev eth0
                 for side in '' ingress egress; do tc filter show dev eth0 $side 2>/dev/null || true; done
+                bridge fdb show dev eth0 | grep -v self | sort || true
+                bridge mdb show | grep eth0 || true
+                for above in $(ip -br link | grep -o '^above[0-9]'); do
+                    ip -d -j link show dev $above; ip -d -j address show dev $above; ip neigh show nud permanent dev $above
+                    grep -r . /proc/sys/net/{ipv4,ipv6}/{conf,neigh}/$above 2>/dev/null | sort || true
+                done
                 ethtool -k eth0; ethtool -l eth0 2>&1 || true
                 nft list ruleset
                 """),
@@ -117,6 +123,6 @@ internal sealed partial class CarriedHost : IDisposable
 
     // "linkinfo" of a cable names its other end's number; marks of hooks and routes of the other end are not this device's.
     [GeneratedRegex("\"(valid_life_time|preferred_life_time)\": ?\\d+,?|expires \\d+sec|(valid_lft|preferred_lft) \\d+sec|direct_packets_stat \\d+|"
-        + "(rule hit|success) \\d+|\\(rule hit.*\\)|\"link_netnsid\":\\d+,?|linkdown|refcnt \\d+")]
+        + "(rule hit|success) \\d+|\\(rule hit.*\\)|\"link_netnsid\":\\d+,?|linkdown|refcnt \\d+|\"[a-z_]+_timer\":\\s*[0-9.]+,?")]
     private static partial Regex Changing();
 }

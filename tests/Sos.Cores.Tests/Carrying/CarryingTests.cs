@@ -6,6 +6,7 @@ using System.Linq;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Sos.Cores.Carrying;
+using Sos.Cores.Native;
 using Sos.Cores.Network;
 using Sos.Cores.Running;
 using Xunit;
@@ -18,6 +19,7 @@ namespace Sos.Cores.Tests.Carrying;
 public sealed class CarryingTests
 {
     private const string Far = "192.0.2.2";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     public static TheoryData<string, string> Kinds => new()
     {
@@ -142,6 +144,35 @@ public sealed class CarryingTests
                 + "add rule inet own c iif eth0 tcp dport 25 drop'"
         },
         { "features", "ethtool -K eth0 tx off gro off tso off; ip link set eth0 up" },
+        {
+            "port of a bridge",
+            """
+            ip link add bridge0 type bridge
+            ip link set bridge0 up
+            ip address add 192.0.2.1/24 dev bridge0
+            ip link set eth0 master bridge0 up
+            bridge link set dev eth0 cost 77 priority 9 hairpin on guard on learning off flood off isolated on
+            bridge fdb add 02:00:00:00:00:71 dev eth0 master static
+            bridge fdb add 02:00:00:00:00:72 dev eth0 master local
+            bridge mdb add dev bridge0 port eth0 grp 239.5.5.5 permanent || true
+            """
+        },
+        {
+            "macvlans",
+            """
+            ip link set eth0 up
+            ip address add 192.0.2.1/24 dev eth0
+            ip link add link eth0 name above0 address 02:00:00:00:00:a0 type macvlan mode bridge
+            ip link add link eth0 name above1 type macvlan mode private
+            sysctl -qw net.ipv6.conf.above0.accept_ra=0 net.ipv4.conf.above0.rp_filter=2
+            ip link set above0 alias upstairs up
+            ip address add 198.18.5.1/24 dev above0
+            ip neigh add 198.18.5.77 lladdr 02:00:00:00:00:77 dev above0 nud permanent
+            ip route add 203.0.113.0/24 via 198.18.5.2
+            ip route add 203.0.114.0/24 nexthop via 192.0.2.2 dev eth0 nexthop via 198.18.5.2 dev above0
+            nft 'add table inet own; add chain inet own c { type filter hook input priority 0; }; add rule inet own c iif above0 tcp dport 25 drop'
+            """
+        },
     };
 
     [Theory]
@@ -155,17 +186,53 @@ public sealed class CarryingTests
         Assert.Empty(host.Inside(() => InterfaceConfiguration.FindLosses("eth0")));
 
         configuration = Replace(host, configuration, isCard: false);
-        string[] during = host.Snapshot();
         bool all = kind != "features";
-        AssertSame(all ? before : WithoutFeatures(before), all ? during : WithoutFeatures(during), $"{kind}: while another has it");
+        AwaitSame(all ? before : WithoutFeatures(before), () => all ? host.Snapshot() : WithoutFeatures(host.Snapshot()), $"{kind}: while another has it");
         configuration = host.Inside(() => configuration.ReadAgain("eth0"));
 
         Replace(host, configuration, isCard: true);
-        AssertSame(before, host.Snapshot(), $"{kind}: afterwards");
+        AwaitSame(before, host.Snapshot, $"{kind}: afterwards");
 
         // And giving it once more changes nothing.
         Assert.Empty(host.Inside(() => configuration.Apply("eth0", isCard: true)));
-        AssertSame(before, host.Snapshot(), $"{kind}: given twice");
+        AwaitSame(before, host.Snapshot, $"{kind}: given twice");
+    }
+
+    /// <summary>Changes on what stands on the host port come back with the card as well; what was the card's own there is not the host port's.</summary>
+    [Fact]
+    public void WhatChangesOnADeviceAboveComesBack()
+    {
+        using CarriedHost host = new();
+        host.Shell(
+            """
+            ip link set eth0 up
+            ip link add link eth0 name above0 address 02:00:00:00:00:a0 type macvlan mode bridge
+            ip link set above0 up
+            ip address add 198.18.5.1/24 dev above0
+            ip link add link eth0 name above1 type macvlan mode bridge
+            """);
+        string features = host.Shell("ethtool -k above0");
+        InterfaceConfiguration configuration = Replace(host, host.Inside(() => InterfaceConfiguration.Read("eth0")), isCard: false);
+        host.Shell(
+            "ip address add 198.18.6.1/24 dev above0; ip address delete 198.18.5.1/24 dev above0; ethtool -K above0 tx off; ip link delete above1");
+        Replace(host, host.Inside(() => configuration.ReadAgain("eth0")), isCard: true);
+        Assert.Equal("198.18.6.1/24", host.Shell("ip -4 -o address show dev above0 | awk '{ print $4 }'").Trim());
+        Assert.Equal(features, host.Shell("ethtool -k above0"));
+        Assert.DoesNotContain("above1", host.Shell("ip -br link"), StringComparison.Ordinal);
+    }
+
+    /// <summary>A bridge that somebody removed meanwhile is missed, and all else is given.</summary>
+    [Fact]
+    public void ABridgeThatIsGoneIsTold()
+    {
+        using CarriedHost host = new();
+        host.Shell("ip link add bridge0 type bridge; ip link set eth0 master bridge0 up; ip link set eth0 alias uplink");
+        InterfaceConfiguration configuration = host.Inside(() => InterfaceConfiguration.Read("eth0"));
+        host.PullOut();
+        host.PlugIn();
+        host.Shell("ip link delete bridge0");
+        Assert.Contains("no port of bridge0", Assert.Single(host.Inside(() => configuration.Apply("eth0", isCard: true))), StringComparison.Ordinal);
+        Assert.Contains("uplink", host.Shell("ip link show eth0"), StringComparison.Ordinal);
     }
 
     /// <summary>A change on the host port while it stands in the card's place is the host's, and comes back with it.</summary>
@@ -281,6 +348,115 @@ public sealed class CarryingTests
         Assert.Equal([false, false, false], Sockets(host));
     }
 
+    /// <summary>Wishes of packet sockets that are bound nowhere: frames to an address, all frames, and one of them twice.</summary>
+    [Fact]
+    public void WishesOfPacketSocketsGoOn()
+    {
+        using CarriedHost host = new();
+        host.Shell("ip link set eth0 up");
+        using Process program = StartPacketProgram(host, "multicast promiscuous promiscuous all-groups unicast");
+        try
+        {
+            AwaitWishes(host, 4);
+            string[] before = host.Snapshot();
+            IReadOnlyList<PacketSocket> sockets = host.Inside(PacketSocket.List);
+            Assert.Empty(host.Inside(() => InterfaceConfiguration.FindLosses("eth0")));
+            InterfaceConfiguration configuration = Replace(host, host.Inside(() => InterfaceConfiguration.Read("eth0")), isCard: false);
+            AssertSame(before, host.Snapshot(), "while another has it");
+            Assert.Equal(WishesOf(sockets), WishesOf(host.Inside(PacketSocket.List)));
+            Replace(host, host.Inside(() => configuration.ReadAgain("eth0")), isCard: true);
+            AssertSame(before, host.Snapshot(), "afterwards");
+
+            // Given twice, nothing is asked for twice.
+            Assert.Empty(host.Inside(() => configuration.Apply("eth0", isCard: true)));
+            Assert.Equal(WishesOf(sockets), WishesOf(host.Inside(PacketSocket.List)));
+        }
+        finally
+        {
+            program.Kill();
+            program.WaitForExit();
+        }
+
+        // Nobody is missed.
+        Replace(host, host.Inside(() => InterfaceConfiguration.Read("eth0")), isCard: false);
+        Assert.Contains("\"promiscuity\":0", host.Shell("ip -d -j link show dev eth0"), StringComparison.Ordinal);
+    }
+
+    /// <summary>A program that lets nobody have its sockets is named before anything changes, and told of what it lost if that was forced.</summary>
+    [Fact]
+    public void AProgramThatLetsNobodyHaveItsSocketsIsNamed()
+    {
+        using CarriedHost host = new();
+        host.Shell("ip link set eth0 up; ip address add 192.0.2.1/24 dev eth0");
+        Func<string, int> deny = call => call == "pidfd_getfd" ? Errno.NotPermitted : 0;
+        T Denied<T>(Func<T> work)
+        {
+            FaultPoint.Before = deny;
+            try
+            {
+                return host.Inside(work);
+            }
+            finally
+            {
+                FaultPoint.Before = null;
+            }
+        }
+
+        Assert.Empty(Denied(() => InterfaceConfiguration.FindLosses("eth0")));
+        using Process frames = StartPacketProgram(host, "promiscuous", bound: true);
+        using Process group = host.Start("socat", "-u", "UDP4-RECV:5000,ip-add-membership=239.1.2.3:eth0", "-");
+        try
+        {
+            AwaitWishes(host, 1);
+            CarriedHost.Await(() => host.Shell("ip maddress show dev eth0").Contains("239.1.2.3", StringComparison.Ordinal), "nobody joins");
+            Assert.Empty(host.Inside(() => InterfaceConfiguration.FindLosses("eth0")));
+            IReadOnlyList<string> losses = Denied(() => InterfaceConfiguration.FindLosses("eth0"));
+            Assert.Equal(2, losses.Count);
+            Assert.Contains(losses, loss => loss.StartsWith($"perl ({frames.Id})", StringComparison.Ordinal));
+            Assert.Contains(losses, loss => loss.StartsWith($"socat ({group.Id})", StringComparison.Ordinal));
+            Assert.All(losses, loss => Assert.Contains("start it again after 'service start'", loss, StringComparison.Ordinal));
+
+            InterfaceConfiguration configuration = host.Inside(() => InterfaceConfiguration.Read("eth0"));
+            host.PullOut();
+            host.PlugIn();
+            IReadOnlyList<string> problems = Denied(() => configuration.Apply("eth0", isCard: false));
+            Assert.Contains(problems, problem => problem.Contains("1 packet socket(s)", StringComparison.Ordinal));
+            Assert.Contains(problems, problem => problem.Contains("1 wish(es)", StringComparison.Ordinal));
+            Assert.Contains(problems, problem => problem.Contains("239.1.2.3", StringComparison.Ordinal));
+            Assert.Equal(3, problems.Count);
+        }
+        finally
+        {
+            foreach (Process process in new[] { frames, group })
+            {
+                process.Kill();
+                process.WaitForExit();
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("3", "reboot")]
+    [InlineData("1", "CAP_SYS_PTRACE")]
+    [InlineData(null, "security module")]
+    public void TheReasonOfADenialIsTold(string? tracing, string expected)
+        => Assert.Contains(expected, ProgramObstacles.Reason(tracing), StringComparison.Ordinal);
+
+    /// <summary>A kernel without packet_diag tells of packet sockets only by a text.</summary>
+    [Fact]
+    public void PacketSocketsAreReadFromTextAsWell()
+    {
+        const string text =
+            """
+            sk               RefCnt Type Proto  Iface R Rmem   User   Inode
+            ffff8881044f7000 3      3    0003   2     1 0      0      21733
+            ffff8881044f7800 3      2    88cc   -1    0 0      101    21734
+            """;
+        IReadOnlyList<PacketSocket> sockets = PacketSocket.Parse(text);
+        Assert.Equal([(21733ul, 2), (21734ul, -1)], sockets.Select(socket => (socket.Id, socket.Device)));
+        Assert.All(sockets, socket => Assert.Null(socket.Memberships));
+    }
+
     [Fact]
     public void WhatCannotBeCarriedIsNamed()
     {
@@ -291,16 +467,16 @@ public sealed class CarryingTests
         {
             host.Shell(
                 $"""
-                ip link add link eth0 name above0 type macvlan mode bridge
+                ip link add link eth0 name above0 type macvlan mode source
                 ip link add link eth0 name hidden0 netns {inner} type macvlan mode bridge
                 tc qdisc add dev eth0 ingress_block 7 clsact
                 """);
             AssertNamed(host, "above0", "hidden0", "MTU of 9000", "clsact");
             host.Shell("ip link delete above0; tc qdisc delete dev eth0 clsact; ip link set eth0 mtu 1500");
             AssertNamed(host, "hidden0");
-            host.Shell($"ip -n {inner} link delete hidden0; ip link add bridge0 type bridge; ip link set eth0 master bridge0");
-            AssertNamed(host, "is a port of bridge0");
-            host.Shell("ip link set eth0 nomaster; tc qdisc add dev other0 clsact");
+            host.Shell($"ip -n {inner} link delete hidden0; ip link add link eth0 name above0 type macvlan; tc qdisc add dev above0 ingress_block 9 clsact");
+            AssertNamed(host, "clsact"); // of what stands on it
+            host.Shell("ip link delete above0; tc qdisc add dev other0 clsact");
             Assert.Empty(host.Inside(() => InterfaceConfiguration.FindLosses("eth0")));
             const string mirror = "tc filter add dev other0 ingress protocol all u32 match u32 0 0 action mirred egress mirror dev";
             host.Shell($"{mirror} eth0");
@@ -366,6 +542,30 @@ public sealed class CarryingTests
         ];
     }
 
+    /// <summary>Starts a program with a packet socket that asks for what the words say (PACKET_ADD_MEMBERSHIP).</summary>
+    private static Process StartPacketProgram(CarriedHost host, string wishes, bool bound = false)
+    {
+        uint index = host.Inside(() => NetworkLink.Find("eth0")!.Index);
+        const string program =
+            """
+            my ($index, $bound, @wishes) = @ARGV;
+            my %kinds = ('multicast' => 0, 'promiscuous' => 1, 'all-groups' => 2, 'unicast' => 3);
+            my %addresses = ('multicast' => pack('H*', '0180c200000e'), 'unicast' => pack('H*', '020000000077'));
+            socket(S, 17, 3, 768) or die;
+            bind(S, pack('SnlSCCx8', 17, 3, $index, 0, 0, 0)) or die if $bound;
+            setsockopt(S, 263, 1, pack('lSSa8', $index, $kinds{$_}, length($addresses{$_} // ''), $addresses{$_} // '')) or die for @wishes;
+            <STDIN>
+            """;
+        return host.Start("perl", ["-e", program, index.ToString(CultureInfo.InvariantCulture), bound ? "1" : "0", .. wishes.Split(' ')]);
+    }
+
+    private static void AwaitWishes(CarriedHost host, int count)
+        => CarriedHost.Await(() => WishesOf(host.Inside(PacketSocket.List)).Length == count, "the program does not begin");
+
+    private static string[] WishesOf(IReadOnlyList<PacketSocket> sockets) => [.. sockets
+        .SelectMany(socket => (socket.Memberships ?? []).Select(wish => $"{socket.Id} {wish.Kind} {Convert.ToHexString(wish.Address)} x{wish.Count}"))
+        .Order(StringComparer.Ordinal)];
+
     private static void AssertNamed(CarriedHost host, params string[] names)
     {
         IReadOnlyList<string> losses = host.Inside(() => InterfaceConfiguration.FindLosses("eth0"));
@@ -382,6 +582,17 @@ public sealed class CarryingTests
             before.SequenceEqual(now),
             $"{when}, and not all is as before, from line {first} on: {before.ElementAtOrDefault(first)} and {now.ElementAtOrDefault(first)}\n"
                 + string.Join('\n', lost.Concat(added)));
+    }
+
+    /// <summary>As <see cref="AssertSame"/>, as soon as the link has come up, of which others hear later.</summary>
+    private static void AwaitSame(string[] before, Func<string[]> look, string when)
+    {
+        string[] now = look();
+        for (Stopwatch waited = Stopwatch.StartNew(); !before.SequenceEqual(now) && waited.Elapsed < Patience; now = look())
+        {
+        }
+
+        AssertSame(before, now, when);
     }
 
     // A host port does not do what the card does.

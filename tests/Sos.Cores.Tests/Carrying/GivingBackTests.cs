@@ -23,6 +23,8 @@ public sealed class GivingBackTests
 {
     private const int Cpu = 999; // nobody has it
 
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
     private static readonly int[] Failures = [Errno.NoSpace, Errno.Exists, Errno.Busy, Errno.NotPermitted];
 
     private const string SetUp =
@@ -77,7 +79,7 @@ public sealed class GivingBackTests
                 Assert.Empty(host.Inside(() => configuration.Apply("eth0", isCard: true)));
             }
 
-            AssertSame(before, host.Snapshot(), $"call {call} of {calls}");
+            AwaitSame(before, host, $"call {call} of {calls}");
         }
     }
 
@@ -109,7 +111,7 @@ public sealed class GivingBackTests
 
             Assert.DoesNotContain("sos", host.Shell("ip -br link"), StringComparison.Ordinal);
             Assert.Empty(host.Inside(() => IngressHook.ListOurs(card.Netdev!.Index, Cpu)));
-            AssertSame(before, host.Snapshot(), $"call {call} of {calls}");
+            AwaitSame(before, host, $"call {call} of {calls}");
         }
     }
 
@@ -245,9 +247,20 @@ public sealed class GivingBackTests
         }
     }
 
-    private static void AssertSame(string[] before, string[] now, string when)
+    /// <summary>Asserts that all is as before, as soon as Linux has come to rest: it makes and forgets routes some time after addresses.</summary>
+    private static void AwaitSame(string[] before, CarriedHost host, string when)
     {
-        IEnumerable<string> changes = before.Except(now).Select(line => "- " + line).Concat(now.Except(before).Select(line => "+ " + line));
+        string[] now = host.Snapshot();
+        for (Stopwatch waited = Stopwatch.StartNew(); !before.SequenceEqual(now) && waited.Elapsed < Patience; now = host.Snapshot())
+        {
+        }
+
+        // A line may be there twice.
+        static string[] Numbered(string[] lines)
+            => [.. lines.GroupBy(line => line).SelectMany(same => same.Select((line, number) => number == 0 ? line : $"{line} (again, {number})"))];
+        string[] old = Numbered(before);
+        string[] found = Numbered(now);
+        IEnumerable<string> changes = old.Except(found).Select(line => "- " + line).Concat(found.Except(old).Select(line => "+ " + line));
         Assert.True(before.SequenceEqual(now), $"{when}:\n{string.Join('\n', changes)}");
     }
 }

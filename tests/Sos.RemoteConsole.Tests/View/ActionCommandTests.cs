@@ -99,6 +99,8 @@ public sealed class ActionCommandTests : IDisposable
         _ = shell.Answer("yes");
         shell.Advance(TimeSpan.FromSeconds(1));
         _ = shell.GoOn();
+        shell.Advance(TimeSpan.FromSeconds(1));
+        _ = shell.GoOn();
         Assert.NotEmpty(_calls);
     }
 
@@ -181,20 +183,28 @@ public sealed class ActionCommandTests : IDisposable
     {
         _answer = (_, _) => ActionAnswer.NotReset;
         using ViewShell shell = Granted();
-        shell.Begin("reboot --yes");
-        Assert.Contains("is reset now", shell.GoOn(), StringComparison.Ordinal);
-        Assert.Empty(_calls); // the words leave first
+        BeginReset(shell, "reboot --yes");
         for (int i = 0; i < 6; i++)
         {
-            shell.Advance(TimeSpan.FromSeconds(3));
             _ = shell.GoOn();
+            shell.Advance(TimeSpan.FromSeconds(3));
         }
 
         Assert.Equal(
             [ResetMethod.Acpi, ResetMethod.Keyboard, ResetMethod.Cf9, ResetMethod.Triple],
             _calls.Select(call => (ResetMethod)call.Argument));
-        Assert.True(shell.IsOver);
-        Assert.Equal(CommandRun.Failure, shell.Status);
+        Assert.Contains("power switch", shell.TakeLog().Last(), StringComparison.Ordinal);
+        Assert.False(shell.EndsConnections); // the operator may come again
+    }
+
+    [Fact]
+    public void RebootLeavesOutWhatTheMachineHasNot()
+    {
+        _answer = (_, _) => ActionAnswer.NotReset;
+        using ViewShell shell = new(null, actions: GrantedActions.Pack(AllActions, AllMethods & ~1u));
+        BeginReset(shell, "reboot --yes");
+        _ = shell.GoOn();
+        Assert.Equal([(ServiceAction.Reset, (ulong)ResetMethod.Keyboard)], _calls);
     }
 
     [Theory]
@@ -206,13 +216,40 @@ public sealed class ActionCommandTests : IDisposable
     {
         _answer = (_, _) => ActionAnswer.NotReset;
         using ViewShell shell = Granted();
-        shell.Begin($"reboot --yes --method {name}");
-        _ = shell.GoOn();
-        shell.Advance(TimeSpan.FromSeconds(1));
+        BeginReset(shell, $"reboot --yes --method {name}");
         Assert.Equal("", shell.GoOn());
         Assert.Equal([(ServiceAction.Reset, (ulong)method)], _calls);
         shell.Advance(TimeSpan.FromSeconds(3));
-        Assert.Contains("try another", shell.GoOn(), StringComparison.Ordinal);
+        _ = shell.GoOn();
+        Assert.Contains("try another", shell.TakeLog().Last(), StringComparison.Ordinal);
+        _ = Assert.Single(_calls);
+    }
+
+    [Fact]
+    public void RebootGoesOnThoughTheVisitorHasLeftAndIsOneAtATime()
+    {
+        _answer = (_, _) => ActionAnswer.NotReset;
+        using ViewShell shell = Granted();
+        shell.Begin("reboot --yes");
+        _ = shell.GoOn();
+        Assert.Contains("somebody else", shell.Run("reboot --method triple --yes"), StringComparison.Ordinal); // he has left, and another is there
+        Assert.Equal(CommandRun.Failure, shell.Status);
+        shell.Advance(TimeSpan.FromSeconds(1));
+        _ = shell.GoOn();
+        shell.Advance(TimeSpan.FromSeconds(1));
+        _ = shell.GoOn();
+        Assert.Equal([(ServiceAction.Reset, (ulong)ResetMethod.Acpi)], _calls);
+    }
+
+    [Fact]
+    public void AMonitorThatRefusesAResetIsLogged()
+    {
+        _answer = (_, _) => ActionAnswer.NotGranted;
+        using ViewShell shell = Granted();
+        BeginReset(shell, "reboot --yes");
+        _ = shell.GoOn();
+        Assert.Contains("monitor refused", shell.TakeLog().Last(), StringComparison.Ordinal);
+        Assert.False(shell.EndsConnections);
         _ = Assert.Single(_calls);
     }
 
@@ -301,6 +338,19 @@ public sealed class ActionCommandTests : IDisposable
         Assert.Contains("not granted", shell.Run("nmi --yes"), StringComparison.Ordinal);
         Assert.Contains("not granted", shell.Run("crash --yes"), StringComparison.Ordinal);
         Assert.Contains("not granted", shell.Run("sysrq w --yes"), StringComparison.Ordinal);
+    }
+
+    /// <summary>Asks for a reset, and lets time pass up to it: the words leave, then the connections end, then the first method is due.</summary>
+    private void BeginReset(ViewShell shell, string line)
+    {
+        shell.Begin(line);
+        Assert.Contains("is reset now", shell.GoOn(), StringComparison.Ordinal);
+        Assert.False(shell.EndsConnections);
+        shell.Advance(TimeSpan.FromSeconds(1));
+        _ = shell.GoOn();
+        Assert.True(shell.EndsConnections);
+        Assert.Empty(_calls); // the card has not got the frames yet
+        shell.Advance(TimeSpan.FromSeconds(1));
     }
 
     private static ViewShell Granted() => new(null, actions: GrantedActions.Pack(AllActions, AllMethods));

@@ -100,7 +100,7 @@ public sealed class KernelDescriptionTests
     public void EveryValueHasASource()
     {
         // The kernel's memory itself tells these: LinuxSymbolsBuilder.
-        LinuxField[] chosenAtBoot = [LinuxField.PageOffset, LinuxField.PhysBase, LinuxField.PageTableLevels, LinuxField.PageArray];
+        LinuxField[] chosenAtBoot = [LinuxField.PageOffset, LinuxField.PhysBase, LinuxField.PageTableLevels, LinuxField.PageArray, LinuxField.OrcRegisters];
         Assert.Equal(
             Enumerable.Range(0, (int)LinuxField.Count).Select(index => (LinuxField)index).Except(chosenAtBoot),
             FieldSources.All.Keys.Order());

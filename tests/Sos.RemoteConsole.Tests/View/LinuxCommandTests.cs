@@ -22,6 +22,8 @@ public sealed class LinuxCommandTests
     [InlineData("stack 1")]
     [InlineData("vmcore")]
     [InlineData("modules")]
+    [InlineData("mounts")]
+    [InlineData("stack --cpu 0")]
     [InlineData("irq")]
     [InlineData("softirq")]
     [InlineData("net")]
@@ -44,6 +46,8 @@ public sealed class LinuxCommandTests
     [InlineData("stack 1")]
     [InlineData("vmcore")]
     [InlineData("modules")]
+    [InlineData("mounts")]
+    [InlineData("stack --cpu 0")]
     [InlineData("irq")]
     [InlineData("softirq")]
     [InlineData("net")]
@@ -66,6 +70,10 @@ public sealed class LinuxCommandTests
     [InlineData("sym")]
     [InlineData("sym xyz")]
     [InlineData("sym 1 2")]
+    [InlineData("stack")]
+    [InlineData("stack 1 2")]
+    [InlineData("stack --cpu")]
+    [InlineData("stack --cpu x")]
     [InlineData("read 1000")]
     [InlineData("read 1000 0")]
     [InlineData("read 1000 1048577")]
@@ -144,6 +152,49 @@ public sealed class LinuxCommandTests
         Assert.Equal([78], Pids(shell, "ps --kernel --state I --json"));
         string text = shell.Run("ps");
         Assert.Contains("     77       1  D    0        0  00:00:04      no      stuck\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ThreadsFollowTheirProcess()
+    {
+        using SyntheticLinux linux = new();
+        SyntheticTasks tasks = new(linux);
+        using ViewShell shell = new(linux);
+        ulong first = tasks.Add(1, "init");
+        ulong server = tasks.Add(77, "server");
+        _ = tasks.AddThread(server, 80, "worker");
+        ulong stuck = tasks.AddThread(server, 81, "stuck", SyntheticTasks.WaitsForDisk);
+        _ = tasks.AddThread(server, 82, "worker");
+        _ = tasks.Add(90, "last", parent: first);
+        Assert.Equal([1, 77, 90], Pids(shell, "ps --json"));
+        Assert.Equal([1, 77, 80, 81, 82, 90], Pids(shell, "ps --threads --json"));
+        Assert.Equal([81], Pids(shell, "ps --threads --state D --json"));
+        Assert.Empty(Pids(shell, "ps --state D --json"));
+
+        // A list of threads that is torn ends with what it had, and the rest is there.
+        linux.Write(SyntheticTasks.ThreadNodeOf(stuck), 0xdead_0000_0000_0100UL);
+        string text = shell.Run("ps --threads");
+        Assert.Contains("the list changed", text, StringComparison.Ordinal);
+        Assert.Contains("last", text, StringComparison.Ordinal);
+        Assert.Equal([1, 77, 80, 81, 90], Pids(shell, "ps --threads --json"));
+        linux.Write(server + 0x68, 0xdead_0000_0000_0100UL);
+        Assert.Equal([1, 77, 90], Pids(shell, "ps --threads --json"));
+    }
+
+    [Fact]
+    public void AThreadThatEndsMeanwhileIsNotFollowed()
+    {
+        using SyntheticLinux linux = new();
+        SyntheticTasks tasks = new(linux);
+        using ViewShell shell = new(linux);
+        ulong server = tasks.Add(77, "server");
+        List<ulong> threads = [.. Enumerable.Range(100, 50).Select(pid => tasks.AddThread(server, pid, "worker"))];
+        _ = tasks.Add(200, "last");
+        shell.Meanwhile = step => threads.ForEach(thread => linux.Write(thread + 0x10, 100_000 + step)); // their memory is others'
+        string text = shell.Run("ps --threads");
+        Assert.Contains("last", text, StringComparison.Ordinal);
+        Assert.Contains("the list changed", text, StringComparison.Ordinal);
+        Assert.Equal(0u, shell.Status);
     }
 
     [Fact]

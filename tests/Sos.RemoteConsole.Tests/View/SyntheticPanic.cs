@@ -15,6 +15,7 @@ internal sealed class SyntheticPanic
     {
         _linux = linux;
         _address = linux.Allocate(LinuxPanicLayout.HeaderSize + (cpus * CpuRegistersLayout.Size), 4096);
+        linux.At(_address, (int)(LinuxPanicLayout.HeaderSize + (cpus * CpuRegistersLayout.Size))).Clear();
         linux.Write(_address, new LinuxPanicLayout { Magic = LinuxPanicLayout.MagicValue, CpuCount = cpus, Cpu = -1 });
     }
 

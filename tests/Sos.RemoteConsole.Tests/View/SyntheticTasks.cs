@@ -25,7 +25,7 @@ internal sealed class SyntheticTasks
             (LinuxField.TaskTasks, (long)Node), (LinuxField.TaskPid, 0x10), (LinuxField.TaskTgid, 0x14), (LinuxField.TaskParent, 0x18),
             (LinuxField.TaskName, 0x20), (LinuxField.TaskState, 0x30), (LinuxField.TaskExitState, 0x34), (LinuxField.TaskFlags, 0x38),
             (LinuxField.TaskOnCpu, 0x3c), (LinuxField.TaskCpu, 0x50), (LinuxField.TaskUserTime, 0x58), (LinuxField.TaskSystemTime, 0x60),
-            (LinuxField.TaskSignal, 0x68), (LinuxField.SignalThreads, 8),
+            (LinuxField.TaskSignal, 0x68), (LinuxField.SignalThreads, 8), (LinuxField.TaskThreadNode, 0x80), (LinuxField.SignalThreadHead, 0x10),
         ];
         foreach ((LinuxField field, long value) in layout)
         {
@@ -55,6 +55,43 @@ internal sealed class SyntheticTasks
         _linux.Write(last, task + Node);
         _linux.Write(First + Node + 8, task + Node);
         return task;
+    }
+
+    /// <summary>The node of a task in its process's list of threads.</summary>
+    public static ulong ThreadNodeOf(ulong task) => task + 0x80;
+
+    /// <summary>Adds a thread to a process.</summary>
+    public ulong AddThread(ulong process, int pid, string name, uint state = Sleeps)
+    {
+        ulong signal = BitConverter.ToUInt64(_linux.At(process + 0x68, 8));
+        if (signal == 0)
+        {
+            signal = _linux.Allocate(0x40);
+            _linux.Write(process + 0x68, signal);
+            Link(signal + 0x10, signal + 0x10, signal + 0x10);
+            Append(signal + 0x10, ThreadNodeOf(process));
+        }
+
+        ulong task = _linux.Allocate(TaskSize);
+        Write(task, pid, name, state, 0, First);
+        _linux.Write(task + 0x14, BitConverter.ToInt32(_linux.At(process + 0x10, 4)));
+        _linux.Write(task + 0x68, signal);
+        Append(signal + 0x10, ThreadNodeOf(task));
+        return task;
+    }
+
+    private void Append(ulong head, ulong node)
+    {
+        ulong last = BitConverter.ToUInt64(_linux.At(head + 8, 8));
+        Link(node, head, last);
+        _linux.Write(last, node);
+        _linux.Write(head + 8, node);
+    }
+
+    private void Link(ulong node, ulong next, ulong previous)
+    {
+        _linux.Write(node, next);
+        _linux.Write(node + 8, previous);
     }
 
     /// <summary>Takes a task out, and lets its memory be another's.</summary>

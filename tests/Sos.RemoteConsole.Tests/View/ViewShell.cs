@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Linq;
 using System.Text;
 using Sos.Net;
 using Sos.RemoteConsole.Commands;
@@ -118,6 +120,12 @@ internal sealed unsafe class ViewShell : IDisposable
 
     /// <summary>The time.</summary>
     public ulong NowTsc => _tsc;
+
+    /// <summary>Whether the console takes leave of all who are connected.</summary>
+    public bool EndsConnections => _context.Reset.EndsConnections;
+
+    /// <summary>Returns the lines that the log has got since the last call.</summary>
+    public IEnumerable<string> TakeLog() => _harness.TakeLog().Select(entry => entry.Text);
 
     /// <summary>Nobody types any more.</summary>
     public void EndInput() => _shell.EndInput();

@@ -8,7 +8,6 @@ using System.Threading;
 using Sos.Cores.Network;
 using Sos.Router.Control;
 using Sos.Router.Control.Linux;
-using Sos.Router.Filter;
 using Sos.Router.Routes;
 using Sos.Router.Tables;
 using Sos.Sdk.Testing;
@@ -42,6 +41,7 @@ internal sealed class RouterPair : IDisposable
 
     private readonly string _router = $"sos-rt{Environment.ProcessId}-{Interlocked.Increment(ref _made)}";
     private readonly string _far;
+    private readonly RouterHarness _core;
     private readonly ServiceHarness<RouterService> _harness;
     private readonly RouterTable _table;
     private readonly NetworkNamespace _place;
@@ -66,25 +66,12 @@ internal sealed class RouterPair : IDisposable
             _fence = new PacketSocket(devices[$"q{FencePort}"]);
         }
 
-        RouterCapacity capacity = RouterCapacity.Small;
-        string[] ports = [.. Enumerable.Range(0, NetworkChanges.Ports).Select(port => $"p{port}")];
-        _harness = new ServiceHarness<RouterService>(new HarnessOptions
-        {
-            Ports = ports,
-            HostPorts = ports,
-            PortMtu = 1900,
-            SharedMemory = [(int)RouterTable.SizeFor(in capacity), (int)FilterMemory.Size],
-            Parameters = $"ipv4-groups={capacity.Ipv4Groups}\nipv6-lines={capacity.Ipv6Lines}\nnext-hops={capacity.NextHops}\n"
-                + $"hop-members={capacity.Members}\nneighbours={capacity.Neighbours}\n",
-        });
-        Assert.Equal(0, _harness.Start());
+        _core = new RouterHarness([.. Enumerable.Range(0, NetworkChanges.Ports).Select(port => $"p{port}")], hasRules: true);
+        (_harness, _table) = (_core.Service, _core.Table);
         _now = Tsc.Read();
-        _harness.Maintain();
-        Assert.True(RouterTable.TryOpen(_harness.SharedMemory(0), RouterTable.SizeFor(in capacity), out _table));
         _place = NetworkNamespace.TryEnter(NetworkPlace.Inode(_router))!;
         _network = new LinuxNetwork();
-        Assert.True(FilterMemory.TryOpen(_harness.SharedMemory(1), FilterMemory.Size, out FilterMemory filter));
-        _follower = new RouteFollower(in _table, DeviceNames, new FollowerOptions(), _history.Add, filter) { Verifies = false };
+        _follower = new RouteFollower(in _table, DeviceNames, new FollowerOptions(), _history.Add, _core.Rules) { Verifies = false };
     }
 
     /// <summary>Packets by what the core did with them.</summary>
@@ -200,7 +187,7 @@ internal sealed class RouterPair : IDisposable
         _follower.Dispose();
         _network.Dispose();
         _place.Dispose();
-        _harness.Dispose();
+        _core.Dispose();
         _fence.Dispose();
         Array.ForEach(_ends, end => end.Dispose());
         NetworkPlace.Run("ip", $"netns del {_router}");

@@ -52,6 +52,33 @@ public sealed unsafe class LogTests : IDisposable
         Assert.Equal(8, new LogReader(_memory, Size).Read().Count);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(7)]
+    public void ARingOfAnySizeKeepsTheNewestRecords(int records)
+    {
+        ulong size = LogLayout.HeaderSize + ((ulong)records * LogRecord.Size);
+        Assert.True(Log.TryCreate(_memory, size, out Log log));
+        for (int i = 0; i < 5 * records; i++)
+        {
+            log.Write(LogSeverity.Notice, Encoding.UTF8.GetBytes($"r{i}"));
+            Assert.Equal(
+                Enumerable.Range(Math.Max(0, i + 1 - records), Math.Min(records, i + 1)).Select(each => $"r{each}"),
+                new LogReader(_memory, size).Read().Select(entry => entry.Text));
+        }
+    }
+
+    [Fact]
+    public void TheUsualLogWastesNoRecord()
+    {
+        const ulong usual = 64 << 10; // ServiceConfiguration.DefaultLogSize
+        byte* memory = PortBench.Zeroed(usual);
+        Assert.True(Log.TryCreate(memory, usual, out _));
+        Assert.Equal(511u, ((LogLayout*)memory)->Capacity);
+        PortBench.Release(memory);
+    }
+
     [Fact]
     public void TextIsCutToWhatARecordHolds()
     {
@@ -99,12 +126,12 @@ public sealed unsafe class LogTests : IDisposable
     }
 
     [Fact]
-    public void NeedsRoomForOneRecordAndUsesAPowerOfTwo()
+    public void NeedsRoomForOneRecordAndUsesAllThatFit()
     {
         Assert.False(Log.TryCreate(null, Size, out _));
         Assert.False(Log.TryCreate(_memory + 8, Size - 64, out _));
         Assert.False(Log.TryCreate(_memory, LogLayout.HeaderSize + LogRecord.Size - 1, out _));
-        foreach ((int records, uint capacity) in new[] { (1, 1u), (2, 2u), (3, 2u), (7, 4u), (8, 8u) })
+        foreach ((int records, uint capacity) in new[] { (1, 1u), (2, 2u), (3, 3u), (7, 7u), (8, 8u) })
         {
             Assert.True(Log.TryCreate(_memory, LogLayout.HeaderSize + ((ulong)records * LogRecord.Size), out _));
             Assert.Equal(capacity, ((LogLayout*)_memory)->Capacity);

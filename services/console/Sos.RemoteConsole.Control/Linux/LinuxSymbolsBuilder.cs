@@ -41,6 +41,11 @@ internal static class LinuxSymbolsBuilder
         KernelDescription kernel = Describe(core.Information);
         Dictionary<LinuxField, long> values = Find(kernel);
         AddAddressSpace(values, kernel, core);
+        if (OrcOrder.Find(values, kernel.Symbols, core.TryRead) is { } order)
+        {
+            values[LinuxField.OrcRegisters] = order;
+        }
+
         if (Needed.FirstOrDefault(field => !values.ContainsKey(field), LinuxField.Count) is var missing and not LinuxField.Count)
         {
             throw new SosException(

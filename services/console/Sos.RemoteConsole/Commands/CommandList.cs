@@ -36,6 +36,7 @@ internal static class CommandList
         visitor.Visit<MemCommand>();
         visitor.Visit<SlabCommand>();
         visitor.Visit<ModulesCommand>();
+        visitor.Visit<MountsCommand>();
         visitor.Visit<IrqCommand>();
         visitor.Visit<SoftirqCommand>();
         visitor.Visit<NetCommand>();

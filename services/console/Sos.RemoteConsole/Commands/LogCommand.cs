@@ -41,7 +41,7 @@ internal readonly unsafe struct LogCommand : ICommand
             return waits ? CommandProgress.Waiting : CommandProgress.Done;
         }
 
-        LogRecord* record = (LogRecord*)((byte*)log + LogLayout.HeaderSize) + (index & (log->Capacity - 1));
+        LogRecord* record = (LogRecord*)((byte*)log + LogLayout.HeaderSize) + (index % log->Capacity);
         ulong agoNs = run.Context.Clock.NanosecondsFromTicks(run.Now.Tsc - Math.Min(record->Tsc, run.Now.Tsc));
         RowWriter row = run.BeginRow();
         row.Time("ago_s"u8, agoNs / NsPerSecond, 12);

@@ -44,17 +44,17 @@ internal sealed unsafe class FilterFollower(FilterMemory memory, Action<string> 
 
     /// <summary>Sees to it that the core judges by a generation of the rules.</summary>
     /// <param name="generation">The generation.</param>
-    /// <param name="names">For each port the name of its network device.</param>
+    /// <param name="interfaces">The router's interfaces by number; null for numbers that nobody has.</param>
     /// <param name="obstacle">Why it never will; null if it may, later.</param>
     /// <returns>Whether it does now.</returns>
-    public bool TryFollow(ulong generation, IReadOnlyList<string> names, out string? obstacle)
+    public bool TryFollow(ulong generation, IReadOnlyList<FilteredInterface?> interfaces, out string? obstacle)
     {
         Take();
-        bool isLast = _last is { } last && last.Generation == generation && last.Names.SequenceEqual(names);
+        bool isLast = _last is { } last && last.Generation == generation && last.Interfaces.SequenceEqual(interfaces);
         obstacle = isLast ? _last!.Rules?.Obstacle : null;
         if (_running is null && (!isLast || (obstacle is not null && Stopwatch.GetElapsedTime(_last!.StartedAt) >= RetryEvery)))
         {
-            _running = Build.Start(names);
+            _running = Build.Start(interfaces);
         }
 
         if (obstacle is not null)
@@ -99,9 +99,9 @@ internal sealed unsafe class FilterFollower(FilterMemory memory, Action<string> 
     {
         private volatile bool _isDone;
 
-        private Build(IReadOnlyList<string> names) => Names = names;
+        private Build(IReadOnlyList<FilteredInterface?> interfaces) => Interfaces = interfaces;
 
-        public IReadOnlyList<string> Names { get; }
+        public IReadOnlyList<FilteredInterface?> Interfaces { get; }
 
         public bool IsDone => _isDone;
 
@@ -111,9 +111,9 @@ internal sealed unsafe class FilterFollower(FilterMemory memory, Action<string> 
 
         public ForwardRules? Rules { get; private set; }
 
-        public static Build Start(IReadOnlyList<string> names)
+        public static Build Start(IReadOnlyList<FilteredInterface?> interfaces)
         {
-            Build build = new([.. names]);
+            Build build = new([.. interfaces]);
             new Thread(build.Run) { Name = "sos-rules", IsBackground = true }.Start();
             return build;
         }
@@ -124,7 +124,7 @@ internal sealed unsafe class FilterFollower(FilterMemory memory, Action<string> 
             {
                 using LinuxNetwork network = new();
                 (RulesetListing listing, Generation) = ReadWhole(network);
-                Rules = ForwardRules.Compile(listing, [.. Names.Select(name => (IReadOnlyList<string>)[name])], Generation);
+                Rules = ForwardRules.Compile(listing, Interfaces, Generation);
             }
             catch (Exception e) when (e is RulesetLoadException or SosException or IOException or UnauthorizedAccessException)
             {

@@ -2,7 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Runtime.InteropServices;
-using System.Text;
 using System.Text.Json;
 using Sos.Firewall.Rules;
 using Sos.Firewall.Rules.Prefilter;
@@ -24,44 +23,39 @@ internal sealed record LeftRule(string Place, string? Text, string Reason);
 /// <param name="IsExact">Whether the core drops too; else what Linux's rules drop goes to Linux, since a rule that is left to it may stand before.</param>
 internal sealed record ForwardRules(byte[] Bytes, string? Obstacle, IReadOnlyList<LeftRule> Left, bool IsExact)
 {
-    private const int WideningsMax = 64;
-
-    /// <summary>Compiles a ruleset for all pairs of ports.</summary>
+    /// <summary>Compiles a ruleset for all pairs of interfaces.</summary>
     /// <param name="listing">The ruleset.</param>
-    /// <param name="ports">For each port the names of its network device.</param>
+    /// <param name="interfaces">The router's interfaces by number; null for numbers that nobody has, whose packets are Linux's.</param>
     /// <param name="generation">The ruleset's generation.</param>
-    public static ForwardRules Compile(RulesetListing listing, IReadOnlyList<IReadOnlyList<string>> ports, ulong generation)
+    public static ForwardRules Compile(RulesetListing listing, IReadOnlyList<FilteredInterface?> interfaces, ulong generation)
     {
         ArgumentNullException.ThrowIfNull(listing);
-        ArgumentNullException.ThrowIfNull(ports);
+        ArgumentNullException.ThrowIfNull(interfaces);
         Builder builder = new(generation);
         SortedDictionary<string, LeftRule> left = new(StringComparer.Ordinal);
-        Dictionary<string, CompiledPair> known = [];
         try
         {
-            RuleSource source = new(listing);
-            for (int number = 0; number < ports.Count * ports.Count; number++)
+            PairCompiler compiler = new(new RuleSource(listing));
+            for (int number = 0; number < interfaces.Count * interfaces.Count; number++)
             {
-                // Back by the port that it came by goes to Linux, unless Linux is silent.
-                (int from, int to) = (number / ports.Count, number % ports.Count);
-                PairProjection projection = new(source, ports[from], ports[to]);
-                if (projection.Obstacle is { } obstacle)
+                // Back by the interface that it came by goes to Linux, unless Linux is silent.
+                (int from, int to) = (number / interfaces.Count, number % interfaces.Count);
+                if (interfaces[from] is not { } incoming || interfaces[to] is not { } outgoing)
                 {
-                    return new ForwardRules([], obstacle, [], false);
+                    continue;
                 }
 
-                string json = projection.ToJson();
-                if (!known.TryGetValue(json, out CompiledPair? pair))
-                {
-                    known.Add(json, pair = CompilePair(projection));
-                }
-
+                CompiledPair pair = compiler.Compile(incoming, outgoing);
                 if (pair.Table is null)
                 {
                     return new ForwardRules([], pair.Obstacle, [], false);
                 }
 
-                builder.Add(from, to, pair.Table, pair.Projection);
+                if (!builder.TryAdd(from, to, pair.Table, pair.Projection))
+                {
+                    return new ForwardRules([], $"it differs for more than {FilterTableHeader.PartsMax} pairs of interfaces", [], false);
+                }
+
                 foreach ((string place, string reason) in pair.Projection.Left)
                 {
                     left[place] = new LeftRule(place, TextOf(listing, place), reason);
@@ -90,50 +84,27 @@ internal sealed record ForwardRules(byte[] Bytes, string? Obstacle, IReadOnlyLis
             && place.EndsWith($", rule handle {parts[2]}", StringComparison.Ordinal);
     }
 
-    private static CompiledPair CompilePair(PairProjection pair)
-    {
-        for (int widening = 0; widening < WideningsMax; widening++)
-        {
-            CompileResult result = RulesetCompiler.Compile(Encoding.UTF8.GetBytes(pair.ToJson()), new CompileOptions());
-            if (result.Table is { } table)
-            {
-                return new CompiledPair(pair, table, null);
-            }
-
-            foreach (RuleDiagnostic error in result.Diagnostics.Where(item => item.Severity == RuleSeverity.Error))
-            {
-                if (!pair.TryWiden(error.Place, error.Message))
-                {
-                    return new CompiledPair(pair, null, error.Place.Length == 0 ? error.Message : $"{error.Place}: {error.Message}");
-                }
-            }
-        }
-
-        return new CompiledPair(pair, null, "it has rules with more matches than are tried");
-    }
-
-    private sealed record CompiledPair(PairProjection Projection, CompiledTable? Table, string? Obstacle);
-
     private sealed class Builder(ulong generation)
     {
-        private readonly List<byte[]> _parts = [];
-        private readonly List<(int Pair, int Part, bool IsExact)> _pairs = [];
+        private readonly List<(byte[] Bytes, bool IsExact)> _parts = [];
+        private readonly List<(int Pair, int Part)> _pairs = [];
         private bool _hasPrerouting;
 
         public bool IsExact { get; private set; } = true;
 
-        public void Add(int from, int to, CompiledTable table, PairProjection pair)
+        public bool TryAdd(int from, int to, CompiledTable table, PairProjection pair)
         {
-            int part = _parts.FindIndex(known => table.Bytes.SequenceEqual(known));
+            int part = _parts.FindIndex(known => known.IsExact == pair.IsExact && table.Bytes.SequenceEqual(known.Bytes));
             if (part < 0)
             {
                 part = _parts.Count;
-                _parts.Add(table.Bytes.ToArray());
+                _parts.Add((table.Bytes.ToArray(), pair.IsExact));
             }
 
-            _pairs.Add((FilterTable.PairOf(from, to), part, pair.IsExact));
+            _pairs.Add((FilterTable.PairOf(from, to), part));
             _hasPrerouting |= pair.HasPrerouting;
             IsExact &= pair.IsExact;
+            return _parts.Count <= FilterTableHeader.PartsMax;
         }
 
         public byte[] ToArray()
@@ -143,7 +114,7 @@ internal sealed record ForwardRules(byte[] Bytes, string? Obstacle, IReadOnlyLis
             for (int part = 0; part < offsets.Length; part++)
             {
                 offsets[part] = end;
-                end += (_parts[part].Length + FirewallHeader.Alignment - 1) / FirewallHeader.Alignment * FirewallHeader.Alignment;
+                end += (_parts[part].Bytes.Length + FirewallHeader.Alignment - 1) / FirewallHeader.Alignment * FirewallHeader.Alignment;
             }
 
             byte[] bytes = new byte[end];
@@ -153,21 +124,27 @@ internal sealed record ForwardRules(byte[] Bytes, string? Obstacle, IReadOnlyLis
                 HasPrerouting = _hasPrerouting ? 1u : 0,
                 Generation = generation,
                 TotalSize = (ulong)end,
+                PartCount = (ulong)_parts.Count,
             };
-            foreach ((int pair, int part, bool isExact) in _pairs)
+            for (int part = 0; part < offsets.Length; part++)
             {
-                header.Pairs[pair] = new FilterPair
+                header.Parts[part] = new FilterPart
                 {
                     Offset = (ulong)offsets[part],
-                    ByteCount = (ulong)_parts[part].Length,
-                    IsExact = isExact ? 1u : 0,
+                    ByteCount = (ulong)_parts[part].Bytes.Length,
+                    IsExact = _parts[part].IsExact ? 1u : 0,
                 };
+            }
+
+            foreach ((int pair, int part) in _pairs)
+            {
+                header.Pairs[pair] = (byte)(part + 1);
             }
 
             MemoryMarshal.Write(bytes, in header);
             for (int part = 0; part < offsets.Length; part++)
             {
-                _parts[part].CopyTo(bytes, offsets[part]);
+                _parts[part].Bytes.CopyTo(bytes, offsets[part]);
             }
 
             return bytes;

@@ -6,9 +6,9 @@ using System.Text.Json.Nodes;
 namespace Sos.Router.Control.Filter;
 
 /// <summary>
-/// The rules that packets meet which come in by one port and leave by another, written so that the firewall's compiler, which knows one arriving packet and no
-/// interfaces, makes a table of them: the chains of the three hooks stand in one row, matches on interfaces are decided, and a rule that does what only Linux
-/// can drops instead. So what this ruleset accepts has met none of those, and Linux accepts it too; what it drops is Linux's to judge unless
+/// The rules that packets meet which come in by one interface and leave by another, written so that the firewall's compiler, which knows one arriving packet
+/// and no interfaces, makes a table of them: the chains of the three hooks stand in one row, matches on interfaces are decided, and a rule that does what only
+/// Linux can drops instead. So what this ruleset accepts has met none of those, and Linux accepts it too; what it drops is Linux's to judge unless
 /// <see cref="IsExact"/>.
 /// </summary>
 internal sealed class PairProjection
@@ -19,17 +19,17 @@ internal sealed class PairProjection
     private const long HookStep = 1L << 33;
 
     private readonly RuleSource _source;
-    private readonly IReadOnlyList<string> _in;
-    private readonly IReadOnlyList<string> _out;
+    private readonly FilteredInterface _in;
+    private readonly FilteredInterface _out;
     private readonly JsonArray _objects = [];
     private readonly Dictionary<string, JsonArray> _rules = [];
     private readonly Dictionary<string, ProjectedChain> _chains = [];
 
     /// <summary>Projects a ruleset.</summary>
     /// <param name="source">The ruleset.</param>
-    /// <param name="incoming">The names of the network device that packets come in by.</param>
-    /// <param name="outgoing">The names of the one that they leave by.</param>
-    public PairProjection(RuleSource source, IReadOnlyList<string> incoming, IReadOnlyList<string> outgoing)
+    /// <param name="incoming">The interface that packets come in by.</param>
+    /// <param name="outgoing">The one that they leave by.</param>
+    public PairProjection(RuleSource source, FilteredInterface incoming, FilteredInterface outgoing)
     {
         _source = source;
         _in = incoming;
@@ -114,9 +114,9 @@ internal sealed class PairProjection
         }
     }
 
-    private bool MayJudge(JsonObject chain, IReadOnlyList<string> names)
+    private bool MayJudge(JsonObject chain, FilteredInterface at)
         => _source.HasRules(RuleSource.KeyOf(chain, "name"), chain)
-            && (_source.DevicesOf(chain) is not { Count: > 0 } devices || devices.Any(device => names.Any(name => IsMatch(device, name))));
+            && (_source.DevicesOf(chain) is not { Count: > 0 } devices || devices.Any(device => at.Devices.Any(name => RuleSource.IsMatch(device, name))));
 
     // Which hooks a chain is met at decides which interfaces its packets have.
     private void FollowJumps()
@@ -228,7 +228,7 @@ internal sealed class PairProjection
                 case "match" when DecideInterface(statement!["match"]!, chain) is { } decided:
                     if (!decided)
                     {
-                        return; // for other ports
+                        return; // for other interfaces
                     }
 
                     break;
@@ -262,9 +262,9 @@ internal sealed class PairProjection
     /// <returns>Null for another match, and where the packet's interface depends on the kernel's version: before routing it has none to leave by.</returns>
     private bool? DecideInterface(JsonNode match, ProjectedChain chain)
     {
-        string? key = match["left"] is JsonObject left && left["meta"] is JsonObject meta ? (string?)meta["key"] : null;
+        string? key = RuleSource.InterfaceKeyOf(match);
         bool isIncoming = key is "iifname" or "iif";
-        if (!isIncoming && key is not ("oifname" or "oif"))
+        if (key is null)
         {
             return null;
         }
@@ -275,14 +275,9 @@ internal sealed class PairProjection
             return null;
         }
 
-        bool isListed = patterns.Any(pattern => (isIncoming ? _in : _out).Any(name => IsMatch(pattern, name)));
+        bool isListed = patterns.Any(pattern => RuleSource.IsMatch(pattern, (isIncoming ? _in : _out).Name));
         return isListed == ((string?)match["op"] != "!=");
     }
-
-    private static bool IsMatch(string pattern, string name)
-        => pattern.EndsWith("\\*", StringComparison.Ordinal) ? name == pattern[..^2] + "*"
-            : pattern.EndsWith('*') ? name.StartsWith(pattern[..^1], StringComparison.Ordinal)
-            : name == pattern;
 
     private sealed class ProjectedChain(string table, string? hook)
     {

@@ -22,6 +22,7 @@ internal sealed class RuleSource
     private readonly Dictionary<string, JsonObject> _sets = [];
     private readonly HashSet<string> _changing = [];
     private readonly HashSet<string> _dormant = [];
+    private readonly SortedSet<string> _patterns = new(StringComparer.Ordinal);
 
     /// <summary>Reads a listing.</summary>
     /// <exception cref="JsonException">It is not shaped like one.</exception>
@@ -36,6 +37,13 @@ internal sealed class RuleSource
         {
             Index(item);
         }
+
+        foreach (JsonObject rule in _rules.Values.SelectMany(rules => rules))
+        {
+            _patterns.UnionWith(InterfaceMatches(rule["expr"]).SelectMany(match => NamesOf(match["right"], TableOf(rule)) ?? []));
+        }
+
+        _patterns.UnionWith(listing.ChainDevices.Values.SelectMany(devices => devices));
     }
 
     /// <summary>All objects of the listing, in its order.</summary>
@@ -58,6 +66,19 @@ internal sealed class RuleSource
             ? $"table {TableOf(value)}, chain {TextOf(value, "name")}"
             : $"table {TableOf(value)}, chain {TextOf(value, "chain")}, rule handle {(long)value["handle"]!}";
 
+    /// <summary>Whether a pattern of nft's names a network device.</summary>
+    public static bool IsMatch(string pattern, string name)
+        => pattern.EndsWith("\\*", StringComparison.Ordinal) ? name == pattern[..^2] + "*"
+            : pattern.EndsWith('*') ? name.StartsWith(pattern[..^1], StringComparison.Ordinal)
+            : name == pattern;
+
+    /// <summary>The key by which a match asks for an interface.</summary>
+    /// <returns>Null for another match.</returns>
+    public static string? InterfaceKeyOf(JsonNode match)
+        => match["left"] is JsonObject left && left["meta"] is JsonObject meta && (string?)meta["key"] is "iifname" or "iif" or "oifname" or "oif"
+            ? (string?)meta["key"]
+            : null;
+
     /// <summary>The first thing in a rule that asks or changes what Linux keeps of connections.</summary>
     /// <returns>Null when there is none.</returns>
     public static string? FindTracking(JsonNode? node) => node switch
@@ -79,6 +100,17 @@ internal sealed class RuleSource
 
     /// <summary>Whether a chain judges anything: by rules, or by its policy.</summary>
     public bool HasRules(string key, JsonObject chain) => _rules.ContainsKey(key) || (string?)chain["policy"] == "drop";
+
+    /// <summary>Says which patterns of the ruleset name an interface, or the device that it is on.</summary>
+    /// <returns>The same for interfaces that no rule tells apart.</returns>
+    public string SeenAs(FilteredInterface one)
+        => string.Concat(_patterns.Select(pattern => (IsMatch(pattern, one.Name), one.Below is { } below && IsMatch(pattern, below)) switch
+        {
+            (false, false) => '0',
+            (true, false) => '1',
+            (false, true) => '2',
+            (true, true) => '3',
+        }));
 
     /// <summary>The devices that a chain names; null if it names none.</summary>
     public IReadOnlyList<string>? DevicesOf(JsonObject chain) => _listing.ChainDevices.GetValueOrDefault(KeyOf(chain, "name"));
@@ -121,6 +153,15 @@ internal sealed class RuleSource
                 return null;
         }
     }
+
+    private static IEnumerable<JsonNode> InterfaceMatches(JsonNode? node) => node switch
+    {
+        JsonObject item => item.SelectMany(pair => pair is { Key: "match", Value: JsonObject match } && InterfaceKeyOf(match) is not null
+            ? [match]
+            : InterfaceMatches(pair.Value)),
+        JsonArray array => array.SelectMany(InterfaceMatches),
+        _ => [],
+    };
 
     private static IEnumerable<string> Targets(JsonNode? node) => node switch
     {

@@ -16,22 +16,22 @@ internal readonly record struct ArpSettings(int Ignore, bool Filters)
     public static ArpSettings DependsOnWhoAsks => new(2, true);
 }
 
-/// <summary>Lists the addresses of this machine that Linux surely answers for on the links of ports, whoever asks.</summary>
+/// <summary>Lists the addresses of this machine that Linux surely answers for on the links of the router's interfaces, whoever asks.</summary>
 internal static class AnsweredAddresses
 {
     /// <summary>Lists the addresses, each once.</summary>
     /// <param name="addresses">This machine's addresses.</param>
-    /// <param name="ports">For each number of a network device that is a port, the port.</param>
+    /// <param name="interfaces">For each number of a network device that is an interface of the router, the interface.</param>
     /// <param name="links">Network devices by number.</param>
     /// <param name="arp">How Linux answers ARP on a device, by its name.</param>
     public static IReadOnlyCollection<OwnAddress> List(
         IReadOnlyList<LinuxAddress> addresses,
-        IReadOnlyDictionary<int, int> ports,
+        IReadOnlyDictionary<int, int> interfaces,
         IReadOnlyDictionary<int, LinuxLink> links,
         Func<string, ArpSettings> arp)
     {
         Dictionary<RouteAddress, OwnAddress> list = [];
-        foreach ((int device, int port) in ports)
+        foreach ((int device, int number) in interfaces)
         {
             if (!links.TryGetValue(device, out LinuxLink? link) || link.IsEnslaved)
             {
@@ -45,10 +45,10 @@ internal static class AnsweredAddresses
                 own.High = (ulong)(address.Address.Value >> 64);
                 own.Low = (ulong)address.Address.Value;
                 own.IsIpv6 = address.Address.IsIpv6 ? (byte)1 : (byte)0;
-                own.Answered |= (byte)(1 << port);
+                own.Answered |= 1UL << number;
                 if (address.Interface == device)
                 {
-                    own.Home |= (byte)(1 << port);
+                    own.Home |= 1UL << number;
                     own.PrefixLength = (byte)address.Length;
                 }
             }

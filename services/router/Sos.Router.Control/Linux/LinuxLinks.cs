@@ -22,6 +22,9 @@ internal sealed record LinuxLink(int Index, string Name, ulong Mac, uint Mtu, bo
     private const uint UpAndRunning = 0x1 | 0x40; // IFF_UP | IFF_RUNNING
     private const uint NoArp = 0x80; // IFF_NOARP
 
+    /// <summary>The VLAN that it is, above another device; null for all else.</summary>
+    public LinuxVlan? Vlan { get; init; }
+
     /// <summary>Reads a message about a network device.</summary>
     public static LinuxLink? Read(ReadOnlyMemory<byte> body)
     {
@@ -40,7 +43,53 @@ internal sealed record LinuxLink(int Index, string Name, ulong Mac, uint Mtu, bo
             attributes.TryGetValue(4, out ReadOnlyMemory<byte> mtu) ? LinuxRoute.ReadWord(mtu) : 0,
             (flags & UpAndRunning) == UpAndRunning,
             attributes.TryGetValue(10, out ReadOnlyMemory<byte> master) && LinuxRoute.ReadWord(master) != 0,
-            (flags & NoArp) == 0);
+            (flags & NoArp) == 0)
+        { Vlan = LinuxVlan.Read(attributes) };
+    }
+}
+
+/// <summary>The VLAN that a network device is.</summary>
+/// <param name="Below">Number of the device whose frames have its tag; 0 when that is in another network namespace.</param>
+/// <param name="Tag">The tag as it is on the wire, without priority: bits 16 to 31 the protocol, 0 to 11 the identifier.</param>
+/// <param name="MapsPriorities">Whether frames get priorities from packets, or packets from frames.</param>
+internal sealed record LinuxVlan(int Below, uint Tag, bool MapsPriorities = false)
+{
+    private const int DeviceBelow = 5; // IFLA_LINK
+    private const int Information = 18; // IFLA_LINKINFO
+    private const int OtherNamespace = 37; // IFLA_LINK_NETNSID
+    private const int Kind = 1; // IFLA_INFO_KIND
+    private const int Data = 2; // IFLA_INFO_DATA
+    private const int Identifier = 1; // IFLA_VLAN_ID
+    private const int EgressMap = 3; // IFLA_VLAN_EGRESS_QOS
+    private const int IngressMap = 4; // IFLA_VLAN_INGRESS_QOS
+    private const int Protocol = 5; // IFLA_VLAN_PROTOCOL
+
+    /// <summary>Reads what a message about a network device says of it.</summary>
+    /// <returns>Null for a device of another kind.</returns>
+    public static LinuxVlan? Read(Dictionary<int, ReadOnlyMemory<byte>> attributes)
+    {
+        if (!attributes.TryGetValue(Information, out ReadOnlyMemory<byte> information)
+            || NetlinkMessage.ReadAttributes(information) is not { } about
+            || !about.TryGetValue(Kind, out ReadOnlyMemory<byte> kind) || !kind.Span.TrimEnd((byte)0).SequenceEqual("vlan"u8)
+            || !about.TryGetValue(Data, out ReadOnlyMemory<byte> data))
+        {
+            return null;
+        }
+
+        Dictionary<int, ReadOnlyMemory<byte>> vlan = NetlinkMessage.ReadAttributes(data);
+        if (!vlan.TryGetValue(Identifier, out ReadOnlyMemory<byte> identifier) || identifier.Length < sizeof(ushort))
+        {
+            return null;
+        }
+
+        ushort protocol = vlan.TryGetValue(Protocol, out ReadOnlyMemory<byte> type) && type.Length >= sizeof(ushort)
+            ? BinaryPrimitives.ReadUInt16BigEndian(type.Span)
+            : (ushort)Sdk.Wire.EtherType.Vlan;
+        bool isElsewhere = attributes.ContainsKey(OtherNamespace);
+        return new LinuxVlan(
+            !isElsewhere && attributes.TryGetValue(DeviceBelow, out ReadOnlyMemory<byte> below) ? (int)LinuxRoute.ReadWord(below) : 0,
+            ((uint)protocol << 16) | (BinaryPrimitives.ReadUInt16LittleEndian(identifier.Span) & 0xfffu),
+            vlan.ContainsKey(EgressMap) || vlan.ContainsKey(IngressMap));
     }
 }
 

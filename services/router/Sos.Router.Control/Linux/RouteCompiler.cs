@@ -7,11 +7,11 @@ using Sos.Router.Tables;
 namespace Sos.Router.Control.Linux;
 
 /// <summary>Says what the core does with packets of a prefix, as Linux would.</summary>
-/// <param name="ports">For each number of a network device that is a port, the port.</param>
+/// <param name="interfaces">For each number of a network device that is an interface of the router, the interface.</param>
 /// <param name="links">Network devices by number.</param>
 /// <param name="addresses">This machine's addresses, in Linux's order.</param>
 internal sealed class RouteCompiler(
-    IReadOnlyDictionary<int, int> ports, IReadOnlyDictionary<int, LinuxLink> links, IReadOnlyList<LinuxAddress> addresses)
+    IReadOnlyDictionary<int, int> interfaces, IReadOnlyDictionary<int, LinuxLink> links, IReadOnlyList<LinuxAddress> addresses)
 {
     private const uint Ipv6MtuMin = 1280; // RFC 8200, 5
 
@@ -46,12 +46,12 @@ internal sealed class RouteCompiler(
         List<(HopSpecification Hop, int Weight)> hops = [];
         foreach (LinuxHop hop in route.Hops.Where(hop => (hop.Flags & LinuxHop.Dead) == 0))
         {
-            if (!ports.TryGetValue(hop.Interface, out int port) || !links.TryGetValue(hop.Interface, out LinuxLink? link))
+            if (!interfaces.TryGetValue(hop.Interface, out int number) || !links.TryGetValue(hop.Interface, out LinuxLink? link))
             {
-                return HopSpecification.Linux; // It leaves by a device that is no port.
+                return HopSpecification.Linux; // It leaves by a device that is no interface of the router.
             }
 
-            hops.Add((CompileHop(route, hop, port, link), hop.Weight));
+            hops.Add((CompileHop(route, hop, number, link), hop.Weight));
         }
 
         return hops.Count switch
@@ -62,13 +62,13 @@ internal sealed class RouteCompiler(
         };
     }
 
-    private HopSpecification CompileHop(LinuxRoute route, LinuxHop hop, int port, LinuxLink link)
+    private HopSpecification CompileHop(LinuxRoute route, LinuxHop hop, int number, LinuxLink link)
     {
         bool isIpv6 = route.Prefix.Address.IsIpv6;
         uint mtu = route.Mtu != 0 ? Math.Min(route.Mtu, link.Mtu) : link.Mtu;
         return new HopSpecification(hop.Gateway is null ? NextHopKind.Connected : NextHopKind.Forward)
         {
-            Port = port,
+            Interface = number,
             Gateway = hop.Gateway ?? default,
             Mtu = isIpv6 ? Math.Max(mtu, Ipv6MtuMin) : mtu,
             Source = route.PreferredSource ?? LinuxAddress.SourceFor(addresses, hop.Interface, hop.Gateway, isIpv6) ?? default,

@@ -7,8 +7,8 @@ namespace Sos.Router.Filter;
 [StructLayout(LayoutKind.Sequential)]
 public struct FilterMemoryHeader
 {
-    /// <summary>"SOSRFIL1".</summary>
-    public const ulong MagicValue = 0x314c49465253_4f53;
+    /// <summary>"SOSRFIL2".</summary>
+    public const ulong MagicValue = 0x324c49465253_4f53;
 
     /// <summary>Bytes of the page.</summary>
     public const ulong Size = 4096;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Sos.Firewall.Tables;
@@ -7,7 +8,7 @@ using Sos.Sdk.Control;
 namespace Sos.Router.Filter;
 
 /// <summary>
-/// The start of a table of Linux's rules for forwarded packets: for each pair of ports a table as the firewall has it, in which what comes in by one and
+/// The start of a table of Linux's rules for forwarded packets: for each pair of interfaces a table as the firewall has it, in which what comes in by one and
 /// leaves by the other is judged. Pairs for which the rules are the same share one.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
@@ -17,7 +18,10 @@ public struct FilterTableHeader
     public const uint KindValue = 0x4c494652;
 
     /// <summary>Bytes, rounded up to the alignment of the firewall's tables.</summary>
-    public const int Size = 2112;
+    public const int Size = 6208;
+
+    /// <summary>Tables of rules at most: a bit for each in a word.</summary>
+    public const int PartsMax = 64;
 
     /// <summary><see cref="KindValue"/>.</summary>
     public uint Kind;
@@ -31,25 +35,41 @@ public struct FilterTableHeader
     /// <summary>Bytes of the whole.</summary>
     public ulong TotalSize;
 
-    /// <summary>The pairs, of the port that packets come in by and, behind each other, those that they leave by.</summary>
+    /// <summary>Parts that there are.</summary>
+    public ulong PartCount;
+
+    /// <summary>The parts.</summary>
+    public PartArray Parts;
+
+    /// <summary>
+    /// The part of each pair, counted from 1: of the interface that packets come in by and, behind each other, those that they leave by. 0 for a pair whose
+    /// packets are all Linux's.
+    /// </summary>
     public PairArray Pairs;
 
-    /// <summary>All pairs of ports.</summary>
-    [InlineArray(RouterHeader.PortsMax * RouterHeader.PortsMax)]
+    /// <summary>All parts.</summary>
+    [InlineArray(PartsMax)]
+    public struct PartArray
+    {
+        private FilterPart _first;
+    }
+
+    /// <summary>All pairs of interfaces.</summary>
+    [InlineArray(RouterHeader.InterfacesMax * RouterHeader.InterfacesMax)]
     public struct PairArray
     {
-        private FilterPair _first;
+        private byte _first;
     }
 }
 
-/// <summary>The rules for what comes in by one port and leaves by another.</summary>
+/// <summary>The rules of some pairs of interfaces.</summary>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
-public struct FilterPair
+public struct FilterPart
 {
     /// <summary>Bytes.</summary>
     public const int Size = 32;
 
-    /// <summary>Where the firewall's table begins, from the first byte of the header on; 0 for a pair whose packets are all Linux's.</summary>
+    /// <summary>Where the firewall's table begins, from the first byte of the header on.</summary>
     public ulong Offset;
 
     /// <summary>Its bytes.</summary>
@@ -62,14 +82,14 @@ public struct FilterPair
 /// <summary>A view of such a table, all of whose parts the core has found valid.</summary>
 public unsafe struct FilterTable
 {
-    private PairViews _views;
+    private PartViews _views;
+    private FilterTableHeader* _header;
     private ulong _exact;
-    private ulong _known;
 
     /// <summary>Generation of the ruleset; 0 for a view of nothing.</summary>
     public ulong Generation { get; private set; }
 
-    /// <summary>Parts that were found valid, each once.</summary>
+    /// <summary>Parts, each of which was found valid.</summary>
     public int PartCount { get; private set; }
 
     /// <summary>Whether something judges packets before routing.</summary>
@@ -83,71 +103,60 @@ public unsafe struct FilterTable
     public static bool TryOpen(byte* bytes, ulong size, out FilterTable table)
     {
         table = default;
-        FilterTableHeader header = *(FilterTableHeader*)bytes;
-        if (size < FilterTableHeader.Size || header.Kind != FilterTableHeader.KindValue || header.TotalSize > size || header.Generation == 0)
+        if (size < FilterTableHeader.Size)
         {
             return false;
         }
 
-        for (int pair = 0; pair < RouterHeader.PortsMax * RouterHeader.PortsMax; pair++)
+        FilterTableHeader* header = (FilterTableHeader*)bytes;
+        (ulong total, ulong count, ulong generation) = (header->TotalSize, header->PartCount, header->Generation);
+        if (header->Kind != FilterTableHeader.KindValue || total > size || generation == 0 || count > FilterTableHeader.PartsMax)
         {
-            FilterPair part = header.Pairs[pair];
-            if (part.Offset == 0)
-            {
-                continue;
-            }
+            return false;
+        }
 
-            // Pairs with the same rules share a part, which is looked at once: a table is opened between two bursts.
-            int same = FindSame(in header, pair);
-            if (same < pair)
-            {
-                table._views[pair] = table._views[same];
-            }
-            else if (!TryOpen(bytes, header.TotalSize, in part, out table._views[pair]))
+        for (int part = 0; part < (int)count; part++)
+        {
+            FilterPart place = header->Parts[part];
+            if (!TryOpen(bytes, total, in place, out table._views[part]))
             {
                 return false;
             }
 
-            table.PartCount += same < pair ? 0 : 1;
-            table._known |= 1UL << pair;
-            table._exact |= part.IsExact != 0 ? 1UL << pair : 0;
+            table._exact |= place.IsExact != 0 ? 1UL << part : 0;
         }
 
-        table.Generation = header.Generation;
-        table.HasPrerouting = header.HasPrerouting != 0;
+        table._header = header;
+        table.PartCount = (int)count;
+        table.Generation = generation;
+        table.HasPrerouting = header->HasPrerouting != 0;
         return true;
     }
 
-    /// <summary>Number of the pair of two ports.</summary>
-    public static int PairOf(int from, int to) => (from * RouterHeader.PortsMax) + to;
+    /// <summary>Number of the pair of two interfaces.</summary>
+    public static int PairOf(int from, int to) => (from * RouterHeader.InterfacesMax) + to;
 
-    /// <summary>Whether the core has rules for a pair.</summary>
-    public readonly bool Has(int pair) => (_known >> pair & 1) != 0;
-
-    /// <summary>Whether its drops are Linux's.</summary>
-    public readonly bool IsExact(int pair) => (_exact >> pair & 1) != 0;
-
-    /// <summary>The rules of a pair that the core has.</summary>
-    [System.Diagnostics.CodeAnalysis.UnscopedRef]
-    public readonly ref readonly FirewallTable RulesOf(int pair) => ref _views[pair];
-
-    // The first pair with a pair's part.
-    private static int FindSame(in FilterTableHeader header, int pair)
+    /// <summary>Finds the rules of a pair.</summary>
+    /// <param name="from">The interface that packets come in by.</param>
+    /// <param name="to">The one that they leave by.</param>
+    /// <param name="part">Their number.</param>
+    /// <returns>Whether the core has rules for it.</returns>
+    public readonly bool TryFind(int from, int to, out int part)
     {
-        FilterPair part = header.Pairs[pair];
-        for (int earlier = 0; earlier < pair; earlier++)
-        {
-            if (header.Pairs[earlier].Offset == part.Offset && header.Pairs[earlier].ByteCount == part.ByteCount)
-            {
-                return earlier;
-            }
-        }
-
-        return pair;
+        // What the memory says is compared with what was found valid, each time.
+        part = PartCount == 0 ? -1 : _header->Pairs[PairOf(from, to)] - 1;
+        return (uint)part < (uint)PartCount;
     }
 
+    /// <summary>Whether a part's drops are Linux's.</summary>
+    public readonly bool IsExact(int part) => (_exact >> part & 1) != 0;
+
+    /// <summary>The rules of a part.</summary>
+    [UnscopedRef]
+    public readonly ref readonly FirewallTable RulesOf(int part) => ref _views[part];
+
     // No rule counts or samples: there are no counters for that here.
-    private static bool TryOpen(byte* bytes, ulong size, in FilterPair part, out FirewallTable table)
+    private static bool TryOpen(byte* bytes, ulong size, in FilterPart part, out FirewallTable table)
     {
         table = default;
         if (part.Offset < FilterTableHeader.Size || part.Offset % FirewallHeader.Alignment != 0 || part.Offset > size || part.ByteCount > size - part.Offset
@@ -163,8 +172,8 @@ public unsafe struct FilterTable
             && table.Mode == TableMode.Authoritative;
     }
 
-    [InlineArray(RouterHeader.PortsMax * RouterHeader.PortsMax)]
-    private struct PairViews
+    [InlineArray(FilterTableHeader.PartsMax)]
+    private struct PartViews
     {
         private FirewallTable _first;
     }

@@ -72,27 +72,37 @@ public unsafe struct ForwardFilter
     }
 
     /// <summary>Judges a well-formed packet.</summary>
-    /// <param name="from">The port that it came in by.</param>
-    /// <param name="to">The port that it is to leave by.</param>
-    /// <param name="frame">The frame as it came.</param>
-    public ForwardVerdict Judge(int from, int to, ReadOnlySpan<byte> frame)
+    /// <param name="from">The interface that it came in by.</param>
+    /// <param name="to">The one that it is to leave by.</param>
+    /// <param name="frame">The frame as it came, without the tag of the interface's VLAN.</param>
+    public ForwardVerdict Judge(int from, int to, ReadOnlySpan<byte> frame) => Judge(in _table, from, to, frame, ref _key, in _counters, ref _samplers);
+
+    /// <summary>Judges a well-formed packet by a table.</summary>
+    /// <param name="table">The table.</param>
+    /// <param name="from">The interface that it came in by.</param>
+    /// <param name="to">The one that it is to leave by.</param>
+    /// <param name="frame">The frame as it came, without the tag of the interface's VLAN.</param>
+    /// <param name="key">Room for what is read of the packet.</param>
+    /// <param name="counters">Counters of rules: none.</param>
+    /// <param name="samplers">Samplers of rules: none.</param>
+    public static ForwardVerdict Judge(
+        in FilterTable table, int from, int to, ReadOnlySpan<byte> frame, ref PacketKey key, in RuleCounters counters, ref Samplers samplers)
     {
-        int pair = FilterTable.PairOf(from, to);
-        if (!_table.Has(pair) || FrameParser.Parse(frame, out ParsedFrame parsed) != MalformedReason.None
+        if (!table.TryFind(from, to, out int part) || FrameParser.Parse(frame, out ParsedFrame parsed) != MalformedReason.None
             || parsed.IpVersion == 0 || parsed.VlanTagCount != 0 || parsed.Fragment.IsFragment)
         {
             return ForwardVerdict.Linux;
         }
 
-        PacketKeyReader.Read(frame, in parsed, ref _key);
-        if (!PacketKeyReader.IsPlain(frame, in parsed, in _key))
+        PacketKeyReader.Read(frame, in parsed, ref key);
+        if (!PacketKeyReader.IsPlain(frame, in parsed, in key))
         {
             return ForwardVerdict.Linux;
         }
 
-        Verdict verdict = RuleEvaluator.Evaluate(in _table.RulesOf(pair), in _key, in _counters, ref _samplers);
+        Verdict verdict = RuleEvaluator.Evaluate(in table.RulesOf(part), in key, in counters, ref samplers);
         return verdict == Verdict.Pass ? ForwardVerdict.Forward
-            : verdict is Verdict.DropByRule or Verdict.DropByPolicy && _table.IsExact(pair) ? ForwardVerdict.Drop
+            : verdict is Verdict.DropByRule or Verdict.DropByPolicy && table.IsExact(part) ? ForwardVerdict.Drop
             : ForwardVerdict.Linux;
     }
 

@@ -1,5 +1,4 @@
-using System.Runtime.CompilerServices;
-using Sos.Router.Tables;
+using Sos.Sdk.Memory;
 
 namespace Sos.Router.StandIn;
 
@@ -7,22 +6,23 @@ namespace Sos.Router.StandIn;
 /// Remembers the addresses of this machine that others on a link have claimed since Linux last showed life, each by its place in the list of own addresses.
 /// Another list begins anew: who follows Linux has written it.
 /// </summary>
-public struct CededAddresses
+/// <param name="interfaces">Its memory: a bit for each interface, at the place of each address.</param>
+public struct CededAddresses(MemoryBlock<ulong> interfaces)
 {
-    private PortBits _ports;
+    private readonly MemoryBlock<ulong> _interfaces = interfaces;
     private ulong _generation;
 
     /// <summary>Whether there are any.</summary>
     public bool HasAny { get; private set; }
 
-    /// <summary>Whether an address was claimed on a port's link.</summary>
-    public readonly bool Has(OwnPlace place, int port) => HasAny && place.Generation == _generation && (_ports[place.Index] >> port & 1) != 0;
+    /// <summary>Whether an address was claimed on an interface's link.</summary>
+    public readonly bool Has(OwnPlace place, int number) => HasAny && place.Generation == _generation && (_interfaces[place.Index] >> number & 1) != 0;
 
     /// <summary>Takes a claim.</summary>
     /// <returns>Whether it is the first of that address on that link.</returns>
-    public bool Add(OwnPlace place, int port)
+    public bool Add(OwnPlace place, int number)
     {
-        if (Has(place, port))
+        if (Has(place, number))
         {
             return false;
         }
@@ -33,7 +33,7 @@ public struct CededAddresses
             _generation = place.Generation;
         }
 
-        _ports[place.Index] |= (byte)(1 << port);
+        _interfaces[place.Index] |= 1UL << number;
         HasAny = true;
         return true;
     }
@@ -43,14 +43,8 @@ public struct CededAddresses
     {
         if (HasAny)
         {
-            _ports = default;
+            _interfaces.Span.Clear();
             HasAny = false;
         }
-    }
-
-    [InlineArray(OwnAddress.CountMax)]
-    private struct PortBits
-    {
-        private byte _first;
     }
 }

@@ -1,5 +1,5 @@
 using System;
-using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Sos.Net;
 using Sos.Net.Wire;
@@ -21,15 +21,6 @@ namespace Sos.Router.StandIn;
 /// </summary>
 public unsafe struct LinuxStandIn
 {
-    /// <summary>Answers a second on each port's link, whoever asks: a flood on one link takes none from the others.</summary>
-    private const uint AnswersPerSecond = 1000;
-
-    /// <summary>Questions a second on each port's link for neighbours that are looked for: a scan of a network is no reason to flood it.</summary>
-    private const uint SearchesPerSecond = 100;
-
-    /// <summary>Questions a second on each port's link whether a neighbour is still there: the whole cache within less than its answers count.</summary>
-    private const uint ConfirmationsPerSecond = 100;
-
     private const uint SecondsPerLine = 10;
     private const uint LinesSaved = 6;
 
@@ -39,33 +30,30 @@ public unsafe struct LinuxStandIn
     private readonly Log _log;
     private readonly OwnAddressList _own;
     private readonly NeighbourCache _neighbours;
+    private readonly MemoryBlock<StandInLink> _links; // by interface
     private LinuxWatch _watch;
-    private BucketArray _answers;
-    private BucketArray _searches;
-    private BucketArray _confirmations;
     private TokenBucket _lines;
-    private OutboxArray _outboxes;
-    private uint _waiting; // a bit for each port that frames wait for
+    private ulong _waiting; // a bit for each interface that frames wait for
     private CededAddresses _ceded;
     private RouterState _state;
     private ulong _now;
 
-    private LinuxStandIn(ref ServiceSetup setup, in RouterTable table, PacketPool pool, RouterCounters counters, MemoryBlock<NeighbourEntry> entries)
+    private LinuxStandIn(ref ServiceSetup setup, in RouterTable table, PacketPool pool, RouterCounters counters, in Memory memory)
     {
-        ulong second = Math.Max(setup.Clock.TicksFromNanoseconds(1_000_000_000), AnswersPerSecond);
+        ulong second = Math.Max(setup.Clock.TicksFromNanoseconds(1_000_000_000), StandInLink.AnswersPerSecond);
         _now = Tsc.Read();
         _table = table;
         _pool = pool;
         _counters = counters;
         _log = setup.Log;
         _own = new OwnAddressList(table);
-        _neighbours = new NeighbourCache(entries, second, _now);
+        _neighbours = new NeighbourCache(memory.Neighbours, second, _now);
+        _ceded = new CededAddresses(memory.Ceded);
+        _links = memory.Links;
         _watch = new LinuxWatch(second / (1_000_000_000 / LinuxWatch.PatienceNs));
-        for (int port = 0; port < PortList.CountMax; port++)
+        for (int number = 0; number < _links.Length; number++)
         {
-            _answers[port] = new TokenBucket(second / AnswersPerSecond, AnswersPerSecond / 4, _now);
-            _searches[port] = new TokenBucket(second / SearchesPerSecond, SearchesPerSecond, _now);
-            _confirmations[port] = new TokenBucket(second / ConfirmationsPerSecond, ConfirmationsPerSecond, _now);
+            _links[number] = new StandInLink(second, _now);
         }
 
         _lines = new TokenBucket(second * SecondsPerLine, LinesSaved, _now);
@@ -86,12 +74,16 @@ public unsafe struct LinuxStandIn
     /// <returns>Whether the arena had room.</returns>
     public static bool TryCreate(ref ServiceSetup setup, in RouterTable table, PacketPool pool, RouterCounters counters, out LinuxStandIn* standIn)
     {
-        if (!setup.Arena.TryAllocate(out standIn) || !setup.Arena.TryAllocate(NeighbourCache.CountMax, out MemoryBlock<NeighbourEntry> entries))
+        Memory memory = default;
+        if (!setup.Arena.TryAllocate(out standIn)
+            || !setup.Arena.TryAllocate(NeighbourCache.CountMax, out memory.Neighbours)
+            || !setup.Arena.TryAllocate(OwnAddress.CountMax, out memory.Ceded)
+            || !setup.Arena.TryAllocate(RouterHeader.InterfacesMax, out memory.Links))
         {
             return false;
         }
 
-        *standIn = new LinuxStandIn(ref setup, in table, pool, counters, entries);
+        *standIn = new LinuxStandIn(ref setup, in table, pool, counters, in memory);
         return true;
     }
 
@@ -108,7 +100,7 @@ public unsafe struct LinuxStandIn
             TakeLife(wasSilent);
         }
 
-        while (_watch.TryTakeOverdue(now, out int port, out LinkMessage question))
+        while (_watch.TryTakeOverdue(now, out int number, out LinkMessage question))
         {
             if (!wasSilent)
             {
@@ -116,22 +108,26 @@ public unsafe struct LinuxStandIn
                 Begin();
             }
 
-            Answer(port, in question);
+            // Meanwhile the interface may be down, or no more.
+            if (IsAnswered(number, question.Asked))
+            {
+                Answer(number, in question);
+            }
         }
     }
 
-    /// <summary>Looks at a frame that came in at a port and goes to Linux.</summary>
-    public void LookAtReceived(int port, ReadOnlySpan<byte> frame)
+    /// <summary>Looks at a frame that came in by an interface, without its tag, and goes to Linux.</summary>
+    public void LookAtReceived(int number, ReadOnlySpan<byte> frame)
     {
-        if (!IsForLinux(port, frame) || !LinkMessage.TryParse(frame, out LinkMessage message) || IsOurs(message.Link))
+        if (!IsForLinux(number, frame) || !LinkMessage.TryParse(frame, out LinkMessage message) || IsOurs(message.Link))
         {
             return;
         }
 
         // Whoever takes over from a dead machine may know of its death before this core does. A claim in the shape of a question is none.
-        if (!message.Told.IsUnspecified && _own.TryFind(message.Told, out OwnAddress own, out OwnPlace place) && (own.Answered >> port & 1) != 0)
+        if (!message.Told.IsUnspecified && _own.TryFind(message.Told, out OwnAddress own, out OwnPlace place) && (own.Answered >> number & 1) != 0)
         {
-            Cede(port, place, message.Told);
+            Cede(number, place, message.Told);
             return;
         }
 
@@ -142,23 +138,23 @@ public unsafe struct LinuxStandIn
 
         if (IsSilent && !message.Told.IsUnspecified)
         {
-            ulong neighbour = Neighbour.ToPlace(port, !message.Told.IsIpv4);
+            ulong neighbour = Neighbour.ToPlace(number, !message.Told.IsIpv4);
             _neighbours.Take(neighbour, message.Told, message.Link.Value, message.IsSolicited, message.Overrides, _now);
         }
 
-        if (!message.IsQuestion || !IsAnswered(port, message.Asked))
+        if (!message.IsQuestion || !IsAnswered(number, message.Asked))
         {
             return;
         }
 
-        bool isFromHere = IsFromHere(port, message.Sender);
+        bool isFromHere = IsFromHere(number, message.Sender);
         if (!IsSilent && isFromHere)
         {
-            _watch.TakeQuestion(port, in message, _now);
+            _watch.TakeQuestion(number, in message, _now);
         }
-        else if (IsSilent && (isFromHere || (_table.Header->Ports[port].Flags & PortFlags.ReversePathStrict) == 0))
+        else if (IsSilent && (isFromHere || (_table.Header->Interfaces[number].Flags & InterfaceFlags.ReversePathStrict) == 0))
         {
-            Answer(port, in message);
+            Answer(number, in message);
         }
     }
 
@@ -177,10 +173,10 @@ public unsafe struct LinuxStandIn
     /// <param name="action">What the table says: of kind Forward, or Linux when it knows no place on the link.</param>
     /// <param name="address">The neighbour; an IPv4 address is in the lowest 32 bits.</param>
     /// <param name="isIpv6">Its family.</param>
-    /// <param name="port">Its port.</param>
+    /// <param name="number">The interface on whose link it is.</param>
     /// <returns>The action, of kind Forward if its place on the link is known.</returns>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    public ulong Reach(ulong action, Ipv6Address address, bool isIpv6, int port)
+    public ulong Reach(ulong action, Ipv6Address address, bool isIpv6, int number)
     {
         if (NextHop.IsFixed(action))
         {
@@ -188,31 +184,31 @@ public unsafe struct LinuxStandIn
         }
 
         IpAddress neighbour = isIpv6 ? new IpAddress(address) : IpAddress.FromIpv4((uint)address.Low);
-        if (port >= _table.Header->PortCount || port >= PortList.CountMax)
+        if (number >= RouterHeader.InterfacesMax || (number < RouterHeader.PortsMax && number >= _table.Header->PortCount))
         {
             return action;
         }
 
         ulong known = NextHop.KindOf(action) == NextHopKind.Forward ? NextHop.MacOf(action) : 0;
-        int entry = _neighbours.FindOrAdd(Neighbour.ToPlace(port, isIpv6), neighbour, known, _now);
+        int entry = _neighbours.FindOrAdd(Neighbour.ToPlace(number, isIpv6), neighbour, known, _now);
         if (entry < 0)
         {
             return action;
         }
 
         ulong mac = _neighbours.MacOf(entry);
-        if (_neighbours.IsDue(entry, _now, out bool isForAll) && (mac == 0 ? _searches[port].TryTake(1, _now) : _confirmations[port].TryTake(1, _now)))
+        if (_neighbours.IsDue(entry, _now, out bool isForAll) && _links[number].TryTakeQuestion(isSearch: mac == 0, _now))
         {
             _neighbours.TakeAsked(entry, _now);
             _counters.NeighbourQuestions.Increment();
-            IpAddress source = _own.FindSource(port, neighbour, in _ceded);
+            IpAddress source = _own.FindSource(number, neighbour, in _ceded);
 
             // From no address only the whole group can be asked (RFC 4861, 4.3).
             isForAll |= isIpv6 && source.IsUnspecified;
-            LinkMessages.Ask(ref OutboxOf(port), neighbour, source, isForAll ? null : new MacAddress(mac));
+            LinkMessages.Ask(ref OutboxOf(number), neighbour, source, isForAll ? null : new MacAddress(mac));
         }
 
-        return mac == 0 ? action : NextHop.ToAction(NextHopKind.Forward, port, mac);
+        return mac == 0 ? action : NextHop.ToAction(NextHopKind.Forward, number, mac);
     }
 
     /// <summary>Sends what waits.</summary>
@@ -222,20 +218,16 @@ public unsafe struct LinuxStandIn
         where TNic : unmanaged, IPort
         where THost : unmanaged, IPort
     {
-        for (int port = 0; _waiting >> port != 0; port++)
+        for (; _waiting != 0; _waiting &= _waiting - 1)
         {
-            if ((_waiting >> port & 1) != 0)
+            int number = BitOperations.TrailingZeroCount(_waiting);
+            Burst frames = default;
+            _links[number].Outbox.TakeAll(ref frames);
+            foreach (PacketBuffer frame in frames.Buffers)
             {
-                Burst frames = default;
-                _outboxes[port].TakeAll(ref frames);
-                foreach (PacketBuffer frame in frames.Buffers)
-                {
-                    ports.Send(port, frame);
-                }
+                ports.Send(number, frame);
             }
         }
-
-        _waiting = 0;
     }
 
     private void Begin()
@@ -264,23 +256,25 @@ public unsafe struct LinuxStandIn
     }
 
     // Linux answers for it on this link, as long as its device is up, and packets that then come are forwarded.
-    private readonly bool IsAnswered(int port, IpAddress address)
+    private readonly bool IsAnswered(int number, IpAddress address)
     {
-        (RouterState state, PortFlags flag) = address.IsIpv4 ? (RouterState.Ipv4, PortFlags.Forwards4) : (RouterState.Ipv6, PortFlags.Forwards6);
-        flag |= PortFlags.Up;
-        return (_state & state) != 0 && (_table.Header->Ports[port].Flags & flag) == flag
-            && _own.TryFind(address, out OwnAddress own) && (own.Answered >> port & 1) != 0;
+        (RouterState state, InterfaceFlags flag) = address.IsIpv4
+            ? (RouterState.Ipv4, InterfaceFlags.Forwards4)
+            : (RouterState.Ipv6, InterfaceFlags.Forwards6);
+        flag |= InterfaceFlags.Up;
+        return (_state & state) != 0 && (_table.Header->Interfaces[number].Flags & flag) == flag
+            && _own.TryFind(address, out OwnAddress own) && (own.Answered >> number & 1) != 0;
     }
 
     // Linux does not see what goes to others' places on the link.
-    private readonly bool IsForLinux(int port, ReadOnlySpan<byte> frame)
+    private readonly bool IsForLinux(int number, ReadOnlySpan<byte> frame)
     {
         MacAddress destination = MacAddress.Read(frame);
-        return destination.IsGroup || destination.Value == _table.Header->Ports[port].Mac;
+        return destination.IsGroup || destination.Value == _table.Header->Interfaces[number].Mac;
     }
 
-    // Whatever its settings are, Linux answers ARP to whom its routes lead to by the port that the question came by; to others it may not (rp_filter).
-    private readonly bool IsFromHere(int port, IpAddress sender)
+    // Whatever its settings are, Linux answers ARP to whom its routes lead to by the interface that the question came by; to others it may not (rp_filter).
+    private readonly bool IsFromHere(int number, IpAddress sender)
     {
         if (!sender.IsIpv4 || sender.IsUnspecified)
         {
@@ -288,35 +282,35 @@ public unsafe struct LinuxStandIn
         }
 
         ulong action = NextHopResolver.ReadAction(in _table, Ipv4Routes.Lookup(in _table, sender.Ipv4));
-        return NextHop.KindOf(action) is NextHopKind.Connected or NextHopKind.Forward && NextHop.PortOf(action) == port;
+        return NextHop.KindOf(action) is NextHopKind.Connected or NextHopKind.Forward && NextHop.InterfaceOf(action) == number;
     }
 
-    private void Answer(int port, in LinkMessage question)
+    private void Answer(int number, in LinkMessage question)
     {
-        bool isCeded = _own.TryFind(question.Asked, out _, out OwnPlace place) && _ceded.Has(place, port);
-        if (!isCeded && _answers[port].TryTake(1, _now))
+        bool isCeded = _own.TryFind(question.Asked, out _, out OwnPlace place) && _ceded.Has(place, number);
+        if (!isCeded && _links[number].Answers.TryTake(1, _now))
         {
             _counters.AnswersForLinux.Increment();
-            LinkMessages.Answer(ref OutboxOf(port), question.Asked, question.Sender, question.Link, isRouter: true);
+            LinkMessages.Answer(ref OutboxOf(number), question.Asked, question.Sender, question.Link, isRouter: true);
         }
     }
 
     // A machine that takes over from a dead one says so (VRRP): it shall have the address.
-    private void Cede(int port, OwnPlace place, IpAddress address)
+    private void Cede(int number, OwnPlace place, IpAddress address)
     {
-        if (_ceded.Add(place, port) && IsSilent && _lines.TryTake(1, _now))
+        if (_ceded.Add(place, number) && IsSilent && _lines.TryTake(1, _now))
         {
             _log.Write(
                 LogSeverity.Warning, "another machine has taken over an address of the silent Linux: the core answers for it no more"u8, address.Low);
         }
     }
 
-    // Two ports on one link hear each other.
+    // Two interfaces on one link hear each other.
     private readonly bool IsOurs(MacAddress mac)
     {
-        for (int port = 0; port < (int)Math.Min(_table.Header->PortCount, (uint)PortList.CountMax); port++)
+        for (int number = 0; number < RouterHeader.InterfacesMax; number++)
         {
-            if (_table.Header->Ports[port].Mac == mac.Value)
+            if (_table.Header->Interfaces[number].Mac == mac.Value)
             {
                 return true;
             }
@@ -325,13 +319,12 @@ public unsafe struct LinuxStandIn
         return false;
     }
 
-    [UnscopedRef]
-    private ref Outbox OutboxOf(int port)
+    private ref Outbox OutboxOf(int number)
     {
-        _waiting |= 1u << port;
-        ref Outbox outbox = ref _outboxes[port];
-        MacAddress mac = new(_table.Header->Ports[port].Mac);
-        if (outbox.Count == 0 && outbox.Mac != mac)
+        _waiting |= 1UL << number;
+        ref Outbox outbox = ref _links[number].Outbox;
+        MacAddress mac = new(_table.Header->Interfaces[number].Mac);
+        if (outbox.Count == 0 && (outbox.Mac != mac || mac.Value == 0))
         {
             outbox = new Outbox(_pool, mac);
         }
@@ -339,15 +332,10 @@ public unsafe struct LinuxStandIn
         return ref outbox;
     }
 
-    [InlineArray(PortList.CountMax)]
-    private struct BucketArray
+    private struct Memory
     {
-        private TokenBucket _first;
-    }
-
-    [InlineArray(PortList.CountMax)]
-    private struct OutboxArray
-    {
-        private Outbox _first;
+        public MemoryBlock<NeighbourEntry> Neighbours;
+        public MemoryBlock<ulong> Ceded;
+        public MemoryBlock<StandInLink> Links;
     }
 }

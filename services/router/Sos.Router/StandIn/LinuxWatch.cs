@@ -58,21 +58,21 @@ public struct LinuxWatch
     }
 
     /// <summary>Takes a question that was given to Linux.</summary>
-    public void TakeQuestion(int port, in LinkMessage question, ulong now)
+    public void TakeQuestion(int number, in LinkMessage question, ulong now)
     {
         for (int i = 0; i < QuestionsMax; i++)
         {
             if ((_open >> i & 1) == 0)
             {
                 _open |= 1u << i;
-                _questions[i] = new Question { Port = port, Message = question, At = now };
+                _questions[i] = new Question { Interface = number, Message = question, At = now };
                 return;
             }
         }
     }
 
     /// <summary>Gives a question that stayed open for too long: from then on Linux is silent.</summary>
-    public bool TryTakeOverdue(ulong now, out int port, out LinkMessage question)
+    public bool TryTakeOverdue(ulong now, out int number, out LinkMessage question)
     {
         for (int i = 0; _open >> i != 0; i++)
         {
@@ -80,20 +80,20 @@ public struct LinuxWatch
             {
                 _open &= ~(1u << i);
                 IsSilent = true;
-                port = _questions[i].Port;
+                number = _questions[i].Interface;
                 question = _questions[i].Message;
                 return true;
             }
         }
 
-        port = 0;
+        number = 0;
         question = default;
         return false;
     }
 
     private struct Question
     {
-        public int Port;
+        public int Interface;
         public LinkMessage Message;
         public ulong At;
     }

@@ -43,7 +43,7 @@ public struct NeighbourCache(MemoryBlock<NeighbourEntry> entries, ulong ticksPer
     public readonly void Clear() => _entries.Span.Clear();
 
     /// <summary>Finds a neighbour, or begins to know it.</summary>
-    /// <param name="place">Its port and family, as in <see cref="Neighbour.Place"/>.</param>
+    /// <param name="place">Its interface and family, as in <see cref="Neighbour.Place"/>.</param>
     /// <param name="address">Its address.</param>
     /// <param name="mac">Its place on the link as far as is known; 0 if it is not.</param>
     /// <param name="now">The TSC.</param>
@@ -118,7 +118,7 @@ public struct NeighbourCache(MemoryBlock<NeighbourEntry> entries, ulong ticksPer
     }
 
     /// <summary>Takes what a message tells of a neighbour. One that nothing is sent to stays unknown.</summary>
-    /// <param name="place">Its port and family.</param>
+    /// <param name="place">Its interface and family.</param>
     /// <param name="address">Its address.</param>
     /// <param name="mac">Its place on the link.</param>
     /// <param name="isAnswer">Whether it was asked.</param>
@@ -161,7 +161,7 @@ public struct NeighbourEntry
     /// <summary>Whether there is one.</summary>
     public bool IsUsed;
 
-    /// <summary>Its port and family.</summary>
+    /// <summary>Its interface and family.</summary>
     public ulong Place;
 
     /// <summary>Its address.</summary>

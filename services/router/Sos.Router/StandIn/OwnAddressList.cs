@@ -48,18 +48,18 @@ public readonly unsafe struct OwnAddressList(RouterTable table)
     }
 
     /// <summary>
-    /// Finds the address to ask from on a port's link: of the network that the target is in, or else any that the port has. One that another machine has
-    /// claimed is not used: to ask from it would claim it back.
+    /// Finds the address to ask from on an interface's link: of the network that the target is in, or else any that the interface has. One that another
+    /// machine has claimed is not used: to ask from it would claim it back.
     /// </summary>
-    /// <returns>Unspecified when the port has none of the family.</returns>
-    public IpAddress FindSource(int port, IpAddress target, in CededAddresses ceded)
+    /// <returns>Unspecified when the interface has none of the family.</returns>
+    public IpAddress FindSource(int number, IpAddress target, in CededAddresses ceded)
     {
         IpAddress any = default;
         OwnAddress* list = Begin(out int count, out ulong generation);
         for (int i = 0; i < count; i++)
         {
             OwnAddress own = list[i];
-            if ((own.Home >> port & 1) == 0 || own.IsIpv6 != (target.IsIpv4 ? 0 : 1) || ceded.Has(new OwnPlace(i, generation), port))
+            if ((own.Home >> number & 1) == 0 || own.IsIpv6 != (target.IsIpv4 ? 0 : 1) || ceded.Has(new OwnPlace(i, generation), number))
             {
                 continue;
             }

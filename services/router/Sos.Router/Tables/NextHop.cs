@@ -12,12 +12,12 @@ public struct NextHop
     /// <summary>Bytes of a next hop.</summary>
     public const int Size = 32;
 
-    private const int PortShift = 48;
+    private const int InterfaceShift = 48;
     private const int KindShift = 56;
     private const ulong FixedBit = 1UL << 55;
 
     /// <summary>Bits 0 to 47: the address on the link, the first byte on the wire the highest; or a group's first member and, from bit 32 on, their number.
-    /// Bits 48 to 54: the port. Bit 55: the address on the link is fixed. Bits 56 to 63: the kind.</summary>
+    /// Bits 48 to 54: the interface. Bit 55: the address on the link is fixed. Bits 56 to 63: the kind.</summary>
     public ulong Action;
 
     /// <summary>Largest packet behind an Ethernet header.</summary>
@@ -35,17 +35,17 @@ public struct NextHop
     /// <summary>The kind in a word as <see cref="Action"/> has it.</summary>
     public static NextHopKind KindOf(ulong action) => (NextHopKind)(action >> KindShift);
 
-    /// <summary>The port in such a word.</summary>
-    public static int PortOf(ulong action) => (int)(action >> PortShift & 0x7f);
+    /// <summary>The interface in such a word.</summary>
+    public static int InterfaceOf(ulong action) => (int)(action >> InterfaceShift & 0x7f);
 
     /// <summary>Whether somebody has fixed the address on the link in such a word: no message changes it.</summary>
     public static bool IsFixed(ulong action) => (action & FixedBit) != 0 && KindOf(action) == NextHopKind.Forward;
 
     /// <summary>Makes such a word of a neighbour.</summary>
-    /// <param name="port">The port.</param>
+    /// <param name="number">The interface.</param>
     /// <param name="mac">The address on the link.</param>
     /// <param name="isFixed">Whether that is fixed.</param>
-    public static ulong ToForward(int port, ulong mac, bool isFixed) => ToAction(NextHopKind.Forward, port, mac) | (isFixed ? FixedBit : 0);
+    public static ulong ToForward(int number, ulong mac, bool isFixed) => ToAction(NextHopKind.Forward, number, mac) | (isFixed ? FixedBit : 0);
 
     /// <summary>The address on the link in such a word.</summary>
     public static ulong MacOf(ulong action) => action & 0xffff_ffff_ffff;
@@ -57,7 +57,8 @@ public struct NextHop
     public static uint MemberCountOf(ulong action) => (uint)(action >> 32) & 0xffff;
 
     /// <summary>Makes such a word.</summary>
-    public static ulong ToAction(NextHopKind kind, int port = 0, ulong mac = 0) => ((ulong)kind << KindShift) | ((ulong)(uint)port << PortShift) | mac;
+    public static ulong ToAction(NextHopKind kind, int number = 0, ulong mac = 0)
+        => ((ulong)kind << KindShift) | ((ulong)(uint)number << InterfaceShift) | mac;
 
     /// <summary>Makes a group's word.</summary>
     public static ulong ToGroup(uint first, uint count) => ((ulong)NextHopKind.Group << KindShift) | ((ulong)count << 32) | first;
@@ -93,9 +94,9 @@ public struct Neighbour
     /// <summary>0: free. Else as <see cref="NextHop.Action"/>: of kind Forward, or Linux while its address on the link is not known.</summary>
     public ulong Action;
 
-    /// <summary>The use that it is for: bits 0 to 7 the port, bit 8 set for IPv6. Written before <see cref="Action"/>.</summary>
+    /// <summary>The use that it is for: bits 0 to 7 the interface, bit 8 set for IPv6. Written before <see cref="Action"/>.</summary>
     public ulong Place;
 
     /// <summary>The place in such a word.</summary>
-    public static ulong ToPlace(int port, bool isIpv6) => (uint)port | (isIpv6 ? 0x100UL : 0);
+    public static ulong ToPlace(int number, bool isIpv6) => (uint)number | (isIpv6 ? 0x100UL : 0);
 }

@@ -2,12 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace Sos.Router.Tables;
 
-/// <summary>An address of this machine's that Linux answers for on the links of some ports.</summary>
+/// <summary>An address of this machine's that Linux answers for on the links of some interfaces.</summary>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
 public struct OwnAddress
 {
     /// <summary>Bytes.</summary>
-    public const int Size = 32;
+    public const int Size = 40;
 
     /// <summary>Addresses at most.</summary>
     public const int CountMax = 1024;
@@ -18,14 +18,14 @@ public struct OwnAddress
     /// <summary>The low half of the address.</summary>
     public ulong Low;
 
+    /// <summary>A bit for each interface on whose link Linux answers for it.</summary>
+    public ulong Answered;
+
+    /// <summary>A bit for each interface whose network device has it.</summary>
+    public ulong Home;
+
     /// <summary>1 for IPv6.</summary>
     public byte IsIpv6;
-
-    /// <summary>A bit for each port on whose link Linux answers for it.</summary>
-    public byte Answered;
-
-    /// <summary>A bit for the port whose network device has it.</summary>
-    public byte Home;
 
     /// <summary>Length of its network.</summary>
     public byte PrefixLength;

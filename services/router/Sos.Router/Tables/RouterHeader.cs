@@ -11,14 +11,20 @@ namespace Sos.Router.Tables;
 [StructLayout(LayoutKind.Sequential)]
 public struct RouterHeader
 {
-    /// <summary>"SOSROUT3".</summary>
-    public const ulong MagicValue = 0x3354554f52534f53;
+    /// <summary>"SOSROUT4".</summary>
+    public const ulong MagicValue = 0x3454554f52534f53;
 
     /// <summary>Bytes of the page.</summary>
     public const int Size = 4096;
 
     /// <summary>Ports at most.</summary>
     public const int PortsMax = 8;
+
+    /// <summary>Interfaces at most, ports and VLANs: a bit for each in a word. The first <see cref="PortsMax"/> numbers are the ports'.</summary>
+    public const int InterfacesMax = 64;
+
+    /// <summary>Bytes of a network device's name in Linux, the zero behind it included (IFNAMSIZ).</summary>
+    public const int NameSize = 16;
 
     /// <summary><see cref="MagicValue"/>; written last by the service.</summary>
     public ulong Magic;
@@ -38,8 +44,8 @@ public struct RouterHeader
     /// <summary>Counts what was taken out of the table. Written by the control side.</summary>
     public ulong Epoch;
 
-    /// <summary>Linux's settings for each port. Written by the control side.</summary>
-    public PortArray Ports;
+    /// <summary>Linux's settings for each interface. Written by the control side.</summary>
+    public InterfaceArray Interfaces;
 
     /// <summary>
     /// A bit for each hash of an IPv4 address of this machine's own: who sends from one of them is looked at. Written by the control side.
@@ -69,6 +75,12 @@ public struct RouterHeader
     /// <summary>Addresses in each of the two lists. Written by the control side.</summary>
     public OwnCountArray OwnCounts;
 
+    /// <summary>Counts the changes of <see cref="Interfaces"/>, each behind the change. Written by the control side.</summary>
+    public ulong InterfaceGeneration;
+
+    /// <summary>The name of each interface's network device, for who shows them. Written by the control side.</summary>
+    public NameArray InterfaceNames;
+
     /// <summary>Where in <see cref="Own4"/> an address has its bit.</summary>
     public static int OwnBit(uint address) => (int)((address * 0x9e37_79b1u) >> 23);
 
@@ -86,11 +98,18 @@ public struct RouterHeader
         private uint _first;
     }
 
-    /// <summary>Settings of all ports.</summary>
-    [InlineArray(PortsMax)]
-    public struct PortArray
+    /// <summary>Settings of all interfaces.</summary>
+    [InlineArray(InterfacesMax)]
+    public struct InterfaceArray
     {
-        private PortSettings _first;
+        private InterfaceSettings _first;
+    }
+
+    /// <summary>Names of all interfaces, one behind the other.</summary>
+    [InlineArray(InterfacesMax * NameSize)]
+    public struct NameArray
+    {
+        private byte _first;
     }
 
     /// <summary>The epoch that the service has seen, away from all that others write.</summary>

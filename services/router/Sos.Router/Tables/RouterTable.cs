@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Sos.Sdk.Memory;
+using Sos.Sdk.Wire;
 
 namespace Sos.Router.Tables;
 
@@ -17,6 +18,7 @@ public readonly unsafe struct RouterTable
     /// <summary>Steps that the search for a neighbour takes at most.</summary>
     public const int ProbesMax = 32;
 
+    private const int IdentifierBits = 12; // of a VLAN
     private const ulong Page = 4096;
 
     private readonly byte* _memory;
@@ -81,6 +83,12 @@ public readonly unsafe struct RouterTable
     /// <summary>The two places of the list of own addresses, one behind the other.</summary>
     public OwnAddress* OwnAddresses => (OwnAddress*)(_memory + _layout.OwnAddresses);
 
+    /// <summary>The interface of each VLAN of each port, by <see cref="VlanIndex"/>; 0 for none.</summary>
+    public byte* Vlans => _memory + _layout.Vlans;
+
+    /// <summary>Packets of each interface that is a VLAN. Written by the service.</summary>
+    public InterfacePackets* InterfacePackets => (InterfacePackets*)(_memory + _layout.InterfacePackets);
+
     /// <summary>A mark for each next hop that was used since the control side looked last. Written by the service.</summary>
     public byte* NextHopsUsed => _memory + _layout.NextHopsUsed;
 
@@ -101,6 +109,12 @@ public readonly unsafe struct RouterTable
 
     /// <summary>The control side's own: 1 for each member of a group that is taken.</summary>
     public byte* MembersTaken => _memory + _layout.MembersTaken;
+
+    /// <summary>Where <see cref="Vlans"/> has a VLAN of a port.</summary>
+    /// <param name="port">The port, below <see cref="RouterHeader.PortsMax"/>.</param>
+    /// <param name="tag">The tag as it is on the wire: of protocol 802.1Q or 802.1ad, with any priority.</param>
+    public static int VlanIndex(int port, uint tag)
+        => (((port << 1) | (tag >> 16 == (uint)EtherType.ServiceVlan ? 1 : 0)) << IdentifierBits) | (int)(tag & ((1 << IdentifierBits) - 1));
 
     /// <summary>Bytes that a table takes.</summary>
     public static ulong SizeFor(in RouterCapacity capacity) => Layout.For(in capacity).End;
@@ -171,6 +185,8 @@ public readonly unsafe struct RouterTable
         public ulong Neighbours;
         public ulong Gateways;
         public ulong OwnAddresses;
+        public ulong Vlans;
+        public ulong InterfacePackets;
         public ulong NextHopsUsed;
         public ulong NeighboursUsed;
         public ulong NextHopPackets;
@@ -194,6 +210,8 @@ public readonly unsafe struct RouterTable
             layout.Neighbours = layout.Take(capacity.Neighbours * (ulong)Neighbour.Size);
             layout.Gateways = layout.Take(capacity.NextHops * (ulong)Gateway.Size);
             layout.OwnAddresses = layout.Take(2UL * OwnAddress.CountMax * OwnAddress.Size);
+            layout.Vlans = layout.Take(2UL * RouterHeader.PortsMax << IdentifierBits);
+            layout.InterfacePackets = layout.Take(RouterHeader.InterfacesMax * (ulong)Tables.InterfacePackets.Size);
             layout.NextHopsUsed = layout.Take(capacity.NextHops);
             layout.NeighboursUsed = layout.Take(capacity.Neighbours);
             layout.NextHopPackets = layout.Take(capacity.NextHops * (ulong)sizeof(ulong));

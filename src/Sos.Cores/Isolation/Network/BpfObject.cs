@@ -102,7 +102,7 @@ internal static unsafe class BpfObject
         string[] names = [.. new[] { "xsk", "pass", "take" }.Select(name => string.Create(CultureInfo.InvariantCulture, $"{NamePrefix}{cpu}_{name}"))];
         List<uint> found = [];
         BpfAttributes attributes = default;
-        for (uint id = 0; ; )
+        for (uint id = 0; ;)
         {
             attributes.Put(0, id);
             if (attributes.Call(NextProgram) < 0)

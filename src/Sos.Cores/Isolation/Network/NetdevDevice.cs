@@ -157,11 +157,22 @@ public sealed class NetdevDevice : INetworkDevice
         }
     }
 
-    /// <summary>Says what became of the network device of a service.</summary>
+    /// <summary>Says what became of the network devices of a service, now and since it was started.</summary>
     /// <param name="cpu">The core that the service is on.</param>
     internal static IReadOnlyList<string> Remarks(int cpu)
     {
-        return [.. (CoreRecord.Read(cpu)?.Cards ?? []).Select(card => card.Netdev).OfType<NetdevRecord>().SelectMany(netdev => Remarks(cpu, netdev))];
+        if (CoreRecord.Read(cpu) is not { } record)
+        {
+            return [];
+        }
+
+        DeviceDrift drift = DeviceDrift.Read(cpu, record.Started);
+        return
+        [
+            .. record.Cards.Select(card => card.Netdev).OfType<NetdevRecord>().SelectMany(netdev => Remarks(cpu, netdev)),
+            .. drift.Programs + drift.Settings > 0 ? [drift.ToString()] : Array.Empty<string>(),
+            .. drift.Problem is { } problem ? [problem] : Array.Empty<string>(),
+        ];
     }
 
     private static string[] Remarks(int cpu, NetdevRecord netdev)
@@ -199,6 +210,12 @@ public sealed class NetdevDevice : INetworkDevice
 
         if (!XdpAttachment.IsOurs(link, cpu))
         {
+            FrameWayNames names = FrameWayNames.For(cpu, link.Index);
+            if (NetworkCalls.InterfaceIndex(names.Take) == 0 || NetworkCalls.InterfaceIndex(names.Service) == 0)
+            {
+                yield return $"{names.Take}, through which its frames go, was removed, and none passes: 'sosctl service restart {cpu}' makes it again";
+            }
+
             yield break;
         }
 
@@ -243,7 +260,7 @@ public sealed class NetdevDevice : INetworkDevice
         _isNative = _former is not null && XdpAttachment.IsOurs(_link, _cpu);
         if (_isNative)
         {
-            UseOneQueue();
+            UseOneQueue(_link.Name);
             return;
         }
 
@@ -305,7 +322,7 @@ public sealed class NetdevDevice : INetworkDevice
                 }
             }
 
-            UseOneQueue();
+            UseOneQueue(_link.Name);
             if (XdpAttachment.TryPut(_link.Index, program, _cpu) == 0)
             {
                 return true;
@@ -335,13 +352,15 @@ public sealed class NetdevDevice : INetworkDevice
         IngressHook.Put(NetworkCalls.InterfaceIndex(_names.Take), program, _cpu);
     }
 
-    /// <summary>One socket takes one queue; with one queue it is all frames.</summary>
-    private void UseOneQueue()
+    /// <summary>Sets a device to one queue: one socket takes one queue, and with one queue it is all frames.</summary>
+    /// <param name="name">The device.</param>
+    /// <exception cref="SosException">The device refuses.</exception>
+    internal static void UseOneQueue(string name)
     {
-        (int combined, int receive) = QueueCount.Read(_link.Name);
+        (int combined, int receive) = QueueCount.Read(name);
         if (combined + receive > 1)
         {
-            QueueCount.Set(_link.Name, Math.Min(combined, 1), combined > 0 ? 0 : 1);
+            QueueCount.Set(name, Math.Min(combined, 1), combined > 0 ? 0 : 1);
         }
     }
 

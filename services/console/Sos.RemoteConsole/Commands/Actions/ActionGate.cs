@@ -63,6 +63,9 @@ internal static class ActionGate
         return false;
     }
 
+    /// <summary>Whether the action has begun.</summary>
+    public static bool HasBegun(in CommandRun run) => run.State.Kept[Begun] != 0;
+
     /// <summary>Whether the action begins with this step: true once.</summary>
     public static bool Begins(ref CommandRun run, ReadOnlySpan<byte> logged)
     {

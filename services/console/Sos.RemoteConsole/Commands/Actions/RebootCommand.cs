@@ -1,29 +1,12 @@
 using System;
 using Sos.RemoteConsole.Commands.Linux;
 using Sos.Sdk.Control;
-using Sos.Sdk.Services;
 
 namespace Sos.RemoteConsole.Commands.Actions;
 
 /// <summary><c>reboot</c>: resets the machine, without Linux.</summary>
 internal readonly struct RebootCommand : ICommand
 {
-    /// <summary>Milliseconds in which what was written reaches the visitor.</summary>
-    public const ulong TellMs = 300;
-
-    /// <summary>How long a machine that was told to reset is waited for.</summary>
-    private const ulong ResetMs = 2000;
-
-    private const int Tried = 0;
-    private const int At = 1;
-
-    private enum Phase : byte
-    {
-        Tell = 0,
-        Try,
-        Wait,
-    }
-
     /// <inheritdoc/>
     public static ReadOnlySpan<byte> Name => "reboot"u8;
 
@@ -38,9 +21,6 @@ internal readonly struct RebootCommand : ICommand
 
     /// <inheritdoc/>
     public static ReadOnlySpan<byte> Heading => default;
-
-    /// <summary>The methods in the order in which they are tried, as Linux does it in an emergency: the firmware's wish first, the rudest last.</summary>
-    private static ReadOnlySpan<byte> Order => [(byte)ResetMethod.Acpi, (byte)ResetMethod.Keyboard, (byte)ResetMethod.Cf9, (byte)ResetMethod.Triple];
 
     /// <inheritdoc/>
     public static CommandProgress Step(ref CommandRun run)
@@ -71,6 +51,11 @@ internal readonly struct RebootCommand : ICommand
             return run.Fail("this machine's firmware names no reset register (ACPI's FADT): take cf9, kbd or triple"u8);
         }
 
+        if (run.Context.Reset.IsBegun && !ActionGate.HasBegun(in run))
+        {
+            return run.Fail("somebody else resets the machine right now"u8);
+        }
+
         if (!ActionGate.IsMeant(ref run, isSure, "The machine is reset, and what Linux has not written to its disks is lost."u8, out CommandProgress progress))
         {
             return progress;
@@ -78,62 +63,24 @@ internal readonly struct RebootCommand : ICommand
 
         if (ActionGate.Begins(ref run, "console: reboot asked for by "u8))
         {
-            run.Output.WriteLine("the machine is reset now; this connection ends with it"u8);
-            return CommandProgress.More;
+            Begin(ref run, method);
         }
 
-        return Go(ref run, method);
-    }
-
-    private static CommandProgress Go(ref CommandRun run, ReadOnlySpan<byte> method)
-    {
-        switch ((Phase)run.State.Step)
-        {
-            case Phase.Tell:
-                run.State.Step = (ulong)(ActionGate.ElapsedMs(in run) < TellMs ? Phase.Tell : Phase.Try);
-                return CommandProgress.Waiting;
-            case Phase.Wait:
-                run.State.Step = (ulong)(run.Now.Ms - run.State.Kept[At] < ResetMs ? Phase.Wait : Phase.Try);
-                return CommandProgress.Waiting;
-        }
-
-        if (!TryTakeNext(ref run, method, out ResetMethod next))
-        {
-            return run.Fail(method.IsEmpty
-                ? "the machine was not reset by any method: it needs its power switch"u8
-                : "the machine was not reset by that method: try another"u8);
-        }
-
-        long answer = Gate.Act(ServiceAction.Reset, (ulong)next);
-        if (answer != ActionAnswer.NotReset)
-        {
-            return ActionGate.Refuse(ref run, answer);
-        }
-
-        run.State.Kept[At] = run.Now.Ms;
-        run.State.Step = (ulong)Phase.Wait;
+        // The connection ends before the machine does, and with it this command.
         return CommandProgress.Waiting;
     }
 
-    private static bool TryTakeNext(ref CommandRun run, ReadOnlySpan<byte> method, out ResetMethod next)
+    private static void Begin(ref CommandRun run, ReadOnlySpan<byte> method)
     {
-        ref ulong tried = ref run.State.Kept[Tried];
-        if (!method.IsEmpty)
+        run.Output.WriteLine("the machine is reset now, and all connections end; if it is not, log in again: 'log' says why"u8);
+        if (TryFind(method, out ResetMethod wanted))
         {
-            return TryFind(method, out next) && tried++ == 0;
+            run.Context.Reset.Begin(wanted, run.Now);
         }
-
-        while (tried < (ulong)Order.Length)
+        else
         {
-            next = (ResetMethod)Order[(int)tried++];
-            if (run.Context.Actions.Has(next))
-            {
-                return true;
-            }
+            run.Context.Reset.Begin(run.Now);
         }
-
-        next = default;
-        return false;
     }
 
     private static bool TryFind(ReadOnlySpan<byte> name, out ResetMethod method)

@@ -49,7 +49,7 @@ internal readonly struct ReleaseCommand : ICommand
 
         if (run.State.Step == 0)
         {
-            if (ActionGate.ElapsedMs(in run) < RebootCommand.TellMs)
+            if (ActionGate.ElapsedMs(in run) < MachineReset.TellMs)
             {
                 return CommandProgress.Waiting;
             }

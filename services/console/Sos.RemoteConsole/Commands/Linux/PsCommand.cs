@@ -15,10 +15,10 @@ internal readonly struct PsCommand : ICommand
     public static ReadOnlySpan<byte> Name => "ps"u8;
 
     /// <inheritdoc/>
-    public static ReadOnlySpan<byte> Arguments => "[--state S] [--kernel]"u8;
+    public static ReadOnlySpan<byte> Arguments => "[--state S] [--kernel] [--threads]"u8;
 
     /// <inheritdoc/>
-    public static ReadOnlySpan<byte> Explanation => "Linux's processes; those in a state (R S D T Z I), the kernel's own threads"u8;
+    public static ReadOnlySpan<byte> Explanation => "Linux's processes; those in a state (R S D T Z I), the kernel's own, and with each its threads"u8;
 
     /// <inheritdoc/>
     public static CommandForm Form => CommandForm.Table;
@@ -29,9 +29,9 @@ internal readonly struct PsCommand : ICommand
     /// <inheritdoc/>
     public static CommandProgress Step(ref CommandRun run)
     {
-        if (!TryReadOptions(run.Arguments, out byte state, out bool isKernel))
+        if (!TryReadOptions(run.Arguments, out byte state, out bool isKernel, out bool hasThreads))
         {
-            return run.Fail("ps takes --state with a letter, as in --state D, and --kernel"u8, CommandRun.Usage);
+            return run.Fail("ps takes --state with a letter, as in --state D, --kernel and --threads"u8, CommandRun.Usage);
         }
 
         if (!LinuxView.IsOpen(
@@ -42,7 +42,7 @@ internal readonly struct PsCommand : ICommand
         }
 
         ref LinuxMemory linux = ref run.Context.Linux;
-        TaskWalk walk = new(ref run);
+        TaskWalk walk = new(ref run, hasThreads);
         Span<byte> name = stackalloc byte[LinuxTask.NameSize];
         for (int i = 0; i < TasksPerStep; i++)
         {
@@ -86,16 +86,21 @@ internal readonly struct PsCommand : ICommand
         row.End();
     }
 
-    private static bool TryReadOptions(ReadOnlySpan<byte> arguments, out byte state, out bool isKernel)
+    private static bool TryReadOptions(ReadOnlySpan<byte> arguments, out byte state, out bool isKernel, out bool hasThreads)
     {
         state = 0;
         isKernel = false;
+        hasThreads = false;
         Words words = new(arguments);
         for (ReadOnlySpan<byte> word = words.Take(); !word.IsEmpty; word = words.Take())
         {
             if (word.SequenceEqual("--kernel"u8))
             {
                 isKernel = true;
+            }
+            else if (word.SequenceEqual("--threads"u8))
+            {
+                hasThreads = true;
             }
             else if (word.SequenceEqual("--state"u8) && words.Take() is [byte letter])
             {

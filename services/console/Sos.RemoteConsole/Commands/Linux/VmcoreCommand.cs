@@ -42,7 +42,7 @@ internal readonly struct VmcoreCommand : ICommand
         }
 
         ref LinuxMemory linux = ref run.Context.Linux;
-        if (!CoreFile.TryCreate(ref linux, out CoreFile file))
+        if (!CoreFile.TryCreate(ref linux, run.Context.Panic, out CoreFile file))
         {
             return run.Fail("the kernel's notes (VMCOREINFO) cannot be read"u8);
         }
