@@ -59,7 +59,7 @@ internal static unsafe class TrackerTarget
         uint count = tracker.Flows.Count;
         if (packet.Begins && (what & Passes) != 0)
         {
-            tracker.Confirm();
+            tracker.Confirm((what & IsSent) != 0);
             FuzzException.Require(tracker.Flows.Find(in read.Tuple, read.Hash) != FlowTable.None, "a flow that began is there");
             FuzzException.Require(tracker.Flows.Count == count + 1 || count == Capacity, "flows are counted");
         }

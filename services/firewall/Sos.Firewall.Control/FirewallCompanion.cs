@@ -184,6 +184,12 @@ public sealed class FirewallCompanion : ICompanion
             request.Note(note.ToString());
         }
 
+        if (table.Mode == TableMode.Stateful && LivePort.OtherWay(interfaces) is { } other)
+        {
+            request.Note($"{other} is up, too: packets that go out by it and are answered by this port are of no connection that the core knows. Where routes "
+                + "allow that, leave --rules away, so that Linux judges connections behind the core");
+        }
+
         return Describe(table);
     }
 

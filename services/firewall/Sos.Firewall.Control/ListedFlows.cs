@@ -24,12 +24,12 @@ internal sealed unsafe class ListedFlows(byte* memory)
     public List<FlowRecord>? TryRead()
     {
         long start = Stopwatch.GetTimestamp();
-        int count = 0;
-        return TryRead(all =>
+        int seen = 0;
+        return TryRead(answers =>
         {
-            if (all.Count != count)
+            if (answers != seen)
             {
-                (start, count) = (Stopwatch.GetTimestamp(), all.Count); // It answers.
+                (start, seen) = (Stopwatch.GetTimestamp(), answers);
             }
 
             Thread.Sleep(1);
@@ -38,15 +38,16 @@ internal sealed unsafe class ListedFlows(byte* memory)
     }
 
     /// <summary>Reads all flows, and waits as the caller wants.</summary>
-    /// <param name="wait">Waits a little, with what is read so far; false when it was long enough.</param>
+    /// <param name="wait">Waits a little; is told how many answers came so far, and returns false when it was long enough since the last.</param>
     /// <returns>Null where the core does not answer for so long.</returns>
-    internal List<FlowRecord>? TryRead(Func<List<FlowRecord>, bool> wait)
+    internal List<FlowRecord>? TryRead(Func<int, bool> wait)
     {
         List<FlowRecord> all = [];
         uint from = 1;
-        while (from != 0)
+        for (int answers = 0; from != 0; answers++)
         {
-            if (TryReadPart(from, all, wait) is not { } next)
+            int count = answers;
+            if (TryReadPart(from, all, () => wait(count)) is not { } next)
             {
                 return null;
             }
@@ -58,7 +59,7 @@ internal sealed unsafe class ListedFlows(byte* memory)
     }
 
     // Whoever else asks meanwhile shows by the number of the question; then it is asked again.
-    private uint? TryReadPart(uint from, List<FlowRecord> all, Func<List<FlowRecord>, bool> wait)
+    private uint? TryReadPart(uint from, List<FlowRecord> all, Func<bool> wait)
     {
         bool goesOn = true;
         while (goesOn)
@@ -69,7 +70,7 @@ internal sealed unsafe class ListedFlows(byte* memory)
             while (goesOn && MemoryOrdering.LoadAcquire(ref _header->Answered) != question
                 && MemoryOrdering.LoadAcquire(ref _header->Question) == question)
             {
-                goesOn = wait(all);
+                goesOn = wait();
             }
 
             if (MemoryOrdering.LoadAcquire(ref _header->Answered) != question)

@@ -90,6 +90,12 @@ internal sealed class ChainCompiler
         ChainCode code, List<(string Kind, JsonElement Value)> statements, CompiledCounter rule, List<(int Start, int End)> made)
     {
         List<(string Kind, JsonElement Value)> before = statements[..^1];
+        if (before.Exists(statement => statement.Kind == "notrack"))
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Statement, "\"notrack\" and a verdict map in one rule are not supported: write two rules, that with \"notrack\" first");
+        }
+
         if (before.Exists(statement => statement.Kind != "match"))
         {
             CompileOne(code, before, null, rule, made);

@@ -170,7 +170,9 @@ public static class RulesetCompiler
         {
             diagnostics.Add(new RuleDiagnostic(
                 RuleSeverity.Note, RuleDiagnosticIds.ForwardsNothing,
-                "this chain is not asked: the machine forwards nothing now. Should it ever forward, load the chain into nftables on Linux", chain.Place, null));
+                "this chain is not asked, since the core decides alone only where the machine forwards nothing. Should it ever forward, load the chain into "
+                    + "nftables on Linux",
+                chain.Place, null));
             return false;
         }
 

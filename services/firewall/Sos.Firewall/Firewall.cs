@@ -150,15 +150,16 @@ public struct Firewall<TNic, THost>
         }
     }
 
-    /// <summary>Begins to track connections, or ends it. What went on meanwhile nobody saw.</summary>
+    /// <summary>Begins to track connections, or ends it: then all are forgotten, since nobody sees what goes on until it begins again.</summary>
     private void BeginTracking(bool tracks)
     {
-        if (tracks && !_isTracking)
+        const ulong NanosecondsPerMillisecond = 1_000_000;
+        if (_isTracking && !tracks)
         {
             _tracker.Clear();
+            _flowCounters.Show(in _tracker.Flows);
         }
 
-        const ulong NanosecondsPerMillisecond = 1_000_000;
         _isTracking = tracks;
         _tracker.SetFrequency(_clock.TicksFromNanoseconds(NanosecondsPerMillisecond), _now);
     }
@@ -179,7 +180,7 @@ public struct Firewall<TNic, THost>
             _tracker.Track(in read, buffers[i].Frame, isTrusted: true, out TrackedPacket packet);
             if (packet.Begins)
             {
-                _tracker.Confirm();
+                _tracker.Confirm(isSent: true);
             }
         }
     }
@@ -203,7 +204,7 @@ public struct Firewall<TNic, THost>
     private uint JudgeStateful(in FirewallTable table, PacketBuffer buffer, ref ReadPacket read)
     {
         ReadOnlySpan<byte> frame = buffer.Frame;
-        read.State = ConnectionStates.Invalid;
+        read.Knowledge = new TrackedPacket { State = ConnectionStates.Invalid };
         _key.Clear();
         Decision decision = Classify(frame, read.Reason, in read.Parsed, ref _key);
         if (decision != Decision.Evaluate)
@@ -496,7 +497,7 @@ public struct Firewall<TNic, THost>
         ReadOnlySpan<byte> frame = buffer.Frame;
         if (table.Mode == TableMode.Stateful)
         {
-            return _tracked[index].State;
+            return _tracked[index].Knowledge.ToBits();
         }
 
         if (table.Mode == TableMode.Authoritative || FrameParser.Parse(frame, out ParsedFrame parsed) != MalformedReason.None

@@ -54,6 +54,22 @@ public unsafe class FlowsTests
         Assert.Null(Read(bench));
     }
 
+    [Fact]
+    public void Flows_That_Were_Forgotten_With_All_Others_Are_Not_Listed()
+    {
+        using FirewallBench bench = new("flows=1024\n", capture: true);
+        bench.Apply(Rules);
+        Send(bench, 17, Packet.Udp(7000, 53));
+        Assert.Single(Read(bench)!);
+        Assert.Equal(1ul, bench.Counter("flows.count"));
+        bench.Apply("table inet f { chain c { type filter hook input priority 0; policy drop; }; }");
+        bench.Harness.Poll();
+        Assert.Equal(0ul, bench.Counter("flows.count"));
+        bench.Apply(Rules);
+        bench.Harness.Poll();
+        Assert.Empty(Read(bench)!);
+    }
+
     private static List<FlowRecord>? Read(FirewallBench bench)
     {
         byte* memory = bench.Harness.SharedMemory(0) + CaptureHeader.TotalSize;

@@ -129,6 +129,24 @@ public sealed unsafe class FlowTableTests : IDisposable
     }
 
     [Fact]
+    public void Where_Not_Even_The_Fewest_Flows_Have_Room_There_Are_None()
+    {
+        const int Size = 1 << 16;
+        void* memory = NativeMemory.AlignedAlloc(Size, 64);
+        try
+        {
+            NativeMemory.Clear(memory, Size);
+            Assert.True(Arena.TryCreate(memory, Size, out Arena arena));
+            ConnectionTracker tracker = default;
+            Assert.False(default(FlowSettings).TryMake(ref tracker, arena, _secret));
+        }
+        finally
+        {
+            NativeMemory.AlignedFree(memory);
+        }
+    }
+
+    [Fact]
     public void Buckets_Are_Used_Evenly_And_Differently_With_Another_Secret()
     {
         FlowSecret other = new(default, default);

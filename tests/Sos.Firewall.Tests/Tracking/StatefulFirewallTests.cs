@@ -138,6 +138,30 @@ public class StatefulFirewallTests
     }
 
     [Fact]
+    public void A_Flood_Takes_No_Question_Of_The_Host_That_Waits_For_Its_Answer()
+    {
+        using FirewallBench bench = new("flows=1024\n");
+        bench.Apply(Host);
+        for (ushort port = 1; port <= 100; port++)
+        {
+            Send(bench, Datagram(Own, Peer, port, 53));
+            Send(bench, FromOwn(new Segment(Syn, 700), port, 443));
+        }
+
+        for (uint i = 0; i < 5_000; i += 100)
+        {
+            Assert.Equal(
+                100, bench.Filter(Enumerable.Range((int)i, 100).Select(j => ToOwn(new Segment(Syn, 100), 1024, 80, 0x0b000000u + (uint)j))).Count);
+        }
+
+        for (ushort port = 1; port <= 100; port++)
+        {
+            Assert.True(bench.Passes(Datagram(Peer, Own, 53, port)), $"port {port}");
+            Assert.True(bench.Passes(ToOwn(new Segment(Syn | Ack, 900, 701), 443, port)), $"port {port}");
+        }
+    }
+
+    [Fact]
     public void Rules_Before_Tracking_May_Have_A_Packet_Not_Tracked()
     {
         using FirewallBench bench = new("flows=1024\n");
@@ -225,6 +249,25 @@ public class StatefulFirewallTests
     }
 
     [Fact]
+    public void A_Connection_Whose_Segments_Come_In_Fragments_Goes_On()
+    {
+        using FirewallBench bench = new("flows=1024\n");
+        bench.Apply(Host);
+        Open(bench, 5000);
+        uint sequence = 101;
+        for (ushort id = 1; id <= 200; id++)
+        {
+            byte[] segment = new Segment(Ack, sequence, 501, Data: 1000).ToBytes(5000, 22);
+            Assert.True(bench.Passes(Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 6, segment[..512], id, 0x2000))), $"packet {id}");
+            Assert.True(bench.Passes(Packet.Ethernet(0x0800, Packet.Ipv4(Peer, Own, 6, segment[512..], id, 64))));
+            sequence += 1000;
+            Send(bench, FromOwn(new Segment(Ack, 501, sequence), 22, 5000));
+        }
+
+        Assert.True(bench.Passes(ToOwn(new Segment(Ack, sequence, 501, Data: 30), 5000, 22)));
+    }
+
+    [Fact]
     public void Neighbour_Discovery_Is_Untracked()
     {
         using FirewallBench bench = new("flows=1024\n");
@@ -251,6 +294,7 @@ public class StatefulFirewallTests
     [InlineData("ct mark 5 accept", "SOSFW010")]
     [InlineData("ct original ip saddr 10.0.0.1 accept", "SOSFW010")]
     [InlineData("ct count 5 accept", "SOSFW010")]
+    [InlineData("udp dport 53 notrack ct state vmap { untracked : accept }", "SOSFW004")]
     public void What_Tracking_On_The_Core_Does_Not_Know_Is_An_Error(string rule, string id)
     {
         CompileResult result = Compile($"table ip f {{ chain c {{ type filter hook input priority 0; {rule}; }}; }}", forwardsNothing: false);

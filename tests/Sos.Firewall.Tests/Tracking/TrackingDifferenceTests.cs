@@ -190,7 +190,7 @@ public class TrackingDifferenceTests(ITestOutputHelper output)
             _tracker.Track(in read, frame.Bytes, frame.IsSent, out TrackedPacket packet);
             if (packet.Begins)
             {
-                _tracker.Confirm();
+                _tracker.Confirm(frame.IsSent);
             }
 
             string direction = packet.Direction == FlowDirection.Original ? "original" : "reply";

@@ -45,7 +45,11 @@ public struct ConnectionTracker
     }
 
     /// <summary>Forgets all flows: what went on unseen may be in any state.</summary>
-    public void Clear() => _flows.Clear();
+    public void Clear()
+    {
+        _flows.Clear();
+        _fragments = default;
+    }
 
     /// <summary>Tells the TSC's frequency.</summary>
     /// <inheritdoc cref="MillisecondClock.Begin"/>
@@ -109,14 +113,16 @@ public struct ConnectionTracker
         }
     }
 
-    /// <summary>Lets the flow begin whose first packet was tracked last: the rules let it pass.</summary>
-    public void Confirm()
+    /// <summary>Lets the flow begin whose first packet was tracked last: the rules let it pass, or Linux sent it.</summary>
+    /// <param name="isSent">Whether Linux sent it.</param>
+    public void Confirm(bool isSent)
     {
         _begun.Status |= FlowStatus.Confirmed;
+        _begun.Origin |= isSent ? FlowOrigin.Linux : FlowOrigin.None;
         uint number = _flows.Capacity == 0 ? FlowTable.None : _flows.Add(in _begun, in _clock);
         if (number != FlowTable.None)
         {
-            _flows.MoveTo(number, FlowQueue.Unanswered);
+            _flows.MoveTo(number, QueueOf(in _begun));
         }
     }
 
@@ -242,6 +248,11 @@ public struct ConnectionTracker
         packet.State = isReply || (flow.Status & FlowStatus.SeenReply) != 0 ? ConnectionStates.Established : ConnectionStates.New;
         flow.Status |= isReply ? FlowStatus.SeenReply : FlowStatus.None;
         packet.Status = flow.Status;
+        if (read.Parsed is { Protocol: IpProtocol.Tcp, Fragment.IsFragment: true })
+        {
+            TcpTracker.NoteFragment(ref flow.Tcp);
+        }
+
         if (finding == TcpFinding.Ends)
         {
             _flows.Remove(number);
@@ -285,7 +296,7 @@ public struct ConnectionTracker
         _begun = default;
         _begun.Tuple = read.Tuple;
         _begun.Hash = read.Hash;
-        _begun.IsFromSecond = read.IsFromSecond ? (byte)1 : (byte)0;
+        _begun.Origin = read.IsFromSecond ? FlowOrigin.SecondEnd : FlowOrigin.None;
         switch (read.Parsed.Protocol)
         {
             case IpProtocol.Tcp:
@@ -311,7 +322,7 @@ public struct ConnectionTracker
     }
 
     private static FlowDirection DirectionOf(in Flow flow, bool isFromSecond)
-        => isFromSecond == (flow.IsFromSecond != 0) ? FlowDirection.Original : FlowDirection.Reply;
+        => isFromSecond == ((flow.Origin & FlowOrigin.SecondEnd) != 0) ? FlowDirection.Original : FlowDirection.Reply;
 
     /// <summary>The queue in which a flow stands by what is known of it. A handshake is not answered before the end that asked goes on with it.</summary>
     private static FlowQueue QueueOf(in Flow flow)
@@ -319,7 +330,7 @@ public struct ConnectionTracker
         bool isHandshake = flow.Tuple.Protocol == IpProtocol.Tcp && flow.State is TcpState.SynSent or TcpState.SynReceived or TcpState.SynSent2;
         if ((flow.Status & FlowStatus.SeenReply) == 0 || isHandshake)
         {
-            return FlowQueue.Unanswered;
+            return (flow.Origin & FlowOrigin.Linux) != 0 ? FlowQueue.Passing : FlowQueue.Unanswered;
         }
 
         return flow.State is TcpState.TimeWait or TcpState.Close || (flow.Status & FlowStatus.Assured) == 0 ? FlowQueue.Passing : FlowQueue.Kept;

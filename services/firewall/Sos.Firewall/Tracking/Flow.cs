@@ -37,8 +37,8 @@ public struct Flow
     /// <summary>State of a TCP connection.</summary>
     public TcpState State;
 
-    /// <summary>1 if its first packet came from the second end of the tuple.</summary>
-    public byte IsFromSecond;
+    /// <summary>Whence its first packet came.</summary>
+    public FlowOrigin Origin;
 
     /// <summary>The rest of a TCP connection.</summary>
     public TcpFlow Tcp;
@@ -64,13 +64,27 @@ public enum FlowStatus : byte
     Confirmed = 8,
 }
 
+/// <summary>Whence a flow's first packet came.</summary>
+[Flags]
+public enum FlowOrigin : byte
+{
+    /// <summary>From the first end of the tuple, and the network.</summary>
+    None = 0,
+
+    /// <summary>From the second end of the tuple.</summary>
+    SecondEnd = 1,
+
+    /// <summary>From Linux: no stranger can make up such a flow.</summary>
+    Linux = 2,
+}
+
 /// <summary>The queues of flows that may be forgotten to make room, in the order in which they are.</summary>
 public enum FlowQueue : byte
 {
-    /// <summary>Not answered by the end that would have to: nobody was there, or it was an invented address.</summary>
+    /// <summary>Begun by the network, and not answered by the end that would have to: nobody was there, or it was an invented address.</summary>
     Unanswered = 0,
 
-    /// <summary>A question and its answer, or a connection that is over.</summary>
+    /// <summary>A question and its answer, one of Linux's that waits for an answer, or a connection that is over.</summary>
     Passing = 1,
 
     /// <summary>In none: kept until it expires.</summary>

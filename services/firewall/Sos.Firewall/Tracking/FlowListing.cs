@@ -53,7 +53,8 @@ public unsafe struct FlowListing
         _answered = MemoryOrdering.LoadAcquire(ref _header->Question);
         FlowRecord* records = (FlowRecord*)((byte*)_header + FlowListingHeader.Size);
         uint from = Math.Max(_header->From, 1);
-        uint end = (uint)Math.Min((ulong)from + FlowListingHeader.PlacesAtOnce, (ulong)flows.Capacity + 1);
+        uint last = flows.HighestNumber; // What lies behind it may be a flow that was forgotten with all others.
+        uint end = (uint)Math.Min((ulong)from + FlowListingHeader.PlacesAtOnce, (ulong)last + 1);
         uint count = 0;
         uint number = from;
         for (; number < end && count < FlowListingHeader.RecordCount; number++)
@@ -67,13 +68,13 @@ public unsafe struct FlowListing
                     SecondsLeft = (flow.Expiry - clock.Now) / MillisecondsPerSecond,
                     Status = flow.Status,
                     State = flow.State,
-                    IsFromSecond = flow.IsFromSecond,
+                    IsFromSecond = (flow.Origin & FlowOrigin.SecondEnd) != 0 ? (byte)1 : (byte)0,
                 };
             }
         }
 
         _header->Count = count;
-        _header->Next = number <= (uint)flows.Capacity && number > from ? number : 0;
+        _header->Next = number <= last && number > from ? number : 0;
         MemoryOrdering.StoreRelease(ref _header->Answered, _answered);
     }
 }

@@ -44,7 +44,7 @@ public struct FlowSettings
     }
 
     /// <summary>Takes the memory for the flows: as many as are asked for, or else as there is room for.</summary>
-    /// <returns>False where those that are asked for have no room.</returns>
+    /// <returns>False where those that are asked for have no room, or not even <see cref="FlowTable.CapacityMin"/> have.</returns>
     public readonly bool TryMake(ref ConnectionTracker tracker, Arena arena, FlowSecret secret)
     {
         if (Capacity != 0)
@@ -52,12 +52,14 @@ public struct FlowSettings
             return tracker.TryMake(arena, Capacity, secret, IsLiberal);
         }
 
-        int capacity = CapacityDefault;
-        while (!tracker.TryMake(arena, capacity, secret, IsLiberal) && capacity > FlowTable.CapacityMin)
+        for (int capacity = CapacityDefault; capacity >= FlowTable.CapacityMin; capacity /= 2)
         {
-            capacity /= 2;
+            if (tracker.TryMake(arena, capacity, secret, IsLiberal))
+            {
+                return true;
+            }
         }
 
-        return true;
+        return false;
     }
 }

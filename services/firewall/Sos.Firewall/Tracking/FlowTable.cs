@@ -8,8 +8,8 @@ namespace Sos.Firewall.Tracking;
 
 /// <summary>
 /// The flows that the core knows, as many as fit into memory that is taken at load. Buckets of linked flows; a flow is a number from 1 on. Where the table
-/// is full a new flow takes the place of the oldest that was never answered, then of the oldest that was a question and its answer, or is over. Flows
-/// that are assured are never forgotten before their time: however many packets of strangers come, they find no place.
+/// is full a new flow takes the place of the oldest that the network began and nobody answered, then of the oldest that was a question and its answer, waits
+/// for an answer to Linux, or is over. Flows that are assured are never forgotten before their time, however many packets of strangers come.
 /// </summary>
 public struct FlowTable
 {
@@ -41,6 +41,9 @@ public struct FlowTable
 
     /// <summary>Flows that there is room for; 0 when there is no memory.</summary>
     public readonly int Capacity => Math.Max(_flows.Length - 1, 0);
+
+    /// <summary>The highest number that a flow has had since the table was empty: behind it are none.</summary>
+    public readonly uint HighestNumber => _fresh;
 
     /// <summary>Flows in the table.</summary>
     public uint Count { get; private set; }

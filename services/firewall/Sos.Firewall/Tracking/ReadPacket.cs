@@ -23,6 +23,6 @@ public struct ReadPacket
     /// <summary>The flow's ends.</summary>
     public FlowTuple Tuple;
 
-    /// <summary>The state in which rules saw it: one of <see cref="Connections.ConnectionStates"/>.</summary>
-    public uint State;
+    /// <summary>The tracker's knowledge of it, as rules saw it last.</summary>
+    public TrackedPacket Knowledge;
 }

@@ -1,7 +1,6 @@
 using System;
 using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
-using Sos.Sdk.Wire;
 
 namespace Sos.Firewall.Tracking;
 
@@ -13,7 +12,7 @@ public static class StatefulRules
 {
     /// <summary>Returns the verdict on an arriving packet.</summary>
     /// <param name="table">A valid table of such rules.</param>
-    /// <param name="read">The packet; its state is noted there.</param>
+    /// <param name="read">The packet; the tracker notes there what it knows.</param>
     /// <param name="frame">Its frame.</param>
     /// <param name="isTrusted">Whether the card has verified its checksum.</param>
     /// <param name="key">What rules see of it.</param>
@@ -33,46 +32,39 @@ public static class StatefulRules
         key.Set(Field.Connection, ConnectionStates.Invalid); // as Linux calls what it has not looked up yet
         key.Families = BaseChain.BeforeTracking(families);
         Verdict verdict = RuleEvaluator.EvaluateStateful(in table, ref key, in counters, ref samplers);
-        read.State = key.Value(Field.Connection);
+        read.Knowledge.State = key.Value(Field.Connection);
         if (verdict != Verdict.Pass)
         {
             return verdict;
         }
 
         key.Families = families;
-        bool begins = false;
-        if (read.State != ConnectionStates.Untracked)
+        if (read.Knowledge.State != ConnectionStates.Untracked)
         {
             tracker.Track(in read, frame, isTrusted, out TrackedPacket packet);
-            read.State = packet.State;
-            begins = packet.Begins;
-            key.Set(Field.Connection, packet.State);
-            if (packet.HasFlow)
-            {
-                key.Set(Field.FlowDirection, (uint)packet.Direction);
-                key.Set(Field.FlowStatus, (uint)packet.Status);
-            }
+            packet.ShowIn(ref key);
+            read.Knowledge = packet;
         }
 
         verdict = RuleEvaluator.EvaluateStateful(in table, ref key, in counters, ref samplers);
         if (verdict == Verdict.Pass)
         {
-            NotePassed(in read.Parsed, begins, ref tracker);
+            NotePassed(in read, ref tracker);
         }
 
         return verdict;
     }
 
-    private static void NotePassed(in ParsedFrame parsed, bool begins, ref ConnectionTracker tracker)
+    private static void NotePassed(in ReadPacket read, ref ConnectionTracker tracker)
     {
-        if (begins)
+        if (read.Knowledge.Begins)
         {
-            tracker.Confirm();
+            tracker.Confirm(isSent: false);
         }
 
-        if (parsed.Fragment.IsFragment && !parsed.Fragment.IsLater)
+        if (read.Parsed.Fragment.IsFragment && !read.Parsed.Fragment.IsLater)
         {
-            tracker.NoteFirst(in parsed);
+            tracker.NoteFirst(in read.Parsed);
         }
     }
 }

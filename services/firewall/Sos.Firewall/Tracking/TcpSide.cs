@@ -45,7 +45,7 @@ public enum TcpSideFlags : byte
     /// <summary>It began to close the connection.</summary>
     ClosedFirst = 4,
 
-    /// <summary>Its windows are not known well enough to hold it to them: the connection was met in its middle.</summary>
+    /// <summary>Its windows are not known well enough to hold it to them: the connection was met in its middle, or a segment came in fragments.</summary>
     Liberal = 8,
 
     /// <summary>It sent data that was not acknowledged yet.</summary>

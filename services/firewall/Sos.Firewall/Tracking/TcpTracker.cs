@@ -125,6 +125,17 @@ public static class TcpTracker
         return Settle(ref flow, direction, segment.Kind, before, next, now);
     }
 
+    /// <summary>
+    /// Notes that a segment of a connection came as a fragment: how far it reaches is not known, so that neither what acknowledges it nor what comes next
+    /// is held to windows.
+    /// </summary>
+    /// <param name="tcp">The connection.</param>
+    public static void NoteFragment(ref TcpFlow tcp)
+    {
+        tcp.Original.Flags |= TcpSideFlags.Liberal;
+        tcp.Reply.Flags |= TcpSideFlags.Liberal;
+    }
+
     /// <summary>Whether an end closed the connection in order, or the one that opens it now reset it.</summary>
     private static bool IsOver(in Flow flow, FlowDirection direction)
         => ((flow.Tcp.Original.Flags | flow.Tcp.Reply.Flags) & TcpSideFlags.ClosedFirst) != 0
