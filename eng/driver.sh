@@ -1,8 +1,9 @@
 #!/bin/bash
 # usage: driver.sh 6.1|6.12|newest|debug [MAKE-ARGUMENT...]
 #
-# Builds the driver for a stock kernel of the cache into artifacts/driver/SERIES/kernel/sos.ko. The sources are copied there first:
-# no build product lands in kernel/, and all kernels' objects live side by side.
+# Builds the driver for a stock kernel of the cache into artifacts/driver/SERIES/kernel/sos.ko, and without what only debuggers read
+# into artifacts/driver/SERIES/sos.ko, which the lab's machines load. The sources are copied there first: no build product lands in
+# kernel/, and all kernels' objects live side by side.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -32,6 +33,8 @@ if [[ -d $kernel/toolchain ]]; then
 else
     "${build[@]}"
 fi
+
+objcopy --strip-debug "$target/sos.ko" "$mirror/sos.ko"
 
 # The tests' module, which brings Linux down.
 mkdir -p "$mirror/havoc"

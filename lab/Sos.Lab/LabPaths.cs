@@ -28,7 +28,7 @@ public static class LabPaths
             : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "sos");
 
     /// <summary>The driver built for a kernel series such as "6.1".</summary>
-    public static string Driver(string series) => Path.Combine(Artifacts, "driver", series, "kernel", "sos.ko");
+    public static string Driver(string series) => Path.Combine(Artifacts, "driver", series, "sos.ko");
 
     private static string FindRoot()
     {

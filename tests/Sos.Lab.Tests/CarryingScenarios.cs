@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 using System.Threading.Tasks;
 using Sos.Lab.Network;
@@ -136,10 +137,10 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
     [Theory]
     [InlineData(
         "ip link add bond0 type bridge vlan_filtering 1; ip link set bond0 up; ip link set eth0 master bond0; ip link set eth0 up; "
-            + "bridge link set dev eth0 cost 77 hairpin on guard on; bridge vlan add dev eth0 vid 5; bridge vlan add dev eth0 vid 100-101; "
+            + "bridge link set dev eth0 cost 77 fastleave on guard on; bridge vlan add dev eth0 vid 5; bridge vlan add dev eth0 vid 100-101; "
             + "bridge fdb add 02:00:00:00:00:71 dev eth0 master static vlan 5; bridge mdb add dev bond0 port eth0 grp 239.5.5.5 permanent",
         "bridge vlan show dev eth0; bridge fdb show dev eth0 | grep static; bridge mdb show dev bond0 | grep permanent; "
-            + "ip -d link show eth0 | grep -oE 'cost 77|hairpin o[a-z]*|guard o[a-z]*'")]
+            + "ip -d link show eth0 | grep -oE 'cost 77|fastleave o[a-z]*|guard o[a-z]*'")]
     [InlineData(
         "ip link add bond0 type bond mode active-backup primary eth0 miimon 100; ip link set other0 master bond0; ip link set eth0 master bond0",
         "tr ' ' '\\n' < /sys/class/net/bond0/bonding/slaves | sort; cat /sys/class/net/bond0/bonding/primary; "
@@ -157,6 +158,7 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
         await Machine.CheckAsync(setUp);
         await Machine.CheckAsync($"ip link set eth0 up; ip link set bond0 up; ip addr add {LabNetwork.MachineIPv4()}/24 dev bond0");
         await PingAsync();
+        await Machine.AwaitAsync("ip -6 -o addr show dev bond0 scope link -tentative | wc -l", "1");
         string before = await Machine.CheckAsync(look);
         string notes = await Machine.CheckAsync($"sosctl service start 3 {Forwarder} --device eth0 2>&1");
         await AssertSameAsync(before, $"the service runs ({notes})", look);
@@ -234,9 +236,9 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
 
         string[] old = before.Split('\n');
         string[] found = now.Split('\n');
-        Assert.True(
-            now == before,
-            $"{when}:\n{string.Join('\n', old.Except(found).Select(line => "- " + line).Concat(found.Except(old).Select(line => "+ " + line)))}");
+        IEnumerable<string> lines = old.Except(found).Select(line => "- " + line).Concat(found.Except(old).Select(line => "+ " + line))
+            .DefaultIfEmpty($"the same lines, in another order or number:\n{before}\n--\n{now}");
+        Assert.True(now == before, $"{when}:\n{string.Join('\n', lines)}");
     }
 
     private async Task PingAsync()

@@ -71,14 +71,14 @@ internal sealed class ConsoleVisitor : IAsyncDisposable
     public async Task<string> AskUntilAsync(string command, Func<string, bool> isGood)
     {
         DateTime end = DateTime.UtcNow + Limit;
-        string answer = await AskAsync(command);
-        while (!isGood(answer))
+        CommandResult answer = await TryAsync(command);
+        while (answer.ExitCode != 0 || !isGood(answer.Output))
         {
-            Assert.True(DateTime.UtcNow < end, $"{command}: {answer}");
-            answer = await AskAsync(command);
+            Assert.True(DateTime.UtcNow < end, $"{command}: {answer.Output}{answer.Error}");
+            answer = await TryAsync(command);
         }
 
-        return answer;
+        return answer.Output;
     }
 
     /// <summary>Logs in by telnet, runs a command and leaves.</summary>

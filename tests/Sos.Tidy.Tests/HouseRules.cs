@@ -55,6 +55,14 @@ public sealed partial class HouseRules
             .SelectMany(path => VagueSummary().Matches(File.ReadAllText(Path.Combine(SourceTree.Root, path)))
             .Select(match => $"{path}: a summary names its subject and has a verb: \"{match.Groups[1].Value.Trim()}\"")));
 
+    // The order of dotnet format: System first, then by name; all other rules of style are the build's.
+    [Fact]
+    public void ImportsAreInOrder() => AssertNone(
+        SourceTree.Files.Where(path => path.EndsWith(".cs", StringComparison.Ordinal))
+            .Where(path => Imports(path) is var names
+                && !names.SequenceEqual(names.OrderBy(OutsideSystem).ThenBy(name => name, StringComparer.OrdinalIgnoreCase)))
+            .Select(path => $"{path}: its using directives are not in order: System first, then by name"));
+
     [Fact]
     public void NothingIsLeftToDo() => AssertNone(
         SourceTree.Text.Where(path => !path.StartsWith("tests/Sos.Tidy.Tests/", StringComparison.Ordinal) && !IsLicenceText(path))
@@ -163,6 +171,12 @@ public sealed partial class HouseRules
             .SelectMany(path => Lines(path).Where(line => FoldedQuestion().IsMatch(line.Text))
             .Select(line => $"{path}:{line.Number}: ask ProcessorFeatures, not what the compiler assumed")));
 
+    private static List<string> Imports(string path) =>
+        [.. SourceTree.Lines(path).TakeWhile(line => !line.StartsWith("namespace ", StringComparison.Ordinal)).Select(line => Import().Match(line))
+            .Where(match => match.Success).Select(match => match.Groups[1].Value)];
+
+    private static bool OutsideSystem(string name) => name != "System" && !name.StartsWith("System.", StringComparison.Ordinal);
+
     private static IEnumerable<string> Code() =>
         SourceTree.Files.Where(path => Path.GetExtension(path) is ".cs" or ".c" or ".h" or ".S" or ".sh");
 
@@ -179,6 +193,9 @@ public sealed partial class HouseRules
         List<string> all = offences.ToList();
         Assert.True(all.Count == 0, string.Join('\n', all));
     }
+
+    [GeneratedRegex(@"^using ([\w.]+);")]
+    private static partial Regex Import();
 
     [GeneratedRegex(@"\b(?!X86Base\b)[A-Z]\w*\.(IsSupported|IsHardwareAccelerated)\b(?!<)")]
     private static partial Regex FoldedQuestion();

@@ -157,7 +157,8 @@ internal static class QemuCommand
     {
         // An emulated timer that a busy host lets tick late must not stop the boot: Linux would conclude that it does not work at all.
         // Without groups of tasks 6.12's scheduler does not lose its tasks after a virtual CPU stood still (docs/decisions/0050).
-        List<string> arguments = ["console=ttyS0", "net.ifnames=0", "no_timer_check", "noautogroup"];
+        // The crypto layer's self-tests take a second of each boot.
+        List<string> arguments = ["console=ttyS0", "net.ifnames=0", "no_timer_check", "noautogroup", "cryptomgr.notests"];
         if (options.Disk is not null)
         {
             arguments.Add("sos.disk");
