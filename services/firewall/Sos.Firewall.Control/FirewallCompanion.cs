@@ -209,7 +209,9 @@ public sealed class FirewallCompanion : ICompanion
         {
             return RulesetLoader.CompileFile(path, new CompileOptions
             {
-                PortNames = interfaces, TracksConnections = true, ForwardsNothing = forwardsNothing,
+                PortNames = interfaces,
+                TracksConnections = true,
+                ForwardsNothing = forwardsNothing,
             });
         }
         catch (RulesetLoadException e)

@@ -15,7 +15,13 @@ internal static class TrackingCompiler
     // enum ip_conntrack_status: no packet here is expected or translated, which is exact, since nothing on the core does either.
     private static readonly Dictionary<string, uint> Statuses = new()
     {
-        ["expected"] = 1, ["seen-reply"] = 2, ["assured"] = 4, ["confirmed"] = 8, ["snat"] = 16, ["dnat"] = 32, ["dying"] = 512,
+        ["expected"] = 1,
+        ["seen-reply"] = 2,
+        ["assured"] = 4,
+        ["confirmed"] = 8,
+        ["snat"] = 16,
+        ["dnat"] = 32,
+        ["dying"] = 512,
     };
 
     /// <summary>Compiles a match.</summary>

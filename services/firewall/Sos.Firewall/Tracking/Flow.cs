@@ -37,7 +37,7 @@ public struct Flow
     /// <summary>State of a TCP connection.</summary>
     public TcpState State;
 
-    /// <summary>Whence its first packet came.</summary>
+    /// <summary>The origin of its first packet.</summary>
     public FlowOrigin Origin;
 
     /// <summary>The rest of a TCP connection.</summary>
@@ -57,14 +57,14 @@ public enum FlowStatus : byte
     /// <summary>Packets went both ways.</summary>
     SeenReply = 2,
 
-    /// <summary>It is more than a question and its answer: it is not forgotten to make room.</summary>
+    /// <summary>The flow is more than a question and its answer, and is not forgotten to make room.</summary>
     Assured = 4,
 
     /// <summary>The rules let its first packet pass.</summary>
     Confirmed = 8,
 }
 
-/// <summary>Whence a flow's first packet came.</summary>
+/// <summary>The origin of a flow's first packet.</summary>
 [Flags]
 public enum FlowOrigin : byte
 {

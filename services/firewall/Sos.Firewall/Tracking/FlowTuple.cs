@@ -69,12 +69,12 @@ public struct FlowTuple
     /// <param name="code">The code of both messages.</param>
     public static FlowTuple MakeQuery(
         int version, IpProtocol protocol, Address128 asking, Address128 answering, ushort identifier, byte type, byte code) => new()
-    {
-        First = asking,
-        Second = answering,
-        Ports = ((uint)identifier << 16) | ((uint)type << 8) | code,
-        Kind = (uint)protocol | IsAny | (version == 6 ? IsIpv6 : 0),
-    };
+        {
+            First = asking,
+            Second = answering,
+            Ports = ((uint)identifier << 16) | ((uint)type << 8) | code,
+            Kind = (uint)protocol | IsAny | (version == 6 ? IsIpv6 : 0),
+        };
 
     /// <summary>Puts together what the fragments of a packet have in common.</summary>
     /// <param name="version">The IP version.</param>

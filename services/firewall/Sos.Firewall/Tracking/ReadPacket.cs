@@ -5,7 +5,7 @@ namespace Sos.Firewall.Tracking;
 /// <summary>A packet whose headers were read, and the flow that it names.</summary>
 public struct ReadPacket
 {
-    /// <summary>What its headers say.</summary>
+    /// <summary>Its headers.</summary>
     public ParsedFrame Parsed;
 
     /// <summary>Why it is malformed, if it is: then nothing else counts.</summary>

@@ -34,7 +34,7 @@ public struct TcpFlow
     /// <summary>Direction of the last segment.</summary>
     public FlowDirection LastDirection;
 
-    /// <summary>What the last SYN that was ignored offered, and what it may be answered with.</summary>
+    /// <summary>The offers of the last SYN that was ignored, and the answers that it may have.</summary>
     public TcpSideFlags LastFlags;
 
     /// <summary>The shift that it offered.</summary>

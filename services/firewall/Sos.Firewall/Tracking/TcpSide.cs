@@ -25,7 +25,7 @@ public struct TcpSide
     /// <summary>The shift of its windows.</summary>
     public byte Scale;
 
-    /// <summary>What else is known.</summary>
+    /// <summary>The rest of what is known.</summary>
     public TcpSideFlags Flags;
 }
 
@@ -36,22 +36,22 @@ public enum TcpSideFlags : byte
     /// <summary>Nothing.</summary>
     None = 0,
 
-    /// <summary>It offered to scale windows.</summary>
+    /// <summary>The end offered to scale windows.</summary>
     WindowScale = 1,
 
-    /// <summary>It understands selective acknowledgments.</summary>
+    /// <summary>The end understands selective acknowledgments.</summary>
     SackPermitted = 2,
 
-    /// <summary>It began to close the connection.</summary>
+    /// <summary>The end began to close the connection.</summary>
     ClosedFirst = 4,
 
     /// <summary>Its windows are not known well enough to hold it to them: the connection was met in its middle, or a segment came in fragments.</summary>
     Liberal = 8,
 
-    /// <summary>It sent data that was not acknowledged yet.</summary>
+    /// <summary>The end sent data that was not acknowledged yet.</summary>
     Unacknowledged = 16,
 
-    /// <summary>It acknowledged something.</summary>
+    /// <summary>The end acknowledged something.</summary>
     HasAcknowledged = 32,
 
     /// <summary>Of the last segment that was ignored: the answer to that SYN may be an ACK that acknowledges nothing new (RFC 5961, 4).</summary>

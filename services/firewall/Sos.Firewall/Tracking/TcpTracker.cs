@@ -235,7 +235,7 @@ public static class TcpTracker
         bool hasReply = (flow.Status & FlowStatus.SeenReply) != 0;
         bool isAssured = (flow.Status & FlowStatus.Assured) != 0;
         bool answersIgnored = ((hasReply && tcp.LastKind == TcpSegmentKind.Syn) || (!isAssured && tcp.LastKind == TcpSegmentKind.Ack))
-            && segment.Acknowledged == tcp.LastEnd;
+            && tcp.LastDirection != direction && segment.Acknowledged == tcp.LastEnd;
         bool answersChallenge = flow.State == TcpState.SynSent && tcp.LastKind == TcpSegmentKind.Ack && tcp.LastDirection == FlowDirection.Reply
             && segment.Sequence == tcp.LastAcknowledged;
         isChecked = !answersIgnored && !answersChallenge;
