@@ -20,7 +20,7 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
     /// </summary>
     private const string Snapshot =
         "{ ip -o link show eth0 | grep -o '^[0-9]*: eth0'; ip -d link show eth0 | grep -oE 'alias.*|qlen [0-9]+|ALLMULTI| mtu [0-9]+|link/ether [0-9a-f:]+'; "
-        + "ip -o addr show dev eth0 | sed 's/valid_lft.*//; s/ tentative//'; ip -o route show table all; ip -6 -o route show table all; ip rule show; "
+        + "ip -o addr show dev eth0 | sed 's/valid_lft.*//; s/ tentative//'; ip -o route show table all; ip -6 -o route show table all | sort; ip rule show; "
         + "ip neigh show nud permanent dev eth0; ip maddress show dev eth0 | sort; tc qdisc show dev eth0 | grep -v 'qdisc [a-z_]* 0:'; "
         + "tc filter show dev eth0 ingress; "
         + "nft list ruleset; cd /proc/sys/net; grep -r . ipv4/conf/eth0 ipv6/conf/eth0 ipv4/neigh/eth0 ipv6/neigh/eth0 2>/dev/null | sort; } "
@@ -88,7 +88,7 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
     public async Task RingsAndTheLinkOfTheCardComeBack()
     {
         const string tell =
-            "ethtool -g eth0 | sed -n '/Current/,$p' | grep -E '^(RX|TX):'; ethtool eth0 | grep -E 'Speed|Duplex'; ethtool -c eth0 | grep ^tx-frames:";
+            "ethtool -g eth0 | sed -n '/Current/,$p' | grep -E '^(RX|TX):'; ethtool eth0 | grep -E 'Speed|Duplex'";
 
         // As a driver has it that begins anew.
         const string renew = "device=$(basename $(readlink /sys/class/net/eth0/device)); cd /sys/bus/virtio/drivers/virtio_net; "
@@ -97,10 +97,8 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
         string fresh = await Machine.CheckAsync(tell);
         try
         {
-            // "tx-frames 0": virtio-net frees what it has sent as it sends the next. It is set while the card is off.
-            await Machine.CheckAsync(
-                "ip link set eth0 down; ethtool -G eth0 rx 256 tx 128; ethtool -s eth0 speed 1000 duplex full; ethtool -C eth0 tx-frames 0; "
-                    + "ip link set eth0 up");
+            // Not "ethtool -C eth0 tx-frames 0", though virtio-net has that, too: 6.12 then frees twice what it has sent when the card is taken from it.
+            await Machine.CheckAsync("ip link set eth0 down; ethtool -G eth0 rx 256 tx 128; ethtool -s eth0 speed 1000 duplex full; ip link set eth0 up");
             string set = await Machine.CheckAsync(tell);
             Assert.Empty(set.Split('\n').Intersect(fresh.Split('\n')));
             await Machine.CheckAsync($"sosctl service start 3 {Forwarder} --device eth0");

@@ -19,7 +19,8 @@ internal static class TelnetVisit
 
     private const string Prompt = "sos";
 
-    private static readonly TimeSpan Limit = ConsoleVisitor.Limit;
+    // A password takes an emulated core on a busy host a minute and more.
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     /// <summary>Runs commands, each after the prompt that follows the one before.</summary>
     /// <param name="client">The visitor's host.</param>
@@ -29,10 +30,10 @@ internal static class TelnetVisit
     {
         string[] lines =
         [
-            $"exec 3<>/dev/tcp/{Address}/23", "await() { IFS= read -r -t 100 -d \"$1\" text <&3 || exit 1; printf \"%s$1\" \"$text\"; }",
+            $"exec 3<>/dev/tcp/{Address}/23", "await() { IFS= read -r -t 200 -d \"$1\" text <&3 || exit 1; printf \"%s$1\" \"$text\"; }",
             "await :", $"printf \"{Password}\\r\\n\" >&3", "await \">\"",
             .. commands.SelectMany(command => (string[])[$"printf \"{command}\\r\\n\" >&3", $"until await \">\"; [[ $text == *{Prompt} ]]; do :; done"]),
-            "printf \"exit\\r\\n\" >&3", "timeout 100 cat <&3",
+            "printf \"exit\\r\\n\" >&3", "timeout 200 cat <&3",
         ];
         CommandResult result = await client.RunAsync($"bash -c '{string.Join("\n", lines)}'", Limit);
         string[] parts = result.Output.Replace("\r", "", StringComparison.Ordinal).Split($"{Prompt}> ");
