@@ -93,6 +93,17 @@ public class TcpTrackerTests
     }
 
     [Fact]
+    public void A_Reset_Does_Not_Answer_What_Its_Own_End_Sent()
+    {
+        TcpConversation both = new();
+        Assert.True(both.Begin(new Segment(Syn, 100)));
+        Assert.Equal(TcpFinding.Belongs, both.Server(new Segment(Ack, 7000, 50))); // a challenge: ignored, and noted
+        Assert.Equal(TcpFinding.Belongs, both.Client(new Segment(Syn, 100)));
+        Assert.Equal(TcpFinding.Invalid, both.Client(new Segment(Rst | Ack, 900_000, 7000)));
+        Assert.Equal(TcpState.SynSent, both.State);
+    }
+
+    [Fact]
     public void A_Syn_That_Nobody_Listens_To_Leaves_Nothing()
     {
         TcpConversation both = new();
