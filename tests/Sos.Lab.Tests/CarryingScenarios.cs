@@ -20,7 +20,8 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
     /// </summary>
     private const string Snapshot =
         "{ ip -o link show eth0 | grep -o '^[0-9]*: eth0'; ip -d link show eth0 | grep -oE 'alias.*|qlen [0-9]+|ALLMULTI| mtu [0-9]+|link/ether [0-9a-f:]+'; "
-        + "ip -o addr show dev eth0 | sed 's/valid_lft.*//; s/ tentative//'; ip -o route show table all; ip -6 -o route show table all | sort; ip rule show; "
+        + "ip -o addr show dev eth0 | sed 's/valid_lft.*//; s/ tentative//'; "
+        + "ip -4 -o route show table all; ip -6 -o route show table all | sort; ip rule show; "
         + "ip neigh show nud permanent dev eth0; ip maddress show dev eth0 | sort; tc qdisc show dev eth0 | grep -v 'qdisc [a-z_]* 0:'; "
         + "tc filter show dev eth0 ingress; "
         + "nft list ruleset; cd /proc/sys/net; grep -r . ipv4/conf/eth0 ipv6/conf/eth0 ipv4/neigh/eth0 ipv6/neigh/eth0 2>/dev/null | sort; } "
@@ -137,7 +138,7 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
         "ip link add bond0 type bridge vlan_filtering 1; ip link set bond0 up; ip link set eth0 master bond0; ip link set eth0 up; "
             + "bridge link set dev eth0 cost 77 fastleave on guard on; bridge vlan add dev eth0 vid 5; bridge vlan add dev eth0 vid 100-101; "
             + "bridge fdb add 02:00:00:00:00:71 dev eth0 master static vlan 5; bridge mdb add dev bond0 port eth0 grp 239.5.5.5 permanent",
-        "bridge vlan show dev eth0; bridge fdb show dev eth0 | grep static; bridge mdb show dev bond0 | grep permanent; "
+        "bridge vlan show dev eth0; bridge fdb show dev eth0 | grep static; bridge mdb show dev bond0 | grep permanent | sort; "
             + "ip -d link show eth0 | grep -oE 'cost 77|fastleave o[a-z]*|guard o[a-z]*'")]
     [InlineData(
         "ip link add bond0 type bond mode active-backup primary eth0 miimon 100; ip link set other0 master bond0; ip link set eth0 master bond0",
