@@ -55,8 +55,7 @@ public unsafe struct BenchService : IService
         _replay->Verdicts = start + BenchMailbox.VerdictsOffset;
         _replay->Positions = positions.Pointer;
         _control = setup.Control;
-        _firewall.Initialize(ref setup, settings, new ReplayPort(_replay, _pool), new SinkPort(_replay, _pool), _pool);
-        return 0;
+        return _firewall.TryInitialize(ref setup, settings, new ReplayPort(_replay, _pool), new SinkPort(_replay, _pool), _pool) ? 0 : 1;
     }
 
     /// <inheritdoc/>

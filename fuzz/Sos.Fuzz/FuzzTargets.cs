@@ -30,6 +30,7 @@ public static class FuzzTargets
         new("firewall-rules", "RulesetCompiler on nft's JSON, and the evaluator with its table", FirewallTargets.Rules, 16 << 10),
         new("prefilter-rules", "PrefilterCompiler on nft's JSON: always a valid table", FirewallTargets.PrefilterRules, 16 << 10),
         new("firewall-table", "TableValidator, and the evaluator with what it accepts", FirewallTargets.Table),
+        new("connection-tracker", "ConnectionTracker: packets in both directions", TrackerTarget.Run, 2048),
         new("timer-area", "the timer service with a client that writes what it likes", TimerTarget.Run, 20 << 10),
         new("virtio-capabilities", "VirtioPciCapabilities.Parse and ToLayout", VirtioTarget.Run, 512),
         new("parameters", "Parameters: a service's settings", SharedMemoryTargets.Settings, 512),

@@ -4,6 +4,7 @@ using System.IO;
 using System.Linq;
 using Sos.Firewall.Capture;
 using Sos.Firewall.Rules;
+using Sos.Firewall.Tracking;
 using Sos.Sdk.Testing;
 using Xunit;
 
@@ -24,7 +25,7 @@ internal sealed class FirewallBench : IDisposable
             PacketMemorySize = 4 << 20,
             TableSlotSize = tableSlotSize,
             Parameters = parameters,
-            SharedMemory = capture ? [(int)CaptureHeader.TotalSize] : [],
+            SharedMemory = capture ? [(int)(CaptureHeader.TotalSize + FlowListingHeader.TotalSize)] : [],
         });
         ExitCode = Harness.Start();
     }
@@ -42,7 +43,7 @@ internal sealed class FirewallBench : IDisposable
     {
         loaded = Load(rules);
         CompileResult result = RulesetCompiler.Compile(
-            loaded.Json, new CompileOptions { PortNames = [portName], RuleTexts = loaded.RuleTexts });
+            loaded.Json, new CompileOptions { PortNames = [portName], RuleTexts = loaded.RuleTexts, TracksConnections = true });
         Assert.True(result.Table is not null, string.Join('\n', result.Diagnostics) + "\n" + rules);
         return result.Table!;
     }

@@ -50,10 +50,7 @@ internal sealed class KernelNamespace : IDisposable
             Run("ip", "-n", _name, "route", "add", "local", "fd00:9::/64", "dev", "lo");
             Run("ip", "-n", _name, "-6", "route", "add", "default", "dev", device);
             string[] settings = ["net.ipv4.conf.all.rp_filter=0", $"net.ipv4.conf.{device}.rp_filter=0"];
-            foreach (string setting in settings)
-            {
-                Run("ip", "netns", "exec", _name, "sysctl", "-q", "-w", setting);
-            }
+            Configure(settings);
         }
         catch
         {
@@ -91,6 +88,18 @@ internal sealed class KernelNamespace : IDisposable
         Run("ip", "netns", "exec", _name, "nft", "-f", path);
         File.Delete(path);
     }
+
+    /// <summary>Changes settings of the network there.</summary>
+    public void Configure(params string[] settings)
+    {
+        foreach (string setting in settings)
+        {
+            Run("ip", "netns", "exec", _name, "sysctl", "-q", "-w", setting);
+        }
+    }
+
+    /// <summary>Reads a set of numbers that rules of the test's own have filled.</summary>
+    public HashSet<int> ReadNumbers(string family, string table, string set) => [.. ReadElements(family, table, set)];
 
     /// <summary>Adds devices for the names that rules give those that packets arrive or leave by, so that nft takes them by their number.</summary>
     public void AddDevices(string rules)
@@ -215,12 +224,15 @@ internal sealed class KernelNamespace : IDisposable
     private static ulong Packets(JsonElement counter) => counter.GetProperty("packets").GetUInt64();
 
     private IEnumerable<(bool IsIpv4, int Id)> ReadSet(string set, bool isIpv4)
+        => ReadElements("inet", Observer, set).Select(number => (isIpv4, number));
+
+    private List<int> ReadElements(string family, string table, string set)
     {
-        string text = Run("ip", "netns", "exec", _name, "nft", "-j", "list", "set", "inet", Observer, set);
+        string text = Run("ip", "netns", "exec", _name, "nft", "-j", "list", "set", family, table, set);
         using JsonDocument listing = JsonDocument.Parse(text);
         JsonElement found = listing.RootElement.GetProperty("nftables").EnumerateArray().Last().GetProperty("set");
         return found.TryGetProperty("elem", out JsonElement elements)
-            ? elements.EnumerateArray().Select(element => (isIpv4, element.GetInt32())).ToList()
+            ? elements.EnumerateArray().Select(element => element.GetInt32()).ToList()
             : [];
     }
 

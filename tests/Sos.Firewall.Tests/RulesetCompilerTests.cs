@@ -14,7 +14,7 @@ public class RulesetCompilerTests
         "table inet filter {\n chain input {\n  type filter hook input priority 0; policy accept;\n";
 
     [Theory]
-    [InlineData("ct state established accept", "SOSFW010", "keeps no connections")]
+    [InlineData("ct state established accept", "SOSFW010", "cannot match \"ct state\" here")]
     [InlineData("tcp dport 22 reject", "SOSFW004", "Write \"drop\"")]
     [InlineData("limit rate 5/second accept", "SOSFW004", "\"limit\" is not supported")]
     [InlineData("log prefix \"x\" drop", "SOSFW004", "\"log\" is not supported")]

@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
+using Sos.Firewall.Capture;
 using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
+using Sos.Firewall.Tracking;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Wire;
 
@@ -16,7 +18,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
 
     /// <summary>Describes what dropped a frame.</summary>
     /// <param name="frame">The whole frame.</param>
-    /// <param name="states">The states in which Linux may have seen it.</param>
+    /// <param name="states">The slot's <see cref="CaptureSlot.States"/>.</param>
     /// <returns>Null where the table drops no such frame: a parameter of the service may.</returns>
     public string? Describe(ReadOnlySpan<byte> frame, uint states)
     {
@@ -28,7 +30,27 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
 
         PacketKey key = default;
         PacketKeyReader.Read(frame, in parsed, ref key);
-        key.Set(Field.Connection, states & ConnectionStates.All);
+        byte families = key.Families;
+        if (table.Mode == TableMode.Stateful)
+        {
+            key.Families = BaseChain.BeforeTracking(families);
+            key.Set(Field.Connection, ConnectionStates.Invalid);
+            if (Describe(ref key, out string? before))
+            {
+                return before;
+            }
+        }
+
+        key.Families = families;
+        TrackedPacket.FromBits(states).ShowIn(ref key);
+        return Describe(ref key, out string? dropped) ? dropped : null;
+    }
+
+    /// <summary>Describes what dropped a packet among the base chains that see its families.</summary>
+    /// <returns>Whether anything ended its way.</returns>
+    private bool Describe(ref PacketKey key, out string? dropped)
+    {
+        dropped = null;
         MemoryBlock<BaseChain> chains = table.BaseChains;
         for (int i = 0; i < chains.Length; i++)
         {
@@ -37,24 +59,27 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
                 continue;
             }
 
-            (Operation end, uint? counter) = Walk(chains[i].Entry, in key);
+            (Operation end, uint? counter) = Walk(chains[i].Entry, ref key);
             if (end is Operation.Drop or Operation.Pass)
             {
-                return end == Operation.Pass ? null : counter is { } number && number < labels.Count ? labels[(int)number] : "a rule without a counter";
+                dropped = end == Operation.Pass ? null
+                    : counter is { } number && number < labels.Count ? labels[(int)number] : "a rule without a counter";
+                return true;
             }
 
             if (end == Operation.Return && chains[i].PolicyDrop != 0)
             {
-                return "the policy of a chain";
+                dropped = "the policy of a chain";
+                return true;
             }
         }
 
-        return null;
+        return false;
     }
 
     /// <summary>Walks through a base chain.</summary>
     /// <returns>How it ends, and the counter of the rule that drops.</returns>
-    private (Operation End, uint? Counter) Walk(uint entry, in PacketKey key)
+    private (Operation End, uint? Counter) Walk(uint entry, ref PacketKey key)
     {
         MemoryBlock<Instruction> instructions = table.Instructions;
         Stack<uint> returns = [];
@@ -82,6 +107,10 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
                     at++;
                     break;
                 case Operation.Log or Operation.Admit:
+                    at++;
+                    break;
+                case Operation.NoTrack:
+                    key.Set(Field.Connection, ConnectionStates.Untrack(key.Value(Field.Connection)));
                     at++;
                     break;
                 case Operation.Classify:

@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Security.Cryptography;
 using System.Text;
 using System.Threading;
 using Sos.Cores;
@@ -12,6 +14,8 @@ using Sos.Cores.Running;
 using Sos.Firewall.Capture;
 using Sos.Firewall.Rules;
 using Sos.Firewall.Rules.Prefilter;
+using Sos.Firewall.Tables;
+using Sos.Firewall.Tracking;
 
 namespace Sos.Firewall.Control;
 
@@ -38,6 +42,9 @@ public sealed class FirewallCompanion : ICompanion
     // What the core recorded of connections is then replaced by what is still alive of them.
     private static readonly TimeSpan Refresh = TimeSpan.FromMinutes(1);
 
+    // What firewall and guard need beside connections.
+    private const ulong OtherArena = 14 << 20;
+
     private readonly SureRules _before = new();
 
     /// <inheritdoc/>
@@ -52,6 +59,10 @@ public sealed class FirewallCompanion : ICompanion
         ServiceParameter.OneOf("vlan", "evaluate", "accept", "drop"),
         ServiceParameter.OneOf("fragments", "evaluate", "accept", "drop"),
         ServiceParameter.OneOf("dhcp", "pass", "rules"),
+        new(
+            FlowSettings.CapacityName, $"a number of connections from {FlowTable.CapacityMin} to {FlowTable.CapacityMax}",
+            value => ReadCapacity(value) is not null),
+        ServiceParameter.OneOf("tcp-window", "strict", "liberal"),
     ];
 
     /// <inheritdoc/>
@@ -65,8 +76,23 @@ public sealed class FirewallCompanion : ICompanion
     public ServiceConfiguration Configure(ServiceConfiguration configuration, ServicePlan plan)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        return configuration with { SharedMemory = [.. configuration.SharedMemory, CaptureHeader.TotalSize] };
+        ArgumentNullException.ThrowIfNull(plan);
+        Dictionary<string, string> parameters = configuration.Parameters.ToDictionary();
+        int? capacity = parameters.TryGetValue(FlowSettings.CapacityName, out string? text) ? ReadCapacity(text) : null;
+
+        // Another one for each start, and none that is kept.
+        parameters[Encoding.UTF8.GetString(FlowSecret.ParameterName)] = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(FlowSecret.Size));
+        return configuration with
+        {
+            Parameters = parameters,
+            SharedMemory = [.. configuration.SharedMemory, CaptureHeader.TotalSize + FlowListingHeader.TotalSize],
+            ArenaSize = configuration.ArenaSize == 0 && capacity is { } flows ? OtherArena + FlowTable.BytesFor(flows) : configuration.ArenaSize,
+        };
     }
+
+    private static int? ReadCapacity(string text)
+        => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int capacity)
+            && capacity is >= FlowTable.CapacityMin and <= FlowTable.CapacityMax ? capacity : null;
 
     /// <inheritdoc/>
     public ServiceTable? BuildTable(TableRequest request)
@@ -137,7 +163,7 @@ public sealed class FirewallCompanion : ICompanion
 
     private static FirewallRules BuildFromFile(string path, IReadOnlyList<string> interfaces, TableRequest request)
     {
-        CompileResult result = Compile(path, interfaces);
+        CompileResult result = Compile(path, interfaces, LivePort.ForwardsNothing(interfaces));
         if (result.Table is not { } table)
         {
             throw new SosException(
@@ -145,9 +171,23 @@ public sealed class FirewallCompanion : ICompanion
                 "the rules cannot be honoured:\n" + string.Join('\n', result.Diagnostics.Where(item => item.Severity == RuleSeverity.Error)));
         }
 
+        if (table.Mode == TableMode.Stateful && request.BackEnd == BackEndKind.Isolated)
+        {
+            throw new SosException(
+                SosError.BadTable,
+                "these rules ask for connections, and an isolated core does not see what Linux sends: start the service on an unplugged core "
+                    + "('sosctl core reserve' without --isolated), or without --rules, so that Linux judges connections behind the core");
+        }
+
         foreach (RuleDiagnostic note in result.Diagnostics)
         {
             request.Note(note.ToString());
+        }
+
+        if (table.Mode == TableMode.Stateful && LivePort.OtherWay(interfaces) is { } other)
+        {
+            request.Note($"{other} is up, too: packets that go out by it and are answered by this port are of no connection that the core knows. Where routes "
+                + "allow that, leave --rules away, so that Linux judges connections behind the core");
         }
 
         return Describe(table);
@@ -156,8 +196,9 @@ public sealed class FirewallCompanion : ICompanion
     /// <summary>Compiles a rules file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="interfaces">The names under which its rules may know the firewall's ports.</param>
+    /// <param name="forwardsNothing">Whether the machine certainly forwards nothing.</param>
     /// <exception cref="SosException">There is no such file, or nft refuses it.</exception>
-    internal static CompileResult Compile(string path, IReadOnlyList<string> interfaces)
+    internal static CompileResult Compile(string path, IReadOnlyList<string> interfaces, bool forwardsNothing)
     {
         if (!File.Exists(path))
         {
@@ -166,7 +207,12 @@ public sealed class FirewallCompanion : ICompanion
 
         try
         {
-            return RulesetLoader.CompileFile(path, new CompileOptions { PortNames = interfaces });
+            return RulesetLoader.CompileFile(path, new CompileOptions
+            {
+                PortNames = interfaces,
+                TracksConnections = true,
+                ForwardsNothing = forwardsNothing,
+            });
         }
         catch (RulesetLoadException e)
         {

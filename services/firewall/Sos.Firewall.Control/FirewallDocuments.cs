@@ -32,6 +32,10 @@ internal sealed record CapturedDocument(System.DateTime Time, string Packet, str
 
 internal sealed record CaptureWrittenDocument(string File, ulong Frames, ulong Wanted);
 
+internal sealed record FlowsDocument(int Cpu, IReadOnlyList<FlowEntry> Flows);
+
+internal sealed record FlowEntry(string Protocol, string From, string To, string? State, IReadOnlyList<string> Status, uint Seconds);
+
 /// <summary>How the documents are written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(RulesCheckedDocument))]
@@ -39,6 +43,7 @@ internal sealed record CaptureWrittenDocument(string File, ulong Frames, ulong W
 [JsonSerializable(typeof(ExplainedDocument))]
 [JsonSerializable(typeof(RulesAppliedDocument))]
 [JsonSerializable(typeof(FirewallDocument))]
+[JsonSerializable(typeof(FlowsDocument))]
 [JsonSerializable(typeof(CapturedDocument))]
 [JsonSerializable(typeof(CaptureWrittenDocument))]
 internal sealed partial class FirewallDocuments : JsonSerializerContext;

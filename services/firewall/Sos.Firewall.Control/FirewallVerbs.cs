@@ -60,14 +60,18 @@ public static class FirewallVerbs
         Argument<int> showCpu = CoreArguments.Cpu();
         Command show = new("show", "Show the active rules' file and counters") { showCpu };
         show.SetAction(result => Show(terminal, result.GetValue(showCpu)));
-        return new Command(FirewallCompanion.ServiceName, "Check, apply and show the firewall's rules") { check, explain, apply, show };
+
+        Argument<int> flowsCpu = CoreArguments.Cpu();
+        Command flows = new("flows", "Show the connections that a firewall's core tracks") { flowsCpu };
+        flows.SetAction(result => FlowsVerb.Run(terminal, result.GetValue(flowsCpu)));
+        return new Command(FirewallCompanion.ServiceName, "Check, apply and show the firewall's rules") { check, explain, apply, show, flows };
     }
 
     private static Argument<string> FileArgument() => new("FILE") { Description = "Rules as 'nft -f' takes them" };
 
     private static int Check(Terminal terminal, string path, IReadOnlyList<string> interfaces)
     {
-        CompileResult result = FirewallCompanion.Compile(path, interfaces);
+        CompileResult result = FirewallCompanion.Compile(path, interfaces, forwardsNothing: true);
         List<RuleDiagnostic> found = [.. result.Diagnostics];
         if (result.Table is { } compiled && DhcpRemark.Find(compiled) is { } remark)
         {

@@ -61,11 +61,20 @@ internal static class LivePort
         };
     }
 
+    /// <summary>Whether Linux forwards no packet that arrives by a port.</summary>
+    /// <param name="names">The names under which Linux knows the port.</param>
+    public static bool ForwardsNothing(IReadOnlyList<string> names) => !Forwards("ipv4", names) && !Forwards("ipv6", names);
+
     // The service sees what Linux sends where it stands in the way, and Linux has no other way, nor sends anything wrapped up.
     private static bool RecordsConnections(IReadOnlyList<string> names, BackEndKind backEnd)
         => backEnd.LeavesLinux()
-            && Directory.GetDirectories(Devices).Select(path => Path.GetFileName(path)).All(name => name == "lo" || names.Contains(name) || IsDown(name))
+            && OtherWay(names) is null
             && Output("ip", "xfrm", "policy") is { Length: 0 };
+
+    /// <summary>Returns a network device by which packets may come or go beside a port; null where there is none.</summary>
+    /// <param name="names">The names under which Linux knows the port.</param>
+    public static string? OtherWay(IReadOnlyList<string> names) => Directory.GetDirectories(Devices).Select(path => Path.GetFileName(path))
+        .FirstOrDefault(name => name != "lo" && !names.Contains(name) && !IsDown(name));
 
     private static uint? DeviceNumber(IReadOnlyList<string> names, string property)
     {

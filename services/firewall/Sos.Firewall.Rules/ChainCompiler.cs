@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using System.Linq;
 using System.Text.Json;
 using Sos.Firewall.Tables;
 
@@ -46,26 +47,30 @@ internal sealed class ChainCompiler
         int start = code.Instructions.Count;
         try
         {
-            MatchCompiler matches = new(_ruleset, _options, _parts, chain, code.Instructions);
-            foreach (JsonElement statement in rule.Statements.EnumerateArray())
+            List<(int Start, int End)> made = [];
+            CompiledCounter counter = new(place, text, 0, 0);
+            List<(string Kind, JsonElement Value)> statements = [.. rule.Statements.EnumerateArray().Select(NftRuleset.SingleProperty)];
+            bool isAsked = true;
+            if (statements.Count > 0 && statements[^1].Kind == "vmap" && _options.TracksConnections)
             {
-                CompileStatement(code, matches, statement, new CompiledCounter(place, text, 0, 0));
+                isAsked = CompileMap(code, statements, counter, made);
+            }
+            else
+            {
+                CompileOne(code, statements, null, counter, made);
             }
 
-            if (matches.NeverMatches)
+            if (made.Count == 0 && isAsked)
             {
-                Remove(code, start);
                 _diagnostics.Add(new RuleDiagnostic(
                     RuleSeverity.Note,
                     RuleDiagnosticIds.NeverMatches,
                     "this rule is for other interfaces than the firewall's port and never matches here",
                     place,
                     text));
-                return;
             }
 
-            Patch(code.Instructions, start);
-            code.Rules.Add((start, code.Instructions.Count));
+            code.Rules.AddRange(made);
         }
         catch (RuleException refusal)
         {
@@ -77,6 +82,65 @@ internal sealed class ChainCompiler
             Remove(code, start);
             _diagnostics.Add(new RuleDiagnostic(RuleSeverity.Error, RuleDiagnosticIds.NotARuleset, wrong.Message, place, text));
         }
+    }
+
+    /// <summary>Compiles a rule that ends with a verdict map: once for each element, and before that once for what it counts.</summary>
+    /// <returns>Whether the map has an element.</returns>
+    private bool CompileMap(
+        ChainCode code, List<(string Kind, JsonElement Value)> statements, CompiledCounter rule, List<(int Start, int End)> made)
+    {
+        List<(string Kind, JsonElement Value)> before = statements[..^1];
+        if (before.Exists(statement => statement.Kind == "notrack"))
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Statement, "\"notrack\" and a verdict map in one rule are not supported: write two rules, that with \"notrack\" first");
+        }
+
+        if (before.Exists(statement => statement.Kind != "match"))
+        {
+            CompileOne(code, before, null, rule, made);
+        }
+
+        List<(string Kind, JsonElement Value)> matches = before.FindAll(statement => statement.Kind == "match");
+        (JsonElement key, IReadOnlyList<(JsonElement Value, JsonElement Verdict)> elements) = VerdictMap.Read(_ruleset, code.Chain, statements[^1].Value);
+        foreach ((JsonElement value, JsonElement verdict) in elements)
+        {
+            CompileOne(code, [.. matches, NftRuleset.SingleProperty(verdict)], (key, value), rule, made);
+        }
+
+        return elements.Count != 0;
+    }
+
+    /// <summary>Compiles one row of matches and statements.</summary>
+    /// <param name="code">The chain.</param>
+    /// <param name="statements">The statements.</param>
+    /// <param name="element">What is looked up in a map before the last of them, and the value that it must have.</param>
+    /// <param name="rule">The rule's own counter.</param>
+    /// <param name="made">Takes the place of what was made; nothing, where it never matches.</param>
+    private void CompileOne(
+        ChainCode code, List<(string Kind, JsonElement Value)> statements, (JsonElement Key, JsonElement Value)? element, CompiledCounter rule,
+        List<(int Start, int End)> made)
+    {
+        int start = code.Instructions.Count;
+        MatchCompiler matches = new(_ruleset, _options, _parts, code.Chain, code.Instructions);
+        for (int i = 0; i < statements.Count; i++)
+        {
+            if (element is { } looked && i == statements.Count - 1)
+            {
+                matches.Compile("==", looked.Key, looked.Value);
+            }
+
+            CompileStatement(code, matches, statements[i].Kind, statements[i].Value, rule);
+        }
+
+        if (matches.NeverMatches)
+        {
+            Remove(code, start);
+            return;
+        }
+
+        Patch(code.Instructions, start);
+        made.Add((start, code.Instructions.Count));
     }
 
     private static void Remove(ChainCode code, int start)
@@ -98,9 +162,8 @@ internal sealed class ChainCompiler
         }
     }
 
-    private void CompileStatement(ChainCode code, MatchCompiler matches, JsonElement statement, CompiledCounter rule)
+    private void CompileStatement(ChainCode code, MatchCompiler matches, string kind, JsonElement value, CompiledCounter rule)
     {
-        (string kind, JsonElement value) = NftRuleset.SingleProperty(statement);
         switch (kind)
         {
             case "match":
@@ -125,6 +188,10 @@ internal sealed class ChainCompiler
             case "counter":
                 uint counter = CounterNumber(code.Chain, value, rule);
                 code.Instructions.Add(new Instruction { Operation = Operation.Count, A = counter });
+                break;
+            case "notrack" when _options.TracksConnections:
+                code.Instructions.Add(new Instruction { Operation = Operation.NoTrack });
+                _parts.Mode = TableMode.Stateful;
                 break;
             default:
                 throw Refuse(kind, value);
@@ -174,13 +241,13 @@ internal sealed class ChainCompiler
             "reject" => "\"reject\" is not supported: the firewall sends nothing of its own. Write \"drop\"",
             "limit" => "\"limit\" is not supported: the firewall keeps no rates yet",
             "log" => "\"log\" is not supported on the core: use a counter",
-            "vmap" or "map" => "verdict maps are not supported: write one rule for each element",
+            "vmap" or "map" => "verdict maps are not supported here: write one rule for each element",
             "dnat" or "snat" or "masquerade" or "redirect" or "tproxy" =>
                 $"\"{kind}\" is not supported: the firewall changes no packet. Keep it in nftables on Linux",
             "mangle" => "setting packet or meta fields is not supported: the firewall changes no packet. Keep it in "
                 + "nftables on Linux",
             "ct helper" or "ct timeout" or "ct expectation" or "ct count" or "notrack" =>
-                $"\"{kind}\" is not supported: the firewall keeps no connections",
+                $"\"{kind}\" is not supported: the core tracks connections for \"ct state\", \"ct direction\" and \"ct status\" alone, where it decides alone",
             "queue" => "\"queue\" is not supported: there is no user space on the core",
             _ => $"the statement \"{kind}\" ({NftRuleset.Shorten(value)}) is not supported",
         };

@@ -29,13 +29,15 @@ public sealed class CompiledTable
     private readonly byte[] _bytes;
     private readonly int _length;
 
-    internal CompiledTable(byte[] bytes, int length, IReadOnlyList<CompiledCounter> counters, int ruleCount, int elementCount)
+    internal CompiledTable(
+        byte[] bytes, int length, IReadOnlyList<CompiledCounter> counters, int ruleCount, int elementCount, TableMode mode = TableMode.Authoritative)
     {
         _bytes = bytes;
         _length = length;
         Counters = counters;
         RuleCount = ruleCount;
         ElementCount = elementCount;
+        Mode = mode;
     }
 
     /// <summary>The table's bytes, with its header; the generation is 0 until <see cref="SetGeneration"/>.</summary>
@@ -49,6 +51,9 @@ public sealed class CompiledTable
 
     /// <summary>Elements of all sets, after neighbours were merged.</summary>
     public int ElementCount { get; }
+
+    /// <summary>Who decides with it, and by what.</summary>
+    public TableMode Mode { get; }
 
     /// <summary>Gives the table a lease, which is over until somebody renews it.</summary>
     internal void SetLease() => MemoryMarshal.Cast<byte, TableHeader>(_bytes.AsSpan(0, TableHeader.HeaderSize))[0].LeaseEnd = 1;
@@ -86,6 +91,12 @@ public sealed record CompileOptions
     /// are errors.
     /// </summary>
     public IReadOnlyList<string> PortNames { get; init; } = [];
+
+    /// <summary>Whether the core tracks connections for the rules; else a match on them is an error.</summary>
+    public bool TracksConnections { get; init; }
+
+    /// <summary>Whether the machine certainly forwards nothing, so that a chain for what it forwards is never asked; else such a chain is an error.</summary>
+    public bool ForwardsNothing { get; init; }
 
     /// <summary>
     /// nft's text of each rule, by "family table handle" as <see cref="NftRuleset.RuleKey"/> makes it, for messages.

@@ -1,6 +1,7 @@
 using System;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Control;
 using Sos.Sdk.Statistics;
@@ -44,6 +45,13 @@ public static unsafe class DhcpRemark
         }
 
         PacketKeyReader.Read(frame, in parsed, ref key);
+        if (table.Mode == TableMode.Stateful)
+        {
+            key.Set(Field.Connection, ConnectionStates.New); // nothing was sent to a server that nobody knows
+            key.Set(Field.FlowDirection, 0);
+            key.Set(Field.FlowStatus, 0);
+        }
+
         Samplers samplers = default;
         void* memory = NativeMemory.AlignedAlloc(StatisticsLayout.TotalSize, 64);
         try

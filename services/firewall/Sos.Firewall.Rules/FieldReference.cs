@@ -83,15 +83,18 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
 
         if (kind == "ct")
         {
-            throw new RuleException(
-                RuleDiagnosticIds.Tracking,
-                "the firewall keeps no connections, so it cannot know a packet's \"ct\" state; keep such rules in "
-                    + "nftables on Linux, "
-                + "which sees all that the firewall passes, and give the firewall rules that need the packet alone");
+            throw UnknownTracking(NftRuleset.TryGet(value, "key", out _) ? NftRuleset.Text(value, "key") : string.Empty);
         }
 
         throw Unknown($"\"{kind}\" ({NftRuleset.Shorten(value)})", string.Empty);
     }
+
+    /// <summary>Refuses to look at what connection tracking knows.</summary>
+    /// <param name="key">The key of the expression.</param>
+    internal static RuleException UnknownTracking(string key) => new(
+        RuleDiagnosticIds.Tracking,
+        $"the firewall cannot match \"ct {key}\" here. Where the core decides alone it knows \"ct state\", \"ct direction\" and \"ct status\", without masks, "
+            + "sets and the words \"original\" and \"reply\" before a key; keep other rules in nftables on Linux, which sees all that the firewall passes");
 
     private static RuleException Unknown(string what, string hint)
         => new(RuleDiagnosticIds.Expression, $"the firewall does not look at {what}{hint}");

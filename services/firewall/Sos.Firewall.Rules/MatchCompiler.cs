@@ -48,9 +48,20 @@ internal sealed class MatchCompiler
     public void Compile(string operation, JsonElement left, JsonElement right)
     {
         (string kind, JsonElement value) = NftRuleset.SingleProperty(left);
-        if (kind == "meta" && NftRuleset.Text(value, "key") == "iifname")
+        if (kind == "meta" && (NftRuleset.Text(value, "key") == "iifname" || (_options.TracksConnections && NftRuleset.Text(value, "key") == "iif")))
         {
             CompileInterface(operation, right);
+            return;
+        }
+
+        if (kind == "ct" && _options.TracksConnections)
+        {
+            if (TrackingCompiler.Compile(operation, value, right) is { } match)
+            {
+                _code.Add(match);
+            }
+
+            _parts.Mode = TableMode.Stateful;
             return;
         }
 

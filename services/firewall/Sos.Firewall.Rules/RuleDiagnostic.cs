@@ -75,4 +75,7 @@ public static class RuleDiagnosticIds
 
     /// <summary>A note: the rules drop replies to a DHCP client, about which they are not asked.</summary>
     public const string DhcpReplies = "SOSFW015";
+
+    /// <summary>A note: a chain is for what the machine forwards, and it forwards nothing.</summary>
+    public const string ForwardsNothing = "SOSFW016";
 }

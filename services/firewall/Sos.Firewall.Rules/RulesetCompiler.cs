@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Text.Json;
+using Sos.Firewall.Tables;
 
 namespace Sos.Firewall.Rules;
 
@@ -11,6 +12,9 @@ namespace Sos.Firewall.Rules;
 /// </summary>
 public static class RulesetCompiler
 {
+    /// <summary>The priority at which Linux looks a packet's connection up (NF_IP_PRI_CONNTRACK).</summary>
+    private const int TrackingPriority = -200;
+
     /// <summary>The order in which an arriving packet meets the hooks.</summary>
     private static readonly string[] Hooks = ["prerouting", "input"];
 
@@ -46,19 +50,41 @@ public static class RulesetCompiler
 
     private static CompiledTable? Compile(NftRuleset ruleset, CompileOptions options, List<RuleDiagnostic> diagnostics)
     {
-        List<NftChain> baseChains = FindBaseChains(ruleset, diagnostics);
+        List<NftChain> baseChains = FindBaseChains(ruleset, options, diagnostics);
         TableParts parts = new();
         ChainCompiler compiler = new(ruleset, options, parts, diagnostics);
         Dictionary<string, ChainCode> compiled = CompileReachable(ruleset, baseChains, compiler, diagnostics);
+        bool isStateful = parts.Mode == TableMode.Stateful;
+        diagnostics.AddRange(baseChains.Where(chain => isStateful && IsWithTracking(chain)).Select(chain => Error(
+            RuleDiagnosticIds.Hook,
+            $"the chain has the priority at which Linux tracks connections ({TrackingPriority}), so that it may come before or behind that: use another",
+            chain.Place)));
         if (diagnostics.Exists(diagnostic => diagnostic.Severity == RuleSeverity.Error))
         {
             return null;
         }
 
-        (byte[] bytes, int length) = parts.Complete(new ProgramLinker(compiled).Link(baseChains));
-        CompiledTable table = new(bytes, length, parts.Counters, compiler.RuleCount, parts.ElementCount);
+        LinkedProgram program = new ProgramLinker(compiled).Link(baseChains);
+        (byte[] bytes, int length) = parts.Complete(isStateful ? WithTracking(program, baseChains) : program);
+        CompiledTable table = new(bytes, length, parts.Counters, compiler.RuleCount, parts.ElementCount, parts.Mode);
         table.EnsureValid();
         return table;
+    }
+
+    private static bool IsWithTracking(NftChain chain) => chain.Hook == "prerouting" && chain.Priority == TrackingPriority;
+
+    /// <summary>Marks the chains that see packets before they are tracked. No stage looks packets up ahead, since each must be tracked in between.</summary>
+    private static LinkedProgram WithTracking(LinkedProgram program, List<NftChain> baseChains)
+    {
+        for (int i = 0; i < baseChains.Count; i++)
+        {
+            ref BaseChain chain = ref program.BaseChains[i];
+            chain.Families = baseChains[i].Hook == "prerouting" && baseChains[i].Priority < TrackingPriority
+                ? BaseChain.BeforeTracking(chain.Families)
+                : chain.Families;
+        }
+
+        return program with { Plan = new StagePlan(Outcome.Pass, [], []) };
     }
 
     private static Dictionary<string, ChainCode> CompileReachable(
@@ -99,7 +125,7 @@ public static class RulesetCompiler
     }
 
     /// <summary>The base chains that an arriving packet meets, in the order in which it does.</summary>
-    private static List<NftChain> FindBaseChains(NftRuleset ruleset, List<RuleDiagnostic> diagnostics)
+    private static List<NftChain> FindBaseChains(NftRuleset ruleset, CompileOptions options, List<RuleDiagnostic> diagnostics)
     {
         foreach ((string kind, string place) in ruleset.Unknown.Where(item => !InertObjects.Contains(item.Kind)))
         {
@@ -111,7 +137,7 @@ public static class RulesetCompiler
         foreach (NftChain chain in ruleset.Chains)
         {
             bool isDormant = ruleset.Tables.TryGetValue($"{chain.Family} {chain.Table}", out bool dormant) && dormant;
-            if (!isDormant && chain.Hook is not null && IsHonoured(chain, diagnostics))
+            if (!isDormant && chain.Hook is not null && IsHonoured(chain, options, diagnostics))
             {
                 found.Insert(0, chain);
             }
@@ -120,7 +146,7 @@ public static class RulesetCompiler
         return found.OrderBy(chain => Array.IndexOf(Hooks, chain.Hook)).ThenBy(chain => chain.Priority).ToList();
     }
 
-    private static bool IsHonoured(NftChain chain, List<RuleDiagnostic> diagnostics)
+    private static bool IsHonoured(NftChain chain, CompileOptions options, List<RuleDiagnostic> diagnostics)
     {
         if (chain.Rules.Count == 0 && !chain.PolicyDrop)
         {
@@ -137,6 +163,16 @@ public static class RulesetCompiler
             };
             diagnostics.Add(Error(RuleDiagnosticIds.Family, $"tables of family \"{chain.Family}\" are not supported: "
                 + $"{hint}", chain.Place));
+            return false;
+        }
+
+        if (chain is { Type: "filter", Hook: "forward" } && options.ForwardsNothing)
+        {
+            diagnostics.Add(new RuleDiagnostic(
+                RuleSeverity.Note, RuleDiagnosticIds.ForwardsNothing,
+                "this chain is not asked, since the core decides alone only where the machine forwards nothing. Should it ever forward, load the chain into "
+                    + "nftables on Linux",
+                chain.Place, null));
             return false;
         }
 

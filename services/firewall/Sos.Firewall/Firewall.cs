@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Sos.Firewall.Capture;
 using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
+using Sos.Firewall.Tracking;
 using Sos.Sdk.Control;
 using Sos.Sdk.Packets;
 using Sos.Sdk.Ports;
@@ -43,6 +44,11 @@ public struct Firewall<TNic, THost>
     private ConnectionRecord _connections;
     private Samplers _samplers;
     private CaptureRing _capture;
+    private ConnectionTracker _tracker;
+    private TrackedBurst _tracked;
+    private FlowCounters _flowCounters;
+    private FlowListing _flowListing;
+    private bool _isTracking;
     private TscClock _clock;
     private ulong _now;
 
@@ -53,13 +59,14 @@ public struct Firewall<TNic, THost>
         Evaluate,
     }
 
-    /// <summary>Takes ports and counters.</summary>
+    /// <summary>Takes ports, counters and memory.</summary>
     /// <param name="setup">The service's setup.</param>
     /// <param name="settings">Its parameters.</param>
     /// <param name="nic">The card's port, started.</param>
     /// <param name="host">The host's port.</param>
     /// <param name="pool">The buffers of both.</param>
-    public void Initialize(ref ServiceSetup setup, FirewallSettings settings, TNic nic, THost host, PacketPool pool)
+    /// <returns>False where there is no memory for the connections that the parameters ask for.</returns>
+    public unsafe bool TryInitialize(ref ServiceSetup setup, FirewallSettings settings, TNic nic, THost host, PacketPool pool)
     {
         _nic = nic;
         _host = host;
@@ -74,6 +81,17 @@ public struct Firewall<TNic, THost>
         {
             setup.Log.Write(LogSeverity.Warning, "the arena is too small to record connections: packets of none cannot be told from others"u8);
         }
+
+        _flowCounters = new FlowCounters(setup.Statistics);
+        _flowListing.Open(ref setup);
+        FlowSecret secret = new(setup.Parameters, new ProcessorRandom(setup.Control->Isa));
+        if (!settings.Flows.TryMake(ref _tracker, setup.Arena, secret))
+        {
+            return false;
+        }
+
+        _flowCounters.Show(in _tracker.Flows);
+        return true;
     }
 
     /// <summary>Moves one burst in each direction.</summary>
@@ -82,6 +100,13 @@ public struct Firewall<TNic, THost>
     {
         _now = now;
         PollTables();
+        if (_isTracking)
+        {
+            _tracker.Advance(now);
+            _flowListing.Poll(in _tracker.Flows, in _tracker.Clock);
+            _flowCounters.Show(in _tracker.Flows);
+        }
+
         if (_nic.Receive(ref _received) > 0)
         {
             Filter();
@@ -93,6 +118,11 @@ public struct Firewall<TNic, THost>
             foreach (PacketBuffer buffer in _received.Buffers)
             {
                 _connections.AddSent(buffer.Frame);
+            }
+
+            if (_isTracking)
+            {
+                TrackSent(_received.Buffers);
             }
 
             int sent = _nic.Transmit(ref _received);
@@ -109,6 +139,7 @@ public struct Firewall<TNic, THost>
             _clock.Follow();
             _connections.Begin(_tables.Generation, _tables.Current.RecordsPassed);
             _samplers.Begin(in _tables.Current, in _clock, _now);
+            BeginTracking(_tables.Current.Mode == TableMode.Stateful);
             _ruleCounters.Reset();
             _counters.TableGeneration.Set(_tables.Generation);
         }
@@ -117,6 +148,84 @@ public struct Firewall<TNic, THost>
         {
             _counters.TablesRefused.Set(_tables.Refused);
         }
+    }
+
+    /// <summary>Begins to track connections, or ends it: then all are forgotten, since nobody sees what goes on until it begins again.</summary>
+    private void BeginTracking(bool tracks)
+    {
+        const ulong NanosecondsPerMillisecond = 1_000_000;
+        if (_isTracking && !tracks)
+        {
+            _tracker.Clear();
+            _flowCounters.Show(in _tracker.Flows);
+        }
+
+        _isTracking = tracks;
+        _tracker.SetFrequency(_clock.TicksFromNanoseconds(NanosecondsPerMillisecond), _now);
+    }
+
+    /// <summary>Tracks what Linux sends, which no rule judges.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void TrackSent(ReadOnlySpan<PacketBuffer> buffers)
+    {
+        _tracked.Read(buffers, in _tracker);
+        for (int i = 0; i < buffers.Length; i++)
+        {
+            ref ReadPacket read = ref _tracked[i];
+            if (read.Reason != MalformedReason.None || read.Parsed.IpVersion == 0)
+            {
+                continue;
+            }
+
+            _tracker.Track(in read, buffers[i].Frame, isTrusted: true, out TrackedPacket packet);
+            if (packet.Begins)
+            {
+                _tracker.Confirm(isSent: true);
+            }
+        }
+    }
+
+    /// <summary>Decides on the received burst by rules that ask for connections: packet by packet, since each may change what the next one meets.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FilterStateful(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers)
+    {
+        Span<uint> positions = _scratch.Positions[..buffers.Length];
+        _tracked.Read(buffers, in _tracker);
+        int countedCount = 0;
+        for (int i = 0; i < positions.Length; i++)
+        {
+            positions[i] = JudgeStateful(in table, buffers[i], ref _tracked[i]);
+            countedCount += positions[i] == Counted ? 1 : 0;
+        }
+
+        Part(in table, buffers, positions, countedCount);
+    }
+
+    private uint JudgeStateful(in FirewallTable table, PacketBuffer buffer, ref ReadPacket read)
+    {
+        ReadOnlySpan<byte> frame = buffer.Frame;
+        read.Knowledge = new TrackedPacket { State = ConnectionStates.Invalid };
+        _key.Clear();
+        Decision decision = Classify(frame, read.Reason, in read.Parsed, ref _key);
+        if (decision != Decision.Evaluate)
+        {
+            return decision == Decision.Pass ? Outcome.Pass : Counted;
+        }
+
+        bool isTrusted = (buffer.Header.Flags & PacketFlags.ChecksumValid) != 0;
+        Verdict verdict = StatefulRules.Judge(in table, ref read, frame, isTrusted, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
+        if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.Is(frame, in read.Parsed))
+        {
+            _counters.DhcpPassed.Increment();
+            verdict = Verdict.Pass;
+        }
+
+        return verdict switch
+        {
+            Verdict.Pass => Outcome.Pass,
+            Verdict.DropByRule => Outcome.DropByRule,
+            _ => Outcome.DropByPolicy,
+        };
     }
 
     /// <summary>Decides on the received burst, stage by stage, so that the memory reads of its packets overlap.</summary>
@@ -145,6 +254,14 @@ public struct Firewall<TNic, THost>
         }
 
         _samplers.SetTime(_now);
+        if (_isTracking)
+        {
+            FilterStateful(in table, buffers);
+            _received.Clear();
+            PassOn();
+            return;
+        }
+
         int plainCount = ReadKeys(buffers);
         Span<uint> positions = _scratch.Positions;
         BurstEvaluator.Run(in table, plainCount, in _ruleCounters, ref _scratch);
@@ -218,6 +335,17 @@ public struct Firewall<TNic, THost>
         }
 
         int judgedCount = furthest > Outcome.DropByPolicy - Outcome.Pass ? JudgeOpen(in table, buffers, positions) : 0;
+        Part(in table, buffers, positions, judgedCount);
+    }
+
+    /// <summary>Parts a burst that was decided on.</summary>
+    /// <param name="table">The table that decided.</param>
+    /// <param name="buffers">The burst.</param>
+    /// <param name="positions">What becomes of each packet.</param>
+    /// <param name="countedCount">How many are dropped, and counted already.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Part(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers, Span<uint> positions, int countedCount)
+    {
         if (_capture.IsOn(_now))
         {
             CaptureJudged(in table, buffers, positions);
@@ -238,7 +366,7 @@ public struct Firewall<TNic, THost>
 
         int droppedCount = buffers.Length - passingCount;
         _counters.DroppedByRule.Add(ruleCount);
-        _counters.DroppedByPolicy.Add(droppedCount - ruleCount - judgedCount);
+        _counters.DroppedByPolicy.Add(droppedCount - ruleCount - countedCount);
         _pool.Free(dropped[..droppedCount]);
         _passed.Add(passing[..passingCount]);
     }
@@ -271,7 +399,7 @@ public struct Firewall<TNic, THost>
         ReadOnlySpan<byte> frame = buffer.Frame;
         _key.Clear();
         Decision decision = table.Mode == TableMode.Authoritative
-            ? Classify(frame, ref _key, out ParsedFrame parsed)
+            ? Classify(frame, FrameParser.Parse(frame, out ParsedFrame parsed), in parsed, ref _key)
             : ClassifyForLinux(in table, buffer, ref _key, out parsed);
         if (decision != Decision.Evaluate)
         {
@@ -341,7 +469,7 @@ public struct Firewall<TNic, THost>
             {
                 _capture.Take(
                     buffers[i].Frame,
-                    new CaptureSlot { Time = _now, Generation = _tables.Generation, Verdict = verdict, States = StatesOf(in table, buffers[i]) });
+                    new CaptureSlot { Time = _now, Generation = _tables.Generation, Verdict = verdict, States = StatesOf(in table, buffers[i], i) });
             }
         }
     }
@@ -363,10 +491,15 @@ public struct Firewall<TNic, THost>
         }
     }
 
-    /// <summary>The states in which Linux may have seen a frame, as far as it was asked for them.</summary>
-    private uint StatesOf(in FirewallTable table, PacketBuffer buffer)
+    /// <summary>The states in which Linux may have seen a frame, as far as it was asked for them; the state of a packet that was tracked.</summary>
+    private uint StatesOf(in FirewallTable table, PacketBuffer buffer, int index)
     {
         ReadOnlySpan<byte> frame = buffer.Frame;
+        if (table.Mode == TableMode.Stateful)
+        {
+            return _tracked[index].Knowledge.ToBits();
+        }
+
         if (table.Mode == TableMode.Authoritative || FrameParser.Parse(frame, out ParsedFrame parsed) != MalformedReason.None
             || parsed.IpVersion == 0 || parsed.VlanTagCount != 0 || parsed.Fragment.IsFragment)
         {
@@ -433,9 +566,8 @@ public struct Firewall<TNic, THost>
     }
 
     /// <summary>Decides what comes before the rules: malformed frames, what is no IP, tags and fragments.</summary>
-    private readonly Decision Classify(ReadOnlySpan<byte> frame, ref PacketKey key, out ParsedFrame parsed)
+    private readonly Decision Classify(ReadOnlySpan<byte> frame, MalformedReason reason, in ParsedFrame parsed, ref PacketKey key)
     {
-        MalformedReason reason = FrameParser.Parse(frame, out parsed);
         if (reason != MalformedReason.None)
         {
             _counters.CountMalformed(reason);
@@ -484,7 +616,7 @@ public struct Firewall<TNic, THost>
             || (parsed.Fragment.IsFragment && _settings.Fragments == FramePolicy.Drop);
         if (parsed.IpVersion == 0 || isDropped)
         {
-            return Classify(frame, ref key, out parsed);
+            return Classify(frame, MalformedReason.None, in parsed, ref key);
         }
 
         PacketKeyReader.Read(frame, in parsed, ref key);

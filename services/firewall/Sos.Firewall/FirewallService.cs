@@ -33,7 +33,7 @@ public struct FirewallService : IService
     {
         if (!FirewallSettings.TryRead(setup.Parameters, out FirewallSettings settings))
         {
-            setup.Log.Write(LogSeverity.Error, "a parameter has a value that it cannot have (non-ip, dhcp, vlan, fragments)"u8);
+            setup.Log.Write(LogSeverity.Error, "a parameter has a value that it cannot have (non-ip, dhcp, vlan, fragments, flows, tcp-window)"u8);
             return BadParameter;
         }
 
@@ -53,8 +53,7 @@ public struct FirewallService : IService
             return NoHost;
         }
 
-        _firewall.Initialize(ref setup, settings, nic, host, pool);
-        return ExitCode.Stopped;
+        return _firewall.TryInitialize(ref setup, settings, nic, host, pool) ? ExitCode.Stopped : ExitCode.ArenaTooSmall;
     }
 
     /// <inheritdoc/>

@@ -1,4 +1,5 @@
 using System;
+using Sos.Firewall.Tracking;
 using Sos.Sdk.Services;
 
 namespace Sos.Firewall;
@@ -39,6 +40,9 @@ public struct FirewallSettings
     /// <summary><c>fragments=evaluate|accept|drop</c>: IP fragments. By default the rules decide on each by itself.</summary>
     public FramePolicy Fragments;
 
+    /// <summary>The parameters of connection tracking.</summary>
+    public FlowSettings Flows;
+
     /// <summary>Reads the parameters.</summary>
     /// <returns>False if one has a value that it cannot have.</returns>
     public static bool TryRead(Parameters parameters, out FirewallSettings settings)
@@ -47,7 +51,8 @@ public struct FirewallSettings
         return TryReadNonIp(parameters, ref settings)
             && TryReadDhcp(parameters, ref settings.DhcpByRules)
             && TryReadPolicy(parameters, "vlan"u8, ref settings.Vlan)
-            && TryReadPolicy(parameters, "fragments"u8, ref settings.Fragments);
+            && TryReadPolicy(parameters, "fragments"u8, ref settings.Fragments)
+            && FlowSettings.TryRead(parameters, out settings.Flows);
     }
 
     private static bool TryReadNonIp(Parameters parameters, ref FirewallSettings settings)

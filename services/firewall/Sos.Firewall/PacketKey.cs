@@ -7,7 +7,7 @@ namespace Sos.Firewall;
 public struct PacketKey
 {
     /// <summary>Numbers of fields; those of 128 bits have no word of their own.</summary>
-    public const int WordCount = (int)Field.TcpData + 1;
+    public const int WordCount = (int)Field.FlowStatus + 1;
 
     private Words _words;
     private uint _present;
@@ -21,7 +21,7 @@ public struct PacketKey
     /// <summary>IPv6 destination address; valid if present.</summary>
     public Address128 Ipv6Destination;
 
-    /// <summary>Which base chains see it: <see cref="BaseChain.Ipv4"/> or <see cref="BaseChain.Ipv6"/>.</summary>
+    /// <summary>Which base chains see it: <see cref="BaseChain.Ipv4"/> or <see cref="BaseChain.Ipv6"/>, or one of those before connection tracking.</summary>
     public byte Families;
 
     /// <summary>Forgets all fields.</summary>

@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
+using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Memory;
 
@@ -14,7 +15,15 @@ public static class RuleEvaluator
     /// <param name="counters">Where rules with counters add it up.</param>
     /// <param name="samplers">What chooses the packets that pass for Linux to log them.</param>
     public static Verdict Evaluate(in FirewallTable table, in PacketKey key, in RuleCounters counters, ref Samplers samplers)
-        => WalkOn(in table, in key, in counters, ref samplers, 0, isUnderWay: false, 0);
+        => WalkOn(in table, ref Unsafe.AsRef(in key), in counters, ref samplers, 0, isUnderWay: false, 0); // Rules without tracking change no key.
+
+    /// <summary>The verdict on a packet, by those base chains that see its <see cref="PacketKey.Families"/>.</summary>
+    /// <param name="table">A valid table.</param>
+    /// <param name="key">The packet; a rule may have it not tracked.</param>
+    /// <param name="counters">Where rules with counters add it up.</param>
+    /// <param name="samplers">What chooses the packets that pass for Linux to log them.</param>
+    public static Verdict EvaluateStateful(in FirewallTable table, ref PacketKey key, in RuleCounters counters, ref Samplers samplers)
+        => WalkOn(in table, ref key, in counters, ref samplers, 0, isUnderWay: false, 0);
 
     /// <summary>The verdict on a packet that stands at a position in a base chain.</summary>
     /// <param name="table">A valid table.</param>
@@ -25,11 +34,12 @@ public static class RuleEvaluator
     public static Verdict Evaluate(
         in FirewallTable table, in PacketKey key, in RuleCounters counters, ref Samplers samplers, uint position)
         => WalkOn(
-            in table, in key, in counters, ref samplers, Outcome.BaseChainOf(position), isUnderWay: true, Outcome.InstructionOf(position));
+            in table, ref Unsafe.AsRef(in key), in counters, ref samplers, Outcome.BaseChainOf(position), isUnderWay: true,
+            Outcome.InstructionOf(position));
 
     [SkipLocalsInit]
     private static Verdict WalkOn(
-        in FirewallTable table, in PacketKey key, in RuleCounters counters, ref Samplers samplers, uint firstChain, bool isUnderWay, uint at)
+        in FirewallTable table, ref PacketKey key, in RuleCounters counters, ref Samplers samplers, uint firstChain, bool isUnderWay, uint at)
     {
         samplers.Forget();
         Span<uint> returns = stackalloc uint[FirewallHeader.JumpDepthMax];
@@ -42,7 +52,7 @@ public static class RuleEvaluator
                 continue;
             }
 
-            Operation end = Walk(in table, isUnderWay ? at : chain.Entry, in key, in counters, ref samplers, returns);
+            Operation end = Walk(in table, isUnderWay ? at : chain.Entry, ref key, in counters, ref samplers, returns);
             isUnderWay = false;
             if (end == Operation.Drop)
             {
@@ -73,7 +83,7 @@ public static class RuleEvaluator
     /// <see cref="Operation.Admit"/>, or a return from it.
     /// </summary>
     private static Operation Walk(
-        in FirewallTable table, uint entry, in PacketKey key, in RuleCounters counters, ref Samplers samplers, Span<uint> returns)
+        in FirewallTable table, uint entry, ref PacketKey key, in RuleCounters counters, ref Samplers samplers, Span<uint> returns)
     {
         MemoryBlock<Instruction> instructions = table.Instructions;
         int depth = 0;
@@ -120,6 +130,10 @@ public static class RuleEvaluator
                     break;
                 case Operation.Classify:
                     at = Classify(in table, in instruction, in key);
+                    break;
+                case Operation.NoTrack:
+                    key.Set(Field.Connection, ConnectionStates.Untrack(key.Value(Field.Connection)));
+                    at++;
                     break;
                 default:
                     at = Matches(in table, in instruction, in key) ? at + 1 : instruction.Next;

@@ -37,7 +37,7 @@ public struct GuardService : IService
 
         if (!FirewallSettings.TryRead(setup.Parameters, out FirewallSettings firewall))
         {
-            setup.Log.Write(LogSeverity.Error, "a parameter has a value that it cannot have (non-ip, dhcp, vlan, fragments)"u8);
+            setup.Log.Write(LogSeverity.Error, "a parameter has a value that it cannot have (non-ip, dhcp, vlan, fragments, flows, tcp-window)"u8);
             return BadParameter;
         }
 
@@ -54,8 +54,7 @@ public struct GuardService : IService
             return NoMemory;
         }
 
-        _firewall.Initialize(ref setup, firewall, shared, host, pool);
-        return ExitCode.Stopped;
+        return _firewall.TryInitialize(ref setup, firewall, shared, host, pool) ? ExitCode.Stopped : ExitCode.ArenaTooSmall;
     }
 
     /// <inheritdoc/>

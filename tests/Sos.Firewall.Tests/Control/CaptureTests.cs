@@ -5,6 +5,7 @@ using System.Linq;
 using System.Text;
 using Sos.Firewall.Capture;
 using Sos.Firewall.Control;
+using Sos.Firewall.Rules;
 using Sos.Firewall.Rules.Prefilter;
 using Sos.Firewall.Tables;
 using Sos.Firewall.Tests.Prefilter;
@@ -17,6 +18,8 @@ namespace Sos.Firewall.Tests.Control;
 public sealed unsafe class CaptureTests : IDisposable
 {
     private const ulong Second = 1_000_000_000; // of the test's clock
+    private const uint Peer = 0x0a000001;
+    private const uint Own = 0x0a090002;
 
     private static readonly byte[] Dropped = Frame(9999);
     private static readonly byte[] Passed = Frame(22);
@@ -130,6 +133,46 @@ public sealed unsafe class CaptureTests : IDisposable
     }
 
     [Fact]
+    public void The_Table_Tells_What_Dropped_A_Frame_By_What_Tracking_Knew_Of_It()
+    {
+        CompiledTable rules = FirewallBench.Compile(
+            """
+            table ip f {
+              chain raw { type filter hook prerouting priority raw; ct state new counter drop; udp dport 99 notrack ct state untracked counter drop; }
+              chain c {
+                type filter hook input priority 0; policy drop;
+                ct state new accept
+                ct direction reply counter drop
+                ct direction original ct status seen-reply counter drop
+              }
+            }
+            """,
+            out _);
+        Assert.True(_bench.Harness.LoadTable(rules.Bytes));
+        _frames.Want(ulong.MaxValue, isDroppedOnly: true);
+        Assert.True(_bench.Host.Send(Datagram(Own, Peer, 7000, 53)));
+        _bench.Harness.Poll();
+        Assert.False(_bench.Passes(Datagram(Peer, Own, 53, 7000)));
+        Assert.True(_bench.Passes(Datagram(Peer, Own, 1000, 53)));
+        Assert.True(_bench.Host.Send(Datagram(Own, Peer, 53, 1000)));
+        _bench.Harness.Poll();
+        Assert.False(_bench.Passes(Datagram(Peer, Own, 1000, 53)));
+        Assert.False(_bench.Passes(Datagram(Peer, Own, 1000, 99)));
+        List<CapturedFrame> read = Read();
+        byte[] bytes = rules.Bytes.ToArray();
+        fixed (byte* start = bytes)
+        {
+            Assert.True(FirewallTable.TryOpen(start, (ulong)bytes.Length, out FirewallTable table));
+            CaptureTable told = new(table, [.. rules.Counters.Select(counter => $"{counter.Place}: {counter.RuleText}")]);
+            string[] reasons = [.. read.Select(frame => told.Describe(frame.Bytes, frame.Slot.States) ?? "nothing")];
+            Assert.Equal(3, reasons.Length);
+            Assert.Contains("chain c, rule handle 6:", reasons[0], StringComparison.Ordinal); // ct direction reply
+            Assert.Contains("chain c, rule handle 7:", reasons[1], StringComparison.Ordinal); // ct status seen-reply
+            Assert.Contains("chain raw, rule handle 4:", reasons[2], StringComparison.Ordinal); // notrack
+        }
+    }
+
+    [Fact]
     public void A_Service_Without_Memory_For_Frames_Works_As_Before()
     {
         using FirewallBench bench = new();
@@ -161,6 +204,9 @@ public sealed unsafe class CaptureTests : IDisposable
             File.Delete(path);
         }
     }
+
+    private static byte[] Datagram(uint from, uint to, ushort source, ushort destination)
+        => Packet.Ethernet(0x0800, Packet.Ipv4(from, to, 17, Packet.Udp(source, destination, 4)));
 
     private static byte[] Frame(ushort port, ushort source = 5555)
         => Packet.Ethernet(0x0800, Packet.Ipv4(0x0a000001, 0x0a090002, 6, Packet.Tcp(source, port)));

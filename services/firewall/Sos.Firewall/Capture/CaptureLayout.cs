@@ -68,7 +68,10 @@ public struct CaptureSlot
     /// <summary>Bytes of the frame.</summary>
     public uint Length;
 
-    /// <summary>The states in which Linux may have seen it: <see cref="Connections.ConnectionStates"/>.</summary>
+    /// <summary>
+    /// The states in which Linux may have seen it (<see cref="Connections.ConnectionStates"/>); by rules that ask for connections, what the core's tracking
+    /// knew of it (<see cref="Tracking.TrackedPacket.ToBits"/>).
+    /// </summary>
     public uint States;
 
     /// <summary>Bytes that were kept.</summary>

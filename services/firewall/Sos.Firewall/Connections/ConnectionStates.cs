@@ -47,6 +47,10 @@ public static class ConnectionStates
         _ => New | Invalid,
     };
 
+    /// <summary>Returns the state of a packet that is not to be tracked: what has a flow already keeps it.</summary>
+    /// <param name="state">Its state so far.</param>
+    public static uint Untrack(uint state) => state == Invalid ? Untracked : state;
+
     // tcp_valid_flags, and tcp_conntracks[0] from TCP_CONNTRACK_NONE (nf_conntrack_proto_tcp.c).
     private static uint OfFirstSegment(uint flags) => (flags & (Fin | Syn | Rst | Ack | Urg)) switch
     {

@@ -15,6 +15,8 @@ public struct BaseChain
     /// <summary>Set in <see cref="Families"/> for IPv6.</summary>
     public const byte Ipv6 = 2;
 
+    private const int BeforeTrackingShift = 2;
+
     /// <summary>Index of its first instruction.</summary>
     public uint Entry;
 
@@ -23,4 +25,8 @@ public struct BaseChain
 
     /// <summary>1 if its policy is to drop.</summary>
     public byte PolicyDrop;
+
+    /// <summary>Returns what stands in <see cref="Families"/> of a chain that sees packets of these families before they are tracked.</summary>
+    /// <param name="families"><see cref="Ipv4"/> and <see cref="Ipv6"/>.</param>
+    public static byte BeforeTracking(byte families) => (byte)(families << BeforeTrackingShift);
 }

@@ -63,4 +63,10 @@ public enum Field : byte
     /// Every packet has it.
     /// </summary>
     TcpData = 16,
+
+    /// <summary>0 if the packet goes the way of its flow's first, 1 if it goes the other way (<c>ct direction</c>). A packet without a flow has none.</summary>
+    FlowDirection = 17,
+
+    /// <summary>The status of the packet's flow (<c>ct status</c>). A packet without a flow has none.</summary>
+    FlowStatus = 18,
 }

@@ -56,4 +56,7 @@ public enum Operation : byte
 
     /// <summary>Lets the packet pass for good if one of the samplers noted before takes it, so that Linux logs or answers it.</summary>
     Admit = 15,
+
+    /// <summary>Has the packet not tracked, if it has no flow. Only in tables with connection tracking.</summary>
+    NoTrack = 16,
 }

@@ -14,4 +14,7 @@ public enum TableMode : ushort
     /// connection that Linux could see.
     /// </summary>
     RecordingPrefilter = 2,
+
+    /// <summary>As <see cref="Authoritative"/>; the core also tracks connections, for which rules ask, by what arrives and by what Linux sends.</summary>
+    Stateful = 3,
 }

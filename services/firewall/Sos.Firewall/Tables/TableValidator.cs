@@ -17,7 +17,7 @@ public static class TableValidator
         && header.SetCount <= FirewallHeader.SetsMax
         && header.Range128Count <= FirewallHeader.Ranges128Max
         && header.CounterCount <= FirewallHeader.CountersMax
-        && header.Mode <= TableMode.RecordingPrefilter
+        && header.Mode <= TableMode.Stateful
         && header.StageCount <= FirewallHeader.StagesMax
         && header.OutcomeCount <= FirewallHeader.OutcomesMax
         && IsWithin(header.InstructionOffset, header.InstructionCount, Instruction.Size, size)
@@ -194,6 +194,8 @@ public static class TableValidator
                 return IsSet(in table, instruction.A, SetKind.Sampler) && instruction.B == table.Sets[instruction.A].Count && at + 1 < end;
             case Operation.Admit:
                 return at + 1 < end;
+            case Operation.NoTrack:
+                return table.Mode == TableMode.Stateful && at + 1 < end;
             case Operation.EqualsMasked:
             case Operation.InRange:
                 return leavesForward && isWord;

@@ -1,0 +1,69 @@
+using System.Collections.Generic;
+using System.Linq;
+using System.Text.Json;
+
+namespace Sos.Firewall.Rules;
+
+/// <summary>A verdict map as the rules that it stands for: one for each element, since a packet matches one at most.</summary>
+internal static class VerdictMap
+{
+    /// <summary>Elements of a map at most: each takes the rule's matches once more.</summary>
+    public const int ElementsMax = 256;
+
+    /// <summary>Reads a <c>vmap</c> statement.</summary>
+    /// <param name="ruleset">The ruleset, for named maps.</param>
+    /// <param name="chain">The chain that it stands in.</param>
+    /// <param name="value">The statement.</param>
+    /// <returns>The expression that it looks up, and for each element its value and its verdict.</returns>
+    /// <exception cref="RuleException">It cannot be honoured.</exception>
+    public static (JsonElement Key, IReadOnlyList<(JsonElement Value, JsonElement Verdict)> Elements) Read(
+        NftRuleset ruleset, NftChain chain, JsonElement value)
+    {
+        if (!NftRuleset.TryGet(value, "key", out JsonElement key) || !NftRuleset.TryGet(value, "data", out JsonElement data))
+        {
+            throw new RuleException(RuleDiagnosticIds.Statement, $"{NftRuleset.Shorten(value)} is no verdict map");
+        }
+
+        JsonElement elements = ElementsOf(ruleset, chain, data);
+        if (elements.ValueKind != JsonValueKind.Array)
+        {
+            return (key, []);
+        }
+
+        if (elements.GetArrayLength() > ElementsMax)
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Set, $"a verdict map of more than {ElementsMax} elements is not supported: put values of the same verdict into a set");
+        }
+
+        return (key, [.. elements.EnumerateArray().Select(ReadElement)]);
+    }
+
+    private static JsonElement ElementsOf(NftRuleset ruleset, NftChain chain, JsonElement data)
+    {
+        if (NftRuleset.TryGet(data, "set", out JsonElement elements))
+        {
+            return elements;
+        }
+
+        string name = data.ValueKind == JsonValueKind.String ? data.GetString()!.TrimStart('@') : NftRuleset.Shorten(data);
+        if (!ruleset.Maps.TryGetValue($"{chain.Family} {chain.Table} {name}", out JsonElement map))
+        {
+            throw new RuleException(RuleDiagnosticIds.Missing, $"there is no map \"{name}\" in this table");
+        }
+
+        if (NftRuleset.TryGet(map, "stmt", out _) || (NftRuleset.TryGet(map, "flags", out JsonElement flags)
+            && (NftRuleset.HasText(flags, "timeout") || NftRuleset.HasText(flags, "dynamic"))))
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Set, $"map \"{name}\" changes or counts by itself; the firewall's tables change by reload only");
+        }
+
+        return NftRuleset.TryGet(map, "elem", out elements) ? elements : default;
+    }
+
+    private static (JsonElement Value, JsonElement Verdict) ReadElement(JsonElement element)
+        => element.ValueKind == JsonValueKind.Array && element.GetArrayLength() == 2
+            ? (element[0], element[1])
+            : throw new RuleException(RuleDiagnosticIds.Set, $"{NftRuleset.Shorten(element)} is no element of a verdict map");
+}

@@ -1,0 +1,70 @@
+using System;
+using Sos.Firewall.Connections;
+using Sos.Firewall.Tables;
+
+namespace Sos.Firewall.Tracking;
+
+/// <summary>
+/// Judges packets by rules that ask for connections: first by the chains before connection tracking, then the packet is tracked, then by all others. A flow
+/// begins where they let its first packet pass.
+/// </summary>
+public static class StatefulRules
+{
+    /// <summary>Returns the verdict on an arriving packet.</summary>
+    /// <param name="table">A valid table of such rules.</param>
+    /// <param name="read">The packet; the tracker notes there what it knows.</param>
+    /// <param name="frame">Its frame.</param>
+    /// <param name="isTrusted">Whether the card has verified its checksum.</param>
+    /// <param name="key">What rules see of it.</param>
+    /// <param name="tracker">The connections.</param>
+    /// <param name="counters">Where rules with counters add it up.</param>
+    /// <param name="samplers">No rule of such a table has one.</param>
+    public static Verdict Judge(
+        in FirewallTable table, ref ReadPacket read, ReadOnlySpan<byte> frame, bool isTrusted, ref PacketKey key, ref ConnectionTracker tracker,
+        in RuleCounters counters, ref Samplers samplers)
+    {
+        if (read.Parsed.Fragment.IsLater && tracker.FollowsFirst(in read.Parsed))
+        {
+            return Verdict.Pass;
+        }
+
+        byte families = key.Families;
+        key.Set(Field.Connection, ConnectionStates.Invalid); // as Linux calls what it has not looked up yet
+        key.Families = BaseChain.BeforeTracking(families);
+        Verdict verdict = RuleEvaluator.EvaluateStateful(in table, ref key, in counters, ref samplers);
+        read.Knowledge.State = key.Value(Field.Connection);
+        if (verdict != Verdict.Pass)
+        {
+            return verdict;
+        }
+
+        key.Families = families;
+        if (read.Knowledge.State != ConnectionStates.Untracked)
+        {
+            tracker.Track(in read, frame, isTrusted, out TrackedPacket packet);
+            packet.ShowIn(ref key);
+            read.Knowledge = packet;
+        }
+
+        verdict = RuleEvaluator.EvaluateStateful(in table, ref key, in counters, ref samplers);
+        if (verdict == Verdict.Pass)
+        {
+            NotePassed(in read, ref tracker);
+        }
+
+        return verdict;
+    }
+
+    private static void NotePassed(in ReadPacket read, ref ConnectionTracker tracker)
+    {
+        if (read.Knowledge.Begins)
+        {
+            tracker.Confirm(isSent: false);
+        }
+
+        if (read.Parsed.Fragment.IsFragment && !read.Parsed.Fragment.IsLater)
+        {
+            tracker.NoteFirst(in read.Parsed);
+        }
+    }
+}
