@@ -171,7 +171,7 @@ public sealed class FirewallCompanion : ICompanion
                 "the rules cannot be honoured:\n" + string.Join('\n', result.Diagnostics.Where(item => item.Severity == RuleSeverity.Error)));
         }
 
-        if (table.Mode == TableMode.Stateful && request.BackEnd == BackEndKind.Isolated)
+        if (table.Mode == TableMode.Stateful && !request.BackEnd.LeavesLinux())
         {
             throw new SosException(
                 SosError.BadTable,
