@@ -1,17 +1,18 @@
 #!/bin/bash
 # Everything about the sources that is not a test: formatting, kernel style and annotations, shell scripts, the house rules.
-# Every check runs, so that one run shows all there is to mend.
+# Every check runs, so that one run shows all there is to mend; all run side by side, and what each says is told in order.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-failures=0
+outputs=$(mktemp -d)
+trap 'rm -rf "$outputs"' EXIT
+names=()
+jobs=()
 check() {
-    echo "== $1"
+    names+=("$1")
     shift
-    "$@" || {
-        echo "== failed: $*"
-        failures=$((failures + 1))
-    }
+    "$@" >"$outputs/${#names[@]}" 2>&1 &
+    jobs+=("$!")
 }
 
 shell_scripts() {
@@ -33,14 +34,33 @@ sparse_clean() {
     done
 }
 
+# One after the other: both need the driver's objects.
+layers_and_annotations() {
+    local status=0
+    eng/driver-layers.sh || status=1
+    sparse_clean || status=1
+    return "$status"
+}
+
 # The other parts of dotnet format, style and analyzers, run in every build, where warnings are errors; the order of imports is a house rule.
 check "format" dotnet format whitespace Sos.slnx --verify-no-changes --no-restore -v quiet
 check "shell scripts" shell_scripts
 check "kernel style" eng/checkpatch.sh
 check "the driver and user memory" eng/driver-lint.sh
-check "layers of the driver" eng/driver-layers.sh
-check "kernel annotations" sparse_clean
+check "layers of the driver, kernel annotations" layers_and_annotations
 check "house rules" dotnet test tests/Sos.Tidy.Tests -c Release --no-build --nologo --logger "console;verbosity=minimal"
+
+failures=0
+for i in "${!names[@]}"; do
+    echo "== ${names[i]}"
+    wait "${jobs[i]}"
+    status=$?
+    cat "$outputs/$((i + 1))"
+    if ((status != 0)); then
+        echo "== failed: ${names[i]}"
+        failures=$((failures + 1))
+    fi
+done
 
 if ((failures > 0)); then
     echo "check: $failures failed"

@@ -27,7 +27,7 @@ echo "$sources" >"$mirror/.sources"
 echo "$sources" | (cd kernel && xargs cp -pu --parents -t "../$target")
 cp -pu Directory.Build.props "$mirror/" # the version stands there
 
-build=(make --no-print-directory -C "$PWD/$target" KDIR="$kernel/build" "$@")
+build=(make --no-print-directory -j "$(nproc)" -C "$PWD/$target" KDIR="$kernel/build" "$@")
 if [[ -d $kernel/toolchain ]]; then
     eng/chroot.sh "$kernel/toolchain" "$kernel" "$PWD/$mirror" -- "${build[@]}"
 else
