@@ -26,7 +26,8 @@ public abstract class LeaseScenarios(LabFixture lab) : Scenario(lab)
         using DhcpServer server = DhcpServer.Start(Client);
         await Machine.WriteFileAsync("/tmp/lease.sh", Encoding.ASCII.GetBytes(Script));
         await Machine.CheckAsync(
-            "chmod +x /tmp/lease.sh; ip link set eth0 up; busybox udhcpc -i eth0 -b -p /tmp/udhcpc.pid -s /tmp/lease.sh > /tmp/udhcpc.log 2>&1");
+            "chmod +x /tmp/lease.sh; ip addr flush dev eth0; ip link set eth0 up; "
+                + "busybox udhcpc -i eth0 -b -p /tmp/udhcpc.pid -s /tmp/lease.sh > /tmp/udhcpc.log 2>&1");
         await AssertLeaseAsync("bound", server);
         await Machine.CheckAsync($"sosctl core reserve 3; sosctl service start 3 {Forwarder} --device eth0");
         await AssertLeaseAsync("the service runs", server);

@@ -40,7 +40,7 @@ public sealed class TwoCardScenarios
         (LabPeer left, LabPeer right) = await AddPeersAsync(network);
         await using LabMachine machine = await BootAsync(kernel, network, left, right);
         string before = await machine.CheckAsync(Configuration);
-        Assert.Equal(2, before.Split('\n').Count(line => line == "virtio_net"));
+        Assert.Equal(2, before.Split('\n').Count(line => line == "virtio-pci"));
         await machine.CheckAsync(Start);
         await machine.CheckAsync("! ip link show dev eth0 && ! ip link show dev eth1");
         Assert.Equal(["wan", "lan"], (await ReadAsync(machine, "service status")).GetProperty("ports").EnumerateArray()

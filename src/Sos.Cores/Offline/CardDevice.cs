@@ -143,7 +143,7 @@ public sealed class CardDevice : INetworkDevice
                 DriverBinding.Return(address, sys);
             }
 
-            return TryRestoreNetwork(address, card, notes);
+            return TryRestoreNetwork(cpu, address, card, notes, folder);
         }
         catch (Exception e) when (e is SosException or IOException)
         {
@@ -213,7 +213,7 @@ public sealed class CardDevice : INetworkDevice
         return mac;
     }
 
-    private static bool TryRestoreNetwork(PciAddress address, CardRecord card, List<string> notes)
+    private static bool TryRestoreNetwork(int cpu, PciAddress address, CardRecord card, List<string> notes, string folder)
     {
         if (card.Network is not { } network)
         {
@@ -228,6 +228,11 @@ public sealed class CardDevice : INetworkDevice
         {
             notes.Add($"{address} has no network device again: is the module of its Linux driver loaded, and what does the kernel log say ('dmesg | tail')?");
             return false;
+        }
+
+        if (name != network.Name)
+        {
+            FreeName(cpu, card, network.Name, folder);
         }
 
         for (int tries = 1; name is not null && name != network.Name; tries++)
@@ -245,6 +250,19 @@ public sealed class CardDevice : INetworkDevice
 
         notes.AddRange(network.Apply(network.Name, isCard: true));
         return true;
+    }
+
+    /// <summary>Takes a card's name from another card of the same service, to which Linux gave it: each would wait for the other one's for ever.</summary>
+    private static void FreeName(int cpu, CardRecord card, string name, string folder)
+    {
+        foreach (CardRecord other in CoreRecord.Read(cpu, folder)?.Cards ?? [])
+        {
+            if (other.Device != card.Device && other.Network is { } network && network.Name != name
+                && PciAddress.TryParse(other.Device, out PciAddress address) && CardLink.NameOf(address) == name)
+            {
+                InterfaceName.Change(name, "sos%d"); // the first that is free; it has its own again when its turn comes
+            }
+        }
     }
 
     private static string? AwaitInterface(PciAddress address)
