@@ -84,36 +84,6 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
         await PingAsync();
     }
 
-    /// <summary>The driver sets the card up anew with its own defaults, and the settings of before are given back.</summary>
-    [Fact]
-    public async Task RingsAndTheLinkOfTheCardComeBack()
-    {
-        const string tell =
-            "ethtool -g eth0 | sed -n '/Current/,$p' | grep -E '^(RX|TX):'; ethtool eth0 | grep -E 'Speed|Duplex'";
-
-        // As a driver has it that begins anew.
-        const string renew = "device=$(basename $(readlink /sys/class/net/eth0/device)); cd /sys/bus/virtio/drivers/virtio_net; "
-            + "echo $device > unbind; echo $device > bind";
-        await Machine.CheckAsync(renew);
-        string fresh = await Machine.CheckAsync(tell);
-        try
-        {
-            // Not "ethtool -C eth0 tx-frames 0", though virtio-net has that, too: 6.12 then frees twice what it has sent when the card is taken from it.
-            await Machine.CheckAsync("ip link set eth0 down; ethtool -G eth0 rx 256 tx 128; ethtool -s eth0 speed 1000 duplex full; ip link set eth0 up");
-            string set = await Machine.CheckAsync(tell);
-            Assert.Empty(set.Split('\n').Intersect(fresh.Split('\n')));
-            await Machine.CheckAsync($"sosctl service start 3 {Forwarder} --device eth0");
-            await Machine.CheckAsync("sosctl service restart 3");
-            string notes = await Machine.CheckAsync("sosctl service stop 3 2>&1");
-            string now = await Machine.CheckAsync(tell);
-            Assert.True(set == now, $"{now}\n{notes}");
-        }
-        finally
-        {
-            await Machine.CheckAsync(renew);
-        }
-    }
-
     [Fact]
     public async Task WhatCannotBeCarriedIsNamedBeforeAnythingChanges()
     {
