@@ -157,6 +157,11 @@ public abstract class CarryingScenarios(LabFixture lab) : Scenario(lab)
             + "ip addr add 198.18.6.1/24 dev vlan6; ip route add 203.0.114.0/24 via 198.18.6.2 vrf vrf0; "
             + $"ip route add 203.0.115.0/24 nexthop via {Peer} dev eth0 nexthop via 198.18.5.2 dev vlan5; "
             + "nft 'add table inet own; add chain inet own c { type filter hook input priority 0; }; add rule inet own c iif vlan5 tcp dport 25 drop'");
+        foreach (string device in new[] { "vlan5", "vlan6" })
+        {
+            await Machine.AwaitAsync($"ip -6 -o addr show dev {device} scope link -tentative | wc -l", "1");
+        }
+
         string before = await Machine.CheckAsync(look);
         Assert.Contains("egress-qos", before, StringComparison.Ordinal);
         string notes = await Machine.CheckAsync($"sosctl service start 3 {Forwarder} --device eth0 2>&1");

@@ -299,9 +299,15 @@ static void write_line(const char *path, const char *line)
 
 static void test_host_port(int core)
 {
+	static const char ipv6[] = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
+	static const char qdisc[] = "/proc/sys/net/core/default_qdisc";
+	char had_ipv6[8], had_qdisc[32];
+
 	/* No frames but ours, and a queue that drops none for being slow, as fq_codel would. */
-	write_line("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-	write_line("/proc/sys/net/core/default_qdisc", "pfifo_fast");
+	read_line(ipv6, had_ipv6, sizeof(had_ipv6));
+	read_line(qdisc, had_qdisc, sizeof(had_qdisc));
+	write_line(ipv6, "1");
+	write_line(qdisc, "pfifo_fast");
 	_Static_assert(offsetof(struct sos_host_port, link_up) == LINK_UP, "link_up");
 	_Static_assert(offsetof(struct sos_host_port, to_host.producer) == TO_PRODUCER, "to_host");
 	_Static_assert(offsetof(struct sos_host_port, to_host.armed) == TO_ARMED, "armed");
@@ -310,4 +316,6 @@ static void test_host_port(int core)
 	test_reflect(core);
 	test_malformed(core);
 	test_spin(core);
+	write_line(ipv6, had_ipv6);
+	write_line(qdisc, had_qdisc);
 }
