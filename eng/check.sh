@@ -5,14 +5,25 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
 outputs=$(mktemp -d)
-trap 'rm -rf "$outputs"' EXIT
 names=()
 jobs=()
+# Whoever interrupts this leaves no check running.
+end() {
+    local job
+    for job in "${jobs[@]}"; do
+        kill -- "-$job" 2>/dev/null
+    done
+    rm -rf "$outputs"
+}
+trap end EXIT
+
 check() {
     names+=("$1")
     shift
-    "$@" >"$outputs/${#names[@]}" 2>&1 &
+    set -m # a process group of its own, which is ended with this script
+    "$@" </dev/null >"$outputs/${#names[@]}" 2>&1 &
     jobs+=("$!")
+    set +m
 }
 
 shell_scripts() {
@@ -55,6 +66,7 @@ for i in "${!names[@]}"; do
     echo "== ${names[i]}"
     wait "${jobs[i]}"
     status=$?
+    unset "jobs[i]"
     cat "$outputs/$((i + 1))"
     if ((status != 0)); then
         echo "== failed: ${names[i]}"
