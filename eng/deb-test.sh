@@ -38,7 +38,7 @@ printf '%s\n' 'core = 1' 'image = "/usr/lib/sos/noise.sosimg"' >"$root/etc/sos/s
 inside sosctl service check quiet >"$results/check.log" 2>&1 || fail "an enabled service is refused"
 dpkg-deb --raw-extract "$package" "$work/next"
 sed -i 's/^Version: .*/&+1/' "$work/next/DEBIAN/control"
-dpkg-deb --root-owner-group --build "$work/next" "$root/packages/next.deb" >"$results/build.log" 2>&1
+dpkg-deb -Zgzip -z1 --root-owner-group --build "$work/next" "$root/packages/next.deb" >"$results/build.log" 2>&1
 inside dpkg -i /packages/next.deb >"$results/upgrade.log" 2>&1 || fail "the upgrade failed"
 [[ -e $root/etc/sos/services/quiet.toml ]] || fail "the upgrade lost an enabled service"
 

@@ -53,7 +53,7 @@ mkdir -p "$root/root/packages"
 cp "$tools" "$root/root/packages/sos.deb"
 dpkg-deb --raw-extract "$tools" "$work/next"
 sed -i 's/^Version: .*/&+1/' "$work/next/DEBIAN/control"
-logged next dpkg-deb --root-owner-group --build "$work/next" "$root/root/packages/sos-next.deb"
+logged next dpkg-deb -Zgzip -z1 --root-owner-group --build "$work/next" "$root/root/packages/sos-next.deb"
 rm -r "$work/next" "$root/packages"
 
 echo sos >"$root/etc/hostname"

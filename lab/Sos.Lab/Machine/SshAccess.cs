@@ -31,5 +31,5 @@ internal static class SshAccess
     /// <summary>The ssh command line up to the command to run.</summary>
     public static string Command(string folder, string address, string user, int port) =>
         $"ssh -i {Path.Combine(folder, KeyName)} -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
-        + $"-o LogLevel=ERROR -o ConnectTimeout=20 -p {port} {user}@{address}";
+        + $"-o LogLevel=ERROR -o ConnectTimeout=60 -p {port} {user}@{address}";
 }

@@ -95,6 +95,7 @@ public sealed class LabNetwork : IAsyncDisposable
         await peer.IpAsync("link", "set", "eth0", "up");
         await peer.IpAsync("addr", "add", peer.IPv4 + "/24", "dev", "eth0");
         await peer.IpAsync("-6", "addr", "add", peer.IPv6 + "/64", "dev", "eth0", "nodad");
+        await BePatientAsync(peer.Namespace);
         return peer;
     }
 
@@ -126,6 +127,11 @@ public sealed class LabNetwork : IAsyncDisposable
         "ip", "netns", "exec", name, "sh", "-c",
         "cd /proc/sys/net/ipv6/conf && for c in all default; do "
         + "echo 0 > $c/accept_dad; echo 0 > $c/accept_ra; echo 0 > $c/router_solicitations; done");
+
+    // A peer asks for a neighbour each second for a minute, not for three seconds: an emulated machine may answer late on a busy host.
+    private static Task BePatientAsync(string name) => RunHostAsync(
+        "ip", "netns", "exec", name, "sh", "-c",
+        "for f in /proc/sys/net/ipv[46]/neigh/eth0/[mu]cast_solicit; do echo 60 > $f; done");
 
     private async Task AddSegmentAsync(int segment)
     {
