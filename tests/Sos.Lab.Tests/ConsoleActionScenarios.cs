@@ -123,9 +123,16 @@ public sealed class ConsoleActionScenarios
     /// <summary>No task and no interrupt runs any more: what asks Linux says so, and what does not works.</summary>
     [Theory]
     [InlineData("6.1", 3, "crash 1", "asked for by a service of SOS")]
-    [InlineData("6.12", 4, "crash 1", "asked for by a service of SOS")]
     [InlineData("6.12", 3, "nmi 1", "NMI: Not continuing")]
-    public async Task ConsoleCrashesALinuxWhoseCpusAllHang(string kernel, int cpus, string action, string words)
+    public Task ConsoleCrashesALinuxWhoseCpusAllHang(string kernel, int cpus, string action, string words)
+        => TryAHangAsync(kernel, cpus, action, words);
+
+    /// <summary>The same with one CPU more, on the newer kernel.</summary>
+    [Fact]
+    [Trait("Length", "long")]
+    public Task ConsoleCrashesALinuxWhoseFourCpusHang() => TryAHangAsync("6.12", 4, "crash 1", "asked for by a service of SOS");
+
+    private static async Task TryAHangAsync(string kernel, int cpus, string action, string words)
     {
         await using ConsoleVisitor visitor = await ConsoleVisitor.BootAsync(new LabMachineOptions
         {

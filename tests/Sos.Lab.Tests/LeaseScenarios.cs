@@ -49,7 +49,9 @@ public abstract class LeaseScenarios(LabFixture lab) : Scenario(lab)
     }
 }
 
+/// <summary>On the older kernel it takes the same minute and a half.</summary>
 [Collection("6.1")]
+[Trait("Length", "long")]
 public sealed class LeaseScenariosOn61(Linux61 lab) : LeaseScenarios(lab);
 
 [Collection("6.12")]

@@ -58,7 +58,9 @@ public abstract class TortureScenarios(LabFixture lab) : Scenario(lab)
     private static void AssertPassed(TortureRow row) => Assert.True(row.Passed, row.ToString());
 }
 
+/// <summary><c>make torture</c> runs the whole of it on this kernel, too.</summary>
 [Collection("6.1")]
+[Trait("Length", "long")]
 public sealed class TortureScenariosOn61(Linux61 lab) : TortureScenarios(lab);
 
 [Collection("6.12")]

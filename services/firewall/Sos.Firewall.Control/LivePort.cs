@@ -12,6 +12,7 @@ using Sos.Cores.Network;
 using Sos.Firewall.Connections;
 using Sos.Firewall.Rules.Prefilter;
 using Sos.Firewall.Tables;
+using Sos.Linux;
 
 namespace Sos.Firewall.Control;
 
@@ -129,6 +130,11 @@ internal static class LivePort
                 return $"tc filters may take or change {name}'s frames before the rules see them: see 'tc qdisc show dev {name}'";
             }
 
+            if (backEnd.LeavesLinux() && HasTcxPrograms(name))
+            {
+                return $"BPF programs (tcx) may take or change {name}'s frames before the rules see them: see 'bpftool net show dev {name}'";
+            }
+
             if (backEnd.LeavesLinux() && Answers("ip", "-j", "link", "show", "dev", name)?.EnumerateArray().Any(HasProgram) != false)
             {
                 return $"an XDP program may take or change {name}'s frames before the rules see them: see 'ip link show dev {name}'";
@@ -140,6 +146,18 @@ internal static class LivePort
 
     private static bool IsIngress(JsonElement queue)
         => queue.TryGetProperty("kind", out JsonElement kind) && (kind.ValueEquals("ingress") || kind.ValueEquals("clsact"));
+
+    private static bool HasTcxPrograms(string device)
+    {
+        try
+        {
+            return TcxList.TryRead(NetworkCalls.InterfaceIndex(device)) is { Count: > 0 };
+        }
+        catch (SosException)
+        {
+            return true;
+        }
+    }
 
     private static bool HasProgram(JsonElement device) => device.TryGetProperty("xdp", out _);
 

@@ -16,11 +16,8 @@ internal static unsafe class IngressHook
 {
     private const int Attach = 8; // BPF_PROG_ATTACH
     private const int Detach = 9; // BPF_PROG_DETACH
-    private const int Query = 16; // BPF_PROG_QUERY
-    private const uint TcxIngress = 46; // BPF_TCX_INGRESS
     private const uint Replace = 1 << 2; // BPF_F_REPLACE
     private const uint Before = 1 << 3; // BPF_F_BEFORE
-    private const int ProgramsMax = 64; // BPF_MPROG_MAX
 
     private const ushort NewQueue = 36; // RTM_NEWQDISC
     private const ushort DeleteQueue = 37; // RTM_DELQDISC
@@ -45,7 +42,7 @@ internal static unsafe class IngressHook
 
     /// <summary>Whether a queueing discipline must be made at a device for a program to stand at.</summary>
     /// <param name="device">Index of the device.</param>
-    public static bool NeedsQueue(uint device) => TryList(device) is null && !HasQueue(device);
+    public static bool NeedsQueue(uint device) => TcxList.TryRead(device) is null && !HasQueue(device);
 
     /// <summary>Puts a program first; one of the same core that is there leaves as this one takes its place.</summary>
     /// <param name="device">Index of the device.</param>
@@ -54,7 +51,7 @@ internal static unsafe class IngressHook
     /// <exception cref="SosException">Linux refuses.</exception>
     public static void Put(uint device, FileDescriptor program, int cpu)
     {
-        int errno = TryList(device) is { } former ? PutInList(device, program, former, cpu) : PutAtQueue(device, program, cpu);
+        int errno = TcxList.TryRead(device) is { } former ? PutInList(device, program, former, cpu) : PutAtQueue(device, program, cpu);
         if (errno != 0)
         {
             throw Errno.ToException(
@@ -72,7 +69,7 @@ internal static unsafe class IngressHook
     /// <exception cref="SosException">Linux refuses.</exception>
     public static void Remove(uint device, bool withQueue, int cpu)
     {
-        if (TryList(device) is { } programs)
+        if (TcxList.TryRead(device) is { } programs)
         {
             RemoveFromList(device, programs, cpu);
             return;
@@ -106,7 +103,7 @@ internal static unsafe class IngressHook
     /// <exception cref="SosException">Linux does not say.</exception>
     public static IReadOnlyList<uint> ListOurs(uint device, int cpu)
     {
-        IEnumerable<uint>? programs = TryList(device);
+        IEnumerable<uint>? programs = TcxList.TryRead(device);
         if (programs is null)
         {
             using RouteSocket socket = new();
@@ -123,14 +120,14 @@ internal static unsafe class IngressHook
     }
 
     /// <summary>Puts a program into the list. There is one of a core at any moment: what passed by two of them would be judged twice, or dropped.</summary>
-    private static int PutInList(uint device, FileDescriptor program, uint[] former, int cpu)
+    private static int PutInList(uint device, FileDescriptor program, IReadOnlyList<uint> former, int cpu)
     {
         uint[] ours = [.. former.Where(id => IsOurs(id, cpu))];
         using FileDescriptor? replaced = ours.Length > 0 ? BpfObject.TryFindOurs(ours[0], cpu) : null;
         BpfAttributes attributes = default;
         attributes.Put(0, device);
         attributes.Put(4, (uint)program.Descriptor);
-        attributes.Put(8, TcxIngress);
+        attributes.Put(8, TcxList.Ingress);
         attributes.Put(12, replaced is null ? Before : Replace);
         attributes.Put(16, (uint)(replaced?.Descriptor ?? 0));
         if (attributes.Call(Attach) < 0)
@@ -150,7 +147,7 @@ internal static unsafe class IngressHook
             BpfAttributes attributes = default;
             attributes.Put(0, device);
             attributes.Put(4, (uint)(program?.Descriptor ?? -1));
-            attributes.Put(8, TcxIngress);
+            attributes.Put(8, TcxList.Ingress);
             if (program is not null && attributes.Call(Detach) < 0 && Marshal.GetLastPInvokeError() != Errno.NoEntry)
             {
                 throw Errno.ToException("giving the frames of a network device back", Marshal.GetLastPInvokeError(), null);
@@ -176,30 +173,6 @@ internal static unsafe class IngressHook
                 .Add(Kind, "bpf")
                 .Add(Options, options => options
                     .Add(FilterProgram, (uint)program.Descriptor).Add(FilterName, $"{BpfObject.NamePrefix}{cpu}_take").Add(FilterFlags, ActDirectly)));
-    }
-
-    /// <summary>Ids of the programs that stand at a device by themselves; null where the kernel has no such list.</summary>
-    private static uint[]? TryList(uint device)
-    {
-        uint* ids = stackalloc uint[ProgramsMax];
-        BpfAttributes attributes = default;
-        attributes.Put(0, device);
-        attributes.Put(4, TcxIngress);
-        attributes.Put(16, (ulong)ids);
-        attributes.Put(24, ProgramsMax);
-        if (attributes.Call(Query) >= 0)
-        {
-            return new ReadOnlySpan<uint>(ids, (int)Math.Min(attributes.Get(24), ProgramsMax)).ToArray();
-        }
-
-        // Before Linux 6.6 there is no such list. Any other failure must not look like that: the program would stay.
-        int errno = Marshal.GetLastPInvokeError();
-        if (errno == Errno.NoDevice)
-        {
-            return []; // It went while we looked.
-        }
-
-        return errno is Errno.Invalid or Errno.NotSupported ? null : throw Errno.ToException("listing the programs at a network device", errno, null);
     }
 
     private static bool HasQueue(uint device)
