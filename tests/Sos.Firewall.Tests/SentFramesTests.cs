@@ -190,7 +190,7 @@ public class SentFramesTests
 
     [Theory]
     [InlineData("type filter hook output priority 0; meta skuid 0 drop;", "SOSFW005", "rule handle")]
-    [InlineData("type filter hook output priority 0; socket cgroupv2 level 1 \"/\" drop;", "SOSFW005", "rule handle")]
+    [InlineData("type filter hook output priority 0; meta skgid 0 counter drop;", "SOSFW005", "rule handle")]
     [InlineData("type filter hook output priority 0; tcp dport 25 reject;", "SOSFW004", "rule handle")]
     [InlineData("type filter hook output priority -200; udp dport 1 notrack;", "SOSFW003", "chain o")]
     [InlineData("type nat hook output priority 0; udp dport 1 drop;", "SOSFW003", "chain o")]

@@ -78,8 +78,9 @@ public static class RulesetCompiler
         return table;
     }
 
-    private static string OpenPort(int rules) => $"{rules} {(rules == 1 ? "rule asks" : "rules ask")} by which interface packets come or go. All were read in full, "
-        + "since the firewall's port was not named: --port NAME decides them as a start on that device does";
+    private static string OpenPort(int rules)
+        => $"{rules} {(rules == 1 ? "rule asks" : "rules ask")} by which interface packets come or go. All were read in full, "
+            + "since the firewall's port was not named: --port NAME decides them as a start on that device does";
 
     private static bool IsWithTracking(NftChain chain) => MeetsTracking(chain) && chain.Priority == TrackingPriority;
 
@@ -193,7 +194,12 @@ public static class RulesetCompiler
 
         if (chain is { Type: "filter", IsSent: true } && options.Sent != SentFrames.Refused)
         {
-            return options.Sent == SentFrames.Judged || IsTakenUnseen(chain, effects, diagnostics);
+            if (options.Sent == SentFrames.Unseen)
+            {
+                TellUnseen(chain, effects, diagnostics);
+            }
+
+            return options.Sent == SentFrames.Judged;
         }
 
         if (chain.Type != "filter" || !isArriving)
@@ -211,21 +217,17 @@ public static class RulesetCompiler
     }
 
     /// <summary>Tells of a chain for what Linux sends where the core sees nothing of that.</summary>
-    /// <returns>False: it is not compiled.</returns>
-    private static bool IsTakenUnseen(NftChain chain, ChainEffects effects, List<RuleDiagnostic> diagnostics)
-    {
-        diagnostics.Add(effects.CanDrop(chain)
+    private static void TellUnseen(NftChain chain, ChainEffects effects, List<RuleDiagnostic> diagnostics)
+        => diagnostics.Add(effects.CanDrop(chain)
             ? Error(
                 RuleDiagnosticIds.Hook,
-                $"\"type filter hook {chain.Hook}\" is not supported on an isolated core, which does not see what Linux sends: start the service on an unplugged "
-                    + "core ('sosctl core reserve' without --isolated), or without --rules, so that Linux's own rules decide; or load this chain into nftables "
-                    + "on Linux and leave it out of the file",
+                $"\"type filter hook {chain.Hook}\" is not supported on an isolated core, which does not see what Linux sends: start the service on an "
+                    + "unplugged core ('sosctl core reserve' without --isolated), or without --rules: then Linux's own rules decide; or load this chain into "
+                    + "nftables on Linux and leave it out of the file",
                 chain.Place)
             : new RuleDiagnostic(
                 RuleSeverity.Note, RuleDiagnosticIds.Unseen,
                 "this chain drops nothing, and what it counts or logs stays out: an isolated core does not see what Linux sends", chain.Place, null));
-        return false;
-    }
 
     private static RuleDiagnostic Error(string id, string message, string place = "")
         => new(RuleSeverity.Error, id, message, place, null);

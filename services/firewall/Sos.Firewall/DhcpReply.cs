@@ -40,7 +40,8 @@ public static class DhcpReply
     /// </summary>
     /// <param name="parsed">What its headers say.</param>
     public static bool IsQuestion(in ParsedFrame parsed)
-        => parsed is { HasTransport: true, Protocol: IpProtocol.Udp, Fragment.IsFragment: false, IpVersion: 4, SourcePort: ClientPort, DestinationPort: ServerPort }
+        => parsed is { HasTransport: true, Protocol: IpProtocol.Udp, Fragment.IsFragment: false, IpVersion: 4 }
+            && parsed is { SourcePort: ClientPort, DestinationPort: ServerPort }
             && parsed.Source is { High: 0, Low: 0 } && parsed.Destination is { High: 0, Low: uint.MaxValue };
 
     /// <summary>Sent to all, or to the very card whose client it names: no router on the way knows to make that so.</summary>
