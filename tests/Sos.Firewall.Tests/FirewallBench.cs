@@ -43,7 +43,8 @@ internal sealed class FirewallBench : IDisposable
     {
         loaded = Load(rules);
         CompileResult result = RulesetCompiler.Compile(
-            loaded.Json, new CompileOptions { PortNames = [portName], RuleTexts = loaded.RuleTexts, TracksConnections = true });
+            loaded.Json,
+            new CompileOptions { PortNames = [portName], RuleTexts = loaded.RuleTexts, TracksConnections = true, Sent = SentFrames.Judged });
         Assert.True(result.Table is not null, string.Join('\n', result.Diagnostics) + "\n" + rules);
         return result.Table!;
     }
@@ -77,6 +78,20 @@ internal sealed class FirewallBench : IDisposable
     }
 
     public bool Passes(byte[] frame) => Filter([frame]).Count == 1;
+
+    /// <summary>Lets the host send frames and returns what leaves by the card, in order.</summary>
+    public List<byte[]> Send(IEnumerable<byte[]> frames)
+    {
+        foreach (byte[] frame in frames)
+        {
+            Assert.True(Host.Send(frame));
+        }
+
+        Harness.Poll(1024 / 64);
+        return [.. Nic.ReceiveAll()];
+    }
+
+    public bool Sends(byte[] frame) => Send([frame]).Count == 1;
 
     public ulong Counter(string name) => Harness.Counter(name);
 

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using Sos.Firewall.Rules;
+using Sos.Sdk.Wire;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -15,6 +16,8 @@ public class KernelDifferenceTests(ITestOutputHelper output)
     private const int Rulesets = 50;
     private const int RuleLists = 15;
     private const int PacketsPerRuleset = 500;
+    private const int SentRulesets = 30;
+    private const int SentPackets = 300;
 
     [Fact]
     public void Service_And_Kernel_Agree_On_Random_Rules_And_Packets()
@@ -51,6 +54,75 @@ public class KernelDifferenceTests(ITestOutputHelper output)
             List<TestFrame> frames = new RandomPackets(random, withFragments: true, withLater).Make(PacketsPerRuleset);
             Compare(kernel, rules, frames, "prerouting", seed);
         }
+    }
+
+    [Fact]
+    public void Service_And_Kernel_Agree_On_What_Linux_Sends()
+    {
+        using KernelNamespace kernel = new();
+        using RawSender sender = new(kernel);
+        int dropped = 0;
+        for (int seed = 7000; seed < 7000 + SentRulesets; seed++)
+        {
+            string hook = seed % 2 == 0 ? "output" : "postrouting";
+            Random random = new(seed);
+            string rules = TurnRules(new RandomRuleset(random, hook, KernelNamespace.Device).Make());
+            List<TestFrame> frames =
+            [
+                .. new RandomPackets(random, withFragments: false).Make(SentPackets).Where(frame => IsWellFormed(frame.Frame))
+                    .Select(frame => frame with { Frame = Turn(frame.Frame) }),
+            ];
+            dropped += CompareSent(kernel, sender, rules, frames, seed);
+        }
+
+        Assert.InRange(dropped, SentRulesets * SentPackets / 10, SentRulesets * SentPackets * 9 / 10);
+    }
+
+    private static int CompareSent(KernelNamespace kernel, RawSender sender, string rules, List<TestFrame> frames, int seed)
+    {
+        CompiledTable table = FirewallBench.Compile(rules, out _, KernelNamespace.Device);
+        using FirewallBench bench = new();
+        Assert.True(bench.Harness.LoadTable(table.Bytes));
+        HashSet<string> passedHere = [.. bench.Send(frames.Select(frame => frame.Frame)).Select(Convert.ToHexString)];
+        kernel.Load(rules, "postrouting", "output");
+        foreach (TestFrame frame in frames)
+        {
+            sender.Send(frame.Frame);
+            _ = kernel.TakeSent();
+        }
+
+        (HashSet<(bool, int)> sent, HashSet<(bool, int)> passedThere) = kernel.Observe(frames.Count);
+        Assert.True(sent.Count == frames.Count, $"seed {seed}: of {frames.Count} frames {sent.Count} reached the kernel's rules\n{rules}");
+        List<string> differences =
+        [
+            .. frames.Where(frame => passedHere.Contains(Convert.ToHexString(frame.Frame)) != passedThere.Contains((frame.IsIpv4, frame.Id)))
+                .Select(frame => $"frame {frame.Id}, kernel {passedThere.Contains((frame.IsIpv4, frame.Id))}: {Convert.ToHexString(frame.Frame)}"),
+        ];
+        Assert.True(differences.Count == 0, $"seed {seed}:\n{string.Join('\n', differences)}\n{rules}");
+        Dictionary<string, ulong> counted = kernel.Counters();
+        foreach ((string place, ulong packets) in bench.RuleCounters(table))
+        {
+            Assert.True(counted[place] == packets, $"seed {seed}: {place} counted {packets}, in the kernel {counted[place]}\n{rules}");
+        }
+
+        Assert.Equal((ulong)(frames.Count - passedHere.Count), bench.Counter("firewall.output_dropped"));
+        return frames.Count - passedHere.Count;
+    }
+
+    private static bool IsWellFormed(byte[] frame) => FrameParser.Parse(frame, out _) == MalformedReason.None;
+
+    // The other way round: what came from the network goes there.
+    private static string TurnRules(string rules) => rules
+        .Replace("hook prerouting", "hook output", StringComparison.Ordinal)
+        .Replace("iifname", "oifname", StringComparison.Ordinal)
+        .Replace("saddr", "there", StringComparison.Ordinal)
+        .Replace("daddr", "saddr", StringComparison.Ordinal)
+        .Replace("there", "daddr", StringComparison.Ordinal);
+
+    private static byte[] Turn(byte[] frame)
+    {
+        (int at, int size) = frame[12] == 8 ? (26, 4) : (22, 16);
+        return [.. frame[..at], .. frame[(at + size)..(at + (2 * size))], .. frame[at..(at + size)], .. frame[(at + (2 * size))..]];
     }
 
     /// <summary>

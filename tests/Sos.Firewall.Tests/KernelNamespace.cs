@@ -60,9 +60,9 @@ internal sealed class KernelNamespace : IDisposable
     }
 
     /// <summary>
-    /// Loads rules and an observer that notes which frames arrive, and which are left after all rules on a hook.
+    /// Loads rules and an observer that notes which frames come to a hook, and which are left after all rules on another.
     /// </summary>
-    public void Load(string rules, string lastHook)
+    public void Load(string rules, string lastHook, string firstHook = "prerouting")
     {
         string path = Path.GetTempFileName();
         File.WriteAllText(path, $$"""
@@ -74,7 +74,7 @@ internal sealed class KernelNamespace : IDisposable
               set passed4 { typeof ip id; size 65535; flags dynamic; }
               set passed6 { typeof ip6 flowlabel; size 65535; flags dynamic; }
               chain first {
-                type filter hook prerouting priority -1000;
+                type filter hook {{firstHook}} priority -1000;
                 add @arrived4 { ip id }
                 add @arrived6 { ip6 flowlabel }
               }

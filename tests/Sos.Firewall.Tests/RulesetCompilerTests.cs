@@ -118,6 +118,33 @@ public class RulesetCompilerTests
         Assert.Equal("SOSFW012", Assert.Single(result.Diagnostics).Id);
     }
 
+    [Fact]
+    public void Where_The_Port_Is_Open_Rules_Of_Any_Interface_Are_Read_In_Full()
+    {
+        CompileOptions open = new() { IsPortOpen = true, TracksConnections = true };
+        CompileResult result = Compile(
+            $"{InputChain}  iifname \"wan0\" tcp dport 22 accept\n  iif \"eth7\" drop\n  iifname vmap {{ \"a\" : accept, \"b\" : drop }}\n"
+            + "  tcp dport 80 accept\n }\n}\n", open);
+        Assert.NotNull(result.Table);
+        Assert.Equal(3, result.OpenRuleCount);
+        RuleDiagnostic note = Assert.Single(result.Diagnostics);
+        Assert.Equal((RuleSeverity.Note, "SOSFW011"), (note.Severity, note.Id));
+        Assert.StartsWith("3 rules ask", note.Message, StringComparison.Ordinal);
+
+        CompileResult refused = Compile($"{InputChain}  iifname \"wan0\" ip saddr 10.0.0.1 quota 5 mbytes accept\n }}\n}}\n", open);
+        Assert.Null(refused.Table);
+        Assert.Equal("SOSFW004", Assert.Single(refused.Diagnostics, item => item.Severity == RuleSeverity.Error).Id);
+    }
+
+    [Fact]
+    public void Rules_May_Name_Interfaces_By_Number_That_This_Machine_Lacks()
+    {
+        CompileOptions named = new() { PortNames = ["eth7"], TracksConnections = true };
+        CompileResult result = Compile($"{InputChain}  iif \"eth7\" accept\n  iif \"sosnone0\" drop\n }}\n}}\n", named);
+        Assert.NotNull(result.Table);
+        Assert.Equal("SOSFW012", Assert.Single(result.Diagnostics).Id);
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("{}")]
@@ -195,13 +222,15 @@ public class RulesetCompilerTests
     private static string Dotted(uint address)
         => $"{address >> 24}.{(address >> 16) & 255}.{(address >> 8) & 255}.{address & 255}";
 
-    private static CompileResult Compile(string rules)
+    private static CompileResult Compile(string rules) => Compile(rules, new CompileOptions { PortNames = [FirewallBench.PortName] });
+
+    private static CompileResult Compile(string rules, CompileOptions options)
     {
         string path = Path.GetTempFileName();
         try
         {
             File.WriteAllText(path, rules);
-            return RulesetLoader.CompileFile(path, new CompileOptions { PortNames = [FirewallBench.PortName] });
+            return RulesetLoader.CompileFile(path, options);
         }
         finally
         {

@@ -19,8 +19,9 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
     /// <summary>Describes what dropped a frame.</summary>
     /// <param name="frame">The whole frame.</param>
     /// <param name="states">The slot's <see cref="CaptureSlot.States"/>.</param>
+    /// <param name="isSent">Whether Linux sent it.</param>
     /// <returns>Null where the table drops no such frame: a parameter of the service may.</returns>
-    public string? Describe(ReadOnlySpan<byte> frame, uint states)
+    public string? Describe(ReadOnlySpan<byte> frame, uint states, bool isSent = false)
     {
         MalformedReason malformed = FrameParser.Parse(frame, out ParsedFrame parsed);
         if (malformed != MalformedReason.None || parsed.IpVersion == 0)
@@ -30,7 +31,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
 
         PacketKey key = default;
         PacketKeyReader.Read(frame, in parsed, ref key);
-        byte families = key.Families;
+        byte families = isSent ? BaseChain.Sent(key.Families) : key.Families;
         if (table.Mode == TableMode.Stateful)
         {
             key.Families = BaseChain.BeforeTracking(families);
@@ -42,7 +43,11 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
         }
 
         key.Families = families;
-        TrackedPacket.FromBits(states).ShowIn(ref key);
+        if (table.Mode == TableMode.Stateful || !isSent)
+        {
+            TrackedPacket.FromBits(states).ShowIn(ref key);
+        }
+
         return Describe(ref key, out string? dropped) ? dropped : null;
     }
 

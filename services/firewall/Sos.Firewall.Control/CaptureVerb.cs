@@ -197,8 +197,10 @@ public static class CaptureVerb
                     return "dropped: there is no table yet";
                 default:
                     bool isWhole = frame.Slot.Length == (uint)frame.Bytes.Length;
-                    string? rule = isWhole ? TableOf(frame.Slot.Generation)?.Describe(frame.Bytes, frame.Slot.States) : null;
-                    return $"dropped: {rule ?? (frame.Slot.Verdict == CaptureVerdict.DroppedByPolicy ? "the policy of a chain" : "a rule, or a parameter")}";
+                    bool isSent = frame.Slot.Verdict >= CaptureVerdict.SentDroppedByRule;
+                    string? rule = isWhole ? TableOf(frame.Slot.Generation)?.Describe(frame.Bytes, frame.Slot.States, isSent) : null;
+                    bool isPolicy = frame.Slot.Verdict is CaptureVerdict.DroppedByPolicy or CaptureVerdict.SentDroppedByPolicy;
+                    return $"{(isSent ? "sent by Linux, " : string.Empty)}dropped: {rule ?? (isPolicy ? "the policy of a chain" : "a rule, or a parameter")}";
             }
         }
 

@@ -163,7 +163,12 @@ public sealed class FirewallCompanion : ICompanion
 
     private static FirewallRules BuildFromFile(string path, IReadOnlyList<string> interfaces, TableRequest request)
     {
-        CompileResult result = Compile(path, interfaces, LivePort.ForwardsNothing(interfaces));
+        CompileResult result = Compile(path, new CompileOptions
+        {
+            PortNames = interfaces,
+            ForwardsNothing = LivePort.ForwardsNothing(interfaces),
+            Sent = request.BackEnd.LeavesLinux() ? SentFrames.Judged : SentFrames.Unseen,
+        });
         if (result.Table is not { } table)
         {
             throw new SosException(
@@ -195,10 +200,9 @@ public sealed class FirewallCompanion : ICompanion
 
     /// <summary>Compiles a rules file.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="interfaces">The names under which its rules may know the firewall's ports.</param>
-    /// <param name="forwardsNothing">Whether the machine certainly forwards nothing.</param>
+    /// <param name="options">What the rules do not say.</param>
     /// <exception cref="SosException">There is no such file, or nft refuses it.</exception>
-    internal static CompileResult Compile(string path, IReadOnlyList<string> interfaces, bool forwardsNothing)
+    internal static CompileResult Compile(string path, CompileOptions options)
     {
         if (!File.Exists(path))
         {
@@ -207,12 +211,7 @@ public sealed class FirewallCompanion : ICompanion
 
         try
         {
-            return RulesetLoader.CompileFile(path, new CompileOptions
-            {
-                PortNames = interfaces,
-                TracksConnections = true,
-                ForwardsNothing = forwardsNothing,
-            });
+            return RulesetLoader.CompileFile(path, options with { TracksConnections = true });
         }
         catch (RulesetLoadException e)
         {

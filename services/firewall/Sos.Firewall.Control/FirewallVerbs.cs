@@ -27,7 +27,7 @@ public static class FirewallVerbs
     public static Command Create(Terminal terminal, CompanionCatalogue companions)
     {
         Argument<string> checkFile = FileArgument();
-        Option<string[]> port = new("--port") { Description = "A name that iifname may have in the rules; may be repeated" };
+        Option<string[]> port = new("--port") { Description = "The device that packets arrive by, as the rules name it; may be repeated. Without, any" };
         Option<bool> authoritative = new("--authoritative") { Description = "Show what the core cannot honour where it decides alone" };
         Command check = new("check", "Show which drops of nftables rules the core can take, and why not the rest") { checkFile, port, authoritative };
         check.SetAction(result => result.GetValue(authoritative)
@@ -71,9 +71,10 @@ public static class FirewallVerbs
 
     private static int Check(Terminal terminal, string path, IReadOnlyList<string> interfaces)
     {
-        CompileResult result = FirewallCompanion.Compile(path, interfaces, forwardsNothing: true);
+        CompileResult result = FirewallCompanion.Compile(
+            path, new CompileOptions { PortNames = interfaces, IsPortOpen = interfaces.Count == 0, ForwardsNothing = true, Sent = SentFrames.Judged });
         List<RuleDiagnostic> found = [.. result.Diagnostics];
-        if (result.Table is { } compiled && DhcpRemark.Find(compiled) is { } remark)
+        if (result is { Table: { } compiled, OpenRuleCount: 0 } && DhcpRemark.Find(compiled) is { } remark)
         {
             found.Add(remark);
         }

@@ -6,12 +6,21 @@ namespace Sos.Firewall.Rules;
 /// <summary>A compiled chain before it has its place: positions count from its start, and targets are names.</summary>
 internal sealed class ChainCode
 {
-    public ChainCode(NftChain chain)
+    /// <summary>Begins a chain.</summary>
+    /// <param name="chain">The chain.</param>
+    /// <param name="isSent">Whether its packets are what Linux sends, to which interfaces are others: a chain for both ways is compiled twice.</param>
+    public ChainCode(NftChain chain, bool isSent = false)
     {
         Chain = chain;
+        IsSent = isSent;
     }
 
     public NftChain Chain { get; }
+
+    public bool IsSent { get; }
+
+    /// <summary>Its name among all.</summary>
+    public string Key => ProgramLinker.Key(Chain, IsSent);
 
     public List<Instruction> Instructions { get; private set; } = [];
 

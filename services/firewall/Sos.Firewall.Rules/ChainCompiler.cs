@@ -12,6 +12,10 @@ internal sealed class ChainCompiler
     private readonly CompileOptions _options;
     private readonly TableParts _parts;
     private readonly List<RuleDiagnostic> _diagnostics;
+    private readonly HashSet<string> _seen = [];
+    private readonly HashSet<string> _matching = [];
+    private readonly Dictionary<(string Place, int Ordinal), uint> _ruleCounters = [];
+    private int _ordinal;
 
     public ChainCompiler(NftRuleset ruleset, CompileOptions options, TableParts parts, List<RuleDiagnostic> diagnostics)
     {
@@ -22,16 +26,20 @@ internal sealed class ChainCompiler
     }
 
     /// <summary>Rules compiled so far.</summary>
-    public int RuleCount { get; private set; }
+    public int RuleCount => _seen.Count;
+
+    /// <summary>The places of the rules that ask for the port's name where nobody knows it yet.</summary>
+    public HashSet<string> OpenRules { get; } = [];
 
     /// <summary>Compiles a chain; what cannot be honoured becomes diagnostics.</summary>
-    public ChainCode Compile(NftChain chain)
+    /// <param name="chain">The chain.</param>
+    /// <param name="isSent">Whether for what Linux sends: a chain that both ways meet is compiled once for each.</param>
+    public ChainCode Compile(NftChain chain, bool isSent)
     {
-        ChainCode code = new(chain);
+        ChainCode code = new(chain, isSent);
         foreach (NftRule rule in chain.Rules)
         {
             CompileRule(code, rule);
-            RuleCount++;
         }
 
         code.Instructions.Add(new Instruction { Operation = Operation.Return });
@@ -45,6 +53,8 @@ internal sealed class ChainCompiler
         string place = $"{chain.Place}, rule handle {rule.Handle}";
         string? text = _options.RuleTexts.GetValueOrDefault(NftRuleset.RuleKey(chain.Family, chain.Table, rule.Handle));
         int start = code.Instructions.Count;
+        _seen.Add(place);
+        _ordinal = 0;
         try
         {
             List<(int Start, int End)> made = [];
@@ -60,27 +70,42 @@ internal sealed class ChainCompiler
                 CompileOne(code, statements, null, counter, made);
             }
 
-            if (made.Count == 0 && isAsked)
-            {
-                _diagnostics.Add(new RuleDiagnostic(
-                    RuleSeverity.Note,
-                    RuleDiagnosticIds.NeverMatches,
-                    "this rule is for other interfaces than the firewall's port and never matches here",
-                    place,
-                    text));
-            }
-
+            NoteMatching(made.Count != 0 || !isAsked, place, text);
             code.Rules.AddRange(made);
         }
         catch (RuleException refusal)
         {
             Remove(code, start);
-            _diagnostics.Add(new RuleDiagnostic(RuleSeverity.Error, refusal.Id, refusal.Message, place, text));
+            Report(new RuleDiagnostic(RuleSeverity.Error, refusal.Id, refusal.Message, place, text));
         }
         catch (JsonException wrong)
         {
             Remove(code, start);
-            _diagnostics.Add(new RuleDiagnostic(RuleSeverity.Error, RuleDiagnosticIds.NotARuleset, wrong.Message, place, text));
+            Report(new RuleDiagnostic(RuleSeverity.Error, RuleDiagnosticIds.NotARuleset, wrong.Message, place, text));
+        }
+    }
+
+    /// <summary>Tells of a rule that never matches, once it is certain that it does so neither way.</summary>
+    private void NoteMatching(bool isMatching, string place, string? text)
+    {
+        if (isMatching)
+        {
+            _matching.Add(place);
+            _diagnostics.RemoveAll(diagnostic => diagnostic.Id == RuleDiagnosticIds.NeverMatches && diagnostic.Place == place);
+        }
+        else if (!_matching.Contains(place))
+        {
+            Report(new RuleDiagnostic(
+                RuleSeverity.Note, RuleDiagnosticIds.NeverMatches, "this rule is for other interfaces than the firewall's port and never matches here", place, text));
+        }
+    }
+
+    // A chain that is compiled twice has the same to tell twice.
+    private void Report(RuleDiagnostic diagnostic)
+    {
+        if (!_diagnostics.Contains(diagnostic))
+        {
+            _diagnostics.Add(diagnostic);
         }
     }
 
@@ -122,7 +147,7 @@ internal sealed class ChainCompiler
         List<(int Start, int End)> made)
     {
         int start = code.Instructions.Count;
-        MatchCompiler matches = new(_ruleset, _options, _parts, code.Chain, code.Instructions);
+        MatchCompiler matches = new(_ruleset, _options, _parts, code.Chain, code.Instructions) { IsSent = code.IsSent };
         for (int i = 0; i < statements.Count; i++)
         {
             if (element is { } looked && i == statements.Count - 1)
@@ -131,6 +156,11 @@ internal sealed class ChainCompiler
             }
 
             CompileStatement(code, matches, statements[i].Kind, statements[i].Value, rule);
+        }
+
+        if (matches.AsksForPort)
+        {
+            OpenRules.Add(rule.Place);
         }
 
         if (matches.NeverMatches)
@@ -181,14 +211,16 @@ internal sealed class ChainCompiler
             case "continue":
                 break; // goes on with the next rule, as a rule does anyway
             case "jump" or "goto":
-                code.Targets.Add(code.Instructions.Count, $"{code.Chain.Family} {code.Chain.Table} "
-                    + $"{NftRuleset.Text(value, "target")}");
+                code.Targets.Add(code.Instructions.Count, ProgramLinker.KeyOf(code.Chain, NftRuleset.Text(value, "target"), code.IsSent));
                 code.Instructions.Add(new Instruction { Operation = kind == "jump" ? Operation.Jump : Operation.Goto });
                 break;
             case "counter":
                 uint counter = CounterNumber(code.Chain, value, rule);
                 code.Instructions.Add(new Instruction { Operation = Operation.Count, A = counter });
                 break;
+            case "reject" when code.IsSent:
+                throw new RuleException(
+                    RuleDiagnosticIds.Statement, "\"reject\" is not supported for what Linux sends: no answer goes back to the program. Write \"drop\"");
             case "notrack" when _options.TracksConnections:
                 code.Instructions.Add(new Instruction { Operation = Operation.NoTrack });
                 _parts.Mode = TableMode.Stateful;
@@ -200,18 +232,9 @@ internal sealed class ChainCompiler
 
     private uint CounterNumber(NftChain chain, JsonElement value, CompiledCounter rule)
     {
-        if (value.ValueKind == JsonValueKind.Null)
+        if (value.ValueKind is JsonValueKind.Null or JsonValueKind.Object)
         {
-            return _parts.AddCounter(rule);
-        }
-
-        if (value.ValueKind == JsonValueKind.Object)
-        {
-            return _parts.AddCounter(rule with
-            {
-                InitialPackets = (ulong)NftRuleset.Number(value, "packets"),
-                InitialBytes = (ulong)NftRuleset.Number(value, "bytes"),
-            });
+            return OwnCounter(value, rule);
         }
 
         string key = $"{chain.Family} {chain.Table} {value.GetString()}";
@@ -231,6 +254,23 @@ internal sealed class ChainCompiler
             (ulong)NftRuleset.Number(counter, "packets"),
             (ulong)NftRuleset.Number(counter, "bytes")));
         _parts.NamedCounters.Add(key, number);
+        return number;
+    }
+
+    // It counts both ways where its chain is met both ways.
+    private uint OwnCounter(JsonElement value, CompiledCounter rule)
+    {
+        (string Place, int Ordinal) key = (rule.Place, _ordinal++);
+        if (!_ruleCounters.TryGetValue(key, out uint number))
+        {
+            number = _parts.AddCounter(value.ValueKind == JsonValueKind.Null ? rule : rule with
+            {
+                InitialPackets = (ulong)NftRuleset.Number(value, "packets"),
+                InitialBytes = (ulong)NftRuleset.Number(value, "bytes"),
+            });
+            _ruleCounters.Add(key, number);
+        }
+
         return number;
     }
 

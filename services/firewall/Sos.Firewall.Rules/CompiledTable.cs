@@ -19,6 +19,9 @@ public sealed class CompileResult
     /// <summary>The table, or null if there is an error among the <see cref="Diagnostics"/>.</summary>
     public CompiledTable? Table { get; }
 
+    /// <summary>Rules that ask for the port's name, which the compiler was not to know: of such a table nothing is certain but that it can be made.</summary>
+    public int OpenRuleCount { get; init; }
+
     /// <summary>Errors and notes, in the order of the rules.</summary>
     public IReadOnlyList<RuleDiagnostic> Diagnostics { get; }
 }
@@ -92,8 +95,17 @@ public sealed record CompileOptions
     /// </summary>
     public IReadOnlyList<string> PortNames { get; init; } = [];
 
+    /// <summary>
+    /// Whether nobody knows yet which port it will be, as in a check: then what rules ask of its name may hold, so that each is read in full, and a table that
+    /// comes of them is not to be used where the result says so.
+    /// </summary>
+    public bool IsPortOpen { get; init; }
+
     /// <summary>Whether the core tracks connections for the rules; else a match on them is an error.</summary>
     public bool TracksConnections { get; init; }
+
+    /// <summary>What becomes of chains for what Linux sends, where these do anything.</summary>
+    public SentFrames Sent { get; init; }
 
     /// <summary>Whether the machine certainly forwards nothing, so that a chain for what it forwards is never asked; else such a chain is an error.</summary>
     public bool ForwardsNothing { get; init; }
@@ -102,4 +114,17 @@ public sealed record CompileOptions
     /// nft's text of each rule, by "family table handle" as <see cref="NftRuleset.RuleKey"/> makes it, for messages.
     /// </summary>
     public IReadOnlyDictionary<string, string> RuleTexts { get; init; } = new Dictionary<string, string>();
+}
+
+/// <summary>The treatment of chains on <c>output</c> and <c>postrouting</c>.</summary>
+public enum SentFrames
+{
+    /// <summary>They are errors.</summary>
+    Refused,
+
+    /// <summary>The core judges what Linux sends by them.</summary>
+    Judged,
+
+    /// <summary>The core does not see what Linux sends: those that could drop are errors, others are left out.</summary>
+    Unseen,
 }

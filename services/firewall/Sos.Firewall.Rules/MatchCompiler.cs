@@ -28,8 +28,14 @@ internal sealed class MatchCompiler
     /// <summary>Which elements of named sets count.</summary>
     public SetElements Elements { get; init; }
 
+    /// <summary>Whether the packets are what Linux sends.</summary>
+    public bool IsSent { get; init; }
+
     /// <summary>Whether a match can never succeed on this port, so that the rule is not needed.</summary>
     public bool NeverMatches { get; private set; }
+
+    /// <summary>Whether a match asks for the port's name where nobody knows it yet (<see cref="CompileOptions.IsPortOpen"/>).</summary>
+    public bool AsksForPort { get; private set; }
 
     /// <summary>Compiles one <c>match</c>.</summary>
     /// <exception cref="RuleException">It cannot be honoured.</exception>
@@ -48,9 +54,9 @@ internal sealed class MatchCompiler
     public void Compile(string operation, JsonElement left, JsonElement right)
     {
         (string kind, JsonElement value) = NftRuleset.SingleProperty(left);
-        if (kind == "meta" && (NftRuleset.Text(value, "key") == "iifname" || (_options.TracksConnections && NftRuleset.Text(value, "key") == "iif")))
+        if (kind == "meta" && IsInterface(NftRuleset.Text(value, "key")) is { } isArrival)
         {
-            CompileInterface(operation, right);
+            CompileInterface(operation, right, isArrival != IsSent);
             return;
         }
 
@@ -285,9 +291,19 @@ internal sealed class MatchCompiler
         return intervals;
     }
 
-    private void CompileInterface(string operation, JsonElement right)
+    /// <summary>Whether a key is for the interface that a packet arrives by, or that it leaves by; null for any other.</summary>
+    private bool? IsInterface(string key) => key switch
     {
-        if (_options.PortNames.Count == 0)
+        "iifname" => true,
+        "iif" when _options.TracksConnections => true,
+        "oifname" or "oif" when _options.TracksConnections => false,
+        _ => null,
+    };
+
+    // A packet that arrives leaves by no interface so far, and one that Linux sends came by none: the kernel compares with an empty name, and the number 0.
+    private void CompileInterface(string operation, JsonElement right, bool isPort)
+    {
+        if (isPort && _options.PortNames.Count == 0 && !_options.IsPortOpen)
         {
             throw new RuleException(
                 RuleDiagnosticIds.Interface, "the name of the firewall's port is not known, so \"iifname\" cannot be decided");
@@ -308,8 +324,16 @@ internal sealed class MatchCompiler
                 : [ReadName(elements)]);
         }
 
-        bool isOurs = patterns.Exists(pattern => _options.PortNames.Any(name => IsMatch(pattern, name)));
-        NeverMatches |= isOurs != ReadEquality(operation);
+        bool isEquality = ReadEquality(operation);
+        if (isPort && _options.IsPortOpen)
+        {
+            AsksForPort = true;
+            return;
+        }
+
+        IReadOnlyList<string> names = isPort ? _options.PortNames : [string.Empty];
+        bool isOurs = patterns.Exists(pattern => names.Any(name => IsMatch(pattern, name)));
+        NeverMatches |= isOurs != isEquality;
     }
 
     private JsonElement ReadNamedInterfaceSet(string name)

@@ -183,6 +183,9 @@ public sealed class NftChain
     /// <summary>The hook of a base chain.</summary>
     public string? Hook { get; private init; }
 
+    /// <summary>Whether a base chain sees what Linux sends.</summary>
+    internal bool IsSent => Hook is "output" or "postrouting";
+
     /// <summary>The device of a base chain, if there is one.</summary>
     public string? Device { get; private init; }
 

@@ -11,6 +11,9 @@ namespace Sos.Firewall.Rules;
 /// </summary>
 internal sealed class ProgramLinker
 {
+    /// <summary>Ends the name of a chain that is compiled for what Linux sends: no name of nft's has a space.</summary>
+    public const string SentMark = " sent";
+
     private readonly IReadOnlyDictionary<string, ChainCode> _chains;
     private readonly List<ChainCode> _reversed = [];
     private readonly Dictionary<string, bool> _visits = [];
@@ -21,7 +24,13 @@ internal sealed class ProgramLinker
     }
 
     /// <summary>A chain's name among all.</summary>
-    public static string Key(NftChain chain) => $"{chain.Family} {chain.Table} {chain.Name}";
+    /// <param name="chain">The chain.</param>
+    /// <param name="isSent">Whether it is compiled for what Linux sends.</param>
+    public static string Key(NftChain chain, bool isSent = false) => KeyOf(chain, chain.Name, isSent);
+
+    /// <summary>The name among all of a chain in another's table.</summary>
+    public static string KeyOf(NftChain chain, string name, bool isSent)
+        => $"{chain.Family} {chain.Table} {name}{(isSent ? SentMark : string.Empty)}";
 
     /// <summary>Links the chains that the base chains reach.</summary>
     /// <param name="baseChains">The base chains in the order of their evaluation.</param>
@@ -30,7 +39,7 @@ internal sealed class ProgramLinker
     {
         foreach (NftChain chain in baseChains.Reverse())
         {
-            Visit(Key(chain));
+            Visit(Key(chain, chain.IsSent));
         }
 
         List<ChainCode> order = Enumerable.Reverse(_reversed).ToList();
@@ -38,7 +47,7 @@ internal sealed class ProgramLinker
         uint at = 0;
         foreach (ChainCode code in order)
         {
-            entries.Add(Key(code.Chain), at);
+            entries.Add(code.Key, at);
             at += (uint)code.Instructions.Count;
         }
 
@@ -63,7 +72,7 @@ internal sealed class ProgramLinker
         }
 
         Dictionary<uint, uint[]> classifierEntries = order
-            .SelectMany(code => code.Classifiers.Select(place => (place, Start: entries[Key(code.Chain)])))
+            .SelectMany(code => code.Classifiers.Select(place => (place, Start: entries[code.Key])))
             .ToDictionary(pair => pair.place.Number, pair => pair.place.Entries.Select(entry => entry + pair.Start).ToArray());
         StagePlan plan = new StagePlanner(instructions, bases, classifierEntries).Plan();
         return new LinkedProgram(instructions, bases, records, classifierEntries, plan);
@@ -98,7 +107,7 @@ internal sealed class ProgramLinker
 
     private static IEnumerable<Instruction> Place(ChainCode code, Dictionary<string, uint> entries)
     {
-        uint entry = entries[Key(code.Chain)];
+        uint entry = entries[code.Key];
         for (int i = 0; i < code.Instructions.Count; i++)
         {
             Instruction instruction = code.Instructions[i];
@@ -137,24 +146,28 @@ internal sealed class ProgramLinker
                         + "instructions long");
             }
 
-            records[i] = new ChainRecord { Entry = entries[Key(code.Chain)], Depth = depth, Steps = (uint)steps };
-            done.Add(Key(code.Chain), records[i]);
+            records[i] = new ChainRecord { Entry = entries[code.Key], Depth = depth, Steps = (uint)steps };
+            done.Add(code.Key, records[i]);
         }
 
         return records;
     }
 
-    private static BaseChain MakeBaseChain(NftChain chain, Dictionary<string, uint> entries) => new()
+    private static BaseChain MakeBaseChain(NftChain chain, Dictionary<string, uint> entries)
     {
-        Entry = entries[Key(chain)],
-        Families = chain.Family switch
+        byte families = chain.Family switch
         {
             "ip" => BaseChain.Ipv4,
             "ip6" => BaseChain.Ipv6,
             _ => BaseChain.Ipv4 | BaseChain.Ipv6,
-        },
-        PolicyDrop = chain.PolicyDrop ? (byte)1 : (byte)0,
-    };
+        };
+        return new BaseChain
+        {
+            Entry = entries[Key(chain, chain.IsSent)],
+            Families = chain.IsSent ? BaseChain.Sent(families) : families,
+            PolicyDrop = chain.PolicyDrop ? (byte)1 : (byte)0,
+        };
+    }
 
     private static void CheckSteps(BaseChain[] bases, ChainRecord[] records)
     {

@@ -61,7 +61,7 @@ public static class RuleDiagnosticIds
     /// <summary>Connection tracking.</summary>
     public const string Tracking = "SOSFW010";
 
-    /// <summary>A match on an interface whose name the compiler was not told.</summary>
+    /// <summary>A match on an interface whose name the compiler was not told; a note where it was not to be told.</summary>
     public const string Interface = "SOSFW011";
 
     /// <summary>A rule that can never match a packet of this port.</summary>
@@ -78,4 +78,7 @@ public static class RuleDiagnosticIds
 
     /// <summary>A note: a chain is for what the machine forwards, and it forwards nothing.</summary>
     public const string ForwardsNothing = "SOSFW016";
+
+    /// <summary>A note: a chain counts or logs what Linux sends, which the core does not see.</summary>
+    public const string Unseen = "SOSFW017";
 }

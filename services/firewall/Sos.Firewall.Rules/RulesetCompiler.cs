@@ -15,8 +15,8 @@ public static class RulesetCompiler
     /// <summary>The priority at which Linux looks a packet's connection up (NF_IP_PRI_CONNTRACK).</summary>
     private const int TrackingPriority = -200;
 
-    /// <summary>The order in which an arriving packet meets the hooks.</summary>
-    private static readonly string[] Hooks = ["prerouting", "input"];
+    /// <summary>The order in which a packet meets the hooks: an arriving one the first two, one that Linux sends the others.</summary>
+    private static readonly string[] Hooks = ["prerouting", "input", "output", "postrouting"];
 
     /// <summary>Objects that do nothing until a rule refers to them, which is then refused.</summary>
     private static readonly HashSet<string> InertObjects =
@@ -33,8 +33,8 @@ public static class RulesetCompiler
         {
             JsonText.EnsureReadable(json.Span);
             using JsonDocument document = JsonDocument.Parse(json);
-            CompiledTable? table = Compile(NftRuleset.Read(document.RootElement), options, diagnostics);
-            return new CompileResult(table, diagnostics);
+            CompiledTable? table = Compile(NftRuleset.Read(document.RootElement), options, diagnostics, out int openRuleCount);
+            return new CompileResult(table, diagnostics) { OpenRuleCount = openRuleCount };
         }
         catch (JsonException wrong)
         {
@@ -48,12 +48,19 @@ public static class RulesetCompiler
         return new CompileResult(null, diagnostics);
     }
 
-    private static CompiledTable? Compile(NftRuleset ruleset, CompileOptions options, List<RuleDiagnostic> diagnostics)
+    private static CompiledTable? Compile(NftRuleset ruleset, CompileOptions options, List<RuleDiagnostic> diagnostics, out int openRuleCount)
     {
+        openRuleCount = 0;
         List<NftChain> baseChains = FindBaseChains(ruleset, options, diagnostics);
         TableParts parts = new();
         ChainCompiler compiler = new(ruleset, options, parts, diagnostics);
         Dictionary<string, ChainCode> compiled = CompileReachable(ruleset, baseChains, compiler, diagnostics);
+        openRuleCount = compiler.OpenRules.Count;
+        if (openRuleCount > 0)
+        {
+            diagnostics.Add(new RuleDiagnostic(RuleSeverity.Note, RuleDiagnosticIds.Interface, OpenPort(openRuleCount), string.Empty, null));
+        }
+
         bool isStateful = parts.Mode == TableMode.Stateful;
         diagnostics.AddRange(baseChains.Where(chain => isStateful && IsWithTracking(chain)).Select(chain => Error(
             RuleDiagnosticIds.Hook,
@@ -71,7 +78,14 @@ public static class RulesetCompiler
         return table;
     }
 
-    private static bool IsWithTracking(NftChain chain) => chain.Hook == "prerouting" && chain.Priority == TrackingPriority;
+    private static string OpenPort(int rules)
+        => $"{rules} {(rules == 1 ? "rule asks" : "rules ask")} by which interface packets come or go. All were read in full, "
+            + "since the firewall's port was not named: --port NAME decides them as a start on that device does";
+
+    private static bool IsWithTracking(NftChain chain) => MeetsTracking(chain) && chain.Priority == TrackingPriority;
+
+    // Linux looks connections up on these two hooks.
+    private static bool MeetsTracking(NftChain chain) => chain.Hook is "prerouting" or "output";
 
     /// <summary>Marks the chains that see packets before they are tracked. No stage looks packets up ahead, since each must be tracked in between.</summary>
     private static LinkedProgram WithTracking(LinkedProgram program, List<NftChain> baseChains)
@@ -79,7 +93,7 @@ public static class RulesetCompiler
         for (int i = 0; i < baseChains.Count; i++)
         {
             ref BaseChain chain = ref program.BaseChains[i];
-            chain.Families = baseChains[i].Hook == "prerouting" && baseChains[i].Priority < TrackingPriority
+            chain.Families = MeetsTracking(baseChains[i]) && baseChains[i].Priority < TrackingPriority
                 ? BaseChain.BeforeTracking(chain.Families)
                 : chain.Families;
         }
@@ -97,26 +111,26 @@ public static class RulesetCompiler
         }
 
         Dictionary<string, ChainCode> compiled = [];
-        Queue<NftChain> waiting = new(baseChains);
-        while (waiting.TryDequeue(out NftChain? chain))
+        Queue<(NftChain Chain, bool IsSent)> waiting = new(baseChains.Select(chain => (chain, chain.IsSent)));
+        while (waiting.TryDequeue(out (NftChain Chain, bool IsSent) next))
         {
-            string key = ProgramLinker.Key(chain);
-            if (compiled.ContainsKey(key))
+            if (compiled.ContainsKey(ProgramLinker.Key(next.Chain, next.IsSent)))
             {
                 continue;
             }
 
-            ChainCode code = compiler.Compile(chain);
-            compiled.Add(key, code);
+            ChainCode code = compiler.Compile(next.Chain, next.IsSent);
+            compiled.Add(code.Key, code);
             foreach (string target in code.Targets.Values)
             {
-                if (byKey.TryGetValue(target, out NftChain? next))
+                string name = next.IsSent ? target[..^ProgramLinker.SentMark.Length] : target;
+                if (byKey.TryGetValue(name, out NftChain? chain))
                 {
-                    waiting.Enqueue(next);
+                    waiting.Enqueue((chain, next.IsSent));
                 }
                 else
                 {
-                    diagnostics.Add(Error(RuleDiagnosticIds.Missing, $"there is no chain \"{target}\"", chain.Place));
+                    diagnostics.Add(Error(RuleDiagnosticIds.Missing, $"there is no chain \"{name}\"", next.Chain.Place));
                 }
             }
         }
@@ -124,7 +138,7 @@ public static class RulesetCompiler
         return compiled;
     }
 
-    /// <summary>The base chains that an arriving packet meets, in the order in which it does.</summary>
+    /// <summary>The base chains that a packet meets, in the order in which it does.</summary>
     private static List<NftChain> FindBaseChains(NftRuleset ruleset, CompileOptions options, List<RuleDiagnostic> diagnostics)
     {
         foreach ((string kind, string place) in ruleset.Unknown.Where(item => !InertObjects.Contains(item.Kind)))
@@ -134,10 +148,11 @@ public static class RulesetCompiler
 
         // Of chains with the same priority Linux evaluates the one first that was registered last.
         List<NftChain> found = [];
+        ChainEffects effects = new(ruleset);
         foreach (NftChain chain in ruleset.Chains)
         {
             bool isDormant = ruleset.Tables.TryGetValue($"{chain.Family} {chain.Table}", out bool dormant) && dormant;
-            if (!isDormant && chain.Hook is not null && IsHonoured(chain, options, diagnostics))
+            if (!isDormant && chain.Hook is not null && IsHonoured(chain, effects, options, diagnostics))
             {
                 found.Insert(0, chain);
             }
@@ -146,9 +161,10 @@ public static class RulesetCompiler
         return found.OrderBy(chain => Array.IndexOf(Hooks, chain.Hook)).ThenBy(chain => chain.Priority).ToList();
     }
 
-    private static bool IsHonoured(NftChain chain, CompileOptions options, List<RuleDiagnostic> diagnostics)
+    private static bool IsHonoured(NftChain chain, ChainEffects effects, CompileOptions options, List<RuleDiagnostic> diagnostics)
     {
-        if (chain.Rules.Count == 0 && !chain.PolicyDrop)
+        bool isArriving = chain is { Family: "ip" or "ip6" or "inet", Hook: "prerouting" or "input" };
+        if ((chain.Rules.Count == 0 && !chain.PolicyDrop) || (!isArriving && chain.Type == "filter" && !effects.HasAny(chain)))
         {
             return false; // does nothing, wherever it hangs
         }
@@ -176,18 +192,42 @@ public static class RulesetCompiler
             return false;
         }
 
-        if (chain.Type != "filter" || !Hooks.Contains(chain.Hook))
+        if (chain is { Type: "filter", IsSent: true } && options.Sent != SentFrames.Refused)
         {
+            if (options.Sent == SentFrames.Unseen)
+            {
+                TellUnseen(chain, effects, diagnostics);
+            }
+
+            return options.Sent == SentFrames.Judged;
+        }
+
+        if (chain.Type != "filter" || !isArriving)
+        {
+            string has = options.Sent == SentFrames.Judged ? "sees packets as they arrive and as Linux sends them, and has \"type filter hook prerouting\", "
+                + "\"input\", \"output\" and \"postrouting\"" : "sees packets as they arrive, and has \"type filter hook prerouting\" and \"input\"";
             diagnostics.Add(Error(
                 RuleDiagnosticIds.Hook,
-                $"\"type {chain.Type} hook {chain.Hook}\" is not supported: the firewall sees packets as they arrive, and has "
-                + "\"type filter hook prerouting\" and \"input\". Load this chain into nftables on Linux",
+                $"\"type {chain.Type} hook {chain.Hook}\" is not supported: the firewall {has}. Load this chain into nftables on Linux",
                 chain.Place));
             return false;
         }
 
         return true;
     }
+
+    /// <summary>Tells of a chain for what Linux sends where the core sees nothing of that.</summary>
+    private static void TellUnseen(NftChain chain, ChainEffects effects, List<RuleDiagnostic> diagnostics)
+        => diagnostics.Add(effects.CanDrop(chain)
+            ? Error(
+                RuleDiagnosticIds.Hook,
+                $"\"type filter hook {chain.Hook}\" is not supported on an isolated core, which does not see what Linux sends: start the service on an "
+                    + "unplugged core ('sosctl core reserve' without --isolated), or without --rules: then Linux's own rules decide; or load this chain into "
+                    + "nftables on Linux and leave it out of the file",
+                chain.Place)
+            : new RuleDiagnostic(
+                RuleSeverity.Note, RuleDiagnosticIds.Unseen,
+                "this chain drops nothing, and what it counts or logs stays out: an isolated core does not see what Linux sends", chain.Place, null));
 
     private static RuleDiagnostic Error(string id, string message, string place = "")
         => new(RuleSeverity.Error, id, message, place, null);

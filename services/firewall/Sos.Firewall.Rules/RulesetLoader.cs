@@ -12,20 +12,27 @@ namespace Sos.Firewall.Rules;
 /// </summary>
 public static class RulesetLoader
 {
-    // $1: the rules, $2: a directory for what is found. The listing is loaded again in a second namespace, and the kernel's
+    // $1: the rules, $2: a directory for what is found, then names of interfaces. The listing is loaded again in a second namespace, and the kernel's
     // programs of both are compared: nft drops matches from its listings that it takes for implied, and sometimes they are not.
     private const string Script = """
-        nft -f "$1" || exit 1
-        nft -j -n list ruleset >"$2/ruleset.json" || exit 1
-        nft -a -n -t list ruleset >"$2/ruleset.txt" || exit 1
-        nft --debug=netlink -t list ruleset >"$2/loaded.txt" || exit 1
-        nft -j -t list ruleset >"$2/terse.json" || exit 1
-        unshare --net -- sh -c 'nft -j -f "$1/terse.json" && nft --debug=netlink -t list ruleset >"$1/listed.txt"' sh "$2" \
-            2>"$2/reload-errors.txt" || rm -f "$2/listed.txt"
+        rules=$1 directory=$2; shift 2
+        """ + "\n" + ScratchInterfaces.MakeAll + "\n" + """
+        nft -f "$rules" || exit 1
+        nft -j -n list ruleset >"$directory/ruleset.json" || exit 1
+        nft -a -n -t list ruleset >"$directory/ruleset.txt" || exit 1
+        nft --debug=netlink -t list ruleset >"$directory/loaded.txt" || exit 1
+        nft -j -t list ruleset >"$directory/terse.json" || exit 1
+        unshare --net -- sh -c "$0" sh "$directory" "$@" 2>"$directory/reload-errors.txt" || rm -f "$directory/listed.txt"
+        """;
+
+    private const string Reload = """
+        directory=$1; shift
+        """ + "\n" + ScratchInterfaces.MakeAll + "\n" + """
+        nft -j -f "$directory/terse.json" && nft --debug=netlink -t list ruleset >"$directory/listed.txt"
         """;
 
     /// <summary>Loads and lists a file.</summary>
-    /// <param name="path">Rules as <c>nft -f</c> takes them.</param>
+    /// <param name="path">Rules as <c>nft -f</c> takes them; interfaces that they name need not exist.</param>
     /// <exception cref="RulesetLoadException">nft refuses the file, or it or a namespace is missing.</exception>
     public static LoadedRuleset LoadFile(string path)
     {
@@ -37,7 +44,7 @@ public static class RulesetLoader
         DirectoryInfo directory = Directory.CreateTempSubdirectory("sos-rules-");
         try
         {
-            Run(Path.GetFullPath(path), directory.FullName);
+            RunWithInterfaces(path, directory.FullName);
             string At(string name) => Path.Combine(directory.FullName, name);
             Dictionary<string, string> texts = RuleListing.ReadTexts(File.ReadLines(At("ruleset.txt")));
             List<RuleDiagnostic> diagnostics = File.Exists(At("listed.txt"))
@@ -61,7 +68,7 @@ public static class RulesetLoader
         LoadedRuleset loaded = LoadFile(path);
         CompileResult result = RulesetCompiler.Compile(loaded.Json, options with { RuleTexts = loaded.RuleTexts });
         List<RuleDiagnostic> all = [.. loaded.Diagnostics, .. result.Diagnostics];
-        return new CompileResult(all.Exists(item => item.Severity == RuleSeverity.Error) ? null : result.Table, all);
+        return new CompileResult(all.Exists(item => item.Severity == RuleSeverity.Error) ? null : result.Table, all) { OpenRuleCount = result.OpenRuleCount };
     }
 
     private static RuleDiagnostic NotCompared(string errors) => new(
@@ -71,11 +78,28 @@ public static class RulesetLoader
         string.Empty,
         null);
 
-    private static void Run(string path, string directory)
+    private static void RunWithInterfaces(string path, string directory)
+    {
+        ScratchInterfaces interfaces = new(path);
+        while (true)
+        {
+            try
+            {
+                Run(Path.GetFullPath(path), directory, interfaces.Names);
+                return;
+            }
+            catch (RulesetLoadException refusal) when (interfaces.TryLearn(refusal.Message))
+            {
+                // With what it asks for it may take the file.
+            }
+        }
+    }
+
+    private static void Run(string path, string directory, IReadOnlyList<string> interfaces)
     {
         ProcessStartInfo start = new("unshare") { RedirectStandardError = true };
         string[] rights = Environment.IsPrivilegedProcess ? [] : ["--map-root-user"];
-        foreach (string argument in (string[])[.. rights, "--net", "--", "sh", "-c", Script, "sh", path, directory])
+        foreach (string argument in (string[])[.. rights, "--net", "--", "sh", "-c", Script, Reload, path, directory, .. interfaces])
         {
             start.ArgumentList.Add(argument);
         }

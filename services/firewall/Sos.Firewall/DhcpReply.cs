@@ -35,6 +35,15 @@ public static class DhcpReply
             : parsed is { SourcePort: ServerPort6, DestinationPort: ClientPort6 } && IsLinkLocal(parsed.Source) && IsLinkLocal(parsed.Destination);
     }
 
+    /// <summary>
+    /// Whether a packet is a client's that has no address yet (RFC 2131, 4.1): clients send it past the rules of Linux, by packet sockets.
+    /// </summary>
+    /// <param name="parsed">What its headers say.</param>
+    public static bool IsQuestion(in ParsedFrame parsed)
+        => parsed is { HasTransport: true, Protocol: IpProtocol.Udp, Fragment.IsFragment: false, IpVersion: 4 }
+            && parsed is { SourcePort: ClientPort, DestinationPort: ServerPort }
+            && parsed.Source is { High: 0, Low: 0 } && parsed.Destination is { High: 0, Low: uint.MaxValue };
+
     /// <summary>Sent to all, or to the very card whose client it names: no router on the way knows to make that so.</summary>
     private static bool IsForReceiver(ReadOnlySpan<byte> frame, in ParsedFrame parsed)
     {

@@ -16,7 +16,7 @@ namespace Sos.Firewall;
 
 /// <summary>
 /// The firewall between two ports: what arrives at the card goes through the rules to the host, what the host sends goes to the
-/// card as it is.
+/// card as it is, but for rules on what it sends.
 /// </summary>
 /// <typeparam name="TNic">The card's port.</typeparam>
 /// <typeparam name="THost">The host's port.</typeparam>
@@ -49,6 +49,8 @@ public struct Firewall<TNic, THost>
     private FlowCounters _flowCounters;
     private FlowListing _flowListing;
     private bool _isTracking;
+    private bool _judgesSent;
+    private bool _keepsTime;
     private TscClock _clock;
     private ulong _now;
 
@@ -100,9 +102,13 @@ public struct Firewall<TNic, THost>
     {
         _now = now;
         PollTables();
-        if (_isTracking)
+        if (_keepsTime)
         {
             _tracker.Advance(now);
+        }
+
+        if (_isTracking)
+        {
             _flowListing.Poll(in _tracker.Flows, in _tracker.Clock);
             _flowCounters.Show(in _tracker.Flows);
         }
@@ -114,17 +120,21 @@ public struct Firewall<TNic, THost>
 
         if (_host.Receive(ref _received) > 0)
         {
-            int count = _received.Count;
             foreach (PacketBuffer buffer in _received.Buffers)
             {
                 _connections.AddSent(buffer.Frame);
             }
 
-            if (_isTracking)
+            if (_judgesSent)
+            {
+                FilterSent();
+            }
+            else if (_isTracking)
             {
                 TrackSent(_received.Buffers);
             }
 
+            int count = _received.Count;
             int sent = _nic.Transmit(ref _received);
             _counters.Sent.Add(sent);
             _counters.SendDropped.Add(count - sent);
@@ -140,6 +150,8 @@ public struct Firewall<TNic, THost>
             _connections.Begin(_tables.Generation, _tables.Current.RecordsPassed);
             _samplers.Begin(in _tables.Current, in _clock, _now);
             BeginTracking(_tables.Current.Mode == TableMode.Stateful);
+            _judgesSent = _tables.Current.JudgesSent;
+            _keepsTime = _isTracking || _judgesSent; // the latter for fragments
             _ruleCounters.Reset();
             _counters.TableGeneration.Set(_tables.Generation);
         }
@@ -185,6 +197,72 @@ public struct Firewall<TNic, THost>
         }
     }
 
+    /// <summary>Decides on what Linux sends, packet by packet, and leaves in the burst what may go.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void FilterSent()
+    {
+        ref readonly FirewallTable table = ref _tables.Current;
+        Span<PacketBuffer> buffers = _received.Buffers;
+        Span<PacketBuffer> passing = _scratch.Passing;
+        Span<PacketBuffer> dropped = _scratch.Dropped;
+        int passingCount = 0;
+        _samplers.SetTime(_now);
+        _tracked.Read(buffers, in _tracker);
+        for (int i = 0; i < buffers.Length; i++)
+        {
+            PacketBuffer buffer = buffers[i];
+            CaptureVerdict verdict = JudgeSent(in table, buffer.Frame, ref _tracked[i]);
+            passing[passingCount & (Burst.Capacity - 1)] = buffer;
+            dropped[(i - passingCount) & (Burst.Capacity - 1)] = buffer;
+            passingCount += verdict == CaptureVerdict.Passed ? 1 : 0;
+            if (verdict != CaptureVerdict.Passed && _capture.IsOn(_now) && _capture.TryBegin(verdict, _now))
+            {
+                _capture.Take(
+                    buffer.Frame,
+                    new CaptureSlot { Time = _now, Generation = _tables.Generation, Verdict = verdict, States = _tracked[i].Knowledge.ToBits() });
+            }
+        }
+
+        if (passingCount != buffers.Length)
+        {
+            int droppedCount = buffers.Length - passingCount;
+            _counters.OutputDropped.Add(droppedCount);
+            _pool.Free(dropped[..droppedCount]);
+            _received.Clear();
+            _received.Add(passing[..passingCount]);
+        }
+    }
+
+    /// <summary>
+    /// Decides on a packet that Linux sends. No such chain sees what is no IP, nor what a DHCP client sends before it has an address. Malformed frames are sent
+    /// past Linux's own rules, by programs that make them.
+    /// </summary>
+    private CaptureVerdict JudgeSent(in FirewallTable table, ReadOnlySpan<byte> frame, ref ReadPacket read)
+    {
+        read.Knowledge = new TrackedPacket { State = ConnectionStates.Invalid };
+        if (read.Reason != MalformedReason.None || read.Parsed.IpVersion == 0)
+        {
+            return CaptureVerdict.Passed;
+        }
+
+        _key.Clear();
+        PacketKeyReader.Read(frame, in read.Parsed, ref _key);
+        Verdict verdict = StatefulRules.Judge(
+            in table, ref read, frame, PacketOrigin.Linux, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
+        if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.IsQuestion(in read.Parsed))
+        {
+            _counters.DhcpPassed.Increment();
+            verdict = Verdict.Pass;
+        }
+
+        return verdict switch
+        {
+            Verdict.Pass => CaptureVerdict.Passed,
+            Verdict.DropByPolicy => CaptureVerdict.SentDroppedByPolicy,
+            _ => CaptureVerdict.SentDroppedByRule,
+        };
+    }
+
     /// <summary>Decides on the received burst by rules that ask for connections: packet by packet, since each may change what the next one meets.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void FilterStateful(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers)
@@ -212,8 +290,8 @@ public struct Firewall<TNic, THost>
             return decision == Decision.Pass ? Outcome.Pass : Counted;
         }
 
-        bool isTrusted = (buffer.Header.Flags & PacketFlags.ChecksumValid) != 0;
-        Verdict verdict = StatefulRules.Judge(in table, ref read, frame, isTrusted, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
+        PacketOrigin origin = (buffer.Header.Flags & PacketFlags.ChecksumValid) != 0 ? PacketOrigin.Checked : PacketOrigin.Unchecked;
+        Verdict verdict = StatefulRules.Judge(in table, ref read, frame, origin, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
         if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.Is(frame, in read.Parsed))
         {
             _counters.DhcpPassed.Increment();

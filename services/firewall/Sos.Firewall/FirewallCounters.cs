@@ -35,6 +35,7 @@ public struct FirewallCounters
         Unjudged = statistics.Add("firewall.unjudged"u8);
         Lapsed = statistics.Add("firewall.lapsed"u8);
         Sampled = statistics.Add("firewall.sampled"u8);
+        OutputDropped = statistics.Add("firewall.output_dropped"u8);
         for (int i = 1; i < ReasonCount; i++)
         {
             _malformed[i] = statistics.Add(NameOf((MalformedReason)i));
@@ -100,6 +101,9 @@ public struct FirewallCounters
 
     /// <summary>Passed although the rules drop them, so that Linux logs them; among the passed, too.</summary>
     public Counter Sampled { get; }
+
+    /// <summary>From Linux, but dropped by a rule or policy for what it sends.</summary>
+    public Counter OutputDropped { get; }
 
     /// <summary>Counts a malformed frame.</summary>
     public readonly void CountMalformed(MalformedReason reason)

@@ -16,6 +16,8 @@ namespace Sos.Firewall.Tests.Control;
 public sealed class CompanionTests : IDisposable
 {
     private const string Stateful = "table inet f { chain c { type filter hook input priority 0; policy drop; ct state established accept; }; }";
+    private const string Sending = "table inet f { chain o { type filter hook output priority 0; policy drop; tcp dport 22 accept; }; }";
+    private const string Counting = "table inet f { chain o { type filter hook output priority 0; tcp dport 22 counter; }; }";
     private const string Stateless = "table inet f { chain c { type filter hook input priority 0; policy drop; tcp dport 22 accept; }; }";
 
     private readonly string _rules = Path.GetTempFileName();
@@ -26,7 +28,10 @@ public sealed class CompanionTests : IDisposable
     [InlineData(Stateful, BackEndKind.Isolated, true)]
     [InlineData(Stateful, BackEndKind.Offline, false)]
     [InlineData(Stateless, BackEndKind.Isolated, false)]
-    public void Rules_That_Ask_For_Connections_Are_Refused_Where_The_Core_Does_Not_See_What_Linux_Sends(string rules, BackEndKind backEnd, bool isRefused)
+    [InlineData(Sending, BackEndKind.Isolated, true)]
+    [InlineData(Sending, BackEndKind.Offline, false)]
+    [InlineData(Counting, BackEndKind.Isolated, false)]
+    public void Rules_That_Need_What_Linux_Sends_Are_Refused_Where_The_Core_Does_Not_See_What_Linux_Sends(string rules, BackEndKind backEnd, bool isRefused)
     {
         File.WriteAllText(_rules, rules);
         ServicePlan plan = new() { Image = "/firewall.sosimg", Options = new Dictionary<string, string> { ["rules"] = _rules } };

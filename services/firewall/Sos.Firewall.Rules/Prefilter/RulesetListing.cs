@@ -57,23 +57,16 @@ public static class RulesetLister
     // $1 the directory, $2 the rules, then names that rules give interfaces by.
     private const string LoadAndList = """
         directory=$1 rules=$2; shift 2
-        ip link set lo up
-        for name; do (ip link add "$name" type dummy || ip link add "$name" type veth || ip tuntap add dev "$name" mode tap) 2>/dev/null; done
+        """ + "\n" + ScratchInterfaces.MakeAll + "\n" + """
         nft -f "$rules" || exit 1
         set -- "$directory"
         """ + "\n" + ListTerse + " || exit 1\n" + List;
 
     private const string Reload = """
         directory=$1; shift
-        ip link set lo up
-        for name; do (ip link add "$name" type dummy || ip link add "$name" type veth || ip tuntap add dev "$name" mode tap) 2>/dev/null; done
+        """ + "\n" + ScratchInterfaces.MakeAll + "\n" + """
         nft -j -f "$directory/reload.json" && nft --debug=netlink -t list ruleset >"$directory/listed.txt"
         """;
-
-    // nft names the place of what it does not find: FILE:LINE:FROM-TO: Error: Interface does not exist
-    private static readonly Regex Missing = new(@":(\d+):(\d+)-(\d+): Error: Interface does not exist");
-    private static readonly Regex Devices = new("""\bdevices?\s*(?:=\s*)?(?:\{([^}]*)\}|("[^"]+"|[\w.@-]+))""");
-    private const int MissingMax = 64;
 
     // Statements that every nft reads as it lists them, and those that some may not.
     private static readonly HashSet<string> ReadAgainSurely =
@@ -101,23 +94,17 @@ public static class RulesetLister
             throw new RulesetLoadException($"{path}: there is no such file");
         }
 
-        string[] lines = File.ReadAllLines(path);
-        HashSet<string> names = [.. DeviceNames(lines)];
+        ScratchInterfaces interfaces = new(path);
         while (true)
         {
             try
             {
-                Run("unshare", [.. Unshare, "sh", "-c", LoadAndList, "sh", directory, Path.GetFullPath(path), .. names]);
+                Run("unshare", [.. Unshare, "sh", "-c", LoadAndList, "sh", directory, Path.GetFullPath(path), .. interfaces.Names]);
                 return Read(directory, before ?? new SureRules());
             }
-            catch (RulesetLoadException refusal)
+            catch (RulesetLoadException refusal) when (interfaces.TryLearn(refusal.Message))
             {
-                int before = names.Count;
-                names.UnionWith(Missing.Matches(refusal.Message).Select(match => Named(lines, match)).OfType<string>());
-                if (names.Count == before || names.Count > MissingMax)
-                {
-                    throw;
-                }
+                // With what it asks for it may take the file.
             }
         }
     });
@@ -136,18 +123,6 @@ public static class RulesetLister
             directory.Delete(recursive: true);
         }
     }
-
-    private static string? Named(string[] lines, Match place)
-    {
-        int line = int.Parse(place.Groups[1].ValueSpan, System.Globalization.CultureInfo.InvariantCulture) - 1;
-        int from = int.Parse(place.Groups[2].ValueSpan, System.Globalization.CultureInfo.InvariantCulture) - 1;
-        int to = int.Parse(place.Groups[3].ValueSpan, System.Globalization.CultureInfo.InvariantCulture);
-        return line < lines.Length && from < to && to <= lines[line].Length ? lines[line][from..to].Trim('"') : null;
-    }
-
-    private static IEnumerable<string> DeviceNames(IEnumerable<string> lines)
-        => lines.SelectMany(line => Devices.Matches(line)).SelectMany(match => (match.Groups[1].Value + match.Groups[2].Value).Split(','))
-            .Select(name => name.Trim().Trim('"')).Where(name => name.Length > 0 && !name.Contains('$', StringComparison.Ordinal));
 
     private static RulesetListing Read(string directory, SureRules before)
     {

@@ -98,4 +98,10 @@ public enum CaptureVerdict : ushort
 
     /// <summary>The frame was dropped since there was no table.</summary>
     DroppedWithoutTable = 5,
+
+    /// <summary>Linux sent the frame, and a rule dropped it.</summary>
+    SentDroppedByRule = 6,
+
+    /// <summary>Linux sent the frame, and the policy of a chain dropped it.</summary>
+    SentDroppedByPolicy = 7,
 }

@@ -17,7 +17,7 @@ public struct FirewallHeader
     public const uint Kind = 0x4c415746;
 
     /// <summary>Version of the layout.</summary>
-    public const uint Version = 3;
+    public const uint Version = 4;
 
     /// <summary>Alignment of each part: a cache line.</summary>
     public const int Alignment = 64;

@@ -40,6 +40,22 @@ public unsafe struct FirewallTable : ITable<FirewallTable>
     /// <summary>Who decides: the core alone, or Linux after it.</summary>
     public readonly TableMode Mode => _header.Mode;
 
+    /// <summary>Whether a base chain sees what Linux sends. It takes a look at each: ask once for a table.</summary>
+    public readonly bool JudgesSent
+    {
+        get
+        {
+            MemoryBlock<BaseChain> chains = BaseChains;
+            int families = 0;
+            for (int i = 0; i < chains.Length; i++)
+            {
+                families |= chains[i].Families;
+            }
+
+            return (families & BaseChain.AnySent) != 0;
+        }
+    }
+
     /// <summary>Whether the core records what it passes.</summary>
     public readonly bool RecordsPassed => _header.Mode == TableMode.RecordingPrefilter;
 

@@ -10,17 +10,17 @@ namespace Sos.Firewall.Tracking;
 /// </summary>
 public static class StatefulRules
 {
-    /// <summary>Returns the verdict on an arriving packet.</summary>
-    /// <param name="table">A valid table of such rules.</param>
+    /// <summary>Returns the verdict on an arriving packet, or on one that Linux sends.</summary>
+    /// <param name="table">A valid table of such rules; where only packets that Linux sends are judged by it, it need not ask for connections.</param>
     /// <param name="read">The packet; the tracker notes there what it knows.</param>
     /// <param name="frame">Its frame.</param>
-    /// <param name="isTrusted">Whether the card has verified its checksum.</param>
+    /// <param name="origin">Whose packet it is.</param>
     /// <param name="key">What rules see of it.</param>
     /// <param name="tracker">The connections.</param>
     /// <param name="counters">Where rules with counters add it up.</param>
     /// <param name="samplers">No rule of such a table has one.</param>
     public static Verdict Judge(
-        in FirewallTable table, ref ReadPacket read, ReadOnlySpan<byte> frame, bool isTrusted, ref PacketKey key, ref ConnectionTracker tracker,
+        in FirewallTable table, ref ReadPacket read, ReadOnlySpan<byte> frame, PacketOrigin origin, ref PacketKey key, ref ConnectionTracker tracker,
         in RuleCounters counters, ref Samplers samplers)
     {
         if (read.Parsed.Fragment.IsLater && tracker.FollowsFirst(in read.Parsed))
@@ -28,38 +28,51 @@ public static class StatefulRules
             return Verdict.Pass;
         }
 
-        byte families = key.Families;
-        key.Set(Field.Connection, ConnectionStates.Invalid); // as Linux calls what it has not looked up yet
-        key.Families = BaseChain.BeforeTracking(families);
-        Verdict verdict = RuleEvaluator.EvaluateStateful(in table, ref key, in counters, ref samplers);
-        read.Knowledge.State = key.Value(Field.Connection);
-        if (verdict != Verdict.Pass)
+        bool isSent = origin == PacketOrigin.Linux;
+        byte families = isSent ? BaseChain.Sent(key.Families) : key.Families;
+        if (table.Mode == TableMode.Stateful)
         {
-            return verdict;
+            key.Set(Field.Connection, ConnectionStates.Invalid); // as Linux calls what it has not looked up yet
+            key.Families = BaseChain.BeforeTracking(families);
+            Verdict before = RuleEvaluator.EvaluateStateful(in table, ref key, in counters, ref samplers);
+            read.Knowledge.State = key.Value(Field.Connection);
+            if (before != Verdict.Pass)
+            {
+                return before;
+            }
+
+            Track(ref read, frame, origin != PacketOrigin.Unchecked, ref key, ref tracker);
         }
 
         key.Families = families;
+        Verdict verdict = RuleEvaluator.EvaluateStateful(in table, ref key, in counters, ref samplers);
+        if (verdict == Verdict.Pass)
+        {
+            NotePassed(in read, isSent, ref tracker);
+        }
+
+        return verdict;
+    }
+
+    private static void Track(ref ReadPacket read, ReadOnlySpan<byte> frame, bool isTrusted, ref PacketKey key, ref ConnectionTracker tracker)
+    {
         if (read.Knowledge.State != ConnectionStates.Untracked)
         {
             tracker.Track(in read, frame, isTrusted, out TrackedPacket packet);
             packet.ShowIn(ref key);
             read.Knowledge = packet;
         }
-
-        verdict = RuleEvaluator.EvaluateStateful(in table, ref key, in counters, ref samplers);
-        if (verdict == Verdict.Pass)
-        {
-            NotePassed(in read, ref tracker);
-        }
-
-        return verdict;
     }
 
-    private static void NotePassed(in ReadPacket read, ref ConnectionTracker tracker)
+    /// <summary>Remembers a packet that passed: the flow that it begins, and the fragments that follow it.</summary>
+    /// <param name="read">The packet.</param>
+    /// <param name="isSent">Whether Linux sends it.</param>
+    /// <param name="tracker">The connections.</param>
+    private static void NotePassed(in ReadPacket read, bool isSent, ref ConnectionTracker tracker)
     {
         if (read.Knowledge.Begins)
         {
-            tracker.Confirm(isSent: false);
+            tracker.Confirm(isSent);
         }
 
         if (read.Parsed.Fragment.IsFragment && !read.Parsed.Fragment.IsLater)
