@@ -43,7 +43,7 @@ internal sealed class FirewallBench : IDisposable
     {
         loaded = Load(rules);
         CompileResult result = RulesetCompiler.Compile(
-            loaded.Json, new CompileOptions { PortNames = [portName], RuleTexts = loaded.RuleTexts, TracksConnections = true });
+            loaded.Json, new CompileOptions { PortNames = [portName], RuleTexts = loaded.RuleTexts, TracksConnections = true, DecidesAlone = true });
         Assert.True(result.Table is not null, string.Join('\n', result.Diagnostics) + "\n" + rules);
         return result.Table!;
     }

@@ -211,6 +211,8 @@ public sealed class FirewallCompanion : ICompanion
             {
                 PortNames = interfaces,
                 TracksConnections = true,
+                DecidesAlone = true,
+                PortGroup = LivePort.GroupOf(interfaces),
                 ForwardsNothing = forwardsNothing,
             });
         }

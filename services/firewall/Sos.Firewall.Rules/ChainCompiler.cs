@@ -48,16 +48,20 @@ internal sealed class ChainCompiler
         try
         {
             List<(int Start, int End)> made = [];
-            CompiledCounter counter = new(place, text, 0, 0);
-            List<(string Kind, JsonElement Value)> statements = [.. rule.Statements.EnumerateArray().Select(NftRuleset.SingleProperty)];
-            bool isAsked = true;
-            if (statements.Count > 0 && statements[^1].Kind == "vmap" && _options.TracksConnections)
+            RuleObjects objects = new(new CompiledCounter(place, text, 0, 0));
+            List<(string Kind, JsonElement Value)> all = [.. rule.Statements.EnumerateArray().Select(NftRuleset.SingleProperty)];
+            bool isAsked = false;
+            foreach (List<(string Kind, JsonElement Value)> statements in Concatenation.Expand(_ruleset, chain, all))
             {
-                isAsked = CompileMap(code, statements, counter, made);
-            }
-            else
-            {
-                CompileOne(code, statements, null, counter, made);
+                if (statements.Count > 0 && statements[^1].Kind == "vmap" && _options.TracksConnections)
+                {
+                    isAsked |= CompileMap(code, statements, objects, made);
+                }
+                else
+                {
+                    isAsked = true;
+                    CompileOne(code, statements, null, objects, made);
+                }
             }
 
             if (made.Count == 0 && isAsked)
@@ -87,7 +91,7 @@ internal sealed class ChainCompiler
     /// <summary>Compiles a rule that ends with a verdict map: once for each element, and before that once for what it counts.</summary>
     /// <returns>Whether the map has an element.</returns>
     private bool CompileMap(
-        ChainCode code, List<(string Kind, JsonElement Value)> statements, CompiledCounter rule, List<(int Start, int End)> made)
+        ChainCode code, List<(string Kind, JsonElement Value)> statements, RuleObjects rule, List<(int Start, int End)> made)
     {
         List<(string Kind, JsonElement Value)> before = statements[..^1];
         if (before.Exists(statement => statement.Kind == "notrack"))
@@ -115,14 +119,15 @@ internal sealed class ChainCompiler
     /// <param name="code">The chain.</param>
     /// <param name="statements">The statements.</param>
     /// <param name="element">What is looked up in a map before the last of them, and the value that it must have.</param>
-    /// <param name="rule">The rule's own counter.</param>
+    /// <param name="rule">The rule's own objects, which all its rows share.</param>
     /// <param name="made">Takes the place of what was made; nothing, where it never matches.</param>
     private void CompileOne(
-        ChainCode code, List<(string Kind, JsonElement Value)> statements, (JsonElement Key, JsonElement Value)? element, CompiledCounter rule,
+        ChainCode code, List<(string Kind, JsonElement Value)> statements, (JsonElement Key, JsonElement Value)? element, RuleObjects rule,
         List<(int Start, int End)> made)
     {
         int start = code.Instructions.Count;
         MatchCompiler matches = new(_ruleset, _options, _parts, code.Chain, code.Instructions);
+        rule.BeginRow();
         for (int i = 0; i < statements.Count; i++)
         {
             if (element is { } looked && i == statements.Count - 1)
@@ -162,7 +167,7 @@ internal sealed class ChainCompiler
         }
     }
 
-    private void CompileStatement(ChainCode code, MatchCompiler matches, string kind, JsonElement value, CompiledCounter rule)
+    private void CompileStatement(ChainCode code, MatchCompiler matches, string kind, JsonElement value, RuleObjects rule)
     {
         switch (kind)
         {
@@ -198,20 +203,20 @@ internal sealed class ChainCompiler
         }
     }
 
-    private uint CounterNumber(NftChain chain, JsonElement value, CompiledCounter rule)
+    private uint CounterNumber(NftChain chain, JsonElement value, RuleObjects rule)
     {
         if (value.ValueKind == JsonValueKind.Null)
         {
-            return _parts.AddCounter(rule);
+            return rule.Share("counter", () => _parts.AddCounter(rule.Counter));
         }
 
         if (value.ValueKind == JsonValueKind.Object)
         {
-            return _parts.AddCounter(rule with
+            return rule.Share("counter", () => _parts.AddCounter(rule.Counter with
             {
                 InitialPackets = (ulong)NftRuleset.Number(value, "packets"),
                 InitialBytes = (ulong)NftRuleset.Number(value, "bytes"),
-            });
+            }));
         }
 
         string key = $"{chain.Family} {chain.Table} {value.GetString()}";

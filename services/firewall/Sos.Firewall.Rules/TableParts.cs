@@ -92,7 +92,7 @@ internal sealed class TableParts
         _sets.Add(type switch
         {
             ValueType.Ipv4Address when merged.Count > SmallSetIntervalsMax => AddIpv4Set(merged),
-            ValueType.Ipv4Address or ValueType.Ipv6Address => AddIntervalSet(merged),
+            ValueType.Ipv4Address or ValueType.Ipv6Address or ValueType.FlowLabel or ValueType.Length => AddIntervalSet(merged),
             _ => AddBitmap(merged),
         });
         uint number = (uint)(_sets.Count - 1);
