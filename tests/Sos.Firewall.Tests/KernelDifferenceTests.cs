@@ -68,6 +68,21 @@ public class KernelDifferenceTests(ITestOutputHelper output)
         }
     }
 
+    [Fact]
+    public void Service_And_Kernel_Agree_On_Limits()
+    {
+        using KernelNamespace kernel = new();
+        for (int seed = 8000; seed < 8000 + Rulesets; seed++)
+        {
+            bool atInput = seed % 2 == 0;
+            string hook = atInput ? "input" : "prerouting";
+            Random random = new(seed);
+            string rules = new RandomLimits(random).MakeRules(hook);
+            List<TestFrame> frames = new RandomPackets(random, withFragments: !atInput, withLaterFragments: false).Make(PacketsPerRuleset);
+            Compare(kernel, rules, frames, hook, seed);
+        }
+    }
+
     /// <summary>
     /// Whether a match on a transport header fails for a fragment that has none, as nft_payload_eval says. Some kernels read the
     /// fragment's data as if it were the header; the firewall does not follow them.

@@ -94,10 +94,10 @@ internal sealed class ChainCompiler
         ChainCode code, List<(string Kind, JsonElement Value)> statements, RuleObjects rule, List<(int Start, int End)> made)
     {
         List<(string Kind, JsonElement Value)> before = statements[..^1];
-        if (before.Exists(statement => statement.Kind == "notrack"))
+        if (before.Find(statement => statement.Kind is "notrack" or "limit").Kind is { } alone)
         {
-            throw new RuleException(
-                RuleDiagnosticIds.Statement, "\"notrack\" and a verdict map in one rule are not supported: write two rules, that with \"notrack\" first");
+            string way = alone == "notrack" ? "write two rules, that with \"notrack\" first" : "let a rule with the limit jump to a chain with the map";
+            throw new RuleException(RuleDiagnosticIds.Statement, $"\"{alone}\" and a verdict map in one rule are not supported: {way}");
         }
 
         if (before.Exists(statement => statement.Kind != "match"))
@@ -194,6 +194,9 @@ internal sealed class ChainCompiler
                 uint counter = CounterNumber(code.Chain, value, rule);
                 code.Instructions.Add(new Instruction { Operation = Operation.Count, A = counter });
                 break;
+            case "limit" when _options.DecidesAlone:
+                code.Instructions.Add(new Instruction { Operation = Operation.Limit, A = LimitNumber(code.Chain, value, rule) });
+                break;
             case "notrack" when _options.TracksConnections:
                 code.Instructions.Add(new Instruction { Operation = Operation.NoTrack });
                 _parts.Mode = TableMode.Stateful;
@@ -239,12 +242,33 @@ internal sealed class ChainCompiler
         return number;
     }
 
+    private uint LimitNumber(NftChain chain, JsonElement value, RuleObjects rule)
+    {
+        if (value.ValueKind != JsonValueKind.String)
+        {
+            return NftRuleset.TryGet(value, "map", out _)
+                ? throw new RuleException(RuleDiagnosticIds.Statement, "a map of limits is not supported: write one rule for each element")
+                : rule.Share("limit", () => _parts.AddLimit(LimitReader.Read(value)));
+        }
+
+        string key = $"{chain.Family} {chain.Table} {value.GetString()}";
+        if (!_parts.NamedLimits.TryGetValue(key, out uint number))
+        {
+            number = _ruleset.Limits.TryGetValue(key, out JsonElement limit)
+                ? _parts.AddLimit(LimitReader.Read(limit))
+                : throw new RuleException(RuleDiagnosticIds.Missing, $"there is no limit \"{value.GetString()}\" in this table");
+            _parts.NamedLimits.Add(key, number);
+        }
+
+        return number;
+    }
+
     private static RuleException Refuse(string kind, JsonElement value)
     {
         string reason = kind switch
         {
             "reject" => "\"reject\" is not supported: the firewall sends nothing of its own. Write \"drop\"",
-            "limit" => "\"limit\" is not supported: the firewall keeps no rates yet",
+            "limit" => "\"limit\" is not supported here: the core keeps rates where it decides alone",
             "log" => "\"log\" is not supported on the core: use a counter",
             "vmap" or "map" => "verdict maps are not supported here: write one rule for each element",
             "dnat" or "snat" or "masquerade" or "redirect" or "tproxy" =>
