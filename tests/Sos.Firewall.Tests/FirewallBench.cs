@@ -44,7 +44,14 @@ internal sealed class FirewallBench : IDisposable
         loaded = Load(rules);
         CompileResult result = RulesetCompiler.Compile(
             loaded.Json,
-            new CompileOptions { PortNames = [portName], RuleTexts = loaded.RuleTexts, TracksConnections = true, Sent = SentFrames.Judged });
+            new CompileOptions
+            {
+                PortNames = [portName],
+                RuleTexts = loaded.RuleTexts,
+                TracksConnections = true,
+                DecidesAlone = true,
+                Sent = SentFrames.Judged,
+            });
         Assert.True(result.Table is not null, string.Join('\n', result.Diagnostics) + "\n" + rules);
         return result.Table!;
     }

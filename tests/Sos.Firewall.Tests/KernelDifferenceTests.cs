@@ -125,6 +125,36 @@ public class KernelDifferenceTests(ITestOutputHelper output)
         return [.. frame[..at], .. frame[(at + size)..(at + (2 * size))], .. frame[at..(at + size)], .. frame[(at + (2 * size))..]];
     }
 
+    [Fact]
+    public void Service_And_Kernel_Agree_On_Headers_Lengths_And_Several_Fields_Together()
+    {
+        using KernelNamespace kernel = new();
+        for (int seed = 7000; seed < 7000 + Rulesets; seed++)
+        {
+            bool atInput = seed % 2 == 0;
+            string hook = atInput ? "input" : "prerouting";
+            Random random = new(seed);
+            RandomHeaders headers = new(random);
+            string rules = headers.MakeRules(hook);
+            Compare(kernel, rules, headers.MakeFrames(PacketsPerRuleset, withFragments: !atInput), hook, seed);
+        }
+    }
+
+    [Fact]
+    public void Service_And_Kernel_Agree_On_Limits()
+    {
+        using KernelNamespace kernel = new();
+        for (int seed = 8000; seed < 8000 + Rulesets; seed++)
+        {
+            bool atInput = seed % 2 == 0;
+            string hook = atInput ? "input" : "prerouting";
+            Random random = new(seed);
+            string rules = new RandomLimits(random).MakeRules(hook);
+            List<TestFrame> frames = new RandomPackets(random, withFragments: !atInput, withLaterFragments: false).Make(PacketsPerRuleset);
+            Compare(kernel, rules, frames, hook, seed);
+        }
+    }
+
     /// <summary>
     /// Whether a match on a transport header fails for a fragment that has none, as nft_payload_eval says. Some kernels read the
     /// fragment's data as if it were the header; the firewall does not follow them.

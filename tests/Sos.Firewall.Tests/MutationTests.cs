@@ -22,15 +22,21 @@ public class MutationTests
           flags interval
           elements = { fd00::/16, ::1 }
          }
+         limit shared {
+          rate over 9 kbytes/second burst 3 kbytes
+         }
          chain sub {
           tcp dport { 22, 80-90 } counter return
-          tcp flags syn drop
+          tcp flags & (fin|syn) < syn drop
+          limit rate 4/minute burst 2 packets drop
          }
          chain input {
           type filter hook input priority 0; policy drop;
           ip saddr @s4 jump sub
           ip6 saddr @s6 goto sub
           ip6 daddr fd00:9::/64 accept
+          ip ttl < 5 limit name "shared" drop
+          meta nfproto . meta l4proto { ipv4 . tcp, ipv6 . udp } ip dscp 1-9 return
           icmp type echo-request accept
          }
         }
@@ -91,7 +97,7 @@ public class MutationTests
                 }
             }
 
-            CompileResult result = RulesetCompiler.Compile(json.ToArray(), new CompileOptions { PortNames = ["eth0"] });
+            CompileResult result = RulesetCompiler.Compile(json.ToArray(), new CompileOptions { PortNames = ["eth0"], DecidesAlone = true });
             Assert.True(result.Table is not null || result.Diagnostics.Count > 0);
         }
     }

@@ -25,7 +25,9 @@ public class RulesetCompilerTests
     [InlineData("udp length 9 drop", "SOSFW005", "\"udp length\"")]
     [InlineData("ether saddr 00:11:22:33:44:55 drop", "SOSFW005", "\"ether saddr\"")]
     [InlineData("ip saddr vmap { 1.1.1.1 : drop }", "SOSFW004", "one rule for each element")]
-    [InlineData("ip saddr . tcp dport { 1.1.1.1 . 80 } accept", "SOSFW005", "\"concat\"")]
+    [InlineData("ip saddr . tcp dport != { 1.1.1.1 . 80 } accept", "SOSFW005", "\"!=\" is not supported for several fields together")]
+    [InlineData("meta length > 1000 drop", "SOSFW005", "\"meta length\" here, since Linux may see another value")]
+    [InlineData("meta iifgroup 5 accept", "SOSFW005", "\"meta iifgroup\"")]
     [InlineData("ip6 saddr & ::ffff == ::1 drop", "SOSFW005", "masks on IPv6 addresses")]
     [InlineData("quota 5 mbytes accept", "SOSFW004", "\"quota\"")]
     [InlineData("tcp option maxseg size 5 accept", "SOSFW005", "\"tcp option\"")]
@@ -39,6 +41,53 @@ public class RulesetCompilerTests
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.StartsWith("table inet filter, chain input, rule handle ", error.Place, StringComparison.Ordinal);
         Assert.NotNull(error.RuleText);
+    }
+
+    [Theory]
+    [InlineData("ip dscp & 56 == 32 drop", "SOSFW005", "a mask on")]
+    [InlineData("ip saddr & 255.0.0.0 < 10.0.0.0 drop", "SOSFW005", "fields of up to 16 bits alone")]
+    [InlineData("meta l4proto . th dport { 0-5 . 0-65535, 6 . 1 } ip saddr . ip daddr { 10.0.0.0/8 . 10.0.0.1 } udp dport 1 drop", null, "")]
+    [InlineData("meta iifgroup 5 accept", "SOSFW005", "\"meta iifgroup\"")]
+    public void Where_The_Core_Decides_Alone_It_Still_Cannot_Honour_All(string rule, string? id, string message)
+    {
+        CompileResult result = RulesetCompiler.Compile(
+            FirewallBench.Load($"{InputChain}  {rule}\n }}\n}}\n").Json, new CompileOptions { PortNames = [FirewallBench.PortName], DecidesAlone = true });
+        RuleDiagnostic? error = result.Diagnostics.SingleOrDefault(item => item.Severity == RuleSeverity.Error);
+        Assert.Equal(id, error?.Id);
+        Assert.Contains(message, error?.Message ?? string.Empty, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("iiftype ether", true)]
+    [InlineData("iiftype != loopback", true)]
+    [InlineData("iiftype loopback", false)]
+    [InlineData("iifgroup 7", true)]
+    [InlineData("iifgroup { 1, 2 }", false)]
+    [InlineData("iifgroup > 6", true)]
+    public void Type_And_Group_Of_The_Port_Are_Decided_When_Compiling(string match, bool matches)
+    {
+        LoadedRuleset loaded = FirewallBench.Load($"{InputChain}  meta {match} drop\n }}\n}}\n");
+        CompileResult result = RulesetCompiler.Compile(
+            loaded.Json, new CompileOptions { PortNames = [FirewallBench.PortName], DecidesAlone = true, PortGroup = 7 });
+        Assert.Equal(!matches, result.Diagnostics.Any(item => item.Id == "SOSFW012"));
+        using FirewallBench bench = new();
+        Assert.True(bench.Harness.LoadTable(result.Table!.Bytes));
+        Assert.Equal(!matches, bench.Passes(ToFrame(1)));
+    }
+
+    [Fact]
+    public void A_Rule_Of_Several_Rows_Counts_Once()
+    {
+        const string Rules = """
+            table ip f { chain c { type filter hook input priority 0;
+              ip saddr . udp dport { 10.0.0.1 . 1-5, 10.0.0.2 . 2, 10.0.0.0/28 . 9 } counter comment "rows"; }; }
+            """;
+        CompiledTable table = FirewallBench.Compile(Rules, out _);
+        using FirewallBench bench = new();
+        Assert.True(bench.Harness.LoadTable(table.Bytes));
+        Assert.Equal(2, bench.Filter([ToFrame(0x0a000001), ToFrame(0x0a000002)]).Count);
+        Assert.Single(table.Counters);
+        Assert.Equal(2ul, bench.Counter("rule_counter0.packets"));
     }
 
     [Fact]

@@ -17,7 +17,7 @@ internal static unsafe class FirewallTargets
 
     private const int Packets = 24;
 
-    private static readonly CompileOptions Options = new() { PortNames = ["eth0"] };
+    private static readonly CompileOptions Options = new() { PortNames = ["eth0"], DecidesAlone = true };
 
     /// <summary>Rules that no text makes sure prove nothing, so those of the seeds' handles are sure.</summary>
     private static readonly PrefilterOptions LiveOptions = new()

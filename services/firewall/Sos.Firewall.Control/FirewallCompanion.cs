@@ -211,7 +211,8 @@ public sealed class FirewallCompanion : ICompanion
 
         try
         {
-            return RulesetLoader.CompileFile(path, options with { TracksConnections = true });
+            return RulesetLoader.CompileFile(
+                path, options with { TracksConnections = true, DecidesAlone = true, PortGroup = LivePort.GroupOf(options.PortNames) });
         }
         catch (RulesetLoadException e)
         {

@@ -77,6 +77,11 @@ internal static class LivePort
     public static string? OtherWay(IReadOnlyList<string> names) => Directory.GetDirectories(Devices).Select(path => Path.GetFileName(path))
         .FirstOrDefault(name => name != "lo" && !names.Contains(name) && !IsDown(name));
 
+    /// <summary>Returns the group of the device that has a port's name now: 0 where there is none yet, null where several names differ.</summary>
+    /// <param name="names">The names under which Linux knows the port.</param>
+    public static uint? GroupOf(IReadOnlyList<string> names)
+        => names.Any(name => Directory.Exists(Path.Combine(Devices, name))) ? DeviceNumber(names, "netdev_group") : 0;
+
     private static uint? DeviceNumber(IReadOnlyList<string> names, string property)
     {
         List<uint?> all = [.. names.Select(name => Path.Combine(Devices, name, property)).Where(File.Exists)

@@ -14,8 +14,7 @@ internal sealed class ChainCompiler
     private readonly List<RuleDiagnostic> _diagnostics;
     private readonly HashSet<string> _seen = [];
     private readonly HashSet<string> _matching = [];
-    private readonly Dictionary<(string Place, int Ordinal), uint> _ruleCounters = [];
-    private int _ordinal;
+    private readonly Dictionary<string, RuleObjects> _objects = [];
 
     public ChainCompiler(NftRuleset ruleset, CompileOptions options, TableParts parts, List<RuleDiagnostic> diagnostics)
     {
@@ -54,20 +53,28 @@ internal sealed class ChainCompiler
         string? text = _options.RuleTexts.GetValueOrDefault(NftRuleset.RuleKey(chain.Family, chain.Table, rule.Handle));
         int start = code.Instructions.Count;
         _seen.Add(place);
-        _ordinal = 0;
+        if (!_objects.TryGetValue(place, out RuleObjects? objects))
+        {
+            objects = new RuleObjects(new CompiledCounter(place, text, 0, 0));
+            _objects.Add(place, objects);
+        }
+
         try
         {
             List<(int Start, int End)> made = [];
-            CompiledCounter counter = new(place, text, 0, 0);
-            List<(string Kind, JsonElement Value)> statements = [.. rule.Statements.EnumerateArray().Select(NftRuleset.SingleProperty)];
-            bool isAsked = true;
-            if (statements.Count > 0 && statements[^1].Kind == "vmap" && _options.TracksConnections)
+            List<(string Kind, JsonElement Value)> all = [.. rule.Statements.EnumerateArray().Select(NftRuleset.SingleProperty)];
+            bool isAsked = false;
+            foreach (List<(string Kind, JsonElement Value)> statements in Concatenation.Expand(_ruleset, chain, all))
             {
-                isAsked = CompileMap(code, statements, counter, made);
-            }
-            else
-            {
-                CompileOne(code, statements, null, counter, made);
+                if (statements.Count > 0 && statements[^1].Kind == "vmap" && _options.TracksConnections)
+                {
+                    isAsked |= CompileMap(code, statements, objects, made);
+                }
+                else
+                {
+                    isAsked = true;
+                    CompileOne(code, statements, null, objects, made);
+                }
             }
 
             NoteMatching(made.Count != 0 || !isAsked, place, text);
@@ -112,13 +119,13 @@ internal sealed class ChainCompiler
     /// <summary>Compiles a rule that ends with a verdict map: once for each element, and before that once for what it counts.</summary>
     /// <returns>Whether the map has an element.</returns>
     private bool CompileMap(
-        ChainCode code, List<(string Kind, JsonElement Value)> statements, CompiledCounter rule, List<(int Start, int End)> made)
+        ChainCode code, List<(string Kind, JsonElement Value)> statements, RuleObjects rule, List<(int Start, int End)> made)
     {
         List<(string Kind, JsonElement Value)> before = statements[..^1];
-        if (before.Exists(statement => statement.Kind == "notrack"))
+        if (before.Find(statement => statement.Kind is "notrack" or "limit").Kind is { } alone)
         {
-            throw new RuleException(
-                RuleDiagnosticIds.Statement, "\"notrack\" and a verdict map in one rule are not supported: write two rules, that with \"notrack\" first");
+            string way = alone == "notrack" ? "write two rules, that with \"notrack\" first" : "let a rule with the limit jump to a chain with the map";
+            throw new RuleException(RuleDiagnosticIds.Statement, $"\"{alone}\" and a verdict map in one rule are not supported: {way}");
         }
 
         if (before.Exists(statement => statement.Kind != "match"))
@@ -140,14 +147,15 @@ internal sealed class ChainCompiler
     /// <param name="code">The chain.</param>
     /// <param name="statements">The statements.</param>
     /// <param name="element">What is looked up in a map before the last of them, and the value that it must have.</param>
-    /// <param name="rule">The rule's own counter.</param>
+    /// <param name="rule">The rule's own objects, which all its rows share.</param>
     /// <param name="made">Takes the place of what was made; nothing, where it never matches.</param>
     private void CompileOne(
-        ChainCode code, List<(string Kind, JsonElement Value)> statements, (JsonElement Key, JsonElement Value)? element, CompiledCounter rule,
+        ChainCode code, List<(string Kind, JsonElement Value)> statements, (JsonElement Key, JsonElement Value)? element, RuleObjects rule,
         List<(int Start, int End)> made)
     {
         int start = code.Instructions.Count;
         MatchCompiler matches = new(_ruleset, _options, _parts, code.Chain, code.Instructions) { IsSent = code.IsSent };
+        rule.BeginRow();
         for (int i = 0; i < statements.Count; i++)
         {
             if (element is { } looked && i == statements.Count - 1)
@@ -160,7 +168,7 @@ internal sealed class ChainCompiler
 
         if (matches.AsksForPort)
         {
-            OpenRules.Add(rule.Place);
+            OpenRules.Add(rule.Counter.Place);
         }
 
         if (matches.NeverMatches)
@@ -192,7 +200,7 @@ internal sealed class ChainCompiler
         }
     }
 
-    private void CompileStatement(ChainCode code, MatchCompiler matches, string kind, JsonElement value, CompiledCounter rule)
+    private void CompileStatement(ChainCode code, MatchCompiler matches, string kind, JsonElement value, RuleObjects rule)
     {
         switch (kind)
         {
@@ -221,6 +229,9 @@ internal sealed class ChainCompiler
             case "reject" when code.IsSent:
                 throw new RuleException(
                     RuleDiagnosticIds.Statement, "\"reject\" is not supported for what Linux sends: no answer goes back to the program. Write \"drop\"");
+            case "limit" when _options.DecidesAlone:
+                code.Instructions.Add(new Instruction { Operation = Operation.Limit, A = LimitNumber(code.Chain, value, rule) });
+                break;
             case "notrack" when _options.TracksConnections:
                 code.Instructions.Add(new Instruction { Operation = Operation.NoTrack });
                 _parts.Mode = TableMode.Stateful;
@@ -230,11 +241,16 @@ internal sealed class ChainCompiler
         }
     }
 
-    private uint CounterNumber(NftChain chain, JsonElement value, CompiledCounter rule)
+    private uint CounterNumber(NftChain chain, JsonElement value, RuleObjects rule)
     {
         if (value.ValueKind is JsonValueKind.Null or JsonValueKind.Object)
         {
-            return OwnCounter(value, rule);
+            // It counts both ways where its chain is met both ways.
+            return rule.Share("counter", () => _parts.AddCounter(value.ValueKind == JsonValueKind.Null ? rule.Counter : rule.Counter with
+            {
+                InitialPackets = (ulong)NftRuleset.Number(value, "packets"),
+                InitialBytes = (ulong)NftRuleset.Number(value, "bytes"),
+            }));
         }
 
         string key = $"{chain.Family} {chain.Table} {value.GetString()}";
@@ -257,18 +273,22 @@ internal sealed class ChainCompiler
         return number;
     }
 
-    // It counts both ways where its chain is met both ways.
-    private uint OwnCounter(JsonElement value, CompiledCounter rule)
+    private uint LimitNumber(NftChain chain, JsonElement value, RuleObjects rule)
     {
-        (string Place, int Ordinal) key = (rule.Place, _ordinal++);
-        if (!_ruleCounters.TryGetValue(key, out uint number))
+        if (value.ValueKind != JsonValueKind.String)
         {
-            number = _parts.AddCounter(value.ValueKind == JsonValueKind.Null ? rule : rule with
-            {
-                InitialPackets = (ulong)NftRuleset.Number(value, "packets"),
-                InitialBytes = (ulong)NftRuleset.Number(value, "bytes"),
-            });
-            _ruleCounters.Add(key, number);
+            return NftRuleset.TryGet(value, "map", out _)
+                ? throw new RuleException(RuleDiagnosticIds.Statement, "a map of limits is not supported: write one rule for each element")
+                : rule.Share("limit", () => _parts.AddLimit(LimitReader.Read(value)));
+        }
+
+        string key = $"{chain.Family} {chain.Table} {value.GetString()}";
+        if (!_parts.NamedLimits.TryGetValue(key, out uint number))
+        {
+            number = _ruleset.Limits.TryGetValue(key, out JsonElement limit)
+                ? _parts.AddLimit(LimitReader.Read(limit))
+                : throw new RuleException(RuleDiagnosticIds.Missing, $"there is no limit \"{value.GetString()}\" in this table");
+            _parts.NamedLimits.Add(key, number);
         }
 
         return number;
@@ -279,7 +299,7 @@ internal sealed class ChainCompiler
         string reason = kind switch
         {
             "reject" => "\"reject\" is not supported: the firewall sends nothing of its own. Write \"drop\"",
-            "limit" => "\"limit\" is not supported: the firewall keeps no rates yet",
+            "limit" => "\"limit\" is not supported here: the core keeps rates where it decides alone",
             "log" => "\"log\" is not supported on the core: use a counter",
             "vmap" or "map" => "verdict maps are not supported here: write one rule for each element",
             "dnat" or "snat" or "masquerade" or "redirect" or "tproxy" =>

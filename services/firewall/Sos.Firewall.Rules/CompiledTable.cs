@@ -107,6 +107,15 @@ public sealed record CompileOptions
     /// <summary>What becomes of chains for what Linux sends, where these do anything.</summary>
     public SentFrames Sent { get; init; }
 
+    /// <summary>
+    /// Whether the core decides alone: then rules mean the packet as it arrives, and may look at what Linux would change or put together. Else matches on
+    /// that are errors.
+    /// </summary>
+    public bool DecidesAlone { get; init; }
+
+    /// <summary>The port's group of devices (<c>iifgroup</c>); null where it is not known, and a match on it is an error.</summary>
+    public uint? PortGroup { get; init; }
+
     /// <summary>Whether the machine certainly forwards nothing, so that a chain for what it forwards is never asked; else such a chain is an error.</summary>
     public bool ForwardsNothing { get; init; }
 

@@ -58,8 +58,13 @@ public static unsafe class DhcpRemark
         {
             fixed (byte* start = table.Bytes)
             {
+                if (!FirewallTable.TryOpen(start, (ulong)table.Bytes.Length, out FirewallTable opened))
+                {
+                    return false;
+                }
+
+                samplers.Limits.Begin(in opened, now: 0);
                 return CounterRegistry.TryCreate(memory, StatisticsLayout.TotalSize, out CounterRegistry registry)
-                    && FirewallTable.TryOpen(start, (ulong)table.Bytes.Length, out FirewallTable opened)
                     && RuleEvaluator.Evaluate(in opened, in key, new RuleCounters(registry), ref samplers) != Verdict.Pass;
             }
         }

@@ -11,6 +11,9 @@ namespace Sos.Firewall.Rules;
 /// <param name="Transport">The transport protocol that is checked first, or 0.</param>
 internal sealed record FieldReference(Field Field, ValueType Type, uint Family = 0, uint Transport = 0)
 {
+    private const uint CodePointBits = 0xfc; // RFC 2474, 3
+    private const uint CongestionBits = 3; // RFC 3168, 5
+
     private const uint Ipv4 = 2;
     private const uint Ipv6 = 10;
 
@@ -21,9 +24,18 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
         ["ip daddr"] = new(Field.Ipv4Destination, ValueType.Ipv4Address),
         ["ip protocol"] = new(Field.Ipv4Protocol, ValueType.Protocol),
         ["ip frag-off"] = new(Field.Ipv4FragmentOffset, ValueType.Number),
+        ["ip dscp"] = Unstable(Field.TrafficClass, ValueType.CodePoint, Ipv4) with { Bits = CodePointBits },
+        ["ip ecn"] = Unstable(Field.TrafficClass, ValueType.Congestion, Ipv4) with { Bits = CongestionBits },
+        ["ip length"] = Unstable(Field.PacketLength, ValueType.Number, Ipv4),
+        ["ip id"] = Unstable(Field.Ipv4Identification, ValueType.Number),
+        ["ip ttl"] = Unstable(Field.TimeToLive, ValueType.Byte, Ipv4),
         ["ip6 saddr"] = new(Field.Ipv6Source, ValueType.Ipv6Address),
         ["ip6 daddr"] = new(Field.Ipv6Destination, ValueType.Ipv6Address),
         ["ip6 nexthdr"] = new(Field.Ipv6NextHeader, ValueType.Protocol),
+        ["ip6 dscp"] = Unstable(Field.TrafficClass, ValueType.CodePoint, Ipv6) with { Bits = CodePointBits },
+        ["ip6 ecn"] = Unstable(Field.TrafficClass, ValueType.Congestion, Ipv6) with { Bits = CongestionBits },
+        ["ip6 flowlabel"] = Unstable(Field.Ipv6FlowLabel, ValueType.FlowLabel),
+        ["ip6 hoplimit"] = Unstable(Field.TimeToLive, ValueType.Byte, Ipv6),
         ["ether type"] = new(Field.EtherType, ValueType.EtherType),
         ["th sport"] = new(Field.SourcePort, ValueType.Service),
         ["th dport"] = new(Field.DestinationPort, ValueType.Service),
@@ -49,20 +61,44 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
         ["l4proto"] = new(Field.TransportProtocol, ValueType.Protocol),
         ["nfproto"] = new(Field.NetworkFamily, ValueType.NetworkFamily),
         ["protocol"] = new(Field.EtherType, ValueType.EtherType),
+        ["length"] = Unstable(Field.PacketLength, ValueType.Length),
     };
 
+    /// <summary>Which bits of the field it is; 0 for all.</summary>
+    public uint Bits { get; private init; }
+
+    /// <summary>Whether Linux may see another value than arrives: one that it changes on the way, or that belongs to packets which it puts together.</summary>
+    public bool IsUnstable { get; private init; }
+
+    private static FieldReference Unstable(Field field, ValueType type, uint family = 0) => new(field, type, family) { IsUnstable = true };
+
     /// <summary>The field that a <c>payload</c> or <c>meta</c> expression names.</summary>
+    /// <param name="kind">The kind of the expression.</param>
+    /// <param name="value">The expression.</param>
+    /// <param name="decidesAlone">Whether the core decides alone, so that the packet as it arrives is the one that the rules mean.</param>
     /// <exception cref="RuleException">The firewall does not look at it.</exception>
-    public static FieldReference Read(string kind, JsonElement value)
+    public static FieldReference Read(string kind, JsonElement value, bool decidesAlone)
+    {
+        FieldReference field = Read(kind, value);
+        return !field.IsUnstable || decidesAlone
+            ? field
+            : throw Unknown($"\"{NameOf(kind, value)}\"", " here, since Linux may see another value than arrives: it does where the core decides alone");
+    }
+
+    private static string NameOf(string kind, JsonElement value)
+        => kind == "payload" ? $"{NftRuleset.Text(value, "protocol")} {NftRuleset.Text(value, "field")}" : $"{kind} {NftRuleset.Text(value, "key")}";
+
+    private static FieldReference Read(string kind, JsonElement value)
     {
         if (kind == "payload" && NftRuleset.TryGet(value, "protocol", out _) && NftRuleset.TryGet(value, "field", out _))
         {
             string name = $"{NftRuleset.Text(value, "protocol")} {NftRuleset.Text(value, "field")}";
             return Payloads.TryGetValue(name, out FieldReference? payload)
                 ? payload
-                : throw Unknown($"\"{name}\"", ". It can match ip and ip6 saddr and daddr, ip protocol and frag-off, ip6 "
-                    + "nexthdr, "
-                    + "ports, tcp flags, icmp and icmpv6 type and code, and ether type");
+                : throw Unknown(
+                    $"\"{name}\"",
+                    ". It can match of ip saddr, daddr, protocol, frag-off, dscp, ecn, length, id and ttl, of ip6 saddr, daddr, nexthdr, dscp, ecn, flowlabel "
+                        + "and hoplimit, ports, tcp flags, icmp and icmpv6 type and code, and ether type");
         }
 
         if (kind == "meta")
@@ -78,7 +114,7 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
 
             return Metas.TryGetValue(key, out FieldReference? meta)
                 ? meta
-                : throw Unknown($"\"meta {key}\"", ". It knows meta l4proto, nfproto, protocol and iifname");
+                : throw Unknown($"\"meta {key}\"", ". It knows meta l4proto, nfproto, protocol, length, iifname, iiftype and iifgroup");
         }
 
         if (kind == "ct")

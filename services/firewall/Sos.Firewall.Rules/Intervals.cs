@@ -31,4 +31,21 @@ internal static class Intervals
 
         return merged;
     }
+
+    /// <summary>Returns the numbers that fulfil a condition.</summary>
+    /// <param name="last">The last number to ask about, from 0.</param>
+    /// <param name="condition">The condition.</param>
+    public static List<Interval> Where(uint last, Predicate<uint> condition)
+    {
+        List<Interval> found = [];
+        for (uint number = 0; number <= last; number++)
+        {
+            if (condition(number))
+            {
+                found.Add(new Interval(number, number));
+            }
+        }
+
+        return Merge(found);
+    }
 }

@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
+using System.Numerics;
 using System.Text.Json;
+using Sos.Firewall.Rules.Prefilter;
 using Sos.Firewall.Tables;
 
 namespace Sos.Firewall.Rules;
@@ -9,6 +11,8 @@ namespace Sos.Firewall.Rules;
 /// <summary>Compiles the matches of one rule into instructions.</summary>
 internal sealed class MatchCompiler
 {
+    private const uint EthernetType = 1; // ARPHRD_ETHER
+
     private readonly NftRuleset _ruleset;
     private readonly CompileOptions _options;
     private readonly TableParts _parts;
@@ -54,6 +58,21 @@ internal sealed class MatchCompiler
     public void Compile(string operation, JsonElement left, JsonElement right)
     {
         (string kind, JsonElement value) = NftRuleset.SingleProperty(left);
+        if (kind == "concat")
+        {
+            CompileTogether(operation, value, right);
+            return;
+        }
+
+        if (kind == "meta" && _options.DecidesAlone && NumberOfPort(NftRuleset.Text(value, "key")) is { } number)
+        {
+            bool matches = NumberMatch.Matches(operation, right, number)
+                ?? throw new RuleException(RuleDiagnosticIds.Value, $"{NftRuleset.Shorten(right)} is no number of an interface (list the rules with nft -n)");
+            AsksForPort |= _options.IsPortOpen;
+            NeverMatches |= IsSent || (!matches && !_options.IsPortOpen); // no interface is that by which a sent packet came
+            return;
+        }
+
         if (kind == "meta" && IsInterface(NftRuleset.Text(value, "key")) is { } isArrival)
         {
             CompileInterface(operation, right, isArrival != IsSent);
@@ -77,7 +96,7 @@ internal sealed class MatchCompiler
             return;
         }
 
-        FieldReference field = FieldReference.Read(kind, value);
+        FieldReference field = FieldReference.Read(kind, value, _options.DecidesAlone);
         AddDependencies(field);
         if (IsSet(right))
         {
@@ -92,6 +111,30 @@ internal sealed class MatchCompiler
             CompileComparison(operation, field, right);
         }
     }
+
+    /// <summary>Compiles the condition that several fields have the values of one element, each its own.</summary>
+    private void CompileTogether(string operation, JsonElement fields, JsonElement right)
+    {
+        if (operation != "==" || !NftRuleset.TryGet(right, "concat", out JsonElement values) || fields.ValueKind != JsonValueKind.Array
+            || values.ValueKind != JsonValueKind.Array || values.GetArrayLength() != fields.GetArrayLength())
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Expression, $"{NftRuleset.Shorten(fields)} are looked up together; that is supported with \"==\" and plain elements alone");
+        }
+
+        for (int i = 0; i < fields.GetArrayLength(); i++)
+        {
+            Compile("==", fields[i], values[i]);
+        }
+    }
+
+    /// <summary>Returns a number of the port's own that rules may ask for; null for anything else.</summary>
+    private uint? NumberOfPort(string key) => key switch
+    {
+        "iiftype" => EthernetType, // the service reads nothing but Ethernet
+        "iifgroup" => _options.PortGroup,
+        _ => null,
+    };
 
     private static bool IsSet(JsonElement right)
         => right.ValueKind == JsonValueKind.Object
@@ -156,7 +199,7 @@ internal sealed class MatchCompiler
         }
 
         AddInterval(field, interval, negate: operation == "!=");
-        if (operation == "==" && isSingle && field.Type != ValueType.Ipv6Address)
+        if (operation == "==" && isSingle && field.Bits == 0 && field.Type != ValueType.Ipv6Address)
         {
             _established.Add((field.Field, (uint)interval.First));
         }
@@ -171,7 +214,12 @@ internal sealed class MatchCompiler
         }
 
         (string kind, JsonElement value) = NftRuleset.SingleProperty(operands[0]);
-        FieldReference field = FieldReference.Read(kind, value);
+        FieldReference field = FieldReference.Read(kind, value, _options.DecidesAlone);
+        if (field.Bits != 0)
+        {
+            throw new RuleException(RuleDiagnosticIds.Expression, $"a mask on {NftRuleset.Shorten(operands[0])} is not supported here");
+        }
+
         if (field.Type == ValueType.Ipv6Address)
         {
             throw new RuleException(RuleDiagnosticIds.Expression, "masks on IPv6 addresses are not supported; write a "
@@ -181,7 +229,33 @@ internal sealed class MatchCompiler
         AddDependencies(field);
         uint mask = (uint)ValueReader.ReadValue(operands[1], field.Type);
         uint wanted = (uint)ValueReader.ReadValue(right, field.Type);
+        if (operation is "<" or "<=" or ">" or ">=")
+        {
+            CompileMaskedOrder(operation, field, mask, wanted);
+            return;
+        }
+
         AddWord(field.Field, Operation.EqualsMasked, mask, wanted, negate: !ReadEquality(operation));
+    }
+
+    /// <summary>Compiles an order of what a mask leaves of a field: by all values that the field can have.</summary>
+    private void CompileMaskedOrder(string operation, FieldReference field, uint mask, uint wanted)
+    {
+        if (ValueReader.Maximum(field.Type) > ushort.MaxValue)
+        {
+            throw new RuleException(RuleDiagnosticIds.Expression, $"the operator \"{operation}\" behind a mask is supported for fields of up to 16 bits alone");
+        }
+
+        AddIntervals(
+            field,
+            Intervals.Where((uint)ValueReader.Maximum(field.Type), word => operation switch
+            {
+                "<" => (word & mask) < wanted,
+                "<=" => (word & mask) <= wanted,
+                ">" => (word & mask) > wanted,
+                _ => (word & mask) >= wanted,
+            }),
+            negate: false);
     }
 
     private void CompileSet(string operation, FieldReference field, JsonElement right)
@@ -189,14 +263,7 @@ internal sealed class MatchCompiler
         bool negate = !ReadEquality(operation);
         if (right.ValueKind == JsonValueKind.Object)
         {
-            List<Interval> merged = Intervals.Merge(ReadElements(right.GetProperty("set"), field.Type));
-            if (merged.Count == 1)
-            {
-                AddInterval(field, merged[0], negate);
-                return;
-            }
-
-            AddSetLookup(field, _parts.AddSet(merged, field.Type), negate);
+            AddIntervals(field, InWords(field, Intervals.Merge(ReadElements(right.GetProperty("set"), field.Type))), negate);
             return;
         }
 
@@ -205,7 +272,7 @@ internal sealed class MatchCompiler
         string cacheKey = $"{key} {field.Type} {Elements}";
         if (!_parts.NamedSets.TryGetValue(cacheKey, out uint set))
         {
-            set = _parts.AddSet(Intervals.Merge(ReadNamedSet(key, name, field.Type)), field.Type);
+            set = _parts.AddSet(InWords(field, Intervals.Merge(ReadNamedSet(key, name, field.Type))), field.Type);
             _parts.NamedSets.Add(cacheKey, set);
         }
 
@@ -361,7 +428,47 @@ internal sealed class MatchCompiler
         return pattern.EndsWith('*') ? name.StartsWith(pattern[..^1], StringComparison.Ordinal) : name == pattern;
     }
 
+    /// <summary>Returns the values of the whole word that have some of their bits in intervals.</summary>
+    private static List<Interval> InWords(FieldReference field, List<Interval> merged)
+    {
+        int shift = BitOperations.TrailingZeroCount(field.Bits);
+        return field.Bits == 0 ? merged : Intervals.Where(byte.MaxValue, word =>
+        {
+            uint value = (word & field.Bits) >> shift;
+            return merged.Exists(interval => interval.First <= value && value <= interval.Last);
+        });
+    }
+
+    private void AddIntervals(FieldReference field, List<Interval> merged, bool negate)
+    {
+        if (merged.Count == 1)
+        {
+            AddPlainInterval(field, merged[0], negate);
+        }
+        else
+        {
+            AddSetLookup(field, _parts.AddSet(merged, field.Type), negate);
+        }
+    }
+
     private void AddInterval(FieldReference field, Interval interval, bool negate)
+    {
+        if (field.Bits == 0)
+        {
+            AddPlainInterval(field, interval, negate);
+        }
+        else if (interval.First == interval.Last)
+        {
+            uint value = (uint)interval.First << BitOperations.TrailingZeroCount(field.Bits);
+            AddWord(field.Field, Operation.EqualsMasked, field.Bits, value, negate);
+        }
+        else
+        {
+            AddIntervals(field, InWords(field, [interval]), negate);
+        }
+    }
+
+    private void AddPlainInterval(FieldReference field, Interval interval, bool negate)
     {
         if (field.Type == ValueType.Ipv6Address)
         {

@@ -134,7 +134,7 @@ public sealed class NftRuleset
             default:
                 if (kind == "limit")
                 {
-                    Limits[Key(value, "name")] = value; // known to the prefilter alone
+                    Limits[Key(value, "name")] = value;
                 }
 
                 Unknown.Add((kind, Shorten(value)));

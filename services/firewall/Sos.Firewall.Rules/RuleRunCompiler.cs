@@ -96,7 +96,7 @@ internal sealed class RuleRunCompiler(TableParts parts)
         rest.AddRange(Enumerable.Range(at, end - at));
         bool ends = end > start
             && code.Instructions[end - 1].Operation is Operation.Accept or Operation.Drop or Operation.Return or Operation.Goto or Operation.Pass
-            && !rest.Exists(index => IsMatch(code.Instructions[index].Operation));
+            && !rest.Exists(index => MayFail(code.Instructions[index].Operation));
         return new Rule(start, end, flows, rest, ends);
     }
 
@@ -138,6 +138,9 @@ internal sealed class RuleRunCompiler(TableParts parts)
     }
 
     private static bool IsMatch(Operation operation) => operation is >= Operation.EqualsMasked and <= Operation.InRange128;
+
+    /// <summary>Whether a rule may end at an instruction, so that the next one is asked.</summary>
+    private static bool MayFail(Operation operation) => IsMatch(operation) || operation == Operation.Limit;
 
     private void AddRun(
         ChainCode code, List<Rule> rules, ClassifierTree tree, List<Instruction> instructions, Dictionary<int, string> targets)

@@ -20,6 +20,7 @@ internal sealed class TableParts
     private readonly List<Range128> _ranges = [];
     private readonly List<CompiledCounter> _counters = [];
     private readonly Dictionary<string, Instruction> _samplers = [];
+    private uint _limitCount;
     private byte[] _bytes = new byte[4096];
     private int _length = TableHeader.HeaderSize + FirewallHeader.Size;
 
@@ -28,6 +29,9 @@ internal sealed class TableParts
 
     /// <summary>Counters that were numbered already, by name.</summary>
     public Dictionary<string, uint> NamedCounters { get; } = [];
+
+    /// <summary>Sets of limits that were added already, by name.</summary>
+    public Dictionary<string, uint> NamedLimits { get; } = [];
 
     /// <summary>The counters, by number.</summary>
     public IReadOnlyList<CompiledCounter> Counters => _counters;
@@ -92,7 +96,7 @@ internal sealed class TableParts
         _sets.Add(type switch
         {
             ValueType.Ipv4Address when merged.Count > SmallSetIntervalsMax => AddIpv4Set(merged),
-            ValueType.Ipv4Address or ValueType.Ipv6Address => AddIntervalSet(merged),
+            ValueType.Ipv4Address or ValueType.Ipv6Address or ValueType.FlowLabel or ValueType.Length => AddIntervalSet(merged),
             _ => AddBitmap(merged),
         });
         uint number = (uint)(_sets.Count - 1);
@@ -167,6 +171,20 @@ internal sealed class TableParts
         }
 
         return true;
+    }
+
+    /// <summary>Adds a limit.</summary>
+    /// <returns>Its set's number.</returns>
+    /// <exception cref="RuleException">There are too many.</exception>
+    public uint AddLimit(RateLimit limit)
+    {
+        if (_limitCount == FirewallHeader.LimitsMax || _sets.Count == FirewallHeader.SetsMax)
+        {
+            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.LimitsMax} limits; let rules share named ones");
+        }
+
+        _sets.Add(new SetDescriptor { Kind = SetKind.Limit, Count = _limitCount++, Offset = Append<RateLimit>([limit]) });
+        return (uint)(_sets.Count - 1);
     }
 
     /// <summary>The operation that looks a value up in a set.</summary>

@@ -102,7 +102,10 @@ internal static class ValueReader
     public static UInt128 Maximum(ValueType type) => type switch
     {
         ValueType.Ipv6Address => UInt128.MaxValue,
-        ValueType.Ipv4Address => uint.MaxValue,
+        ValueType.Ipv4Address or ValueType.Length => uint.MaxValue,
+        ValueType.FlowLabel => 0xf_ffff,
+        ValueType.CodePoint => 63,
+        ValueType.Congestion => 3,
         ValueType.Service or ValueType.EtherType or ValueType.Number => ushort.MaxValue,
         _ => byte.MaxValue,
     };

@@ -33,6 +33,21 @@ internal enum ValueType
     /// <summary>EtherTypes.</summary>
     EtherType,
 
-    /// <summary>Plain numbers.</summary>
+    /// <summary>Plain numbers of 16 bits.</summary>
     Number,
+
+    /// <summary>Plain numbers of 8 bits.</summary>
+    Byte,
+
+    /// <summary>Code points of differentiated services, 6 bits.</summary>
+    CodePoint,
+
+    /// <summary>Marks of explicit congestion notification, 2 bits.</summary>
+    Congestion,
+
+    /// <summary>Flow labels, 20 bits.</summary>
+    FlowLabel,
+
+    /// <summary>Lengths, 32 bits.</summary>
+    Length,
 }

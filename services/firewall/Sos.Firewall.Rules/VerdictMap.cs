@@ -46,20 +46,7 @@ internal static class VerdictMap
             return elements;
         }
 
-        string name = data.ValueKind == JsonValueKind.String ? data.GetString()!.TrimStart('@') : NftRuleset.Shorten(data);
-        if (!ruleset.Maps.TryGetValue($"{chain.Family} {chain.Table} {name}", out JsonElement map))
-        {
-            throw new RuleException(RuleDiagnosticIds.Missing, $"there is no map \"{name}\" in this table");
-        }
-
-        if (NftRuleset.TryGet(map, "stmt", out _) || (NftRuleset.TryGet(map, "flags", out JsonElement flags)
-            && (NftRuleset.HasText(flags, "timeout") || NftRuleset.HasText(flags, "dynamic"))))
-        {
-            throw new RuleException(
-                RuleDiagnosticIds.Set, $"map \"{name}\" changes or counts by itself; the firewall's tables change by reload only");
-        }
-
-        return NftRuleset.TryGet(map, "elem", out elements) ? elements : default;
+        return NamedSet.ElementsOf(ruleset.Maps, chain, data, "map");
     }
 
     private static (JsonElement Value, JsonElement Verdict) ReadElement(JsonElement element)

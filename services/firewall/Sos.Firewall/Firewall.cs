@@ -332,6 +332,12 @@ public struct Firewall<TNic, THost>
         }
 
         _samplers.SetTime(_now);
+        if (_samplers.Limits.IsUsed)
+        {
+            _clock.Follow();
+            _samplers.Limits.SetTime(_clock.MonotonicNs(_now));
+        }
+
         if (_isTracking)
         {
             FilterStateful(in table, buffers);

@@ -7,7 +7,7 @@ namespace Sos.Firewall;
 public struct PacketKey
 {
     /// <summary>Numbers of fields; those of 128 bits have no word of their own.</summary>
-    public const int WordCount = (int)Field.FlowStatus + 1;
+    public const int WordCount = (int)Field.PacketLength + 1;
 
     private Words _words;
     private uint _present;
@@ -43,6 +43,15 @@ public struct PacketKey
         _words[(int)field] = value;
         _present |= 1u << (int)field;
     }
+
+    /// <summary>Writes a field of up to 32 bits that <see cref="Mark"/> tells of: so several cost but one update of what is present.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Write(Field field, uint value) => _words[(int)field] = value;
+
+    /// <summary>Tells of fields that were written.</summary>
+    /// <param name="fields">One bit for each, by its number.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void Mark(uint fields) => _present |= fields;
 
     /// <summary>Sets both IPv6 addresses.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -18,6 +18,15 @@ public static class PacketKeyReader
     private const uint FamilyIpv4 = 2;
     private const uint FamilyIpv6 = 10;
 
+    private const uint CommonFields = (1u << (int)Field.EtherType) | (1u << (int)Field.Connection) | (1u << (int)Field.TcpData) | (1u << (int)Field.PacketLength);
+
+    private const uint Ipv4Fields = (1u << (int)Field.NetworkFamily) | (1u << (int)Field.TransportProtocol) | (1u << (int)Field.Ipv4Protocol)
+        | (1u << (int)Field.Ipv4FragmentOffset) | (1u << (int)Field.Ipv4Source) | (1u << (int)Field.Ipv4Destination) | (1u << (int)Field.TrafficClass)
+        | (1u << (int)Field.TimeToLive) | (1u << (int)Field.Ipv4Identification);
+
+    private const uint Ipv6Fields = (1u << (int)Field.NetworkFamily) | (1u << (int)Field.Ipv6NextHeader) | (1u << (int)Field.TrafficClass)
+        | (1u << (int)Field.TimeToLive) | (1u << (int)Field.Ipv6FlowLabel);
+
     /// <summary>Reads the key of a well-formed IP packet.</summary>
     /// <param name="frame">The frame.</param>
     /// <param name="parsed">What <see cref="FrameParser"/> made of it.</param>
@@ -27,9 +36,11 @@ public static class PacketKeyReader
         key.Clear();
         ReadOnlySpan<byte> packet = frame[parsed.NetworkOffset..parsed.PacketEnd];
         key.Length = (uint)packet.Length;
-        key.Set(Field.EtherType, (uint)parsed.EtherType);
-        key.Set(Field.Connection, ConnectionStates.All);
-        key.Set(Field.TcpData, 0);
+        key.Write(Field.EtherType, (uint)parsed.EtherType);
+        key.Write(Field.Connection, ConnectionStates.All);
+        key.Write(Field.TcpData, 0);
+        key.Write(Field.PacketLength, (uint)packet.Length);
+        key.Mark(CommonFields);
         if (parsed.IpVersion == 4)
         {
             ReadIpv4(packet, in parsed, ref key);
@@ -139,12 +150,16 @@ public static class PacketKeyReader
     private static void ReadIpv4(ReadOnlySpan<byte> packet, in ParsedFrame parsed, ref PacketKey key)
     {
         key.Families = BaseChain.Ipv4;
-        key.Set(Field.NetworkFamily, FamilyIpv4);
-        key.Set(Field.TransportProtocol, packet[9]);
-        key.Set(Field.Ipv4Protocol, packet[9]);
-        key.Set(Field.Ipv4FragmentOffset, BinaryPrimitives.ReadUInt16BigEndian(packet[6..]));
-        key.Set(Field.Ipv4Source, parsed.SourceIpv4);
-        key.Set(Field.Ipv4Destination, parsed.DestinationIpv4);
+        key.Write(Field.NetworkFamily, FamilyIpv4);
+        key.Write(Field.TransportProtocol, packet[9]);
+        key.Write(Field.Ipv4Protocol, packet[9]);
+        key.Write(Field.Ipv4FragmentOffset, BinaryPrimitives.ReadUInt16BigEndian(packet[6..]));
+        key.Write(Field.Ipv4Source, parsed.SourceIpv4);
+        key.Write(Field.Ipv4Destination, parsed.DestinationIpv4);
+        key.Write(Field.TrafficClass, packet[1]);
+        key.Write(Field.TimeToLive, packet[8]);
+        key.Write(Field.Ipv4Identification, BinaryPrimitives.ReadUInt16BigEndian(packet[4..]));
+        key.Mark(Ipv4Fields);
         if (!parsed.Fragment.IsLater)
         {
             ReadTransport(packet[(parsed.TransportOffset - parsed.NetworkOffset)..], ref key);
@@ -154,8 +169,13 @@ public static class PacketKeyReader
     private static void ReadIpv6(ReadOnlySpan<byte> packet, in ParsedFrame parsed, ref PacketKey key)
     {
         key.Families = BaseChain.Ipv6;
-        key.Set(Field.NetworkFamily, FamilyIpv6);
-        key.Set(Field.Ipv6NextHeader, packet[6]);
+        uint start = BinaryPrimitives.ReadUInt32BigEndian(packet);
+        key.Write(Field.NetworkFamily, FamilyIpv6);
+        key.Write(Field.Ipv6NextHeader, packet[6]);
+        key.Write(Field.TrafficClass, (byte)(start >> 20));
+        key.Write(Field.TimeToLive, packet[7]);
+        key.Write(Field.Ipv6FlowLabel, start & 0xf_ffff);
+        key.Mark(Ipv6Fields);
         key.SetIpv6Addresses(
             new Address128(parsed.Source.High, parsed.Source.Low),
             new Address128(parsed.Destination.High, parsed.Destination.Low));

@@ -135,11 +135,20 @@ public static class RuleEvaluator
                     key.Set(Field.Connection, ConnectionStates.Untrack(key.Value(Field.Connection)));
                     at++;
                     break;
+                case Operation.Limit:
+                    at = IsLetOn(in table, in instruction, in key, ref samplers) ? at + 1 : instruction.Next;
+                    break;
                 default:
                     at = Matches(in table, in instruction, in key) ? at + 1 : instruction.Next;
                     break;
             }
         }
+    }
+
+    private static bool IsLetOn(in FirewallTable table, in Instruction instruction, in PacketKey key, ref Samplers samplers)
+    {
+        ref readonly SetDescriptor set = ref table.Sets[instruction.A];
+        return samplers.Limits.Take(in table.Limit(in set), set.Count, key.Length);
     }
 
     private static uint Classify(in FirewallTable table, in Instruction instruction, in PacketKey key)

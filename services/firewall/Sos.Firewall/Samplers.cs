@@ -14,6 +14,9 @@ namespace Sos.Firewall;
 /// </summary>
 public struct Samplers
 {
+    /// <summary>The limits of rules where the core decides alone.</summary>
+    public RateLimits Limits;
+
     private const ulong NanosecondsPerMicrosecond = 1000;
 
     private Buckets _buckets;
@@ -30,6 +33,7 @@ public struct Samplers
     {
         MemoryBlock<SetDescriptor> sets = table.Sets;
         _answering = 0;
+        Limits.Begin(in table, clock.MonotonicNs(now));
         for (int i = 0; i < sets.Length; i++)
         {
             ref readonly SetDescriptor set = ref sets[i];

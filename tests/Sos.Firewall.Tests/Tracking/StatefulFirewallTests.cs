@@ -57,6 +57,29 @@ public class StatefulFirewallTests
     }
 
     [Fact]
+    public void New_Connections_Are_Limited_And_Those_That_Stand_Are_Not()
+    {
+        using FirewallBench bench = new("flows=1024\n");
+        bench.Apply("""
+            table inet filter { chain input { type filter hook input priority 0; policy drop;
+              ct state established accept
+              tcp dport 22 ct state new limit rate 6/minute burst 3 packets accept; }; }
+            """);
+        for (ushort port = 1; port <= 5; port++)
+        {
+            Assert.Equal(port <= 3, bench.Passes(ToOwn(new Segment(Syn, 100), port, 22)));
+        }
+
+        Send(bench, FromOwn(new Segment(Syn | Ack, 500, 101), 22, 1));
+        for (int i = 0; i < 10; i++)
+        {
+            Assert.True(bench.Passes(ToOwn(new Segment(Ack, 101, 501), 1, 22)));
+        }
+
+        Assert.Equal(3ul, bench.Counter("flows.count"));
+    }
+
+    [Fact]
     public void What_The_Rules_Drop_Begins_No_Flow()
     {
         using FirewallBench bench = new("flows=1024\n");

@@ -21,7 +21,7 @@ internal readonly record struct SampleRate(uint Microseconds, uint Burst)
         rate = default;
         if (NftRuleset.TryGet(limit, "rate_unit", out _) || IsOver(limit)
             || !TryNumber(limit, "rate", out uint packets) || packets == 0 || !TryNumber(limit, "burst", out uint burst)
-            || SecondsOf(StatementShape.Text(limit, "per")) is not { } seconds)
+            || LimitReader.SecondsOf(StatementShape.Text(limit, "per")) is not { } seconds)
         {
             return false;
         }
@@ -38,14 +38,4 @@ internal readonly record struct SampleRate(uint Microseconds, uint Burst)
         number = 0;
         return NftRuleset.TryGet(limit, name, out JsonElement value) && value.ValueKind == JsonValueKind.Number && value.TryGetUInt32(out number);
     }
-
-    private static ulong? SecondsOf(string? unit) => unit switch
-    {
-        "second" => 1,
-        "minute" => 60,
-        "hour" => 3600,
-        "day" => 86_400,
-        "week" => 604_800,
-        _ => null,
-    };
 }

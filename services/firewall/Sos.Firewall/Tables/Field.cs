@@ -69,4 +69,19 @@ public enum Field : byte
 
     /// <summary>The status of the packet's flow (<c>ct status</c>). A packet without a flow has none.</summary>
     FlowStatus = 18,
+
+    /// <summary>The byte of DSCP and ECN: IPv4's type of service or IPv6's traffic class (<c>dscp</c>, <c>ecn</c>).</summary>
+    TrafficClass = 19,
+
+    /// <summary>Hops left: IPv4's TTL or IPv6's hop limit (<c>ip ttl</c>, <c>ip6 hoplimit</c>).</summary>
+    TimeToLive = 20,
+
+    /// <summary>The identification of the IPv4 header (<c>ip id</c>).</summary>
+    Ipv4Identification = 21,
+
+    /// <summary>The flow label of the IPv6 header, 20 bits (<c>ip6 flowlabel</c>).</summary>
+    Ipv6FlowLabel = 22,
+
+    /// <summary>Bytes from the IP header on, without padding (<c>meta length</c>, <c>ip length</c>).</summary>
+    PacketLength = 23,
 }

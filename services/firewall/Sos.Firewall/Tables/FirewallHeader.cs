@@ -58,6 +58,9 @@ public struct FirewallHeader
     /// <summary>Packets that a sampler lets pass at once at most: with the time above they stay far below what a TSC counts to.</summary>
     public const uint SampleBurstMax = 65_536;
 
+    /// <summary>Most limits: each takes 16 bytes of the service's memory.</summary>
+    public const int LimitsMax = 256;
+
     /// <summary>Most jumps on the way, as in nftables (NFT_JUMP_STACK_SIZE).</summary>
     public const int JumpDepthMax = 16;
 

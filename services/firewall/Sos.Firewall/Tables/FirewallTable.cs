@@ -134,6 +134,9 @@ public unsafe struct FirewallTable : ITable<FirewallTable>
         new(_bytes + set.ThirdOffset, (int)set.ThirdCount),
         set.Depth);
 
+    /// <summary>A limit.</summary>
+    public readonly ref readonly RateLimit Limit(in SetDescriptor set) => ref *(RateLimit*)(_bytes + set.Offset);
+
     private readonly MemoryBlock<T> Part<T>(uint offset, uint count)
         where T : unmanaged => new((T*)(_bytes + offset), (int)count);
 }

@@ -59,4 +59,10 @@ public enum Operation : byte
 
     /// <summary>Has the packet not tracked, if it has no flow. Only in tables with connection tracking.</summary>
     NoTrack = 16,
+
+    /// <summary>
+    /// Takes the packet out of the limit described by the set numbered <see cref="Instruction.A"/>, and goes on at <see cref="Instruction.Next"/> if that ends
+    /// the rule. Packets take in the order in which they came.
+    /// </summary>
+    Limit = 17,
 }

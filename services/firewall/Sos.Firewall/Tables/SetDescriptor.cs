@@ -15,11 +15,11 @@ public struct SetDescriptor
     /// <summary>
     /// <see cref="SetKind.Bitmap"/>: bits, a multiple of 64. <see cref="SetKind.Ipv4"/>: nodes.
     /// <see cref="SetKind.Interval"/>: boundaries. <see cref="SetKind.Classifier"/>: nodes. <see cref="SetKind.Connections"/>: words, a
-    /// power of two. <see cref="SetKind.Sampler"/>: its number.
+    /// power of two. <see cref="SetKind.Sampler"/> and <see cref="SetKind.Limit"/>: its number.
     /// </summary>
     public uint Count;
 
-    /// <summary>Offset of the bits, of the root, of the boundaries, or of a classifier's nodes.</summary>
+    /// <summary>Offset of the bits, of the root, of the boundaries, of a classifier's nodes, or of the limit.</summary>
     public uint Offset;
 
     /// <summary>
@@ -70,4 +70,7 @@ public enum SetKind : uint
 
     /// <summary>No set, but how many packets of a rule that logs or answers pass although they would be dropped: see <see cref="Samplers"/>.</summary>
     Sampler = 6,
+
+    /// <summary>No set, but a <see cref="RateLimit"/>.</summary>
+    Limit = 7,
 }

@@ -50,6 +50,11 @@ public static class TableValidator
                 return false;
             }
 
+            if (set.Kind == SetKind.Limit && table.Limit(in set).Rate == 0)
+            {
+                return false; // it divides
+            }
+
             if (set.Kind == SetKind.Classifier)
             {
                 // Bounds the time of this check, however many classifiers name the same entries.
@@ -110,6 +115,8 @@ public static class TableValidator
                     && set.SecondCount is > 0 and <= FirewallHeader.SampleBurstMax
                     && set.ThirdCount is > 0 and <= FirewallHeader.SampleMicrosecondsMax
                     && set.Depth <= FirewallHeader.SampleMicrosecondsMax;
+            case SetKind.Limit:
+                return set.Count < FirewallHeader.LimitsMax && IsWithin(set.Offset, 1, RateLimit.Size, size);
             default:
                 return false;
         }
@@ -196,6 +203,8 @@ public static class TableValidator
                 return at + 1 < end;
             case Operation.NoTrack:
                 return table.Mode == TableMode.Stateful && at + 1 < end;
+            case Operation.Limit:
+                return leavesForward && at + 1 < end && IsSet(in table, instruction.A, SetKind.Limit);
             case Operation.EqualsMasked:
             case Operation.InRange:
                 return leavesForward && isWord;

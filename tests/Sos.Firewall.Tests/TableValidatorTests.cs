@@ -1,0 +1,96 @@
+using System;
+using System.Runtime.InteropServices;
+using Sos.Firewall.Rules;
+using Sos.Firewall.Tables;
+using Sos.Sdk.Control;
+using Xunit;
+
+namespace Sos.Firewall.Tests;
+
+/// <summary>Tables with limits that say what no compiler would.</summary>
+public class TableValidatorTests
+{
+    private readonly byte[] _table;
+    private readonly int _instruction;
+    private readonly int _set;
+
+    public TableValidatorTests()
+    {
+        CompiledTable table = FirewallBench.Compile(
+            "table ip f { chain c { type filter hook input priority 0; policy drop; udp dport { 1, 5, 9 } limit rate 1/hour burst 2 packets accept; }; }", out _);
+        _table = [.. table.Bytes];
+        _instruction = Find<Instruction>(Header.InstructionOffset, Header.InstructionCount, one => one.Operation == Operation.Limit);
+        _set = Find<SetDescriptor>(Header.SetOffset, Header.SetCount, one => one.Kind == SetKind.Limit);
+    }
+
+    private FirewallHeader Header => At<FirewallHeader>(TableHeader.HeaderSize);
+
+    private ref SetDescriptor Set => ref At<SetDescriptor>(_set);
+
+    private ref Instruction Limit => ref At<Instruction>(_instruction);
+
+    [Fact]
+    public void The_Table_As_Compiled_Is_Taken() => Assert.True(IsTaken());
+
+    [Fact]
+    public void A_Rate_Of_Nothing_Is_Refused()
+    {
+        At<RateLimit>((int)Set.Offset).Rate = 0;
+        Assert.False(IsTaken());
+    }
+
+    [Fact]
+    public void A_Number_Without_A_Bucket_Is_Refused()
+    {
+        Set.Count = FirewallHeader.LimitsMax;
+        Assert.False(IsTaken());
+    }
+
+    [Fact]
+    public void A_Limit_Beyond_The_Table_Is_Refused()
+    {
+        Set.Offset = (uint)_table.Length;
+        Assert.False(IsTaken());
+    }
+
+    [Theory]
+    [InlineData(0u)]
+    [InlineData(65_536u)]
+    public void An_Instruction_That_Names_No_Limit_Is_Refused(uint set)
+    {
+        Assert.NotEqual(SetKind.Limit, At<SetDescriptor>((int)Header.SetOffset).Kind);
+        Limit.A = set;
+        Assert.False(IsTaken());
+    }
+
+    [Fact]
+    public void An_Instruction_That_Leads_Back_Is_Refused()
+    {
+        Limit.Next = 0;
+        Assert.False(IsTaken());
+    }
+
+    private ref T At<T>(int offset)
+        where T : unmanaged => ref MemoryMarshal.AsRef<T>(_table.AsSpan(offset));
+
+    private int Find<T>(uint offset, uint count, Predicate<T> isIt)
+        where T : unmanaged
+    {
+        int size = Marshal.SizeOf<T>();
+        for (int i = 0; i < count; i++)
+        {
+            if (isIt(At<T>((int)offset + (i * size))))
+            {
+                return (int)offset + (i * size);
+            }
+        }
+
+        throw new InvalidOperationException("the table has no such part");
+    }
+
+    private bool IsTaken()
+    {
+        using FirewallBench bench = new();
+        return bench.Harness.LoadTable(_table);
+    }
+}
