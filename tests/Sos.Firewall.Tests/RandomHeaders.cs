@@ -25,7 +25,7 @@ internal sealed class RandomHeaders(Random random)
         int rules = random.Next(4, 10);
         for (int i = 0; i < rules; i++)
         {
-            string second = random.Next(3) == 0 ? Match(family) + " " : string.Empty;
+            string second = random.Next(3) == 0 ? $"meta length {Compare()} {random.Next(28, 80)} " : string.Empty;
             text.AppendLine($"    {Match(family)} {second}{Pick("counter ", string.Empty)}{Pick("accept", "drop", "drop", "jump other", "continue")}");
         }
 

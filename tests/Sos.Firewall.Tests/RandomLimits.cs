@@ -16,8 +16,8 @@ internal sealed class RandomLimits(Random random)
         string family = Pick("inet", "inet", "ip", "ip6");
         StringBuilder text = new();
         text.AppendLine($"table {family} t {{");
-        text.AppendLine($"  limit packets {{ {Limit(isBytes: false)} }}");
-        text.AppendLine($"  limit bytes {{ {Limit(isBytes: true)} }}");
+        text.AppendLine($"  limit few {{ {Limit(isBytes: false)}; }}");
+        text.AppendLine($"  limit little {{ {Limit(isBytes: true)}; }}");
         text.AppendLine("  chain other {");
         AddRules(text, jumps: false);
         text.AppendLine("  }");
@@ -36,8 +36,14 @@ internal sealed class RandomLimits(Random random)
         {
             string first = random.Next(4) == 0 ? string.Empty : Match() + " ";
             string counter = Pick("counter ", string.Empty);
-            string second = random.Next(4) == 0 ? Match() + " " : string.Empty;
-            string limit = random.Next(5) switch { 0 => "limit name \"packets\"", 1 => "limit name \"bytes\"", 2 => "counter", _ => $"limit {Limit(random.Next(2) == 0)}" };
+            string second = random.Next(4) == 0 ? Pick("th sport != 53 ", "th dport 1024-65535 ", "meta length < 60 ") : string.Empty;
+            string limit = random.Next(5) switch
+            {
+                0 => "limit name \"few\"",
+                1 => "limit name \"little\"",
+                2 => "counter",
+                _ => $"limit {Limit(random.Next(2) == 0)}",
+            };
             string verdict = jumps ? Pick("accept", "drop", "drop", "jump other", "continue") : Pick("accept", "drop", "return", "continue");
             text.AppendLine($"    {first}{counter}{limit} {second}{verdict}");
         }
@@ -53,7 +59,8 @@ internal sealed class RandomLimits(Random random)
     }
 
     private string Match() => Pick(
-        "meta l4proto tcp", "meta l4proto udp", "tcp dport { 22, 80 }", "th dport 1024-65535", "th sport != 53", "udp dport 53", "meta l4proto != tcp", "tcp flags syn");
+        "meta l4proto tcp", "meta l4proto udp", "tcp dport { 22, 80 }", "th dport 1024-65535", "th sport != 53", "udp dport 53", "meta l4proto != tcp",
+        "tcp flags syn");
 
     private string Pick(params string[] choices) => choices[random.Next(choices.Length)];
 }

@@ -34,7 +34,7 @@ public class RateLimitTests
     {
         using FirewallBench bench = new();
         bench.Apply("""
-            table ip f { limit few { rate 1/hour burst 3 packets }; chain c { type filter hook input priority 0; policy drop;
+            table ip f { limit few { rate 1/hour burst 3 packets; }; chain c { type filter hook input priority 0; policy drop;
               udp dport 1 limit name "few" accept
               udp dport 2 limit name "few" accept
               udp dport 3 limit rate 1/hour burst 3 packets accept; }; }

@@ -16,8 +16,11 @@ public class TableValidatorTests
 
     public TableValidatorTests()
     {
-        CompiledTable table = FirewallBench.Compile(
-            "table ip f { chain c { type filter hook input priority 0; policy drop; udp dport { 1, 5, 9 } limit rate 1/hour burst 2 packets accept; }; }", out _);
+        const string Rules = """
+            table ip f { chain c { type filter hook input priority 0; policy drop;
+              udp dport { 1, 5, 9 } limit rate 1/hour burst 2 packets accept; }; }
+            """;
+        CompiledTable table = FirewallBench.Compile(Rules, out _);
         _table = [.. table.Bytes];
         _instruction = Find<Instruction>(Header.InstructionOffset, Header.InstructionCount, one => one.Operation == Operation.Limit);
         _set = Find<SetDescriptor>(Header.SetOffset, Header.SetCount, one => one.Kind == SetKind.Limit);

@@ -65,9 +65,10 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
             }
 
             (Operation end, uint? counter) = Walk(chains[i].Entry, ref key);
-            if (end is Operation.Drop or Operation.Pass)
+            if (end is Operation.Drop or Operation.Pass or Operation.Limit)
             {
                 dropped = end == Operation.Pass ? null
+                    : end == Operation.Limit ? "a rule with a limit, or one behind it"
                     : counter is { } number && number < labels.Count ? labels[(int)number] : "a rule without a counter";
                 return true;
             }
@@ -99,6 +100,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
                     at = returns.Pop();
                     break;
                 case Operation.Return or Operation.Accept or Operation.Drop or Operation.Pass:
+                case Operation.Limit: // nobody knows any more how much its bucket held
                     return (instruction.Operation, counter);
                 case Operation.Jump:
                     returns.Push(instruction.Next);

@@ -18,7 +18,8 @@ public static class PacketKeyReader
     private const uint FamilyIpv4 = 2;
     private const uint FamilyIpv6 = 10;
 
-    private const uint CommonFields = (1u << (int)Field.EtherType) | (1u << (int)Field.Connection) | (1u << (int)Field.TcpData) | (1u << (int)Field.PacketLength);
+    private const uint CommonFields = (1u << (int)Field.EtherType) | (1u << (int)Field.Connection) | (1u << (int)Field.TcpData)
+        | (1u << (int)Field.PacketLength);
 
     private const uint Ipv4Fields = (1u << (int)Field.NetworkFamily) | (1u << (int)Field.TransportProtocol) | (1u << (int)Field.Ipv4Protocol)
         | (1u << (int)Field.Ipv4FragmentOffset) | (1u << (int)Field.Ipv4Source) | (1u << (int)Field.Ipv4Destination) | (1u << (int)Field.TrafficClass)

@@ -133,6 +133,26 @@ public sealed unsafe class CaptureTests : IDisposable
     }
 
     [Fact]
+    public void The_Table_Tells_That_It_Does_Not_Know_What_A_Limit_Let_Through()
+    {
+        CompiledTable rules = FirewallBench.Compile(
+            """
+            table ip f { chain c { type filter hook input priority 0; policy drop;
+              tcp dport 9999 counter drop
+              limit rate 5/second counter accept; }; }
+            """,
+            out _);
+        byte[] bytes = rules.Bytes.ToArray();
+        fixed (byte* start = bytes)
+        {
+            Assert.True(FirewallTable.TryOpen(start, (ulong)bytes.Length, out FirewallTable table));
+            CaptureTable told = new(table, [.. rules.Counters.Select(counter => $"{counter.Place}: {counter.RuleText}")]);
+            Assert.Contains("tcp dport 9999 counter", told.Describe(Dropped, 0), StringComparison.Ordinal);
+            Assert.Equal("a rule with a limit, or one behind it", told.Describe(Passed, 0));
+        }
+    }
+
+    [Fact]
     public void The_Table_Tells_What_Dropped_A_Frame_By_What_Tracking_Knew_Of_It()
     {
         CompiledTable rules = FirewallBench.Compile(

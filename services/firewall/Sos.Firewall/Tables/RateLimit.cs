@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Sos.Firewall.Tables;
 
-/// <summary>A rate that rules let through (<c>limit</c>), in the units of nft_limit: a bucket of nanoseconds, of which each packet or byte costs some.</summary>
+/// <summary>
+/// A rate that rules let through (<c>limit</c>), in the units of nft_limit: a bucket of nanoseconds, of which each packet or byte costs some.
+/// </summary>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
 public struct RateLimit
 {
