@@ -32,8 +32,12 @@ public enum CoreMechanism
 /// <summary>How a core of the driver is to run.</summary>
 /// <param name="ShareCore">Whether the other threads of its physical core stay Linux's where either can read the other.</param>
 /// <param name="Performance">The frequency to ask for.</param>
-/// <param name="ServiceClass">Class of service (CLOSID) for cache and memory bandwidth; null for Linux's default.</param>
-public sealed record CoreOptions(bool ShareCore = false, CorePerformance Performance = CorePerformance.Max, uint? ServiceClass = null);
+/// <param name="ResctrlClass">Class of service (CLOSID) for cache and memory bandwidth, as resctrl has set it up; null for Linux's default.</param>
+public sealed record CoreOptions(bool ShareCore = false, CorePerformance Performance = CorePerformance.Max, uint? ResctrlClass = null)
+{
+    /// <summary>The highest class that any processor has: IA32_PQR_ASSOC and CPUID have 16 bits for its number.</summary>
+    public const uint ResctrlClassMax = ushort.MaxValue;
+}
 
 /// <summary>How a core left Linux.</summary>
 /// <param name="DurationNs">Nanoseconds that it took.</param>

@@ -22,7 +22,7 @@ internal sealed class CoreTables(CoreBackEnds backEnds, ServiceOperations operat
     public void RenewLease(int cpu, TimeSpan length)
     {
         using ICoreReading core = backEnds.Open(cpu);
-        using RunningService running = RunningService.Attach(core, CoreRecord.Read(cpu));
+        using RunningService running = RunningService.Attach(core, CoreRecord.Read(cpu, backEnds.Folder));
         running.RenewLease(length);
     }
 }

@@ -38,7 +38,8 @@ try
     // Only to say at once what is wrong.
     backEnds.CheckUsable();
     using EndSignals end = new();
-    new Supervisor(backEnds, ServiceCatalogue.Companions, Console.Out).Run(end.Token);
+    using Supervisor supervisor = new(backEnds, ServiceCatalogue.Companions, Console.Out);
+    supervisor.Run(end.Token);
     return 0;
 }
 catch (SosException e)

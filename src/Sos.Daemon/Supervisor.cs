@@ -20,7 +20,7 @@ namespace Sos.Daemon;
 /// <param name="backEnds">The back ends.</param>
 /// <param name="companions">What the control plane knows of services.</param>
 /// <param name="log">Takes a line for each thing that is done.</param>
-internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue companions, TextWriter log)
+internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue companions, TextWriter log) : IDisposable
 {
     /// <summary>How soon a service that was just started is noticed, and the end of one on an isolated core; the driver tells of an end at once.</summary>
     private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(500);
@@ -44,7 +44,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
     public void Run(CancellationToken end)
     {
         Log("started");
-        EnabledStarter starter = new(new EnabledServices(), service => _enabledOperations.Start(service).Notes, Log, EnabledState.DefaultFolder);
+        EnabledStarter starter = new(new EnabledServices(), service => _enabledOperations.Start(service).Notes, Log, EnabledState.FolderIn(backEnds.Folder));
         starter.Begin(DateTime.UtcNow);
         bool isReady = false;
         while (!end.IsCancellationRequested)
@@ -56,54 +56,60 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
                 Readiness.Tell(Environment.GetEnvironmentVariable("NOTIFY_SOCKET"));
             }
 
-            FollowRecords();
-            EndLeases();
-            foreach (SupervisedCore core in _cores.Values.ToList())
-            {
-                Look(core, DateTime.UtcNow);
-            }
-
+            LookAround(DateTime.UtcNow);
             CoreBackEnds.WaitAny([.. _cores.Values.Select(core => core.Core)], Round);
         }
 
         starter.Finish(DateTime.UtcNow);
-        foreach (SupervisedCore core in _cores.Values)
-        {
-            // A restart that is cut short would leave a core without a service.
-            core.Work?.Wait(CancellationToken.None);
-            core.Dispose();
-        }
-
+        Dispose();
         Log("ended; services go on");
     }
 
-    // A core is opened only if sosctl wrote a record of it, hence reserved it to persist: our descriptor keeps nobody else's core alive.
-    private void FollowRecords()
+    /// <summary>Looks once at all cores, and does what is due.</summary>
+    internal void LookAround(DateTime now)
     {
-        IReadOnlyList<int> recorded = CoreRecord.List();
+        // Before the cores are listed: one that is reserved and gets a service in between is no leftover.
+        IReadOnlyList<int> recorded = CoreRecord.List(backEnds.Folder);
         foreach (int cpu in _cores.Keys.Where(cpu => !recorded.Contains(cpu)).ToList())
         {
             Forget(cpu);
         }
 
-        if (recorded.Count == 0)
+        if (ListCores() is { } reserved)
         {
-            return;
+            FollowRecords(recorded, reserved, now);
+            EndLeases(reserved, now);
         }
 
-        if (ListCores() is not { } reserved)
+        foreach (SupervisedCore core in _cores.Values.ToList())
         {
-            return;
+            Look(core, now);
+        }
+    }
+
+    /// <summary>Waits for restarts that are under way: one that is cut short would leave a core without a service.</summary>
+    public void Dispose()
+    {
+        foreach (SupervisedCore core in _cores.Values)
+        {
+            core.Work?.Wait(CancellationToken.None);
+            core.Dispose();
         }
 
+        _cores.Clear();
+    }
+
+    // A core is opened only if sosctl wrote a record of it, hence reserved it to persist: our descriptor keeps nobody else's core alive.
+    private void FollowRecords(IReadOnlyList<int> recorded, IReadOnlyDictionary<int, ICoreBackEnd> reserved, DateTime now)
+    {
         foreach (int cpu in recorded.Where(cpu => !reserved.ContainsKey(cpu)))
         {
             Forget(cpu);
-            if (DateTime.UtcNow >= _nextLeftovers.GetValueOrDefault(cpu))
+            if (now >= _nextLeftovers.GetValueOrDefault(cpu))
             {
                 // Not all of "release": somebody may have reserved the core again since we looked.
                 bool done = GiveBack(cpu, () => _coreOperations.ReleaseLeftovers(cpu));
-                _nextLeftovers[cpu] = done ? DateTime.MinValue : DateTime.UtcNow + LeftoversRound;
+                _nextLeftovers[cpu] = done ? DateTime.MinValue : now + LeftoversRound;
             }
         }
 
@@ -136,7 +142,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
         {
             if (_toldOfList != e.Message)
             {
-                Log($"the cores cannot be listed, so none is looked after until they can: {e.Message}");
+                Log($"the cores cannot be listed: until they can, nothing is given back and no lease is ended ({e.Message})");
                 _toldOfList = e.Message;
             }
 
@@ -146,7 +152,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
 
     private void Follow(ICoreBackEnd backEnd, int cpu)
     {
-        if (CoreRecord.Read(cpu) is not { } record)
+        if (CoreRecord.Read(cpu, backEnds.Folder) is not { } record)
         {
             return;
         }
@@ -168,19 +174,19 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
     {
         try
         {
-            if (IsAtWork(core))
+            if (IsAtWork(core, now))
             {
                 return;
             }
 
             CoreState state = core.Core.GetStatus().State;
-            if (CoreLock.IsTaken(core.Core.Cpu))
+            if (CoreLock.IsTaken(core.Core.Cpu, backEnds.Folder))
             {
                 return; // Somebody works on the core: its state does not last, and he may be restarting it.
             }
 
             // What was read before may be the half of a record whose service has been started meanwhile.
-            if (CoreRecord.Read(core.Core.Cpu) is not { } record || record.Started != core.Record.Started)
+            if (CoreRecord.Read(core.Core.Cpu, backEnds.Folder) is not { } record || record.Started != core.Record.Started)
             {
                 return;
             }
@@ -244,7 +250,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
     }
 
     // The outcome of a restart that has come to its end.
-    private bool IsAtWork(SupervisedCore core)
+    private bool IsAtWork(SupervisedCore core, DateTime now)
     {
         if (core.Work is not { } work)
         {
@@ -258,42 +264,29 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
 
         core.Work = null;
         Log($"core {core.Core.Cpu}: "
-            + (work.Result is not { } why ? $"{core.Record.Service} restarted" : core.Failed(core.Core.GetStatus().State, why, DateTime.UtcNow)));
+            + (work.Result is not { } why ? $"{core.Record.Service} restarted" : core.Failed(core.Core.GetStatus().State, why, now)));
         return false;
     }
 
-    private void EndLeases()
+    private void EndLeases(IReadOnlyDictionary<int, ICoreBackEnd> reserved, DateTime now)
     {
-        if (DateTime.UtcNow < _nextLeases)
+        if (now < _nextLeases)
         {
             return;
         }
 
-        foreach ((int cpu, ICoreBackEnd backEnd) in TryListCores())
+        foreach ((int cpu, ICoreBackEnd backEnd) in reserved)
         {
-            if (IsOverdue(backEnd, cpu))
+            if (IsOverdue(backEnd, cpu, now))
             {
                 Forget(cpu);
                 _ = GiveBack(cpu, () => _coreOperations.EndLease(cpu));
-                _nextLeases = DateTime.UtcNow + LeaseRound;
+                _nextLeases = now + LeaseRound;
             }
         }
     }
 
-    private IReadOnlyDictionary<int, ICoreBackEnd> TryListCores()
-    {
-        try
-        {
-            return backEnds.ListCores();
-        }
-        catch (SosException)
-        {
-            // The driver is loaded or unloaded at this moment: the next round looks again.
-            return new Dictionary<int, ICoreBackEnd>();
-        }
-    }
-
-    private bool IsOverdue(ICoreBackEnd backEnd, int cpu)
+    private bool IsOverdue(ICoreBackEnd backEnd, int cpu, DateTime now)
     {
         try
         {
@@ -302,7 +295,7 @@ internal sealed class Supervisor(CoreBackEnds backEnds, CompanionCatalogue compa
         catch (SosException e)
         {
             Log($"core {cpu}: {e.Message}");
-            _nextLeases = DateTime.UtcNow + LeaseRound;
+            _nextLeases = now + LeaseRound;
             return false;
         }
     }

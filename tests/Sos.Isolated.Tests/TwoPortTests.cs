@@ -30,15 +30,17 @@ public sealed class TwoPortTests : IsolatedScenario
         Assert.Equal(before, network.Configuration());
     }
 
-    [Fact]
-    public void WhenTheServiceDiesNothingPassesAndStopGivesBothBack()
+    [Theory]
+    [InlineData("runner")]
+    [InlineData("keeper")]
+    public void WhenAProcessOfTheServiceDiesNothingPassesAndStopGivesBothBack(string process)
     {
         using NetworkChain network = new();
         string before = network.Configuration();
         Reserve();
         Start(network);
         network.AssertPing();
-        Command.Shell($"kill -9 $(cat /dev/shm/sos/core-{Cpu}/run.json /run/sos/core-{Cpu}/run.json 2>/dev/null | grep -oP '\"runner\":\\K\\d+')");
+        Command.Shell($"kill -9 $(cat /dev/shm/sos/core-{Cpu}/run.json /run/sos/core-{Cpu}/run.json 2>/dev/null | grep -oP '\"{process}\":\\K\\d+')");
         Command.Await(() => State() == "Failed", "its death is not seen");
         Assert.False(network.Pings());
         Command.SosctlJson(null, "service", "stop", $"{Cpu}").Succeeded();

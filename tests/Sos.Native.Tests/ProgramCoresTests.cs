@@ -1,8 +1,10 @@
 using System;
+using System.Collections.Concurrent;
 using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using System.Threading.Tasks;
 using Sos.Cores;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
@@ -11,6 +13,7 @@ using Sos.Cores.Operations;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Sos.Cores.Services;
+using Sos.Sdk.Control;
 using Xunit;
 
 namespace Sos.Native.Tests;
@@ -51,6 +54,32 @@ public sealed class ProgramCoresTests : IDisposable
         StopResult stopped = _services.Stop(1, Patience);
         Assert.Equal((CoreState.Stopped, 0L, true), (stopped.State, stopped.ExitCode, stopped.IsComplete));
         Assert.Equal((CoreState.Reserved, null), (_core.GetStatus().State, Record(1)));
+    }
+
+    [Fact]
+    public async Task ALogIsReadAndFollowedUntilTheServiceEnds()
+    {
+        Assert.Equal(SosError.NotFound, Assert.Throws<SosException>(() => _readings.ReadLog(1, follow: false).ToList()).Error);
+        DateTimeOffset before = DateTimeOffset.UtcNow;
+        _services.Start(1, Plan("Faulty", ("fault", "0"), ("address", "0"), ("delay", "7")));
+        LogLine line = Assert.Single(_readings.ReadLog(1, follow: false), one => one.Text.StartsWith("milliseconds", StringComparison.Ordinal));
+        Assert.Equal((LogSeverity.Notice, 7UL), (line.Severity, line.Value));
+        Assert.InRange(line.Time, before.AddSeconds(-1), DateTimeOffset.UtcNow.AddSeconds(1));
+
+        ConcurrentQueue<LogLine> followed = [];
+        Task following = Task.Run(() =>
+        {
+            foreach (LogLine one in _readings.ReadLog(1, follow: true))
+            {
+                followed.Enqueue(one);
+            }
+        });
+        NativeService.Await(() => !followed.IsEmpty, "nothing of the log is read");
+        Assert.False(following.IsCompleted);
+        _services.Stop(1, Patience);
+        Assert.Same(following, await Task.WhenAny(following, Task.Delay(Patience))); // else it goes on without a service
+        await following;
+        Assert.Contains(line, followed);
     }
 
     [Fact]

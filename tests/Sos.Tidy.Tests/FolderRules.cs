@@ -82,6 +82,17 @@ public sealed partial class FolderRules
                 + "call an operation, or ask BackEndKinds for the difference"));
     }
 
+    /// <summary>sosctl parses, calls an operation and renders its result: it opens no core, takes no lock and looks for no program by itself.</summary>
+    [Fact]
+    public void SosctlCallsOperations()
+    {
+        List<FolderUse> uses = [.. Graph.FromOutside.Where(use => use.From.StartsWith("src/Sos.Ctl", StringComparison.Ordinal))];
+        Assert.Contains(uses, use => use is { To: "Operations", Type: "ServiceReadings" });
+        AssertNone(uses.Where(use => use.To is "Native" or "Network" or "Carrying" or "BackEnds"
+                || use.Type is "RunningService" or "CoreLock" or "SteadyReading" or "DaemonPresence")
+            .Select(use => $"{use.From}/{use.File} uses {use.Type}: that is an operation's work"));
+    }
+
     // All that speaks of the control plane, but for tests.
     private static IReadOnlyList<string> Users() =>
         [.. SourceTree.Files.Where(path => path.EndsWith(".csproj", StringComparison.Ordinal))

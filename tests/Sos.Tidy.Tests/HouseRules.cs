@@ -14,6 +14,12 @@ public sealed partial class HouseRules
     private const int LineLengthMax = 160;
     private const int MarkdownLineLengthMax = 180;
 
+    private static readonly string[] Hardening =
+    [
+        "NoNewPrivileges=yes", "CapabilityBoundingSet=~", "RestrictAddressFamilies=AF_", "RestrictSUIDSGID=yes", "LockPersonality=yes",
+        "SystemCallArchitectures=native", "SystemCallFilter=~",
+    ];
+
     [Fact]
     public void FilesAreShort() => AssertNone(
         Code().Where(path => !path.Contains("include/uapi/", StringComparison.Ordinal)) // one ABI is one document
@@ -131,7 +137,8 @@ public sealed partial class HouseRules
             [.. SourceTree.Files.Where(path => path.StartsWith("services/", StringComparison.Ordinal)).Select(path => path.Split('/')[1]).Distinct()];
         Assert.True(services.Count >= 3, string.Join(' ', services));
         Regex project = new(
-            $@"services/({string.Join('|', services)})\b|\bSos\.({string.Join('|', services.Select(Capitalize))})\b", RegexOptions.CultureInvariant);
+            $@"services/({string.Join('|', services)})\b|\bSos\.({string.Join('|', services.Select(Capitalize))})\b|\b({string.Join('|', services)})\.sosimg\b",
+            RegexOptions.CultureInvariant);
         AssertNone(SourceTree.Files.Where(path => path.StartsWith("src/", StringComparison.Ordinal))
             .Where(path => Path.GetExtension(path) is ".cs" or ".csproj" && !path.StartsWith("src/Sos.Catalogue/", StringComparison.Ordinal))
             .SelectMany(path => Lines(path).Where(line => project.IsMatch(line.Text)).Select(line => $"{path}:{line.Number}: {line.Text.Trim()}")));
@@ -159,6 +166,18 @@ public sealed partial class HouseRules
             .Where(path => !path.StartsWith("src/Sos.Linux/", StringComparison.Ordinal) && path != "src/Sos.Runner/HandlerCalls.cs")
             .SelectMany(path => Lines(path).Where(line => line.Text.Contains("Import(\"libc\"", StringComparison.Ordinal))
             .Select(line => $"{path}:{line.Number}: declare it in src/Sos.Linux, where all can use it")));
+
+    // A namespace of its own would hide from sosd, and from the services' processes that it starts and that outlive it, what they work on.
+    [Fact]
+    public void UnitsAreHardenedAndShareTheMachinesNamespaces()
+    {
+        List<string> units = [.. SourceTree.Files.Where(path => path.EndsWith(".service", StringComparison.Ordinal))];
+        Assert.NotEmpty(units);
+        AssertNone(units.SelectMany(path => Hardening.Where(wanted => !SourceTree.Lines(path).Any(line => line.StartsWith(wanted, StringComparison.Ordinal)))
+            .Select(wanted => $"{path}: has no {wanted}")));
+        AssertNone(units.SelectMany(path => Lines(path).Where(line => OwnNamespace().IsMatch(line.Text))
+            .Select(line => $"{path}:{line.Number}: {line.Text}")));
+    }
 
     private static string Capitalize(string name) => char.ToUpperInvariant(name[0]) + name[1..];
 
@@ -199,6 +218,9 @@ public sealed partial class HouseRules
 
     [GeneratedRegex(@"\b(?!X86Base\b)[A-Z]\w*\.(IsSupported|IsHardwareAccelerated)\b(?!<)")]
     private static partial Regex FoldedQuestion();
+
+    [GeneratedRegex(@"^(Private|Protect|ReadOnly|ReadWrite|Inaccessible|TemporaryFile|Bind|Restrict(Namespaces|Realtime)|MemoryDeny|DeviceAllow|DevicePolicy)")]
+    private static partial Regex OwnNamespace();
 
     [GeneratedRegex(@"#define (SOS_IOC_\w+)\s+_IO")]
     private static partial Regex Ioctl();

@@ -30,7 +30,10 @@ internal static class EnabledServiceReader
             Core = (int)(entries.Number(int.MaxValue, "core") ?? throw entries.Missing("core", "the cpu that becomes the service's core, as in 'core = 3'")),
             BackEnd = BackEndKinds.Parse(entries.Word([.. BackEndKinds.Words, EnabledService.AnyBackEnd], "back-end")),
             ForceCore = entries.Flag("force-core"),
-            CoreOptions = new CoreOptions(entries.Flag("share-core"), OneOf<CorePerformance>(entries, "performance")),
+            CoreOptions = new CoreOptions(
+                entries.Flag("share-core"),
+                OneOf<CorePerformance>(entries, "performance"),
+                (uint?)entries.Number(CoreOptions.ResctrlClassMax, "resctrl-class")),
             BeforeNetwork = entries.Flag("before-network"),
             Order = (int)(entries.Number(EnabledService.OrderMax, "order") ?? EnabledService.DefaultOrder),
             Plan = ReadPlan(entries),
@@ -41,7 +44,7 @@ internal static class EnabledServiceReader
 
     private static ServicePlan ReadPlan(TomlEntries entries)
     {
-        string image = entries.Text("image") ?? throw entries.Missing("image", "the service's .sosimg file, as in 'image = \"/usr/lib/sos/firewall.sosimg\"'");
+        string image = entries.Text("image") ?? throw entries.Missing("image", "the service's .sosimg file, as in 'image = \"/usr/lib/sos/NAME.sosimg\"'");
         if (!Path.IsPathFullyQualified(image))
         {
             throw entries.Missing("the whole path of image", $"\"{image}\" depends on a current folder, which sosd has not");

@@ -24,6 +24,7 @@ internal static class EnabledServiceWriter
         WriteIf(text, service.ForceCore, "force-core", true);
         WriteIf(text, service.CoreOptions.ShareCore, "share-core", true);
         WriteIf(text, service.CoreOptions.Performance != CorePerformance.Max, "performance", service.CoreOptions.Performance);
+        WriteIf(text, service.CoreOptions.ResctrlClass is not null, "resctrl-class", service.CoreOptions.ResctrlClass ?? 0);
         text.AppendLine().AppendLine("# Lower numbers are started first. With before-network, the network is configured once the service has its cards.");
         WriteIf(text, true, "order", service.Order);
         WriteIf(text, true, "before-network", service.BeforeNetwork);

@@ -34,7 +34,11 @@ public sealed record EnabledState(EnabledProgress Progress, DateTimeOffset Since
     private const string Suffix = ".json";
 
     /// <summary>Where the states are; gone after a reboot.</summary>
-    public static string DefaultFolder { get; } = Path.Combine(CoreRecord.DefaultFolder, "enabled");
+    public static string DefaultFolder { get; } = FolderIn(CoreRecord.DefaultFolder);
+
+    /// <summary>Returns the folder of the states beside the records of cores.</summary>
+    /// <param name="records">Where the records are.</param>
+    public static string FolderIn(string records) => Path.Combine(records, "enabled");
 
     /// <summary>Reads the state of each service that was enabled when the machine booted; null before sosd looked.</summary>
     public static IReadOnlyDictionary<string, EnabledState>? ReadAll(string? folder = null)

@@ -1,6 +1,5 @@
 using System;
 using System.IO;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
@@ -16,6 +15,8 @@ namespace Sos.Cores.Isolation;
 /// <param name="Problem">What cannot be mended now; null when the fence stands.</param>
 public sealed record FenceDrift(ulong Interrupts, ulong Threads, ulong Service, string Last, DateTimeOffset LastAt, string? Problem)
 {
+    private static readonly JsonFile<FenceDrift> Files = new(FenceDriftJson.Default.FenceDrift);
+
     /// <summary>Nothing was ever broken.</summary>
     public static readonly FenceDrift None = new(0, 0, 0, "", default, null);
 
@@ -24,22 +25,11 @@ public sealed record FenceDrift(ulong Interrupts, ulong Threads, ulong Service, 
     public ulong Mended => Interrupts + Threads + Service;
 
     /// <summary>Reads a cpu's.</summary>
-    public static FenceDrift Read(int cpu, string folder = CoreRecord.DefaultFolder)
-    {
-        string? text = LinuxFile.TryRead(PathOf(cpu, folder));
-        try
-        {
-            return text is null ? None : JsonSerializer.Deserialize(text, FenceDriftJson.Default.FenceDrift) ?? None;
-        }
-        catch (JsonException)
-        {
-            return None; // Counts, and no more.
-        }
-    }
+    public static FenceDrift Read(int cpu, string folder = CoreRecord.DefaultFolder) => Files.TryRead(PathOf(cpu, folder)) ?? None;
 
     /// <summary>Writes it, at once or not at all.</summary>
     public void Write(int cpu, string folder = CoreRecord.DefaultFolder)
-        => WholeFile.Write(PathOf(cpu, folder), JsonSerializer.Serialize(this, FenceDriftJson.Default.FenceDrift));
+        => Files.Write(PathOf(cpu, folder), this);
 
     /// <summary>Forgets it.</summary>
     public static void Delete(int cpu, string folder = CoreRecord.DefaultFolder) => File.Delete(PathOf(cpu, folder));

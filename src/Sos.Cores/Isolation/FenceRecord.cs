@@ -1,6 +1,5 @@
 using System.Collections.Generic;
 using System.IO;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
@@ -36,6 +35,8 @@ public sealed record FencedSetting(string Path, string Before, string? After);
 /// <summary>A fence: what it changed, so that any later sosctl can put it back. Written before the first change.</summary>
 public sealed record FenceRecord
 {
+    private static readonly JsonFile<FenceRecord> Files = new(FenceRecordJson.Default.FenceRecord);
+
     /// <summary>Logical id of the cpu.</summary>
     public required int Cpu { get; init; }
 
@@ -63,18 +64,7 @@ public sealed record FenceRecord
     /// <summary>Reads a cpu's fence.</summary>
     /// <returns>Null when there is none.</returns>
     public static FenceRecord? Read(int cpu, string folder = CoreRecord.DefaultFolder)
-    {
-        string? text = LinuxFile.TryRead(PathOf(cpu, folder));
-        try
-        {
-            return text is null ? null : JsonSerializer.Deserialize(text, FenceRecordJson.Default.FenceRecord);
-        }
-        catch (JsonException e)
-        {
-            throw new SosException(
-                SosError.Failed, $"{PathOf(cpu, folder)} is damaged ({e.Message}): remove it; a reboot puts all settings back", e);
-        }
-    }
+        => Files.Read(PathOf(cpu, folder), "remove it; a reboot puts all settings back");
 
     /// <summary>Cpus that have a fence, ascending.</summary>
     public static IReadOnlyList<int> List(string folder = CoreRecord.DefaultFolder)
@@ -98,8 +88,7 @@ public sealed record FenceRecord
     public void Write(string folder = CoreRecord.DefaultFolder)
     {
         Directory.CreateDirectory(folder);
-        string path = PathOf(Cpu, folder);
-        WholeFile.Write(path, JsonSerializer.Serialize(this, FenceRecordJson.Default.FenceRecord));
+        Files.Write(PathOf(Cpu, folder), this);
     }
 
     /// <summary>Forgets a fence.</summary>

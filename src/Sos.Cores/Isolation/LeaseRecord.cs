@@ -1,7 +1,6 @@
 using System;
 using System.Globalization;
 using System.IO;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
@@ -14,6 +13,8 @@ namespace Sos.Cores.Isolation;
 /// <param name="IsOver">Whether its keeper gives the core back already: then it can no longer be renewed.</param>
 public sealed record LeaseRecord(long LengthMs, long EndsAtMs, bool IsOver)
 {
+    private static readonly JsonFile<LeaseRecord> Files = new(LeaseRecordJson.Default.LeaseRecord);
+
     /// <summary>The rest of it; not negative.</summary>
     [JsonIgnore]
     public TimeSpan Left => TimeSpan.FromMilliseconds(Math.Max(0, EndsAtMs - Environment.TickCount64));
@@ -28,25 +29,13 @@ public sealed record LeaseRecord(long LengthMs, long EndsAtMs, bool IsOver)
     /// <summary>Reads a cpu's lease.</summary>
     /// <returns>Null when it has none.</returns>
     public static LeaseRecord? Read(int cpu, string folder = CoreRecord.DefaultFolder)
-    {
-        string? text = LinuxFile.TryRead(PathOf(cpu, folder));
-        try
-        {
-            return text is null ? null : JsonSerializer.Deserialize(text, LeaseRecordJson.Default.LeaseRecord);
-        }
-        catch (JsonException e)
-        {
-            throw new SosException(
-                SosError.Failed, $"{PathOf(cpu, folder)} is damaged ({e.Message}): remove it, and give the core back with 'sosctl core release {cpu}'", e);
-        }
-    }
+        => Files.Read(PathOf(cpu, folder), $"remove it, and give the core back with 'sosctl core release {cpu}'");
 
     /// <summary>Writes it, at once or not at all.</summary>
     public void Write(int cpu, string folder = CoreRecord.DefaultFolder)
     {
         Directory.CreateDirectory(folder);
-        string path = PathOf(cpu, folder);
-        WholeFile.Write(path, JsonSerializer.Serialize(this, LeaseRecordJson.Default.LeaseRecord));
+        Files.Write(PathOf(cpu, folder), this);
     }
 
     /// <summary>Ends it without giving the core back.</summary>

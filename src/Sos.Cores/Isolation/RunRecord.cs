@@ -1,5 +1,4 @@
 using System.IO;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
@@ -25,6 +24,8 @@ public sealed record RunRecord(
 
     private const string FileName = "run.json";
 
+    private static readonly JsonFile<RunRecord> Files = new(RunRecordJson.Default.RunRecord);
+
     private string _folder = "";
 
     /// <summary>Which process-id namespace we are in.</summary>
@@ -48,29 +49,17 @@ public sealed record RunRecord(
     /// <returns>Null when nothing was started.</returns>
     public static RunRecord? Read(string folder)
     {
-        string? text = LinuxFile.TryRead(Path.Combine(folder, FileName));
-        try
+        RunRecord? record = Files.Read(Path.Combine(folder, FileName), "end the core's processes 'sos-runner' by hand, and remove it");
+        if (record is not null)
         {
-            RunRecord? record = text is null ? null : JsonSerializer.Deserialize(text, RunRecordJson.Default.RunRecord);
-            if (record is not null)
-            {
-                record._folder = folder;
-            }
+            record._folder = folder;
+        }
 
-            return record;
-        }
-        catch (JsonException e)
-        {
-            throw new SosException(SosError.Failed, $"{Path.Combine(folder, FileName)} is damaged: {e.Message}", e);
-        }
+        return record;
     }
 
     /// <summary>Writes it, at once or not at all.</summary>
-    public void Write(string folder)
-    {
-        string path = Path.Combine(folder, FileName);
-        WholeFile.Write(path, JsonSerializer.Serialize(this, RunRecordJson.Default.RunRecord));
-    }
+    public void Write(string folder) => Files.Write(Path.Combine(folder, FileName), this);
 
     /// <summary>Forgets it.</summary>
     public static void Delete(string folder) => File.Delete(Path.Combine(folder, FileName));

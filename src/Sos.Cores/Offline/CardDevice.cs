@@ -20,6 +20,8 @@ public sealed class CardDevice : INetworkDevice
     /// <summary>How long a driver's network device may take to appear after its probe.</summary>
     private static readonly TimeSpan InterfaceTimeout = TimeSpan.FromSeconds(5);
 
+    private const int NoCore = -1;
+
     // Linux names a device, and udev another time.
     private const int RenameTriesMax = 3;
 
@@ -68,16 +70,19 @@ public sealed class CardDevice : INetworkDevice
     }
 
     /// <summary>Finds a card that can be claimed.</summary>
+    /// <param name="name">Its PCI address, or the name of its network device in the first network namespace.</param>
+    /// <param name="force">Whether it may be taken although the default route goes through it.</param>
+    /// <param name="sys">Where sysfs is mounted.</param>
     /// <exception cref="SosException">There is none, or it should not be taken; the message says what to do.</exception>
-    public static PciDevice FindClaimable(string name, bool force)
+    public static PciDevice FindClaimable(string name, bool force, string sys = "/sys")
     {
         using NetworkNamespace? first = NetworkNamespace.TryEnterFirst();
         IReadOnlyList<NetworkLink> links = NetworkLink.List();
         PciDevice card = PciAddress.TryParse(name, out _)
-            ? CardLink.Complete(PciDevice.Find(name), links)
-            : PciDevice.ListNetworkCards().Select(shown => CardLink.Complete(shown, links)).FirstOrDefault(found => found.Interface == name)
-                ?? CardLink.Complete(PciDevice.Find(name), links);
-        if (Obstacle(card) is { } obstacle)
+            ? CardLink.Complete(PciDevice.Find(name, sys), links, sys)
+            : PciDevice.ListNetworkCards(sys).Select(shown => CardLink.Complete(shown, links, sys)).FirstOrDefault(found => found.Interface == name)
+                ?? CardLink.Complete(PciDevice.Find(name, sys), links, sys);
+        if (Obstacle(card, sys) is { } obstacle)
         {
             throw new SosException(SosError.Refused, $"{card.Address} cannot be given to a service: {obstacle}");
         }
@@ -90,9 +95,26 @@ public sealed class CardDevice : INetworkDevice
         return card;
     }
 
+    /// <summary>Finds the core whose service has a card, or the frames of its network device.</summary>
+    /// <param name="card">The card.</param>
+    /// <param name="folder">Where the cores' records are.</param>
+    /// <param name="sys">Where sysfs is mounted.</param>
+    /// <returns>Null when none has it.</returns>
+    /// <exception cref="SosException">A record is damaged.</exception>
+    public static int? FindOwner(PciDevice card, string folder, string sys)
+    {
+        using NetworkNamespace? first = NetworkNamespace.TryEnterFirst();
+        IReadOnlyList<NetworkLink> links = NetworkLink.List();
+        string? name = CardLink.Complete(card, links, sys).Interface;
+        InterfaceConfiguration? network = links.FirstOrDefault(link => link.Name == name) is { } found
+            ? new InterfaceConfiguration(found.Name, card.Mac ?? "", found.Mtu, found.IsUp, found.Index, Environment.TickCount64, null)
+            : null;
+        return DeviceOwners.Find(new CardRecord(card.Address.ToString(), null, network, null), NoCore, folder);
+    }
+
     /// <summary>Why a service cannot have a card, or null.</summary>
     /// <remarks>Without root only 64 bytes can be read, and nothing is known of its capabilities: it is not called claimable for that.</remarks>
-    public static string? Obstacle(PciDevice card)
+    public static string? Obstacle(PciDevice card, string sys = "/sys")
     {
         if (!card.IsVirtioNet)
         {
@@ -101,7 +123,7 @@ public sealed class CardDevice : INetworkDevice
 
         try
         {
-            VirtioPciCapabilities.Parse(card.ReadConfiguration());
+            VirtioPciCapabilities.Parse(card.ReadConfiguration(sys));
             return null;
         }
         catch (SosException e)

@@ -103,11 +103,11 @@ public sealed unsafe class SosDriver : IDisposable
         {
             Cpu = (uint)cpu,
             Flags = (persist ? SosReserve.Persist : 0) | (options.ShareCore ? SosReserve.ShareCore : 0)
-                | (options.ServiceClass is null ? 0 : SosReserve.Class),
+                | (options.ResctrlClass is null ? 0 : SosReserve.Class),
             CoreFd = -1,
             Performance = (uint)options.Performance,
             LeaseNs = lease is null ? 0 : DriverTime.ToNs(lease.Value),
-            Clos = options.ServiceClass ?? 0,
+            Clos = options.ResctrlClass ?? 0,
         };
         int errno = _handle.TryCall(DriverRequest.ReserveCore, ref request);
         if (errno != 0)
@@ -153,12 +153,13 @@ public sealed unsafe class SosDriver : IDisposable
             : $"cpu {cpu} cannot be unplugged: choose another ('sosctl core list' shows them)",
         Errno.CrossDevice => $"cpu {cpu} shares a physical core with a cpu that cannot leave Linux, and on this processor either can read what the "
             + "other computes: choose another cpu, or say --share-core",
-        Errno.NotSupported => "this processor has no classes of service (resctrl)",
+        Errno.NotSupported => "this processor has no classes of service (resctrl): leave --resctrl-class away",
         Errno.Busy => "it is reserved already, or Linux refuses to unplug it now: see 'sosctl core list' and the kernel log ('dmesg | tail')",
         Errno.NoDevice => $"cpu {cpu} is not online: 'echo 1 > /sys/devices/system/cpu/cpu{cpu}/online' brings it up, if it exists",
         Errno.NoSpace => $"SOS holds {SosInfo.CoresMax} cores, the most it can: release one first",
         Errno.InputOutput => "the core did not arrive in the monitor: see the kernel log ('dmesg | tail')",
-        Errno.Invalid => $"the machine has no cpu {cpu} ('sosctl core list' shows those it has), or the lease is longer than a year",
+        Errno.Invalid => $"the machine has no cpu {cpu} ('sosctl core list' shows those it has), the lease is longer than a year, or the processor has "
+            + "no such class of service (num_closids below /sys/fs/resctrl/info says how many)",
         _ => null,
     };
 }

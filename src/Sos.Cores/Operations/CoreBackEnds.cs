@@ -46,8 +46,8 @@ public sealed class CoreBackEnds
     /// <summary>The machine's cpus.</summary>
     public CpuTopology Topology { get; }
 
-    /// <summary>The one whose cores leave Linux; null where there is none.</summary>
-    public ICoreBackEnd? Unplugging => All.FirstOrDefault(backEnd => backEnd.Kind.LeavesLinux());
+    /// <summary>Why no core can be unplugged now; null when one can, and where there is no back end for it.</summary>
+    public SosException? UnpluggingObstacle => All.FirstOrDefault(backEnd => backEnd.Kind.LeavesLinux())?.Obstacle;
 
     /// <summary>The one of a kind.</summary>
     public ICoreBackEnd this[BackEndKind kind] => All.First(backEnd => backEnd.Kind == kind);
@@ -81,7 +81,8 @@ public sealed class CoreBackEnds
         if (!choice.BackEnd.Kind.LeavesLinux() && options != new CoreOptions())
         {
             throw new SosException(
-                SosError.Usage, "--share-core and --performance are for cores that leave Linux: of an isolated one set the cpu's governor ('cpupower')");
+                SosError.Usage, "--share-core, --performance and --resctrl-class are for cores that leave Linux: of an isolated one set the cpu's governor "
+                    + "('cpupower') and write the cpu into 'cpus_list' of a resctrl group");
         }
 
         return choice with { Options = options };
@@ -112,7 +113,7 @@ public sealed class CoreBackEnds
             return true;
         }
 
-        return Unplugging?.Obstacle is { } obstacle && File.Exists(SosDriver.DefaultPath) ? throw obstacle : false;
+        return UnpluggingObstacle is { } obstacle && File.Exists(SosDriver.DefaultPath) ? throw obstacle : false;
     }
 
     /// <summary>Opens a core, whatever keeps it.</summary>
@@ -125,7 +126,7 @@ public sealed class CoreBackEnds
         }
 
         // Without the driver it may be this that is missing: its advice names both ways.
-        throw Unplugging?.Obstacle is { Error: SosError.NotPermitted } refused ? refused : CoreRefusals.NotReserved(cpu);
+        throw UnpluggingObstacle is { Error: SosError.NotPermitted } refused ? refused : CoreRefusals.NotReserved(cpu);
     }
 
     /// <summary>Gives back a device whose core is with Linux already.</summary>

@@ -24,11 +24,13 @@ public sealed class DeviceOperations(CoreBackEnds backEnds, string sys = "/sys")
     /// <param name="name">Its PCI address, or the name of its network device.</param>
     /// <param name="force">Whether it is taken even if the default route goes through it.</param>
     /// <returns>The card, as it was.</returns>
-    /// <exception cref="SosException">There is none, or it should not be taken.</exception>
-    public static PciDevice Claim(string name, bool force)
+    /// <exception cref="SosException">There is none, a service has it, or it should not be taken.</exception>
+    public PciDevice Claim(string name, bool force)
     {
-        PciDevice card = CardDevice.FindClaimable(name, force);
-        DriverBinding.Take(card);
+        PciDevice card = CardDevice.FindClaimable(name, force, sys);
+        using IDisposable alone = DeviceOwners.Lock(backEnds.Folder);
+        CheckUnused(card);
+        DriverBinding.Take(card, sys);
         return card;
     }
 
@@ -45,15 +47,13 @@ public sealed class DeviceOperations(CoreBackEnds backEnds, string sys = "/sys")
         return PciDevice.Read(card.Address, sys) ?? card with { Driver = null };
     }
 
+    // Under the lock: a start writes down whose card it is before it takes it.
     private void CheckUnused(PciDevice card)
     {
-        foreach (int cpu in CoreRecord.List(backEnds.Folder))
+        if (CardDevice.FindOwner(card, backEnds.Folder, sys) is { } cpu)
         {
-            if (CoreRecord.Read(cpu, backEnds.Folder)?.Cards.Any(taken => taken.Device == card.Address.ToString()) == true)
-            {
-                throw new SosException(
-                    SosError.Refused, $"{card.Address} belongs to the service on core {cpu}: 'sosctl service stop {cpu}' gives it back");
-            }
+            throw new SosException(
+                SosError.Refused, $"{card.Address} belongs to the service on core {cpu}: 'sosctl service stop {cpu}' gives it back");
         }
     }
 }

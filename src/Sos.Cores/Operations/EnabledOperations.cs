@@ -24,7 +24,14 @@ public sealed class EnabledOperations(CoreBackEnds backEnds, CompanionCatalogue 
         using ICoreReading core = backEnds.Open(cpu);
         CoreRecord record = CoreRecord.Read(cpu, backEnds.Folder) ?? throw new SosException(
             SosError.NotFound, $"core {cpu} has no service to keep: name an image, as in 'sosctl service enable {name} IMAGE --core {cpu}'");
-        return new EnabledService { Name = name, Core = cpu, BackEnd = core.BackEnd, Plan = record.Plan };
+        return new EnabledService
+        {
+            Name = name,
+            Core = cpu,
+            BackEnd = core.BackEnd,
+            CoreOptions = new CoreOptions(Performance: core.GetStatus().Performance ?? CorePerformance.Max),
+            Plan = record.Plan,
+        };
     }
 
     /// <summary>Checks all of an enabled service that can be checked while its core is Linux's and its devices may be missing.</summary>
@@ -56,6 +63,37 @@ public sealed class EnabledOperations(CoreBackEnds backEnds, CompanionCatalogue 
 
         notes.AddRange(MissingDevices(service).Select(device => $"{device} is not there now: sosd waits for it"));
         return notes;
+    }
+
+    /// <summary>Has sosd start a service after each boot, from the next one on.</summary>
+    /// <param name="service">The service.</param>
+    /// <param name="services">The files of the enabled services.</param>
+    /// <returns>Its file, and what a person should know though it works.</returns>
+    /// <exception cref="SosException">It could not be started, or cannot be written; nothing was.</exception>
+    public (string File, IReadOnlyList<string> Notes) Enable(EnabledService service, EnabledServices services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        List<string> notes = [.. Check(service)];
+        string file = services.Write(service);
+        if (!DaemonPresence.IsThere(backEnds.Folder))
+        {
+            notes.Add("sosd does not run, and nothing else starts the service: have it started at boot with 'systemctl enable sosd'");
+        }
+
+        return (file, notes);
+    }
+
+    /// <summary>Has sosd start a service no more after a boot.</summary>
+    /// <param name="name">The service's name.</param>
+    /// <param name="services">The files of the enabled services.</param>
+    /// <returns>The file that it had.</returns>
+    /// <exception cref="SosException">No service of that name is enabled.</exception>
+    public string Disable(string name, EnabledServices services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        string file = services.Delete(name);
+        EnabledState.Delete(name, EnabledState.FolderIn(backEnds.Folder));
+        return file;
     }
 
     /// <summary>Lists the devices of a service that the machine does not have, or not yet.</summary>

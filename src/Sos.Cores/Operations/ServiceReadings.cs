@@ -1,9 +1,11 @@
+using System;
 using System.Collections.Generic;
 using System.Linq;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
 using Sos.Cores.Services;
+using Sos.Sdk.Control;
 
 namespace Sos.Cores.Operations;
 
@@ -24,10 +26,21 @@ public sealed record ServiceView(
     public FaultReport? Fault => Status.Fault is { } fault ? FaultReport.Create(fault, Record?.Plan.Image ?? "") : null;
 }
 
+/// <summary>A record of a service's log.</summary>
+/// <param name="Number">Its number since the service's start, from 0.</param>
+/// <param name="Time">When it was written, by Linux's clock.</param>
+/// <param name="Severity">How grave it is.</param>
+/// <param name="Text">The text.</param>
+/// <param name="Value">A number that belongs to the text.</param>
+public sealed record LogLine(ulong Number, DateTimeOffset Time, LogSeverity Severity, string Text, ulong Value);
+
 /// <summary>Reads services, steadily though others start and stop them.</summary>
 /// <param name="backEnds">The back ends.</param>
 public sealed class ServiceReadings(CoreBackEnds backEnds)
 {
+    // The driver tells of an end at once.
+    private static readonly TimeSpan LogRound = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Reads the service of a core.</summary>
     /// <param name="cpu">The core; it may be empty.</param>
     /// <exception cref="SosException">SOS does not hold it.</exception>
@@ -78,6 +91,58 @@ public sealed class ServiceReadings(CoreBackEnds backEnds)
         }
 
         return null;
+    }
+
+    /// <summary>Reads the log of a core's service: the records that are still there, one by one.</summary>
+    /// <param name="cpu">The core.</param>
+    /// <param name="follow">Whether to go on with what is logged from then on, until the service ends.</param>
+    /// <exception cref="SosException">There is none, when the first record is asked for.</exception>
+    public IEnumerable<LogLine> ReadLog(int cpu, bool follow)
+    {
+        using ICoreReading core = backEnds.Open(cpu);
+        CoreRecord? record = null;
+        using RunningService running = SteadyReading.Read(
+            [cpu], () => RunningService.Attach(core, record = CoreRecord.Read(cpu, backEnds.Folder)), backEnds.Folder);
+        foreach (LogLine line in ReadNew(running))
+        {
+            yield return line;
+        }
+
+        if (!follow)
+        {
+            yield break;
+        }
+
+        while (!core.Wait(LogRound))
+        {
+            foreach (LogLine line in ReadNew(running))
+            {
+                yield return line;
+            }
+        }
+
+        // What it said as it ended. Whoever unloads an unplugged core takes its memory away as we read.
+        using CoreLock? exclusive = CoreLock.TryTake(cpu, backEnds.Folder);
+        bool isThere = !core.BackEnd.LeavesLinux() || (exclusive is not null && IsStillLoaded(core, record!));
+        foreach (LogLine line in isThere ? ReadNew(running) : [])
+        {
+            yield return line;
+        }
+    }
+
+    private static List<LogLine> ReadNew(RunningService running)
+        => [.. running.ReadLog().Select(entry => new LogLine(entry.Number, running.TimeOf(entry.Tsc), entry.Severity, entry.Text, entry.Value))];
+
+    private bool IsStillLoaded(ICoreReading core, CoreRecord record)
+    {
+        try
+        {
+            return core.GetStatus().State != CoreState.Reserved && CoreRecord.Read(core.Cpu, backEnds.Folder)?.Started == record.Started;
+        }
+        catch (SosException)
+        {
+            return false; // The core is no longer ours.
+        }
     }
 
     private ServiceView Read(ICoreReading core)

@@ -13,7 +13,7 @@ public sealed record ServicePlan
     /// <summary>Its ports, in the order in which the service sees them.</summary>
     public IReadOnlyList<PortPlan> Ports { get; init; } = [];
 
-    /// <summary>Start options of the service's companion by name, without the dashes: "rules" of a firewall. Files are full paths.</summary>
+    /// <summary>Start options of the service's companion by name, without the dashes. Files are full paths.</summary>
     public IReadOnlyDictionary<string, string> Options { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The service's parameters by name.</summary>

@@ -94,14 +94,13 @@ public sealed record CoreRecord
     public static CoreRecord? Read(int cpu, string folder = DefaultFolder)
     {
         string path = PathOf(cpu, folder);
-        if (!File.Exists(path))
-        {
-            return null;
-        }
-
         try
         {
             return JsonSerializer.Deserialize(File.ReadAllText(path), CoreRecordJson.Default.CoreRecord);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null; // Not asked for before: another program may delete it in between.
         }
         catch (JsonException e)
         {

@@ -31,18 +31,12 @@ internal static class CoreCommands
             Description = "Give it back by itself after this time, as 10m, unless 'core renew' comes before; by default never",
             HelpName = "TIME",
         };
-        Option<bool> shareCore = new("--share-core")
-        {
-            Description = "Take this thread alone, though its core's other threads stay Linux's and either can read what the other computes",
-        };
-        Option<CorePerformance> performance = new("--performance")
-        {
-            Description = "The frequency to ask for: max (default), nominal (at least that), fixed (the nominal one and no other)",
-        };
-        Command reserve = new("reserve", "Take a cpu from Linux") { reserveCpu, force, isolated, auto, lease, shareCore, performance };
+        CoreRunOptions run = new();
+        Command reserve = new("reserve", "Take a cpu from Linux") { reserveCpu, force, isolated, auto, lease };
+        run.AddTo(reserve);
         reserve.SetAction(result => Reserve(
             terminal, result.GetValue(reserveCpu), result.GetValue(force),
-            Choose(result.GetValue(isolated), result.GetValue(auto), new CoreOptions(result.GetValue(shareCore), result.GetValue(performance))),
+            Choose(result.GetValue(isolated), result.GetValue(auto), run.Read(result, new CoreOptions())),
             ParseLease(result.GetValue(lease))));
 
         Argument<int> renewCpu = CoreArguments.Cpu();
@@ -105,7 +99,7 @@ internal static class CoreCommands
         });
 
         // Linux's side of the list is worth showing without the driver, and a machine that has none is no failure. One that cannot be asked is.
-        if (backEnds.Unplugging?.Obstacle is { Error: not SosError.DriverMissing } obstacle && !terminal.Json)
+        if (backEnds.UnpluggingObstacle is { Error: not SosError.DriverMissing } obstacle && !terminal.Json)
         {
             terminal.Note(obstacle.Message);
         }

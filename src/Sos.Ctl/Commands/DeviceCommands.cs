@@ -56,7 +56,7 @@ internal static class DeviceCommands
 
     private static int Claim(Terminal terminal, string name, bool force)
     {
-        PciDevice card = DeviceOperations.Claim(name, force);
+        PciDevice card = new DeviceOperations(new CoreBackEnds()).Claim(name, force);
         terminal.Write(new DeviceMovedDocument(card.Address.ToString(), DriverBinding.SosDriver), Documents.Current.DeviceMovedDocument, output =>
             output.WriteLine($"{card.Address} is ready for a service: 'sosctl service start CPU IMAGE --device {card.Address}'"));
         return 0;

@@ -48,7 +48,7 @@ internal static class ManualCommand
         WriteFile(page, "/etc/sos/services/*.toml", "services that are started after each boot");
         WriteFile(page, "/run/sos", "what SOS must remember of cores until the next boot");
         WriteFile(page, "/usr/lib/sos", "service images, and the program in which one runs on an isolated core");
-        page.AppendLine(".SH SEE ALSO").AppendLine(".BR sosd (8),").AppendLine(".BR nft (8)");
+        page.AppendLine(".SH SEE ALSO").AppendLine(".BR sosd (8)");
         return page.ToString();
     }
 

@@ -5,13 +5,11 @@ using System.Globalization;
 using System.IO;
 using System.Linq;
 using Sos.Cores;
-using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Cores.Reading;
 using Sos.Cores.Running;
 using Sos.Cores.Services;
-using Sos.Sdk.Logging;
 using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
@@ -45,7 +43,7 @@ internal static class ServiceCommands
         return new Command("service", "Start and stop services, and show what they do")
         {
             list, ServiceStartCommand.CreateStart(terminal, companions), stop, ServiceStartCommand.CreateRestart(terminal, companions), status, log,
-            ServiceEnableCommands.CreateEnable(terminal, companions), ServiceEnableCommands.CreateDisable(terminal),
+            ServiceEnableCommands.CreateEnable(terminal, companions), ServiceEnableCommands.CreateDisable(terminal, companions),
             ServiceEnableCommands.CreateCheck(terminal, companions),
         };
     }
@@ -185,53 +183,15 @@ internal static class ServiceCommands
 
     private static int Log(Terminal terminal, int cpu, bool follow)
     {
-        using ICoreReading core = new CoreBackEnds().Open(cpu);
-        CoreRecord? record = null;
-        using RunningService running = SteadyReading.Read([cpu], () => RunningService.Attach(core, record = CoreRecord.Read(cpu)));
-        WriteLog(terminal, running);
-        if (!follow)
+        foreach (LogLine line in new ServiceReadings(new CoreBackEnds()).ReadLog(cpu, follow))
         {
-            return 0;
-        }
-
-        while (!core.Wait(TimeSpan.FromMilliseconds(200)))
-        {
-            WriteLog(terminal, running);
-        }
-
-        // What it said as it ended. Whoever unloads an unplugged core takes its memory away as we read.
-        using CoreLock? exclusive = CoreLock.TryTake(cpu);
-        if (!core.BackEnd.LeavesLinux() || (exclusive is not null && IsStillLoaded(core, record!)))
-        {
-            WriteLog(terminal, running);
+            terminal.Write(
+                new LogDocument(line.Number, line.Time, line.Severity.ToString(), line.Text, line.Value),
+                Documents.Current.LogDocument,
+                output => output.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture, $"{line.Time.ToLocalTime():yyyy-MM-dd HH:mm:ss.ffffff} {line.Severity,-13} {line.Text} ({line.Value})")));
         }
 
         return 0;
-    }
-
-    private static bool IsStillLoaded(ICoreReading core, CoreRecord record)
-    {
-        try
-        {
-            return core.GetStatus().State != CoreState.Reserved && CoreRecord.Read(core.Cpu)?.Started == record.Started;
-        }
-        catch (SosException)
-        {
-            // The core is no longer ours.
-            return false;
-        }
-    }
-
-    private static void WriteLog(Terminal terminal, RunningService running)
-    {
-        foreach (LogEntry entry in running.ReadLog())
-        {
-            DateTimeOffset time = running.TimeOf(entry.Tsc);
-            terminal.Write(
-                new LogDocument(entry.Number, time, entry.Severity.ToString(), entry.Text, entry.Value),
-                Documents.Current.LogDocument,
-                output => output.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture, $"{time.ToLocalTime():yyyy-MM-dd HH:mm:ss.ffffff} {entry.Severity,-13} {entry.Text} ({entry.Value})")));
-        }
     }
 }

@@ -8,7 +8,6 @@ using Sos.Cores;
 using Sos.Cores.Companions;
 using Sos.Cores.Enabled;
 using Sos.Cores.Operations;
-using Sos.Cores.Running;
 using Sos.Verbs;
 
 namespace Sos.Ctl.Commands;
@@ -30,18 +29,25 @@ internal static class ServiceEnableCommands
         backEnd.AcceptOnlyFromAmong(BackEndNames);
         Option<bool> beforeNetwork = new("--before-network") { Description = "Hold the network's configuration back until it has its cards" };
         Option<int> order = new("--order") { Description = "Lower numbers are started first", DefaultValueFactory = _ => EnabledService.DefaultOrder };
-        Option<bool> shareCore = new("--share-core") { Description = "As of 'core reserve'" };
-        Option<CorePerformance> performance = new("--performance") { Description = "As of 'core reserve': max, nominal, fixed" };
+        CoreRunOptions run = new();
         Option<bool> forceCore = new("--force-core") { Description = "Take the cpu even from threads that may run nowhere else" };
         PlanOptions plan = new(companions, imageIsOptional: true);
         Command command = new("enable", "Have sosd start a service after each boot") { name };
         plan.AddTo(command);
-        List<Option> options = [core, backEnd, beforeNetwork, order, shareCore, performance, forceCore];
+        List<Option> options = [core, backEnd, beforeNetwork, order, forceCore];
         options.ForEach(command.Options.Add);
+        run.AddTo(command);
         command.SetAction(result =>
         {
             EnabledOperations operations = new(new CoreBackEnds(), companions);
-            EnabledService service = plan.HasImage(result)
+            bool hasImage = plan.HasImage(result);
+            if (!hasImage && result.GetValue(backEnd) is not null)
+            {
+                throw new SosException(
+                    SosError.Usage, $"{backEnd.Name} is for an image: name one, or leave this away to keep the service on a core of the kind that it has");
+            }
+
+            EnabledService service = hasImage
                 ? new EnabledService
                 {
                     Name = result.GetValue(name)!,
@@ -54,21 +60,20 @@ internal static class ServiceEnableCommands
             {
                 BeforeNetwork = result.GetValue(beforeNetwork),
                 Order = result.GetValue(order),
-                CoreOptions = new CoreOptions(result.GetValue(shareCore), result.GetValue(performance)),
+                CoreOptions = run.Read(result, service.CoreOptions),
                 ForceCore = result.GetValue(forceCore),
             });
         });
         return command;
     }
 
-    public static Command CreateDisable(Terminal terminal)
+    public static Command CreateDisable(Terminal terminal, CompanionCatalogue companions)
     {
         Argument<string> name = NameArgument();
         Command command = new("disable", "Have sosd start a service no more after a boot; one that runs goes on") { name };
         command.SetAction(result =>
         {
-            string path = new EnabledServices().Delete(result.GetValue(name)!);
-            EnabledState.Delete(result.GetValue(name)!);
+            string path = new EnabledOperations(new CoreBackEnds(), companions).Disable(result.GetValue(name)!, new EnabledServices());
             terminal.Write(new ServiceDisabledDocument(result.GetValue(name)!, path), Documents.Current.ServiceDisabledDocument, output =>
                 output.WriteLine($"{result.GetValue(name)} is not started any more after a boot ({path} is gone)"));
             return 0;
@@ -79,7 +84,7 @@ internal static class ServiceEnableCommands
     public static Command CreateCheck(Terminal terminal, CompanionCatalogue companions)
     {
         Argument<string?> name = new("NAME") { Description = "The service; by default all that are enabled", Arity = ArgumentArity.ZeroOrOne };
-        Command command = new("check", "Check the files of enabled services, with images, rules and routes") { name };
+        Command command = new("check", "Check the files of enabled services, with their images and tables") { name };
         command.SetAction(result => Check(terminal, new EnabledOperations(new CoreBackEnds(), companions), result.GetValue(name)));
         return command;
     }
@@ -115,13 +120,7 @@ internal static class ServiceEnableCommands
 
     private static int Enable(Terminal terminal, EnabledOperations operations, EnabledService service)
     {
-        List<string> notes = [.. operations.Check(service)];
-        string path = new EnabledServices().Write(service);
-        if (!DaemonPresence.IsThere())
-        {
-            notes.Add("sosd does not run, and nothing else starts the service: have it started at boot with 'systemctl enable sosd'");
-        }
-
+        (string path, IReadOnlyList<string> notes) = operations.Enable(service, new EnabledServices());
         terminal.Write(new ServiceEnabledDocument(service.Name, path, notes), Documents.Current.ServiceEnabledDocument, output =>
         {
             output.WriteLine($"{service.Name} is started on core {service.Core} after each boot; {path} says how, and may be edited");

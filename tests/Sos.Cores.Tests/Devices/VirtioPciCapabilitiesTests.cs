@@ -84,7 +84,8 @@ public sealed class VirtioPciCapabilitiesTests
     }
 
     /// <summary>The capabilities as QEMU's virtio-net-pci shows them: all in BAR 4, one page each.</summary>
-    private static byte[] ModernDevice()
+    /// <summary>The configuration space of a virtio 1 device, as Linux reads it.</summary>
+    internal static byte[] ModernDevice()
     {
         byte[] config = new byte[256];
         config[0x06] = 0x10;

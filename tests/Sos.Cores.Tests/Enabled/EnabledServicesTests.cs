@@ -20,7 +20,7 @@ public sealed class EnabledServicesTests : IDisposable
         Name = "edge",
         Core = 3,
         BackEnd = BackEndKind.Isolated,
-        CoreOptions = new CoreOptions(ShareCore: true, CorePerformance.Fixed),
+        CoreOptions = new CoreOptions(ShareCore: true, CorePerformance.Fixed, ResctrlClass: 3),
         ForceCore = true,
         BeforeNetwork = true,
         Order = 7,
@@ -103,6 +103,7 @@ public sealed class EnabledServicesTests : IDisposable
     [InlineData("core = 1\nimage = \"/a\"\n[[ports]]\n", ":3: arrays of tables")]
     [InlineData("core = 1\nimage = \"/a\"\n[ports.WAN]\ndevice = \"eth0\"\n", "[ports.WAN] is none")]
     [InlineData("core = 1\nimage = \"/a\"\n[parameters]\nvlan = 1\n", ":4: parameters.vlan wants a text in quotes")]
+    [InlineData("core = 1\nimage = \"/a\"\nresctrl-class = 65536\n", ":3: resctrl-class wants a whole number")]
     [InlineData("core = 1 image", ":1:")]
     public void EachMistakeIsToldWithItsLine(string text, string message)
     {

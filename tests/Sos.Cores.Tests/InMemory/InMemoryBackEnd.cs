@@ -21,6 +21,9 @@ internal sealed class InMemoryBackEnd(BackEndKind kind) : ICoreBackEnd, IDisposa
     /// <summary>The behaviour of the services that are started from now on.</summary>
     public InMemoryBehaviour Behaviour { get; set; }
 
+    /// <summary>Why cores cannot be listed, as while a driver is being replaced; null when they can.</summary>
+    public SosException? ListFailure { get; set; }
+
     /// <summary>Why no core can be released; null when it can.</summary>
     public SosException? ReleaseFailure { get; set; }
 
@@ -29,12 +32,12 @@ internal sealed class InMemoryBackEnd(BackEndKind kind) : ICoreBackEnd, IDisposa
 
     public InMemoryState State(int cpu) => _cores[cpu];
 
-    public IReadOnlyList<int> ListCores() => [.. _cores.Keys];
+    public IReadOnlyList<int> ListCores() => ListFailure is null ? [.. _cores.Keys] : throw ListFailure;
 
     public Reservation Reserve(int cpu, CoreOptions options, TimeSpan? lease)
     {
         LastReservation = (options, lease);
-        _cores.Add(cpu, new InMemoryState { Lease = lease });
+        _cores.Add(cpu, new InMemoryState { Lease = lease, Performance = kind.LeavesLinux() ? options.Performance : null });
         return new Reservation(1, "in memory", ["reserved in memory"]);
     }
 

@@ -25,6 +25,7 @@ internal sealed class InMemoryCore(InMemoryBackEnd backEnd, int cpu, InMemorySta
         LeaseLength = state.Lease,
         LeaseLeft = state.Lease,
         Watchdog = state.Watchdog,
+        Performance = state.Performance,
     };
 
     public LinuxCounts GetLinuxCounts() => throw new NotSupportedException("a core in memory counts nothing");

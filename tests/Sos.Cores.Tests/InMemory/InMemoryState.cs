@@ -27,6 +27,9 @@ internal sealed unsafe class InMemoryState : IDisposable
 
     public TimeSpan? Watchdog { get; private set; }
 
+    /// <summary>The frequency that was asked for; null where Linux sees to it.</summary>
+    public CorePerformance? Performance { get; init; }
+
     /// <summary>Makes room for a region.</summary>
     /// <returns>Where it can be mapped from.</returns>
     public ulong Add(ulong size, bool isControl)

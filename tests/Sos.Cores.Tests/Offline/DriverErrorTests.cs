@@ -34,5 +34,6 @@ public class DriverErrorTests
     [InlineData(Errno.NoSpace)]
     [InlineData(Errno.InputOutput)]
     [InlineData(Errno.Invalid)]
+    [InlineData(Errno.NotSupported)]
     public void EveryReserveErrorSaysWhatToDo(int errno) => Assert.NotNull(SosDriver.ExplainReserve(3, errno));
 }

@@ -27,10 +27,13 @@ public sealed class CoreOperationsTests : IDisposable
     [Fact]
     public void OptionsAndLeaseReachTheBackEnd()
     {
-        CoreOptions options = new(ShareCore: true);
+        CoreOptions options = new(ShareCore: true, ResctrlClass: 2);
         _machine.Cores.Reserve(1, _machine.BackEnds.Choose(BackEndKind.Offline, options), force: false, TimeSpan.FromMinutes(5));
         Assert.Equal((options, TimeSpan.FromMinutes(5)), _machine.Offline.LastReservation);
         Assert.Equal(SosError.Usage, Assert.Throws<SosException>(() => _machine.BackEnds.Choose(BackEndKind.Isolated, options)).Error);
+        CoreOptions ofClass = new(ResctrlClass: 0);
+        SosException refused = Assert.Throws<SosException>(() => _machine.BackEnds.Choose(BackEndKind.Isolated, ofClass));
+        Assert.Contains("--resctrl-class", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,16 +1,20 @@
 using System;
 using System.IO;
+using System.Threading.Tasks;
+using Sos.Cores.Devices;
+using Sos.Cores.Network;
 using Sos.Cores.Operations;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
+using Sos.Cores.Tests.Devices;
 using Xunit;
 
 namespace Sos.Cores.Tests.Operations;
 
-/// <summary>A card that no service has goes back to the driver that Linux chooses, in a sysfs of files; one that a service has stays.</summary>
+/// <summary>A card that no service has is taken and goes back, in a sysfs of files; one that a service has stays.</summary>
 public sealed class DeviceOperationsTests : IDisposable
 {
-    private const string Card = "0000:01:00.0";
+    private const string Card = "fffd:01:00.0"; // on no machine
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("sos-devices-");
     private readonly DeviceOperations _operations;
 
@@ -37,7 +41,7 @@ public sealed class DeviceOperationsTests : IDisposable
     [Fact]
     public void ACardGoesBackWhenNoServiceHasIt()
     {
-        Record(2, "0000:02:00.0");
+        Record(2, "fffd:02:00.0");
         Record(5, Card);
         SosException refused = Assert.Throws<SosException>(() => _operations.Release(Card));
         Assert.Equal(SosError.Refused, refused.Error);
@@ -51,9 +55,64 @@ public sealed class DeviceOperationsTests : IDisposable
 
     [Fact]
     public void ACardThatIsNotThereIsNotFound()
-        => Assert.Equal(SosError.NotFound, Assert.Throws<SosException>(() => _operations.Release("0000:03:00.0")).Error);
+    {
+        Assert.Equal(SosError.NotFound, Assert.Throws<SosException>(() => _operations.Release("fffd:03:00.0")).Error);
+        Assert.Equal(SosError.NotFound, Assert.Throws<SosException>(() => _operations.Claim("fffd:03:00.0", force: false)).Error);
+    }
 
-    private void Record(int cpu, string device) => new CoreRecord
+    [Fact]
+    public void ACardIsClaimedWhenNoServiceHasIt()
+    {
+        MakeClaimable();
+        Record(2, "fffd:02:00.0");
+        Assert.Equal(Card, _operations.Claim(Card, force: false).Address.ToString());
+
+        Record(5, Card);
+        SosException refused = Assert.Throws<SosException>(() => _operations.Claim(Card, force: true));
+        Assert.Equal(SosError.Refused, refused.Error);
+        Assert.Contains("service on core 5: 'sosctl service stop 5'", refused.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Linux drives the card of an isolated core's service: neither claim nor release may take it from under that.</summary>
+    [Fact]
+    public void ACardWhoseFramesAServiceHasStaysAsItIs()
+    {
+        MakeClaimable();
+        Directory.CreateDirectory(Path.Combine(Function, "net", "lo"));
+        Record(3, "lo", new NetdevRecord("lo", NetworkLink.Find("lo")!.Index, NetworkNamespace.First!, 1, 0, [], false, false));
+        foreach (Func<PciDevice> operation in (Func<PciDevice>[])[() => _operations.Claim(Card, force: true), () => _operations.Release(Card)])
+        {
+            Assert.Contains("service on core 3", Assert.Throws<SosException>(operation).Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("", File.ReadAllText(Unbind));
+    }
+
+    /// <summary>Whose a card is, is looked up while nobody else can take it: a start that is faster is not overlooked.</summary>
+    [Fact]
+    public async Task AClaimWaitsForAStartThatIsTakingDevices()
+    {
+        MakeClaimable();
+        Task<PciDevice> claim;
+        using (DeviceOwners.Lock(Records))
+        {
+            claim = Task.Run(() => _operations.Claim(Card, force: false));
+            Assert.NotSame(claim, await Task.WhenAny(claim, Task.Delay(200)));
+            Record(4, Card);
+        }
+
+        Assert.Contains("service on core 4", (await Assert.ThrowsAsync<SosException>(() => claim)).Message, StringComparison.Ordinal);
+    }
+
+    private void MakeClaimable()
+    {
+        File.WriteAllText(Path.Combine(Function, "class"), "0x020000");
+        File.WriteAllText(Path.Combine(Function, "vendor"), "0x1af4");
+        File.WriteAllText(Path.Combine(Function, "device"), "0x1041");
+        File.WriteAllBytes(Path.Combine(Function, "config"), VirtioPciCapabilitiesTests.ModernDevice());
+    }
+
+    private void Record(int cpu, string device, NetdevRecord? netdev = null) => new CoreRecord
     {
         Cpu = cpu,
         Plan = new ServicePlan { Image = "/a.sosimg" },
@@ -61,6 +120,6 @@ public sealed class DeviceOperationsTests : IDisposable
         Version = "1.0.0",
         BuildId = "",
         Started = DateTimeOffset.UnixEpoch,
-        Cards = [new CardRecord(device, null, null, null)],
+        Cards = [new CardRecord(device, null, null, null) { Netdev = netdev }],
     }.Write(Records);
 }

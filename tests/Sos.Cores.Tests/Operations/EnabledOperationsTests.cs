@@ -1,7 +1,9 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using Sos.Cores.Enabled;
 using Sos.Cores.Operations;
+using Sos.Cores.Running;
 using Sos.Cores.Tests.InMemory;
 using Xunit;
 
@@ -67,6 +69,44 @@ public sealed class EnabledOperationsTests : IDisposable
         _machine.Start(1, InMemoryMachine.Plan() with { Parameters = new Dictionary<string, string> { ["a"] = "b" } });
         EnabledService service = _machine.Enabled.Of("mine", 1);
         Assert.Equal((1, BackEndKind.Offline, "b"), (service.Core, service.BackEnd, service.Plan.Parameters["a"]));
+        Assert.Equal(new CoreOptions(), service.CoreOptions);
+    }
+
+    [Fact]
+    public void ItsCoreRunsAsItRuns()
+    {
+        CoreOptions options = new(Performance: CorePerformance.Fixed);
+        _machine.Cores.Reserve(1, _machine.BackEnds.Choose(BackEndKind.Offline, options), force: false, null);
+        _machine.Services.Start(1, InMemoryMachine.Plan());
+        Assert.Equal(options, _machine.Enabled.Of("mine", 1).CoreOptions);
+
+        _machine.Cores.Reserve(2, _machine.BackEnds.Choose(BackEndKind.Isolated, new CoreOptions()), force: false, null);
+        _machine.Services.Start(2, InMemoryMachine.Plan());
+        EnabledService isolated = _machine.Enabled.Of("other", 2);
+        Assert.Equal((BackEndKind.Isolated, new CoreOptions()), (isolated.BackEnd, isolated.CoreOptions));
+    }
+
+    [Fact]
+    public void AServiceIsEnabledOnceItCouldBeStarted()
+    {
+        EnabledServices services = new(Path.Combine(_machine.Folder, "etc"));
+        Assert.Throws<SosException>(() => _machine.Enabled.Enable(Service() with { Core = 9 }, services));
+        Assert.Empty(services.List());
+
+        (string file, IReadOnlyList<string> notes) = _machine.Enabled.Enable(Service(), services);
+        Assert.True(File.Exists(file));
+        Assert.Contains(notes, note => note.StartsWith("sosd does not run", StringComparison.Ordinal));
+        using (DaemonPresence.TryTake(TimeSpan.Zero, _machine.Folder))
+        {
+            Assert.DoesNotContain(_machine.Enabled.Enable(Service(), services).Notes, note => note.StartsWith("sosd", StringComparison.Ordinal));
+        }
+
+        string states = EnabledState.FolderIn(_machine.Folder);
+        new EnabledState(EnabledProgress.Started, DateTimeOffset.UnixEpoch, "").Write("test", states);
+        Assert.Equal(file, _machine.Enabled.Disable("test", services));
+        Assert.Empty(services.List());
+        Assert.Empty(EnabledState.ReadAll(states)!);
+        Assert.Equal(SosError.NotFound, Assert.Throws<SosException>(() => _machine.Enabled.Disable("test", services)).Error);
     }
 
     [Fact]

@@ -36,6 +36,7 @@ public unsafe struct FaultyService : IService
         // Zero where it is not given.
         setup.Parameters.TryGetUInt64("delay"u8, out ulong delayMs);
         _delayTicks = delayMs * setup.Clock.TscKhz;
+        setup.Log.Write(LogSeverity.Notice, "milliseconds until it fails:"u8, delayMs);
         return setup.Parameters.TryGetUInt64("fault"u8, out _fault) && setup.Parameters.TryGetUInt64("address"u8, out _address) ? 0 : 1;
     }
 

@@ -1,6 +1,5 @@
 using System;
 using System.IO;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Sos.Cores.Native;
 using Sos.Cores.Running;
@@ -16,30 +15,19 @@ namespace Sos.Cores.Isolation.Network;
 /// <param name="Problem">The change that cannot be put back; null when there is none.</param>
 internal sealed record DeviceDrift(DateTimeOffset Started, ulong Programs, ulong Settings, string Last, DateTimeOffset LastAt, string? Problem)
 {
+    private static readonly JsonFile<DeviceDrift> Files = new(DeviceDriftJson.Default.DeviceDrift);
+
     /// <summary>Reads those of a core's service.</summary>
     /// <param name="cpu">The core.</param>
     /// <param name="started">When its service was started.</param>
     /// <param name="folder">The folder of records.</param>
     /// <returns>Counts of nothing when nothing was changed since.</returns>
     public static DeviceDrift Read(int cpu, DateTimeOffset started, string folder = CoreRecord.DefaultFolder)
-    {
-        DeviceDrift none = new(started, 0, 0, "", default, null);
-        string? text = LinuxFile.TryRead(PathOf(cpu, folder));
-        try
-        {
-            return text is not null && JsonSerializer.Deserialize(text, DeviceDriftJson.Default.DeviceDrift) is { } found && found.Started == started
-                ? found
-                : none;
-        }
-        catch (JsonException)
-        {
-            return none; // Counts, and no more.
-        }
-    }
+        => Files.TryRead(PathOf(cpu, folder)) is { } found && found.Started == started ? found : new DeviceDrift(started, 0, 0, "", default, null);
 
     /// <summary>Writes it, at once or not at all.</summary>
     public void Write(int cpu, string folder = CoreRecord.DefaultFolder)
-        => WholeFile.Write(PathOf(cpu, folder), JsonSerializer.Serialize(this, DeviceDriftJson.Default.DeviceDrift));
+        => Files.Write(PathOf(cpu, folder), this);
 
     /// <summary>Forgets it.</summary>
     public static void Delete(int cpu, string folder = CoreRecord.DefaultFolder) => File.Delete(PathOf(cpu, folder));
