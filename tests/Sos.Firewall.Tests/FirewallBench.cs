@@ -38,6 +38,9 @@ internal sealed class FirewallBench : IDisposable
 
     public PortPeer Host => Harness.Host();
 
+    /// <summary>The card's address.</summary>
+    public unsafe byte[] NicMac => ((ReadOnlySpan<byte>)Nic.Layout->Mac).ToArray();
+
     /// <summary>Compiles rules as a user writes them, which must be honoured.</summary>
     public static CompiledTable Compile(string rules, out LoadedRuleset loaded, string portName = PortName)
     {

@@ -29,6 +29,7 @@ public class MutationTests
           tcp dport { 22, 80-90 } counter return
           tcp flags & (fin|syn) < syn drop
           limit rate 4/minute burst 2 packets drop
+          udp dport 53 reject with icmpx no-route
          }
          chain input {
           type filter hook input priority 0; policy drop;

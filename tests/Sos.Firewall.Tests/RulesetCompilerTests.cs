@@ -15,7 +15,7 @@ public class RulesetCompilerTests
 
     [Theory]
     [InlineData("ct state established accept", "SOSFW010", "cannot match \"ct state\" here")]
-    [InlineData("tcp dport 22 reject", "SOSFW004", "Write \"drop\"")]
+    [InlineData("tcp dport 22 reject", "SOSFW004", "where it decides alone. Write \"drop\"")]
     [InlineData("limit rate 5/second accept", "SOSFW004", "\"limit\" is not supported")]
     [InlineData("log prefix \"x\" drop", "SOSFW004", "\"log\" is not supported")]
     [InlineData("meta mark 5 accept", "SOSFW005", "\"meta mark\"")]
@@ -94,9 +94,8 @@ public class RulesetCompilerTests
     {
         CompileResult result = Compile($"{InputChain}  tcp dport 22 reject\n }}\n}}\n");
         Assert.Equal(
-            "table inet filter, chain input, rule handle 2: error SOSFW004: \"reject\" is not supported: the firewall "
-                + "sends nothing of "
-            + "its own. Write \"drop\"\n    tcp dport 22 reject",
+            "table inet filter, chain input, rule handle 2: error SOSFW004: \"reject\" is not supported here: the core answers where it decides alone. "
+                + "Write \"drop\"\n    tcp dport 22 reject",
             result.Diagnostics.Single().ToString());
     }
 

@@ -18,7 +18,8 @@ public class TableValidatorTests
     {
         const string Rules = """
             table ip f { chain c { type filter hook input priority 0; policy drop;
-              udp dport { 1, 5, 9 } limit rate 1/hour burst 2 packets accept; }; }
+              udp dport { 1, 5, 9 } limit rate 1/hour burst 2 packets accept
+              tcp dport 7 reject; }; }
             """;
         CompiledTable table = FirewallBench.Compile(Rules, out _);
         _table = [.. table.Bytes];
@@ -70,6 +71,26 @@ public class TableValidatorTests
     public void An_Instruction_That_Leads_Back_Is_Refused()
     {
         Limit.Next = 0;
+        Assert.False(IsTaken());
+    }
+
+    [Theory]
+    [InlineData(0u, 0u)]
+    [InlineData(3u, 0u)]
+    [InlineData(2u, 0x1_0000u)]
+    public void An_Answer_Of_No_Known_Kind_Is_Refused(uint kind, uint codes)
+    {
+        int place = Find<Instruction>(Header.InstructionOffset, Header.InstructionCount, one => one.Operation == Operation.Reject);
+        (At<Instruction>(place).A, At<Instruction>(place).B) = (kind, codes);
+        Assert.False(IsTaken());
+    }
+
+    [Theory]
+    [InlineData(TableMode.Prefilter)]
+    [InlineData(TableMode.RecordingPrefilter)]
+    public void Where_Linux_Judges_The_Rest_Nothing_Is_Answered(TableMode mode)
+    {
+        At<FirewallHeader>(TableHeader.HeaderSize).Mode = mode;
         Assert.False(IsTaken());
     }
 

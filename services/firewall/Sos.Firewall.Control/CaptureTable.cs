@@ -65,7 +65,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
             }
 
             (Operation end, uint? counter) = Walk(chains[i].Entry, ref key);
-            if (end is Operation.Drop or Operation.Pass or Operation.Limit)
+            if (end is Operation.Drop or Operation.Pass or Operation.Limit or Operation.Reject)
             {
                 dropped = end == Operation.Pass ? null
                     : end == Operation.Limit ? "a rule with a limit, or one behind it"
@@ -99,7 +99,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
                 case Operation.Return when returns.Count > 0:
                     at = returns.Pop();
                     break;
-                case Operation.Return or Operation.Accept or Operation.Drop or Operation.Pass:
+                case Operation.Return or Operation.Accept or Operation.Drop or Operation.Pass or Operation.Reject:
                 case Operation.Limit: // nobody knows any more how much its bucket held
                     return (instruction.Operation, counter);
                 case Operation.Jump:

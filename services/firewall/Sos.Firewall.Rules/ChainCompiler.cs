@@ -229,6 +229,9 @@ internal sealed class ChainCompiler
             case "reject" when code.IsSent:
                 throw new RuleException(
                     RuleDiagnosticIds.Statement, "\"reject\" is not supported for what Linux sends: no answer goes back to the program. Write \"drop\"");
+            case "reject" when _options.DecidesAlone:
+                code.Instructions.AddRange(RejectCompiler.Compile(code.Chain, value));
+                break;
             case "limit" when _options.DecidesAlone:
                 code.Instructions.Add(new Instruction { Operation = Operation.Limit, A = LimitNumber(code.Chain, value, rule) });
                 break;
@@ -298,7 +301,7 @@ internal sealed class ChainCompiler
     {
         string reason = kind switch
         {
-            "reject" => "\"reject\" is not supported: the firewall sends nothing of its own. Write \"drop\"",
+            "reject" => "\"reject\" is not supported here: the core answers where it decides alone. Write \"drop\"",
             "limit" => "\"limit\" is not supported here: the core keeps rates where it decides alone",
             "log" => "\"log\" is not supported on the core: use a counter",
             "vmap" or "map" => "verdict maps are not supported here: write one rule for each element",

@@ -10,7 +10,7 @@ internal sealed class RuleObjects(CompiledCounter counter)
     private readonly Dictionary<(string Kind, int Place), uint> _numbers = [];
     private readonly Dictionary<string, int> _met = [];
 
-    /// <summary>What each of its counters stands for.</summary>
+    /// <summary>Tells what each of its counters stands for.</summary>
     public CompiledCounter Counter => counter;
 
     /// <summary>Begins a row, which has the same statements in the same order as the rows before it.</summary>

@@ -95,7 +95,8 @@ internal sealed class RuleRunCompiler(TableParts parts)
 
         rest.AddRange(Enumerable.Range(at, end - at));
         bool ends = end > start
-            && code.Instructions[end - 1].Operation is Operation.Accept or Operation.Drop or Operation.Return or Operation.Goto or Operation.Pass
+            && code.Instructions[end - 1].Operation
+                is Operation.Accept or Operation.Drop or Operation.Return or Operation.Goto or Operation.Pass or Operation.Reject
             && !rest.Exists(index => MayFail(code.Instructions[index].Operation));
         return new Rule(start, end, flows, rest, ends);
     }

@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
+using Sos.Firewall.Answers;
 using Sos.Firewall.Capture;
 using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
@@ -43,6 +44,7 @@ public struct Firewall<TNic, THost>
     private PacketKey _key;
     private ConnectionRecord _connections;
     private Samplers _samplers;
+    private Answerer _answerer;
     private CaptureRing _capture;
     private ConnectionTracker _tracker;
     private TrackedBurst _tracked;
@@ -116,6 +118,7 @@ public struct Firewall<TNic, THost>
         if (_nic.Receive(ref _received) > 0)
         {
             Filter();
+            _answerer.Send(ref _nic, in _counters);
         }
 
         if (_host.Receive(ref _received) > 0)
@@ -149,6 +152,7 @@ public struct Firewall<TNic, THost>
             _clock.Follow();
             _connections.Begin(_tables.Generation, _tables.Current.RecordsPassed);
             _samplers.Begin(in _tables.Current, in _clock, _now);
+            _answerer.Begin(_pool, in _clock, _now);
             BeginTracking(_tables.Current.Mode == TableMode.Stateful);
             _judgesSent = _tables.Current.JudgesSent;
             _keepsTime = _isTracking || _judgesSent; // the latter for fragments
@@ -296,6 +300,12 @@ public struct Firewall<TNic, THost>
         {
             _counters.DhcpPassed.Increment();
             verdict = Verdict.Pass;
+        }
+
+        if (verdict == Verdict.Rejected)
+        {
+            _answerer.Answer(buffer, in read.Parsed, _nic.Mac, _key.Rejection, in _counters, _now);
+            verdict = Verdict.DropByRule;
         }
 
         return verdict switch
@@ -494,10 +504,16 @@ public struct Firewall<TNic, THost>
         Verdict verdict = position == NotPlain
             ? RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, ref _samplers)
             : RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, ref _samplers, position);
-        if (verdict is Verdict.DropByRule or Verdict.DropByPolicy && !_settings.DhcpByRules && DhcpReply.Is(frame, in parsed))
+        if (verdict is Verdict.DropByRule or Verdict.DropByPolicy or Verdict.Rejected && !_settings.DhcpByRules && DhcpReply.Is(frame, in parsed))
         {
             _counters.DhcpPassed.Increment();
             verdict = Verdict.Pass;
+        }
+
+        if (verdict == Verdict.Rejected)
+        {
+            _answerer.Answer(buffer, in parsed, _nic.Mac, _key.Rejection, in _counters, _now);
+            verdict = Verdict.DropByRule;
         }
 
         // What passes to be logged or answered is dropped by Linux: it begins no connection there.

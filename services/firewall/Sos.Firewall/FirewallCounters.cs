@@ -36,6 +36,9 @@ public struct FirewallCounters
         Lapsed = statistics.Add("firewall.lapsed"u8);
         Sampled = statistics.Add("firewall.sampled"u8);
         OutputDropped = statistics.Add("firewall.output_dropped"u8);
+        Answered = statistics.Add("firewall.answered"u8);
+        AnswersLimited = statistics.Add("firewall.answers_limited"u8);
+        AnswersLost = statistics.Add("firewall.answers_lost"u8);
         for (int i = 1; i < ReasonCount; i++)
         {
             _malformed[i] = statistics.Add(NameOf((MalformedReason)i));
@@ -104,6 +107,14 @@ public struct FirewallCounters
 
     /// <summary>From Linux, but dropped by a rule or policy for what it sends.</summary>
     public Counter OutputDropped { get; }
+    /// <summary>Answers to packets that rules reject, sent.</summary>
+    public Counter Answered { get; }
+
+    /// <summary>Answers that were not sent since Linux would not send so many errors of ICMP.</summary>
+    public Counter AnswersLimited { get; }
+
+    /// <summary>Answers that were lost since the card did not take them in time, its link is down, or there was no buffer.</summary>
+    public Counter AnswersLost { get; }
 
     /// <summary>Counts a malformed frame.</summary>
     public readonly void CountMalformed(MalformedReason reason)

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Sos.Firewall.Answers;
 using Sos.Firewall.Tables;
 
 namespace Sos.Firewall;
@@ -23,6 +24,9 @@ public struct PacketKey
 
     /// <summary>Which base chains see it: <see cref="BaseChain.Ipv4"/> or <see cref="BaseChain.Ipv6"/>, or one of those before connection tracking.</summary>
     public byte Families;
+
+    /// <summary>How the rule that rejected it has it answered; valid behind <see cref="Verdict.Rejected"/>.</summary>
+    public Rejection Rejection;
 
     /// <summary>Forgets all fields.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

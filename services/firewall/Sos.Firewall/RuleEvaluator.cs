@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
+using Sos.Firewall.Answers;
 using Sos.Firewall.Connections;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Memory;
@@ -59,6 +60,11 @@ public static class RuleEvaluator
                 return Verdict.DropByRule;
             }
 
+            if (end == Operation.Reject)
+            {
+                return Verdict.Rejected;
+            }
+
             if (end == Operation.Pass)
             {
                 return Verdict.Pass;
@@ -80,7 +86,7 @@ public static class RuleEvaluator
 
     /// <summary>
     /// Walks one base chain to its end: <see cref="Operation.Accept"/>, <see cref="Operation.Drop"/>, <see cref="Operation.Pass"/>,
-    /// <see cref="Operation.Admit"/>, or a return from it.
+    /// <see cref="Operation.Admit"/>, <see cref="Operation.Reject"/>, or a return from it.
     /// </summary>
     private static Operation Walk(
         in FirewallTable table, uint entry, ref PacketKey key, in RuleCounters counters, ref Samplers samplers, Span<uint> returns)
@@ -135,6 +141,9 @@ public static class RuleEvaluator
                     key.Set(Field.Connection, ConnectionStates.Untrack(key.Value(Field.Connection)));
                     at++;
                     break;
+                case Operation.Reject:
+                    key.Rejection = new Rejection(instruction.A, instruction.B);
+                    return Operation.Reject;
                 case Operation.Limit:
                     at = IsLetOn(in table, in instruction, in key, ref samplers) ? at + 1 : instruction.Next;
                     break;

@@ -14,4 +14,7 @@ public enum Verdict : byte
 
     /// <summary>The rules drop it, but it goes to Linux as a sample of those that a rule logs.</summary>
     Sampled = 3,
+
+    /// <summary>A rule dropped it, and wants it answered: see <see cref="PacketKey.Rejection"/>.</summary>
+    Rejected = 4,
 }

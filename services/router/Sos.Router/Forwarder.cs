@@ -514,7 +514,7 @@ public unsafe struct Forwarder<TNic, THost>
         ports.GiveToLinux(_from, buffer);
     }
 
-    private void Answer(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, RouterError error)
+    private void Answer(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, IcmpErrorCode error)
     {
         if (buffer.Frame[Ethernet] >> 4 == 4)
         {
@@ -528,7 +528,7 @@ public unsafe struct Forwarder<TNic, THost>
 
     /// <summary>Answers with an error, from the address that Linux would use on the way back; where that way is not plain, Linux answers.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Answer4(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, RouterError error, uint mtu)
+    private void Answer4(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, IcmpErrorCode error, uint mtu)
     {
         Span<byte> packet = buffer.Frame[Ethernet..];
         uint sender = BinaryPrimitives.ReadUInt32BigEndian(packet[12..]);
@@ -564,7 +564,7 @@ public unsafe struct Forwarder<TNic, THost>
 
     /// <inheritdoc cref="Answer4"/>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Answer6(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, RouterError error, uint mtu)
+    private void Answer6(ref RouterPorts<TNic, THost> ports, PacketBuffer buffer, IcmpErrorCode error, uint mtu)
     {
         Span<byte> packet = buffer.Frame[Ethernet..];
         Ipv6Address sender = Ipv6Address.Read(packet[8..]);
@@ -607,9 +607,9 @@ public unsafe struct Forwarder<TNic, THost>
     private ulong FindWayBack(uint hop, Ipv6Address sender, bool isIpv6)
         => Reach(NextHopResolver.ReadAction(in _table, hop), hop, sender, isIpv6);
 
-    private bool IsHeldBack(RouterError error, ulong destination)
+    private bool IsHeldBack(IcmpErrorCode error, ulong destination)
     {
-        bool isHeldBack = error.IsLimited && !_limit.TryTake(destination, _now);
+        bool isHeldBack = RouterError.IsLimited(error) && !_limit.TryTake(destination, _now);
         if (isHeldBack)
         {
             _counters.ErrorsLimited.Increment();

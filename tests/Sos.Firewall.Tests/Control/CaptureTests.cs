@@ -133,12 +133,12 @@ public sealed unsafe class CaptureTests : IDisposable
     }
 
     [Fact]
-    public void The_Table_Tells_That_It_Does_Not_Know_What_A_Limit_Let_Through()
+    public void The_Table_Tells_Of_Rejections_And_That_It_Does_Not_Know_What_A_Limit_Let_Through()
     {
         CompiledTable rules = FirewallBench.Compile(
             """
             table ip f { chain c { type filter hook input priority 0; policy drop;
-              tcp dport 9999 counter drop
+              tcp dport 9999 counter reject
               limit rate 5/second counter accept; }; }
             """,
             out _);

@@ -65,4 +65,10 @@ public enum Operation : byte
     /// the rule. Packets take in the order in which they came.
     /// </summary>
     Limit = 17,
+
+    /// <summary>
+    /// Drops the packet for good, and has it answered: with a TCP reset where <see cref="Instruction.A"/> is <see cref="Answers.Rejection.Reset"/>, with an
+    /// error of ICMP of the codes in <see cref="Instruction.B"/> where it is <see cref="Answers.Rejection.Error"/>.
+    /// </summary>
+    Reject = 18,
 }

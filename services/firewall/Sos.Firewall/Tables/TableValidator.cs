@@ -1,5 +1,6 @@
 using System;
 using System.Numerics;
+using Sos.Firewall.Answers;
 using Sos.Sdk.Memory;
 
 namespace Sos.Firewall.Tables;
@@ -203,6 +204,8 @@ public static class TableValidator
                 return at + 1 < end;
             case Operation.NoTrack:
                 return table.Mode == TableMode.Stateful && at + 1 < end;
+            case Operation.Reject:
+                return table.Mode is TableMode.Authoritative or TableMode.Stateful && new Rejection(instruction.A, instruction.B).IsValid;
             case Operation.Limit:
                 return leavesForward && at + 1 < end && IsSet(in table, instruction.A, SetKind.Limit);
             case Operation.EqualsMasked:

@@ -7,6 +7,7 @@ using Sos.Router.Filter;
 using Sos.Router.Routes;
 using Sos.Router.Tables;
 using Sos.Sdk.Memory;
+using Sos.Sdk.Packets;
 using Sos.Sdk.Wire;
 
 namespace Sos.Router.Control.Trace;
@@ -211,7 +212,7 @@ internal sealed unsafe class PacketTracer
         return Take(way, End(TraceVerdict.Forwarded, isTooBig ? $"it leaves by {NameOf(to)}, in fragments" : $"it leaves by {NameOf(to)}"));
     }
 
-    private PacketTrace Answer(PacketTrace way, RouterError error, string reason)
+    private PacketTrace Answer(PacketTrace way, IcmpErrorCode error, string reason)
     {
         if ((_state & (_isIpv6 ? RouterState.Filter6 : RouterState.Filter4)) != 0)
         {

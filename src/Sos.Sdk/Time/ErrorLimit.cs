@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
-using Sos.Sdk.Time;
 
-namespace Sos.Router;
+namespace Sos.Sdk.Time;
 
 /// <summary>
 /// Limits ICMP errors as Linux does with its defaults: one a second to each destination after six (icmp_ratelimit), and 1,000 a second after 50 in all

@@ -1,35 +1,15 @@
 using System;
 using System.Buffers.Binary;
-using Sos.Sdk.Packets;
 using Sos.Sdk.Wire;
 
-namespace Sos.Router;
+namespace Sos.Sdk.Packets;
 
-/// <summary>An error that a router answers with, in both families' words.</summary>
+/// <summary>An error that a packet is answered with, in both families' words.</summary>
 /// <param name="Type4">Type of ICMP (RFC 792).</param>
 /// <param name="Code4">Code of ICMP.</param>
 /// <param name="Type6">Type of ICMPv6 (RFC 4443).</param>
 /// <param name="Code6">Code of ICMPv6.</param>
-public readonly record struct RouterError(byte Type4, byte Code4, byte Type6, byte Code6)
-{
-    /// <summary>No route leads there.</summary>
-    public static RouterError NoRoute => new(3, 0, 1, 0);
-
-    /// <summary>The host cannot be reached, says a route.</summary>
-    public static RouterError Unreachable => new(3, 1, 1, 0);
-
-    /// <summary>Forbidden by a route.</summary>
-    public static RouterError Prohibited => new(3, 13, 1, 1);
-
-    /// <summary>The TTL or hop limit has come to its end.</summary>
-    public static RouterError Expired => new(11, 0, 3, 0);
-
-    /// <summary>The packet is larger than the next link takes.</summary>
-    public static RouterError TooBig => new(3, 4, 2, 0);
-
-    /// <summary>Whether the rate limit holds for it: what tells a path's MTU is never held back (icmp_ratemask).</summary>
-    public bool IsLimited => this != TooBig;
-}
+public readonly record struct IcmpErrorCode(byte Type4, byte Code4, byte Type6, byte Code6);
 
 /// <summary>Makes errors in place: the packet that causes one becomes its answer.</summary>
 public static class IcmpError
@@ -66,11 +46,11 @@ public static class IcmpError
     /// <summary>Turns a packet into an error about it; the Ethernet header stays to be written.</summary>
     /// <param name="buffer">The packet, whole, behind an untagged Ethernet header.</param>
     /// <param name="error">The error.</param>
-    /// <param name="source">This router's address.</param>
-    /// <param name="mtu">What the next link takes, of <see cref="RouterError.TooBig"/>.</param>
+    /// <param name="source">The address that it comes from.</param>
+    /// <param name="mtu">What the next link takes, of a packet that is too large for it; else 0.</param>
     /// <param name="identification">The answer's identification.</param>
     /// <returns>Whether there was room in front of it.</returns>
-    public static bool TryMake4(PacketBuffer buffer, RouterError error, uint source, uint mtu, ushort identification)
+    public static bool TryMake4(PacketBuffer buffer, IcmpErrorCode error, uint source, uint mtu, ushort identification)
     {
         const int more = Ipv4Header.SizeMin + HeaderSize;
         if (buffer.HeadroomFree < more)
@@ -85,7 +65,7 @@ public static class IcmpError
         buffer.Trim(Ethernet + length);
         Span<byte> packet = buffer.Frame[Ethernet..];
         Span<byte> message = packet[Ipv4Header.SizeMin..];
-        WriteMessage(message, error.Type4, error.Code4, error == RouterError.TooBig ? mtu & 0xffff : 0);
+        WriteMessage(message, error.Type4, error.Code4, mtu & 0xffff);
         BinaryPrimitives.WriteUInt16BigEndian(message[2..], InternetChecksum.Compute(message));
         new Ipv4Header
         {
@@ -102,7 +82,7 @@ public static class IcmpError
     }
 
     /// <inheritdoc cref="TryMake4"/>
-    public static bool TryMake6(PacketBuffer buffer, RouterError error, Ipv6Address source, uint mtu)
+    public static bool TryMake6(PacketBuffer buffer, IcmpErrorCode error, Ipv6Address source, uint mtu)
     {
         const int more = Ipv6Header.Size + HeaderSize;
         if (buffer.HeadroomFree < more)
@@ -116,7 +96,7 @@ public static class IcmpError
         buffer.Trim(Ethernet + length);
         Span<byte> packet = buffer.Frame[Ethernet..];
         Span<byte> message = packet[Ipv6Header.Size..];
-        WriteMessage(message, error.Type6, error.Code6, error == RouterError.TooBig ? mtu : 0);
+        WriteMessage(message, error.Type6, error.Code6, mtu);
         ushort pseudo = InternetChecksum.PseudoHeader(source, destination, IpProtocol.Icmpv6, (uint)message.Length);
         BinaryPrimitives.WriteUInt16BigEndian(message[2..], InternetChecksum.Compute(message, pseudo));
         new Ipv6Header
