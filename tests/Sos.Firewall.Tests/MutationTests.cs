@@ -24,7 +24,7 @@ public class MutationTests
          }
          chain sub {
           tcp dport { 22, 80-90 } counter return
-          tcp flags syn drop
+          tcp flags syn log prefix "syn: " level info flags tcp options drop
          }
          chain input {
           type filter hook input priority 0; policy drop;
@@ -33,8 +33,14 @@ public class MutationTests
           ip6 daddr fd00:9::/64 accept
           icmp type echo-request accept
          }
+         chain output {
+          type filter hook output priority 0; policy drop;
+          oifname "eth0" ip daddr @s4 counter accept
+         }
         }
         """;
+
+    private static readonly CompileOptions Options = new() { PortNames = ["eth0"], TracksConnections = true, Sent = SentFrames.Judged };
 
     [Fact]
     public void A_Changed_Table_Is_Refused_Or_Evaluates_Within_Its_Bounds()
@@ -56,7 +62,8 @@ public class MutationTests
 
             using FirewallBench bench = new(tableSlotSize: good.Length);
             taken += bench.Harness.LoadTable(table) ? 1 : 0;
-            _ = bench.Filter(frames); // an index out of range would be an exception here
+            _ = bench.Filter(frames);
+            _ = bench.Send(frames); // an index out of range would be an exception here
         }
 
         Assert.InRange(taken, 1, 1499);
@@ -91,7 +98,7 @@ public class MutationTests
                 }
             }
 
-            CompileResult result = RulesetCompiler.Compile(json.ToArray(), new CompileOptions { PortNames = ["eth0"] });
+            CompileResult result = RulesetCompiler.Compile(json.ToArray(), Options);
             Assert.True(result.Table is not null || result.Diagnostics.Count > 0);
         }
     }

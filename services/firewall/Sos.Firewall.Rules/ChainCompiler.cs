@@ -96,7 +96,11 @@ internal sealed class ChainCompiler
         else if (!_matching.Contains(place))
         {
             Report(new RuleDiagnostic(
-                RuleSeverity.Note, RuleDiagnosticIds.NeverMatches, "this rule is for other interfaces than the firewall's port and never matches here", place, text));
+                RuleSeverity.Note,
+                RuleDiagnosticIds.NeverMatches,
+                "this rule is for other interfaces than the firewall's port and never matches here",
+                place,
+                text));
         }
     }
 
@@ -221,6 +225,9 @@ internal sealed class ChainCompiler
             case "reject" when code.IsSent:
                 throw new RuleException(
                     RuleDiagnosticIds.Statement, "\"reject\" is not supported for what Linux sends: no answer goes back to the program. Write \"drop\"");
+            case "log" when _options.TracksConnections:
+                code.Instructions.Add(new Instruction { Operation = Operation.WriteLog, A = _parts.AddLog(LogStatement.Read(value)) });
+                break;
             case "notrack" when _options.TracksConnections:
                 code.Instructions.Add(new Instruction { Operation = Operation.NoTrack });
                 _parts.Mode = TableMode.Stateful;
@@ -280,7 +287,7 @@ internal sealed class ChainCompiler
         {
             "reject" => "\"reject\" is not supported: the firewall sends nothing of its own. Write \"drop\"",
             "limit" => "\"limit\" is not supported: the firewall keeps no rates yet",
-            "log" => "\"log\" is not supported on the core: use a counter",
+            "log" => "\"log\" is not supported here: use a counter",
             "vmap" or "map" => "verdict maps are not supported here: write one rule for each element",
             "dnat" or "snat" or "masquerade" or "redirect" or "tproxy" =>
                 $"\"{kind}\" is not supported: the firewall changes no packet. Keep it in nftables on Linux",

@@ -44,6 +44,7 @@ public struct Firewall<TNic, THost>
     private ConnectionRecord _connections;
     private Samplers _samplers;
     private CaptureRing _capture;
+    private LogRing _log;
     private ConnectionTracker _tracker;
     private TrackedBurst _tracked;
     private FlowCounters _flowCounters;
@@ -79,6 +80,7 @@ public struct Firewall<TNic, THost>
         _tables = new TableSwap<FirewallTable>(setup.Tables);
         _clock = setup.Clock;
         _capture.Open(ref setup, Tsc.Read());
+        _log.Open(ref setup, Tsc.Read());
         if (!_connections.TryMake(setup.Arena))
         {
             setup.Log.Write(LogSeverity.Warning, "the arena is too small to record connections: packets of none cannot be told from others"u8);
@@ -249,6 +251,7 @@ public struct Firewall<TNic, THost>
         PacketKeyReader.Read(frame, in read.Parsed, ref _key);
         Verdict verdict = StatefulRules.Judge(
             in table, ref read, frame, PacketOrigin.Linux, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
+        WriteLines(in table, frame, isSent: true);
         if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.IsQuestion(in read.Parsed))
         {
             _counters.DhcpPassed.Increment();
@@ -292,6 +295,7 @@ public struct Firewall<TNic, THost>
 
         PacketOrigin origin = (buffer.Header.Flags & PacketFlags.ChecksumValid) != 0 ? PacketOrigin.Checked : PacketOrigin.Unchecked;
         Verdict verdict = StatefulRules.Judge(in table, ref read, frame, origin, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
+        WriteLines(in table, frame, isSent: false);
         if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.Is(frame, in read.Parsed))
         {
             _counters.DhcpPassed.Increment();
@@ -488,6 +492,7 @@ public struct Firewall<TNic, THost>
         Verdict verdict = position == NotPlain
             ? RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, ref _samplers)
             : RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, ref _samplers, position);
+        WriteLines(in table, frame, isSent: false);
         if (verdict is Verdict.DropByRule or Verdict.DropByPolicy && !_settings.DhcpByRules && DhcpReply.Is(frame, in parsed))
         {
             _counters.DhcpPassed.Increment();
@@ -497,6 +502,33 @@ public struct Firewall<TNic, THost>
         // What passes to be logged or answered is dropped by Linux: it begins no connection there.
         RecordPassed(in table, frame, verdict == Verdict.Pass ? Decision.Pass : Decision.Drop);
         return Count(verdict);
+    }
+
+    /// <summary>Writes the lines that rules asked for on the packet's way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void WriteLines(in FirewallTable table, ReadOnlySpan<byte> frame, bool isSent)
+    {
+        if (_samplers.LineCount != 0)
+        {
+            WriteNoted(in table, frame, isSent);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void WriteNoted(in FirewallTable table, ReadOnlySpan<byte> frame, bool isSent)
+    {
+        Span<uint> sets = stackalloc uint[FirewallHeader.LinesMax];
+        int asked = _samplers.LineCount;
+        int count = _samplers.TakeLines(sets);
+        int written = 0;
+        for (int i = 0; i < count; i++)
+        {
+            written += _log.TryWrite(in table, sets[i], frame, isSent, _now) ? 1 : 0;
+        }
+
+        _log.Lose(asked - count);
+        _counters.Logged.Add(written);
+        _counters.LogLost.Add(asked - written);
     }
 
     /// <summary>Records what the stages pass.</summary>

@@ -5,7 +5,7 @@ using Sos.Sdk.Wire;
 
 namespace Sos.Firewall;
 
-/// <summary>The firewall's counters beside those of its ports and rules. All but the generation are frames.</summary>
+/// <summary>The firewall's counters beside those of its ports and rules. All but the generation and the lines are frames.</summary>
 public struct FirewallCounters
 {
     private const int ReasonCount = (int)MalformedReason.TransportTruncated + 1;
@@ -35,6 +35,8 @@ public struct FirewallCounters
         Unjudged = statistics.Add("firewall.unjudged"u8);
         Lapsed = statistics.Add("firewall.lapsed"u8);
         Sampled = statistics.Add("firewall.sampled"u8);
+        Logged = statistics.Add("firewall.logged"u8);
+        LogLost = statistics.Add("firewall.log_lost"u8);
         OutputDropped = statistics.Add("firewall.output_dropped"u8);
         for (int i = 1; i < ReasonCount; i++)
         {
@@ -104,6 +106,12 @@ public struct FirewallCounters
 
     /// <summary>From Linux, but dropped by a rule or policy for what it sends.</summary>
     public Counter OutputDropped { get; }
+
+    /// <summary>Lines that rules wrote.</summary>
+    public Counter Logged { get; }
+
+    /// <summary>Lines that rules asked for and that were too many.</summary>
+    public Counter LogLost { get; }
 
     /// <summary>Counts a malformed frame.</summary>
     public readonly void CountMalformed(MalformedReason reason)

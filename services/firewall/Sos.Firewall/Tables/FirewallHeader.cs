@@ -58,6 +58,12 @@ public struct FirewallHeader
     /// <summary>Packets that a sampler lets pass at once at most: with the time above they stay far below what a TSC counts to.</summary>
     public const uint SampleBurstMax = 65_536;
 
+    /// <summary>Most lines that one packet makes: it may meet many rules that log, each time by jumps.</summary>
+    public const int LinesMax = 8;
+
+    /// <summary>The highest level of syslog: a message to debug by.</summary>
+    public const uint LogLevelMax = 7;
+
     /// <summary>Most jumps on the way, as in nftables (NFT_JUMP_STACK_SIZE).</summary>
     public const int JumpDepthMax = 16;
 

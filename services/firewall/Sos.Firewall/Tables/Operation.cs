@@ -59,4 +59,7 @@ public enum Operation : byte
 
     /// <summary>Has the packet not tracked, if it has no flow. Only in tables with connection tracking.</summary>
     NoTrack = 16,
+
+    /// <summary>Writes a line about the packet, as the set numbered <see cref="Instruction.A"/> says. Only where the core decides alone.</summary>
+    WriteLog = 19,
 }

@@ -1,5 +1,6 @@
 using System;
 using System.Numerics;
+using Sos.Firewall.Capture;
 using Sos.Sdk.Memory;
 
 namespace Sos.Firewall.Tables;
@@ -110,6 +111,11 @@ public static class TableValidator
                     && set.SecondCount is > 0 and <= FirewallHeader.SampleBurstMax
                     && set.ThirdCount is > 0 and <= FirewallHeader.SampleMicrosecondsMax
                     && set.Depth <= FirewallHeader.SampleMicrosecondsMax;
+            case SetKind.Log:
+                return set.Count <= LogSlot.PrefixMax
+                    && set.SecondCount <= FirewallHeader.LogLevelMax
+                    && (set.ThirdCount & ~(uint)LogFlags.All) == 0
+                    && IsWithin(set.Offset, set.Count, sizeof(byte), size);
             default:
                 return false;
         }
@@ -196,6 +202,8 @@ public static class TableValidator
                 return at + 1 < end;
             case Operation.NoTrack:
                 return table.Mode == TableMode.Stateful && at + 1 < end;
+            case Operation.WriteLog:
+                return table.Mode is TableMode.Authoritative or TableMode.Stateful && IsSet(in table, instruction.A, SetKind.Log) && at + 1 < end;
             case Operation.EqualsMasked:
             case Operation.InRange:
                 return leavesForward && isWord;
