@@ -16,7 +16,7 @@ public class AuthoritativeRulesetTests(ITestOutputHelper output)
     public void None_Is_Refused_For_Its_Interfaces_Or_For_Filter_Chains_On_What_Linux_Sends()
     {
         List<string> taken = [];
-        foreach (string file in PublishedRulesetTests.Files.Select(row => (string)row[0]))
+        foreach (string file in ((IEnumerable<object[]>)PublishedRulesetTests.Files).Select(row => (string)row[0]))
         {
             CompileResult result = RulesetLoader.CompileFile(
                 file, new CompileOptions { IsPortOpen = true, TracksConnections = true, ForwardsNothing = true, Sent = SentFrames.Judged });
