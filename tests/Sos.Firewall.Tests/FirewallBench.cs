@@ -4,7 +4,6 @@ using System.IO;
 using System.Linq;
 using Sos.Firewall.Capture;
 using Sos.Firewall.Rules;
-using Sos.Firewall.Tracking;
 using Sos.Sdk.Testing;
 using Xunit;
 
@@ -25,7 +24,7 @@ internal sealed class FirewallBench : IDisposable
             PacketMemorySize = 4 << 20,
             TableSlotSize = tableSlotSize,
             Parameters = parameters,
-            SharedMemory = capture ? [(int)(CaptureHeader.TotalSize + FlowListingHeader.TotalSize)] : [],
+            SharedMemory = capture ? [(int)(LogRing.Offset + LogHeader.TotalSize)] : [],
         });
         ExitCode = Harness.Start();
     }

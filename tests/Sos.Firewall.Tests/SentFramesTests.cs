@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Globalization;
 using System.Linq;
 using Sos.Firewall.Capture;
 using Sos.Firewall.Control;
@@ -204,6 +205,17 @@ public class SentFramesTests
         Assert.Contains(place, error.Place, StringComparison.Ordinal);
     }
 
+    /// <summary>Linux asks its output chains about its answers, which the core would send past them.</summary>
+    [Fact]
+    public void What_Rejects_Is_An_Error_Beside_Chains_For_What_Linux_Sends()
+    {
+        const string Rules = "table inet f {{ chain i {{ type filter hook input priority 0; tcp dport 22 reject; }}; chain o {{ type filter hook output priority 0; {0} }}; }}";
+        CompileResult refused = Compile(FirewallBench.Load(string.Format(CultureInfo.InvariantCulture, Rules, "udp dport 1 drop;")), SentFrames.Judged);
+        RuleDiagnostic error = Assert.Single(refused.Diagnostics);
+        Assert.Equal(("SOSFW004", "table inet f, chain i"), (error.Id, error.Place));
+        Assert.NotNull(Compile(FirewallBench.Load(string.Format(CultureInfo.InvariantCulture, Rules, "udp dport 1 accept;")), SentFrames.Judged).Table);
+    }
+
     [Theory]
     [InlineData("type nat hook postrouting priority 0;")]
     [InlineData("type route hook output priority 0;")]
@@ -254,7 +266,7 @@ public class SentFramesTests
     }
 
     private static CompileResult Compile(LoadedRuleset loaded, SentFrames sent) => RulesetCompiler.Compile(
-        loaded.Json, new CompileOptions { PortNames = [FirewallBench.PortName], TracksConnections = true, Sent = sent });
+        loaded.Json, new CompileOptions { PortNames = [FirewallBench.PortName], TracksConnections = true, DecidesAlone = true, Sent = sent });
 
     private static unsafe bool JudgesSent(CompiledTable table)
     {

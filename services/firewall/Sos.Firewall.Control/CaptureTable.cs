@@ -113,7 +113,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
                     counter = instruction.A;
                     at++;
                     break;
-                case Operation.Log or Operation.Admit:
+                case Operation.Log or Operation.Admit or Operation.WriteLog:
                     at++;
                     break;
                 case Operation.NoTrack:

@@ -85,7 +85,7 @@ public sealed class FirewallCompanion : ICompanion
         return configuration with
         {
             Parameters = parameters,
-            SharedMemory = [.. configuration.SharedMemory, CaptureHeader.TotalSize + FlowListingHeader.TotalSize],
+            SharedMemory = [.. configuration.SharedMemory, LogRing.Offset + LogHeader.TotalSize],
             ArenaSize = configuration.ArenaSize == 0 && capacity is { } flows ? OtherArena + FlowTable.BytesFor(flows) : configuration.ArenaSize,
         };
     }
@@ -107,7 +107,12 @@ public sealed class FirewallCompanion : ICompanion
     {
         ArgumentNullException.ThrowIfNull(context);
         ServicePlan plan = context.Record.Plan;
-        return RulesOf(plan) is not null || plan.Ports.All(port => port.Device is null) ? null : end =>
+        if (RulesOf(plan) is not null)
+        {
+            return end => LogFollower.Run(context.Record.Cpu, context.Log, end);
+        }
+
+        return plan.Ports.All(port => port.Device is null) ? null : end =>
         {
             using NetworkWatch watch = new(Refresh);
             new TableFollower(context, watch).Run(end);

@@ -30,6 +30,8 @@ internal sealed record RuleCounterEntry(string Rule, ulong Packets, ulong Bytes)
 
 internal sealed record CapturedDocument(System.DateTime Time, string Packet, string Verdict, uint Length, string Frame);
 
+internal sealed record LoggedDocument(int Level, string Prefix, string Line);
+
 internal sealed record CaptureWrittenDocument(string File, ulong Frames, ulong Wanted);
 
 internal sealed record FlowsDocument(int Cpu, IReadOnlyList<FlowEntry> Flows);
@@ -44,6 +46,7 @@ internal sealed record FlowEntry(string Protocol, string From, string To, string
 [JsonSerializable(typeof(RulesAppliedDocument))]
 [JsonSerializable(typeof(FirewallDocument))]
 [JsonSerializable(typeof(FlowsDocument))]
+[JsonSerializable(typeof(LoggedDocument))]
 [JsonSerializable(typeof(CapturedDocument))]
 [JsonSerializable(typeof(CaptureWrittenDocument))]
 internal sealed partial class FirewallDocuments : JsonSerializerContext;

@@ -64,7 +64,12 @@ public static class FirewallVerbs
         Argument<int> flowsCpu = CoreArguments.Cpu();
         Command flows = new("flows", "Show the connections that a firewall's core tracks") { flowsCpu };
         flows.SetAction(result => FlowsVerb.Run(terminal, result.GetValue(flowsCpu)));
-        return new Command(FirewallCompanion.ServiceName, "Check, apply and show the firewall's rules") { check, explain, apply, show, flows };
+
+        Argument<int> logCpu = CoreArguments.Cpu();
+        Option<int> logCount = new("--count", "-c") { Description = "Ends after so many lines; without, with the service or by Ctrl-C" };
+        Command log = new("log", "Show what the rules of a firewall's core log, as it comes") { logCpu, logCount };
+        log.SetAction(result => LogVerb.Run(terminal, result.GetValue(logCpu), result.GetValue(logCount)));
+        return new Command(FirewallCompanion.ServiceName, "Check, apply and show the firewall's rules") { check, explain, apply, show, flows, log };
     }
 
     private static Argument<string> FileArgument() => new("FILE") { Description = "Rules as 'nft -f' takes them" };

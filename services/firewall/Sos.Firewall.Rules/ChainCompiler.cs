@@ -103,7 +103,11 @@ internal sealed class ChainCompiler
         else if (!_matching.Contains(place))
         {
             Report(new RuleDiagnostic(
-                RuleSeverity.Note, RuleDiagnosticIds.NeverMatches, "this rule is for other interfaces than the firewall's port and never matches here", place, text));
+                RuleSeverity.Note,
+                RuleDiagnosticIds.NeverMatches,
+                "this rule is for other interfaces than the firewall's port and never matches here",
+                place,
+                text));
         }
     }
 
@@ -235,6 +239,9 @@ internal sealed class ChainCompiler
             case "limit" when _options.DecidesAlone:
                 code.Instructions.Add(new Instruction { Operation = Operation.Limit, A = LimitNumber(code.Chain, value, rule) });
                 break;
+            case "log" when _options.TracksConnections:
+                code.Instructions.Add(new Instruction { Operation = Operation.WriteLog, A = _parts.AddLog(LogStatement.Read(value)) });
+                break;
             case "notrack" when _options.TracksConnections:
                 code.Instructions.Add(new Instruction { Operation = Operation.NoTrack });
                 _parts.Mode = TableMode.Stateful;
@@ -303,7 +310,7 @@ internal sealed class ChainCompiler
         {
             "reject" => "\"reject\" is not supported here: the core answers where it decides alone. Write \"drop\"",
             "limit" => "\"limit\" is not supported here: the core keeps rates where it decides alone",
-            "log" => "\"log\" is not supported on the core: use a counter",
+            "log" => "\"log\" is not supported here: use a counter",
             "vmap" or "map" => "verdict maps are not supported here: write one rule for each element",
             "dnat" or "snat" or "masquerade" or "redirect" or "tproxy" =>
                 $"\"{kind}\" is not supported: the firewall changes no packet. Keep it in nftables on Linux",

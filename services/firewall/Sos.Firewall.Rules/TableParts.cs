@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
+using System.Text;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Control;
 
@@ -21,6 +22,7 @@ internal sealed class TableParts
     private readonly List<CompiledCounter> _counters = [];
     private readonly Dictionary<string, Instruction> _samplers = [];
     private uint _limitCount;
+    private readonly Dictionary<LogStatement, uint> _logs = [];
     private byte[] _bytes = new byte[4096];
     private int _length = TableHeader.HeaderSize + FirewallHeader.Size;
 
@@ -185,6 +187,33 @@ internal sealed class TableParts
 
         _sets.Add(new SetDescriptor { Kind = SetKind.Limit, Count = _limitCount++, Offset = Append<RateLimit>([limit]) });
         return (uint)(_sets.Count - 1);
+    }
+
+    /// <summary>Adds what a rule that logs writes.</summary>
+    public uint AddLog(LogStatement log)
+    {
+        if (_logs.TryGetValue(log, out uint number))
+        {
+            return number;
+        }
+
+        if (_sets.Count == FirewallHeader.SetsMax)
+        {
+            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.SetsMax} sets");
+        }
+
+        byte[] prefix = Encoding.UTF8.GetBytes(log.Prefix);
+        _sets.Add(new SetDescriptor
+        {
+            Kind = SetKind.Log,
+            Count = (uint)prefix.Length,
+            Offset = Append<byte>(prefix),
+            SecondCount = log.Level,
+            ThirdCount = (uint)log.Flags,
+        });
+        number = (uint)(_sets.Count - 1);
+        _logs.Add(log, number);
+        return number;
     }
 
     /// <summary>The operation that looks a value up in a set.</summary>

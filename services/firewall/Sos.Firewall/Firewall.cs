@@ -46,6 +46,7 @@ public struct Firewall<TNic, THost>
     private Samplers _samplers;
     private Answerer _answerer;
     private CaptureRing _capture;
+    private LogRing _log;
     private ConnectionTracker _tracker;
     private TrackedBurst _tracked;
     private FlowCounters _flowCounters;
@@ -81,6 +82,7 @@ public struct Firewall<TNic, THost>
         _tables = new TableSwap<FirewallTable>(setup.Tables);
         _clock = setup.Clock;
         _capture.Open(ref setup, Tsc.Read());
+        _log.Open(ref setup, Tsc.Read());
         if (!_connections.TryMake(setup.Arena))
         {
             setup.Log.Write(LogSeverity.Warning, "the arena is too small to record connections: packets of none cannot be told from others"u8);
@@ -210,7 +212,7 @@ public struct Firewall<TNic, THost>
         Span<PacketBuffer> passing = _scratch.Passing;
         Span<PacketBuffer> dropped = _scratch.Dropped;
         int passingCount = 0;
-        _samplers.SetTime(_now);
+        TellTime();
         _tracked.Read(buffers, in _tracker);
         for (int i = 0; i < buffers.Length; i++)
         {
@@ -253,6 +255,7 @@ public struct Firewall<TNic, THost>
         PacketKeyReader.Read(frame, in read.Parsed, ref _key);
         Verdict verdict = StatefulRules.Judge(
             in table, ref read, frame, PacketOrigin.Linux, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
+        WriteLines(in table, frame, isSent: true);
         if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.IsQuestion(in read.Parsed))
         {
             _counters.DhcpPassed.Increment();
@@ -296,6 +299,7 @@ public struct Firewall<TNic, THost>
 
         PacketOrigin origin = (buffer.Header.Flags & PacketFlags.ChecksumValid) != 0 ? PacketOrigin.Checked : PacketOrigin.Unchecked;
         Verdict verdict = StatefulRules.Judge(in table, ref read, frame, origin, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
+        WriteLines(in table, frame, isSent: false);
         if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.Is(frame, in read.Parsed))
         {
             _counters.DhcpPassed.Increment();
@@ -341,13 +345,7 @@ public struct Firewall<TNic, THost>
             return;
         }
 
-        _samplers.SetTime(_now);
-        if (_samplers.Limits.IsUsed)
-        {
-            _clock.Follow();
-            _samplers.Limits.SetTime(_clock.MonotonicNs(_now));
-        }
-
+        TellTime();
         if (_isTracking)
         {
             FilterStateful(in table, buffers);
@@ -367,6 +365,17 @@ public struct Firewall<TNic, THost>
         Sort(in table, buffers, positions);
         _received.Clear();
         PassOn();
+    }
+
+    /// <summary>Tells the burst's time to what counts packets by time.</summary>
+    private void TellTime()
+    {
+        _samplers.SetTime(_now);
+        if (_samplers.Limits.IsUsed)
+        {
+            _clock.Follow();
+            _samplers.Limits.SetTime(_clock.MonotonicNs(_now));
+        }
     }
 
     /// <summary>Reads the keys of the plain packets, close together.</summary>
@@ -504,6 +513,7 @@ public struct Firewall<TNic, THost>
         Verdict verdict = position == NotPlain
             ? RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, ref _samplers)
             : RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, ref _samplers, position);
+        WriteLines(in table, frame, isSent: false);
         if (verdict is Verdict.DropByRule or Verdict.DropByPolicy or Verdict.Rejected && !_settings.DhcpByRules && DhcpReply.Is(frame, in parsed))
         {
             _counters.DhcpPassed.Increment();
@@ -519,6 +529,33 @@ public struct Firewall<TNic, THost>
         // What passes to be logged or answered is dropped by Linux: it begins no connection there.
         RecordPassed(in table, frame, verdict == Verdict.Pass ? Decision.Pass : Decision.Drop);
         return Count(verdict);
+    }
+
+    /// <summary>Writes the lines that rules asked for on the packet's way.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void WriteLines(in FirewallTable table, ReadOnlySpan<byte> frame, bool isSent)
+    {
+        if (_samplers.LineCount != 0)
+        {
+            WriteNoted(in table, frame, isSent);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void WriteNoted(in FirewallTable table, ReadOnlySpan<byte> frame, bool isSent)
+    {
+        Span<uint> sets = stackalloc uint[FirewallHeader.LinesMax];
+        int asked = _samplers.LineCount;
+        int count = _samplers.TakeLines(sets);
+        int written = 0;
+        for (int i = 0; i < count; i++)
+        {
+            written += _log.TryWrite(in table, sets[i], frame, isSent, _now) ? 1 : 0;
+        }
+
+        _log.Lose(asked - count);
+        _counters.Logged.Add(written);
+        _counters.LogLost.Add(asked - written);
     }
 
     /// <summary>Records what the stages pass.</summary>

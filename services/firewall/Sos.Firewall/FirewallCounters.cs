@@ -5,7 +5,7 @@ using Sos.Sdk.Wire;
 
 namespace Sos.Firewall;
 
-/// <summary>The firewall's counters beside those of its ports and rules. All but the generation are frames.</summary>
+/// <summary>The firewall's counters beside those of its ports and rules. All but the generation and the lines are frames.</summary>
 public struct FirewallCounters
 {
     private const int ReasonCount = (int)MalformedReason.TransportTruncated + 1;
@@ -35,6 +35,8 @@ public struct FirewallCounters
         Unjudged = statistics.Add("firewall.unjudged"u8);
         Lapsed = statistics.Add("firewall.lapsed"u8);
         Sampled = statistics.Add("firewall.sampled"u8);
+        Logged = statistics.Add("firewall.logged"u8);
+        LogLost = statistics.Add("firewall.log_lost"u8);
         OutputDropped = statistics.Add("firewall.output_dropped"u8);
         Answered = statistics.Add("firewall.answered"u8);
         AnswersLimited = statistics.Add("firewall.answers_limited"u8);
@@ -115,6 +117,12 @@ public struct FirewallCounters
 
     /// <summary>Answers that were lost since the card did not take them in time, its link is down, or there was no buffer.</summary>
     public Counter AnswersLost { get; }
+
+    /// <summary>Lines that rules wrote.</summary>
+    public Counter Logged { get; }
+
+    /// <summary>Lines that rules asked for and that were too many.</summary>
+    public Counter LogLost { get; }
 
     /// <summary>Counts a malformed frame.</summary>
     public readonly void CountMalformed(MalformedReason reason)

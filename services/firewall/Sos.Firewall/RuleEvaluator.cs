@@ -126,6 +126,10 @@ public static class RuleEvaluator
                     samplers.Note(instruction.B);
                     at++;
                     break;
+                case Operation.WriteLog:
+                    samplers.NoteLine(instruction.A);
+                    at++;
+                    break;
                 case Operation.Admit:
                     if (samplers.TryTake(in key))
                     {

@@ -10,7 +10,8 @@ namespace Sos.Firewall;
 
 /// <summary>
 /// Chooses the packets that pass, although they would be dropped, so that Linux itself logs or answers them: of each rule as many as its limit lets
-/// through, or as Linux answers at most. A packet takes of a rule's share only when it would be dropped, since all others reach Linux anyway.
+/// through, or as Linux answers at most. A packet takes of a rule's share only when it would be dropped, since all others reach Linux anyway. Where the core
+/// decides alone it notes the lines that rules write of a packet instead.
 /// </summary>
 public struct Samplers
 {
@@ -24,6 +25,11 @@ public struct Samplers
     private ulong _answering;
     private ulong _noted;
     private ulong _now;
+    private Lines _lines;
+    private int _lineCount;
+
+    /// <summary>Lines that a packet asked for since they were taken last: those that are more than are noted, too.</summary>
+    public readonly int LineCount => _lineCount;
 
     /// <summary>Takes over the samplers of a table, each with its whole burst.</summary>
     /// <param name="table">A valid table.</param>
@@ -64,6 +70,29 @@ public struct Samplers
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Note(uint number) => _noted |= 1UL << (int)number;
 
+    /// <summary>Notes that a rule logs the packet. Some packets are logged by many rules; the first few are noted.</summary>
+    /// <param name="set">The rule's <see cref="SetKind.Log"/>.</param>
+    public void NoteLine(uint set)
+    {
+        if (_lineCount < FirewallHeader.LinesMax)
+        {
+            _lines[_lineCount] = set;
+        }
+
+        _lineCount++;
+    }
+
+    /// <summary>Takes the lines that were noted.</summary>
+    /// <param name="sets">Room for <see cref="FirewallHeader.LinesMax"/>.</param>
+    /// <returns>How many there are.</returns>
+    public int TakeLines(Span<uint> sets)
+    {
+        int count = Math.Min(_lineCount, FirewallHeader.LinesMax);
+        ((ReadOnlySpan<uint>)_lines)[..count].CopyTo(sets);
+        _lineCount = 0;
+        return count;
+    }
+
     /// <summary>Takes a packet that would be dropped, out of the share of each rule that may log or answer it.</summary>
     /// <param name="key">The packet.</param>
     /// <returns>Whether one of them had a share left: then the packet passes.</returns>
@@ -88,6 +117,12 @@ public struct Samplers
     {
         Address128 source = key.Has(Field.Ipv6Source) ? key.Ipv6Source : new Address128(0, key.Value(Field.Ipv4Source));
         return ConnectionKey.Of(0, source, 0, source, 0) | 1;
+    }
+
+    [InlineArray(FirewallHeader.LinesMax)]
+    private struct Lines
+    {
+        private uint _first;
     }
 
     [InlineArray(FirewallHeader.SamplersMax)]

@@ -61,6 +61,12 @@ public struct FirewallHeader
     /// <summary>Most limits: each takes 16 bytes of the service's memory.</summary>
     public const int LimitsMax = 256;
 
+    /// <summary>Most lines that one packet makes: it may meet many rules that log, each time by jumps.</summary>
+    public const int LinesMax = 8;
+
+    /// <summary>The highest level of syslog: a message to debug by.</summary>
+    public const uint LogLevelMax = 7;
+
     /// <summary>Most jumps on the way, as in nftables (NFT_JUMP_STACK_SIZE).</summary>
     public const int JumpDepthMax = 16;
 

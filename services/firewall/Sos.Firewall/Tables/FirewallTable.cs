@@ -115,6 +115,9 @@ public unsafe struct FirewallTable : ITable<FirewallTable>
     /// <summary>A bitmap set's words.</summary>
     public readonly ReadOnlySpan<ulong> BitmapWords(in SetDescriptor set) => new(_bytes + set.Offset, (int)(set.Count / 64));
 
+    /// <summary>The prefix of a rule that logs, UTF-8.</summary>
+    public readonly ReadOnlySpan<byte> LogPrefix(in SetDescriptor set) => new(_bytes + set.Offset, (int)set.Count);
+
     /// <summary>An IPv4 set.</summary>
     public readonly Ipv4Set Ipv4(in SetDescriptor set) => new(
         new(_bytes + set.Offset, Ipv4Set.RootLength),

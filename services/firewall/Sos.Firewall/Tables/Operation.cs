@@ -71,4 +71,7 @@ public enum Operation : byte
     /// error of ICMP of the codes in <see cref="Instruction.B"/> where it is <see cref="Answers.Rejection.Error"/>.
     /// </summary>
     Reject = 18,
+
+    /// <summary>Writes a line about the packet, as the set numbered <see cref="Instruction.A"/> says. Only where the core decides alone.</summary>
+    WriteLog = 19,
 }

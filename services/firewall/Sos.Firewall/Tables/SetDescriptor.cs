@@ -15,11 +15,11 @@ public struct SetDescriptor
     /// <summary>
     /// <see cref="SetKind.Bitmap"/>: bits, a multiple of 64. <see cref="SetKind.Ipv4"/>: nodes.
     /// <see cref="SetKind.Interval"/>: boundaries. <see cref="SetKind.Classifier"/>: nodes. <see cref="SetKind.Connections"/>: words, a
-    /// power of two. <see cref="SetKind.Sampler"/> and <see cref="SetKind.Limit"/>: its number.
+    /// power of two. <see cref="SetKind.Sampler"/> and <see cref="SetKind.Limit"/>: its number. <see cref="SetKind.Log"/>: bytes of the prefix.
     /// </summary>
     public uint Count;
 
-    /// <summary>Offset of the bits, of the root, of the boundaries, of a classifier's nodes, or of the limit.</summary>
+    /// <summary>Offset of the bits, of the root, of the boundaries, of a classifier's nodes, of the limit, or of a prefix.</summary>
     public uint Offset;
 
     /// <summary>
@@ -30,14 +30,16 @@ public struct SetDescriptor
 
     /// <summary>
     /// <see cref="SetKind.Ipv4"/>: leaves. <see cref="SetKind.Interval"/>: keys in the index.
-    /// <see cref="SetKind.Classifier"/>: blocks. <see cref="SetKind.Sampler"/>: packets that pass at once.
+    /// <see cref="SetKind.Classifier"/>: blocks. <see cref="SetKind.Sampler"/>: packets that pass at once. <see cref="SetKind.Log"/>: the level.
     /// </summary>
     public uint SecondCount;
 
     /// <summary><see cref="SetKind.Ipv4"/>: offset of the leaves. <see cref="SetKind.Classifier"/>: offset of the rules' entries.</summary>
     public uint ThirdOffset;
 
-    /// <summary><see cref="SetKind.Classifier"/>: rules. <see cref="SetKind.Sampler"/>: microseconds for each packet.</summary>
+    /// <summary>
+    /// <see cref="SetKind.Classifier"/>: rules. <see cref="SetKind.Sampler"/>: microseconds for each packet. <see cref="SetKind.Log"/>: <see cref="LogFlags"/>.
+    /// </summary>
     public uint ThirdCount;
 
     /// <summary>
@@ -73,4 +75,7 @@ public enum SetKind : uint
 
     /// <summary>No set, but a <see cref="RateLimit"/>.</summary>
     Limit = 7,
+
+    /// <summary>What a rule that logs writes: see <see cref="Operation.WriteLog"/>.</summary>
+    Log = 8,
 }

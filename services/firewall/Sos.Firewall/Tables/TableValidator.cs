@@ -1,6 +1,7 @@
 using System;
 using System.Numerics;
 using Sos.Firewall.Answers;
+using Sos.Firewall.Capture;
 using Sos.Sdk.Memory;
 
 namespace Sos.Firewall.Tables;
@@ -118,6 +119,11 @@ public static class TableValidator
                     && set.Depth <= FirewallHeader.SampleMicrosecondsMax;
             case SetKind.Limit:
                 return set.Count < FirewallHeader.LimitsMax && IsWithin(set.Offset, 1, RateLimit.Size, size);
+            case SetKind.Log:
+                return set.Count <= LogSlot.PrefixMax
+                    && set.SecondCount <= FirewallHeader.LogLevelMax
+                    && (set.ThirdCount & ~(uint)LogFlags.All) == 0
+                    && IsWithin(set.Offset, set.Count, sizeof(byte), size);
             default:
                 return false;
         }
@@ -208,6 +214,8 @@ public static class TableValidator
                 return table.Mode is TableMode.Authoritative or TableMode.Stateful && new Rejection(instruction.A, instruction.B).IsValid;
             case Operation.Limit:
                 return leavesForward && at + 1 < end && IsSet(in table, instruction.A, SetKind.Limit);
+            case Operation.WriteLog:
+                return table.Mode is TableMode.Authoritative or TableMode.Stateful && IsSet(in table, instruction.A, SetKind.Log) && at + 1 < end;
             case Operation.EqualsMasked:
             case Operation.InRange:
                 return leavesForward && isWord;

@@ -1,0 +1,38 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using Sos.Firewall.Rules;
+using Sos.Firewall.Tests.Prefilter;
+using Xunit;
+using Xunit.Abstractions;
+
+namespace Sos.Firewall.Tests;
+
+/// <summary>Rulesets of the shapes that people publish, as a check reads them for a core that decides alone.</summary>
+public class AuthoritativeRulesetTests(ITestOutputHelper output)
+{
+    [Fact]
+    public void None_Is_Refused_For_Its_Interfaces_Or_For_Filter_Chains_On_What_Linux_Sends()
+    {
+        List<string> taken = [];
+        foreach (string file in ((IEnumerable<object[]>)PublishedRulesetTests.Files).Select(row => (string)row[0]))
+        {
+            CompileResult result = RulesetLoader.CompileFile(
+                file, new CompileOptions { IsPortOpen = true, TracksConnections = true, ForwardsNothing = true, Sent = SentFrames.Judged });
+            List<RuleDiagnostic> errors = [.. result.Diagnostics.Where(item => item.Severity == RuleSeverity.Error)];
+            output.WriteLine($"{Path.GetFileName(file)}: {(errors.Count == 0 ? "taken" : $"{errors.Count} errors")}");
+            errors.ForEach(error => output.WriteLine($"  {error.ToString().ReplaceLineEndings(" ")}"));
+            Assert.DoesNotContain(errors, error => error.Id == RuleDiagnosticIds.Interface);
+            Assert.DoesNotContain(errors, error => error.Message.StartsWith("\"type filter hook", StringComparison.Ordinal));
+            Assert.DoesNotContain(errors, error => error.Message.StartsWith("\"log\"", StringComparison.Ordinal));
+            if (result.Table is not null)
+            {
+                taken.Add(Path.GetFileName(file));
+            }
+        }
+
+        output.WriteLine($"taken: {taken.Count}: {string.Join(", ", taken)}");
+        Assert.NotEmpty(taken);
+    }
+}
