@@ -25,8 +25,11 @@ internal sealed class RandomHeaders(Random random)
         int rules = random.Next(4, 10);
         for (int i = 0; i < rules; i++)
         {
-            string second = random.Next(3) == 0 ? $"meta length {Compare()} {random.Next(28, 80)} " : string.Empty;
-            text.AppendLine($"    {Match(family)} {second}{Pick("counter ", string.Empty)}{Pick("accept", "drop", "drop", "jump other", "continue")}");
+            // Two orders of one field in a rule are one range to nft, which lists "< 77" and "> 61" as "!= 77-61".
+            string match = Match(family);
+            bool hasSecond = random.Next(3) == 0 && !match.StartsWith("meta length", StringComparison.Ordinal);
+            string second = hasSecond ? $"meta length {Compare()} {random.Next(28, 80)} " : string.Empty;
+            text.AppendLine($"    {match} {second}{Pick("counter ", string.Empty)}{Pick("accept", "drop", "drop", "jump other", "continue")}");
         }
 
         if (random.Next(2) == 0)

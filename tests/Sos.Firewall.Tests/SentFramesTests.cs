@@ -209,7 +209,8 @@ public class SentFramesTests
     [Fact]
     public void What_Rejects_Is_An_Error_Beside_Chains_For_What_Linux_Sends()
     {
-        const string Rules = "table inet f {{ chain i {{ type filter hook input priority 0; tcp dport 22 reject; }}; chain o {{ type filter hook output priority 0; {0} }}; }}";
+        const string Rules = "table inet f {{ chain i {{ type filter hook input priority 0; tcp dport 22 reject; }}; "
+            + "chain o {{ type filter hook output priority 0; {0} }}; }}";
         CompileResult refused = Compile(FirewallBench.Load(string.Format(CultureInfo.InvariantCulture, Rules, "udp dport 1 drop;")), SentFrames.Judged);
         RuleDiagnostic error = Assert.Single(refused.Diagnostics);
         Assert.Equal(("SOSFW004", "table inet f, chain i"), (error.Id, error.Place));

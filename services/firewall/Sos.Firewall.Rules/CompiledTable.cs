@@ -104,7 +104,7 @@ public sealed record CompileOptions
     /// <summary>Whether the core tracks connections for the rules; else a match on them is an error.</summary>
     public bool TracksConnections { get; init; }
 
-    /// <summary>What becomes of chains for what Linux sends, where these do anything.</summary>
+    /// <summary>The fate of chains for what Linux sends, where these do anything.</summary>
     public SentFrames Sent { get; init; }
 
     /// <summary>

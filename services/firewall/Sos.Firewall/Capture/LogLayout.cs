@@ -68,7 +68,7 @@ public unsafe struct LogSlot
     /// <summary>Syslog's level, 0 to 7.</summary>
     public byte Level;
 
-    /// <summary>What the rule asks to be told: <see cref="Tables.LogFlags"/>.</summary>
+    /// <summary>The parts of a line for which the rule asks: <see cref="Tables.LogFlags"/>.</summary>
     public byte Flags;
 
     /// <summary>1 if Linux sent the packet.</summary>

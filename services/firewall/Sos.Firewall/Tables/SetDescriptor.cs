@@ -76,6 +76,6 @@ public enum SetKind : uint
     /// <summary>No set, but a <see cref="RateLimit"/>.</summary>
     Limit = 7,
 
-    /// <summary>What a rule that logs writes: see <see cref="Operation.WriteLog"/>.</summary>
+    /// <summary>The line that a rule writes: see <see cref="Operation.WriteLog"/>.</summary>
     Log = 8,
 }

@@ -3,10 +3,10 @@ namespace Sos.Firewall.Tracking;
 /// <summary>The origin of a packet that rules judge, which decides the chains that see it and whether its checksum needs a check.</summary>
 public enum PacketOrigin : byte
 {
-    /// <summary>It arrived, and nobody has verified its checksum.</summary>
+    /// <summary>The packet arrived, and nobody has verified its checksum.</summary>
     Unchecked,
 
-    /// <summary>It arrived, and the card has verified its checksum.</summary>
+    /// <summary>The packet arrived, and the card has verified its checksum.</summary>
     Checked,
 
     /// <summary>Linux sends it.</summary>
