@@ -29,8 +29,17 @@ internal sealed class PacketLog
     // Bytes of ICMP messages without which the line tells no more of them.
     private static readonly Dictionary<byte, int> IcmpNeeds = new()
     {
-        [0] = 4, [3] = IcmpSize + Ipv4Size, [4] = IcmpSize + Ipv4Size, [5] = IcmpSize + Ipv4Size, [8] = 4, [11] = IcmpSize + Ipv4Size,
-        [12] = IcmpSize + Ipv4Size, [13] = 20, [14] = 20, [17] = 12, [18] = 12,
+        [0] = 4,
+        [3] = IcmpSize + Ipv4Size,
+        [4] = IcmpSize + Ipv4Size,
+        [5] = IcmpSize + Ipv4Size,
+        [8] = 4,
+        [11] = IcmpSize + Ipv4Size,
+        [12] = IcmpSize + Ipv4Size,
+        [13] = 20,
+        [14] = 20,
+        [17] = 12,
+        [18] = 12,
     };
 
     private readonly StringBuilder _line = new();

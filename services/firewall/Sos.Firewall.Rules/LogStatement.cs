@@ -17,7 +17,14 @@ internal sealed record LogStatement(string Prefix, uint Level, LogFlags Flags)
 
     private static readonly Dictionary<string, uint> Levels = new()
     {
-        ["emerg"] = 0, ["alert"] = 1, ["crit"] = 2, ["err"] = 3, ["warn"] = Warning, ["notice"] = 5, ["info"] = 6, ["debug"] = 7,
+        ["emerg"] = 0,
+        ["alert"] = 1,
+        ["crit"] = 2,
+        ["err"] = 3,
+        ["warn"] = Warning,
+        ["notice"] = 5,
+        ["info"] = 6,
+        ["debug"] = 7,
     };
 
     private static readonly Dictionary<string, LogFlags> FlagNames = new()
