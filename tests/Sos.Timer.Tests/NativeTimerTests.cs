@@ -6,6 +6,7 @@ using System.Linq;
 using System.Net.Sockets;
 using System.Reflection;
 using System.Threading;
+using System.Threading.Tasks;
 using Sos.Cores.BackEnds;
 using Sos.Cores.Companions;
 using Sos.Cores.Operations;
@@ -103,6 +104,26 @@ public sealed class NativeTimerTests : IDisposable
 
         Assert.Equal(other.Signal, other.Sleep(0, TimeSpan.FromMilliseconds(1)));
         Assert.Equal(0ul, other.Expirations);
+    }
+
+    /// <summary>Programs wait for the broker's socket to be there, and connect at once.</summary>
+    [Fact]
+    public async Task WhoSeesTheSocketCanConnect()
+    {
+        string path = Path.Combine(_folder.FullName, "other.sock");
+        for (int round = 0; round < 50; round++)
+        {
+            using Socket visitor = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            Task visit = Task.Run(() =>
+            {
+                SpinWait.SpinUntil(() => File.Exists(path));
+                visitor.Connect(new UnixDomainSocketEndPoint(path));
+            });
+            using TimerBroker other = new(_host, path, new HashSet<uint>());
+            await visit;
+        }
+
+        Assert.Equal([SocketPath], Directory.GetFiles(_folder.FullName));
     }
 
     [Fact]

@@ -78,6 +78,7 @@ public sealed class TimerBroker : IDisposable
     public void Dispose()
     {
         _ends = true;
+        File.Delete(_path); // before nobody listens: who finds the socket is served
         _listener.Dispose();
         _thread.Join();
         KeyValuePair<Socket, Thread>[] connections;
@@ -95,8 +96,6 @@ public sealed class TimerBroker : IDisposable
         {
             thread.Join();
         }
-
-        File.Delete(_path);
     }
 
     private static Socket Listen(string path, bool forOthers)
@@ -121,15 +120,27 @@ public sealed class TimerBroker : IDisposable
             }
         }
 
+        // It gets its name when it listens, and only those who may can reach it: whoever sees it can connect.
+        string unready = path + ".new";
+        File.Delete(unready);
         Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        socket.Bind(endPoint);
-        if (OperatingSystem.IsLinux())
+        try
         {
-            File.SetUnixFileMode(path, forOthers ? OwnerOnly | Everybody : OwnerOnly);
-        }
+            socket.Bind(new UnixDomainSocketEndPoint(unready));
+            if (OperatingSystem.IsLinux())
+            {
+                File.SetUnixFileMode(unready, forOthers ? OwnerOnly | Everybody : OwnerOnly);
+            }
 
-        socket.Listen(TimerAdmin.ClientsMax);
-        return socket;
+            socket.Listen(TimerAdmin.ClientsMax);
+            File.Move(unready, path, overwrite: true);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     // A broker before this one may have died, and its clients have kept what they had.
