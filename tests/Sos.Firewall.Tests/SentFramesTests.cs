@@ -213,7 +213,7 @@ public class SentFramesTests
             + "chain o {{ type filter hook output priority 0; {0} }}; }}";
         CompileResult refused = Compile(FirewallBench.Load(string.Format(CultureInfo.InvariantCulture, Rules, "udp dport 1 drop;")), SentFrames.Judged);
         RuleDiagnostic error = Assert.Single(refused.Diagnostics);
-        Assert.Equal(("SOSFW004", "table inet f, chain i"), (error.Id, error.Place));
+        Assert.Equal(("SOSFW004", "table inet f, chain i, rule handle 3"), (error.Id, error.Place));
         Assert.NotNull(Compile(FirewallBench.Load(string.Format(CultureInfo.InvariantCulture, Rules, "udp dport 1 accept;")), SentFrames.Judged).Table);
     }
 

@@ -245,22 +245,34 @@ internal sealed class PacketLog
         return has;
     }
 
-    private void AddIcmp(int at, bool isLater, bool isQuoted)
+    /// <summary>Adds how a message of ICMP or ICMPv6 begins.</summary>
+    private bool TryAddType(int at, bool isLater, string protocol, out byte type)
     {
-        _line.Append("PROTO=ICMP ");
+        type = 0;
+        _line.Append("PROTO=").Append(protocol).Append(' ');
         if (isLater)
         {
-            return;
+            return false;
         }
 
         if (!Has(at, IcmpSize))
         {
             AddIncomplete(at);
+            return false;
+        }
+
+        type = _frame[at];
+        Add($"TYPE={type} CODE={_frame[at + 1]} ");
+        return true;
+    }
+
+    private void AddIcmp(int at, bool isLater, bool isQuoted)
+    {
+        if (!TryAddType(at, isLater, "ICMP", out byte type))
+        {
             return;
         }
 
-        byte type = _frame[at];
-        Add($"TYPE={type} CODE={_frame[at + 1]} ");
         if (IcmpNeeds.TryGetValue(type, out int needed) && !Has(at, needed))
         {
             AddIncomplete(at);
@@ -405,20 +417,11 @@ internal sealed class PacketLog
 
     private void AddIcmpv6(int at, bool isLater, bool isQuoted)
     {
-        _line.Append("PROTO=ICMPv6 ");
-        if (isLater)
+        if (!TryAddType(at, isLater, "ICMPv6", out byte type))
         {
             return;
         }
 
-        if (!Has(at, IcmpSize))
-        {
-            AddIncomplete(at);
-            return;
-        }
-
-        byte type = _frame[at];
-        Add($"TYPE={type} CODE={_frame[at + 1]} ");
         switch (type)
         {
             case 128 or 129:

@@ -24,6 +24,9 @@ internal sealed class ChainCompiler
         _diagnostics = diagnostics;
     }
 
+    /// <summary>Whether some chain judges what Linux sends, of which its answers to what is rejected are a part.</summary>
+    public bool JudgesSent { get; init; }
+
     /// <summary>Rules compiled so far.</summary>
     public int RuleCount => _seen.Count;
 
@@ -233,6 +236,11 @@ internal sealed class ChainCompiler
             case "reject" when code.IsSent:
                 throw new RuleException(
                     RuleDiagnosticIds.Statement, "\"reject\" is not supported for what Linux sends: no answer goes back to the program. Write \"drop\"");
+            case "reject" when _options.DecidesAlone && JudgesSent:
+                throw new RuleException(
+                    RuleDiagnosticIds.Statement,
+                    "\"reject\" is not supported beside chains for what Linux sends, which Linux asks about its answers, too: write \"drop\", or load those "
+                        + "chains into nftables on Linux");
             case "reject" when _options.DecidesAlone:
                 code.Instructions.AddRange(RejectCompiler.Compile(code.Chain, value));
                 break;

@@ -68,7 +68,7 @@ internal sealed class MatchCompiler
         {
             bool matches = NumberMatch.Matches(operation, right, number)
                 ?? throw new RuleException(RuleDiagnosticIds.Value, $"{NftRuleset.Shorten(right)} is no number of an interface (list the rules with nft -n)");
-            AsksForPort |= _options.IsPortOpen;
+            AsksForPort |= _options.IsPortOpen && !IsSent;
             NeverMatches |= IsSent || (!matches && !_options.IsPortOpen); // no interface is that by which a sent packet came
             return;
         }

@@ -53,21 +53,12 @@ public static class RulesetCompiler
         openRuleCount = 0;
         List<NftChain> baseChains = FindBaseChains(ruleset, options, diagnostics);
         TableParts parts = new();
-        ChainCompiler compiler = new(ruleset, options, parts, diagnostics);
+        ChainCompiler compiler = new(ruleset, options, parts, diagnostics) { JudgesSent = baseChains.Exists(chain => chain.IsSent) };
         Dictionary<string, ChainCode> compiled = CompileReachable(ruleset, baseChains, compiler, diagnostics);
         openRuleCount = compiler.OpenRules.Count;
         if (openRuleCount > 0)
         {
             diagnostics.Add(new RuleDiagnostic(RuleSeverity.Note, RuleDiagnosticIds.Interface, OpenPort(openRuleCount), string.Empty, null));
-        }
-
-        if (baseChains.Exists(chain => chain.IsSent))
-        {
-            diagnostics.AddRange(compiled.Values.Where(Answers).Select(code => Error(
-                RuleDiagnosticIds.Statement,
-                "\"reject\" is not supported beside chains for what Linux sends, which Linux asks about its answers, too: write \"drop\", or load those chains "
-                    + "into nftables on Linux",
-                code.Chain.Place)));
         }
 
         bool isStateful = parts.Mode == TableMode.Stateful;
@@ -90,8 +81,6 @@ public static class RulesetCompiler
     private static string OpenPort(int rules)
         => $"{rules} {(rules == 1 ? "rule asks" : "rules ask")} by which interface packets come or go. All were read in full, "
             + "since the firewall's port was not named: --port NAME decides them as a start on that device does";
-
-    private static bool Answers(ChainCode code) => code.Instructions.Exists(instruction => instruction.Operation == Operation.Reject);
 
     private static bool IsWithTracking(NftChain chain) => MeetsTracking(chain) && chain.Priority == TrackingPriority;
 

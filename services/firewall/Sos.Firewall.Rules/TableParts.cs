@@ -84,10 +84,7 @@ internal sealed class TableParts
     /// <summary>Adds a set of merged intervals in the form that suits it.</summary>
     public uint AddSet(List<Interval> merged, ValueType type)
     {
-        if (_sets.Count == FirewallHeader.SetsMax)
-        {
-            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.SetsMax} sets");
-        }
+        EnsureRoomForSet();
 
         ElementCount += merged.Count;
         if (ElementCount > ElementsMax)
@@ -116,10 +113,7 @@ internal sealed class TableParts
     /// <summary>Adds a classifier; its rules' entries follow when the program is linked.</summary>
     public uint AddClassifier(ClassifierTree tree)
     {
-        if (_sets.Count == FirewallHeader.SetsMax)
-        {
-            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.SetsMax} sets");
-        }
+        EnsureRoomForSet();
 
         _sets.Add(new SetDescriptor
         {
@@ -180,7 +174,8 @@ internal sealed class TableParts
     /// <exception cref="RuleException">There are too many.</exception>
     public uint AddLimit(RateLimit limit)
     {
-        if (_limitCount == FirewallHeader.LimitsMax || _sets.Count == FirewallHeader.SetsMax)
+        EnsureRoomForSet();
+        if (_limitCount == FirewallHeader.LimitsMax)
         {
             throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.LimitsMax} limits; let rules share named ones");
         }
@@ -197,10 +192,7 @@ internal sealed class TableParts
             return number;
         }
 
-        if (_sets.Count == FirewallHeader.SetsMax)
-        {
-            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.SetsMax} sets");
-        }
+        EnsureRoomForSet();
 
         byte[] prefix = Encoding.UTF8.GetBytes(log.Prefix);
         _sets.Add(new SetDescriptor
@@ -214,6 +206,14 @@ internal sealed class TableParts
         number = (uint)(_sets.Count - 1);
         _logs.Add(log, number);
         return number;
+    }
+
+    private void EnsureRoomForSet()
+    {
+        if (_sets.Count == FirewallHeader.SetsMax)
+        {
+            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.SetsMax} sets");
+        }
     }
 
     /// <summary>The operation that looks a value up in a set.</summary>

@@ -21,11 +21,7 @@ public unsafe struct CaptureRing
     /// <param name="now">The TSC.</param>
     public void Open(ref ServiceSetup setup, ulong now)
     {
-        Resource last = default;
-        for (uint i = 0; setup.TryFindResource(ResourceKind.Shared, i, out Resource memory); i++)
-        {
-            last = memory;
-        }
+        Resource last = ReaderMemory.Find(ref setup);
 
         if (last.ByteCount < CaptureHeader.TotalSize)
         {

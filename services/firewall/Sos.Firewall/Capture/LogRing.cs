@@ -25,11 +25,7 @@ public unsafe struct LogRing
     /// <param name="now">The TSC.</param>
     public void Open(ref ServiceSetup setup, ulong now)
     {
-        Resource last = default;
-        for (uint i = 0; setup.TryFindResource(ResourceKind.Shared, i, out Resource memory); i++)
-        {
-            last = memory;
-        }
+        Resource last = ReaderMemory.Find(ref setup);
 
         if (last.ByteCount < Offset + LogHeader.TotalSize)
         {

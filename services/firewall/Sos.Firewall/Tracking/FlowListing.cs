@@ -19,11 +19,7 @@ public unsafe struct FlowListing
     /// <param name="setup">The service's setup.</param>
     public void Open(ref ServiceSetup setup)
     {
-        Resource last = default;
-        for (uint i = 0; setup.TryFindResource(ResourceKind.Shared, i, out Resource memory); i++)
-        {
-            last = memory;
-        }
+        Resource last = ReaderMemory.Find(ref setup);
 
         if (last.ByteCount < CaptureHeader.TotalSize + FlowListingHeader.TotalSize)
         {

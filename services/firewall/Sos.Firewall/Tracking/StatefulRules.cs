@@ -18,7 +18,7 @@ public static class StatefulRules
     /// <param name="key">What rules see of it.</param>
     /// <param name="tracker">The connections.</param>
     /// <param name="counters">Where rules with counters add it up.</param>
-    /// <param name="samplers">No rule of such a table has one.</param>
+    /// <param name="samplers">Keeps limits, and notes the lines that rules log.</param>
     public static Verdict Judge(
         in FirewallTable table, ref ReadPacket read, ReadOnlySpan<byte> frame, PacketOrigin origin, ref PacketKey key, ref ConnectionTracker tracker,
         in RuleCounters counters, ref Samplers samplers)
