@@ -14,12 +14,13 @@ internal sealed class FirewallBench : IDisposable
 {
     public const string PortName = "eth0";
 
-    public FirewallBench(string parameters = "", int tableSlotSize = 16 << 20, bool capture = false)
+    public FirewallBench(string parameters = "", int tableSlotSize = 16 << 20, bool capture = false, int arenaSize = 4 << 20)
     {
         Harness = new ServiceHarness<FirewallService>(new HarnessOptions
         {
             Ports = ["nic"],
             HostPorts = ["nic"],
+            ArenaSize = arenaSize,
             PortSlots = 1024,
             PacketMemorySize = 4 << 20,
             TableSlotSize = tableSlotSize,

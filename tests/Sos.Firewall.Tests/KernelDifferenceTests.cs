@@ -18,6 +18,7 @@ public class KernelDifferenceTests(ITestOutputHelper output)
     private const int PacketsPerRuleset = 500;
     private const int SentRulesets = 30;
     private const int SentPackets = 300;
+    private const int ArenaSize = 32 << 20;
 
     [Fact]
     public void Service_And_Kernel_Agree_On_Random_Rules_And_Packets()
@@ -155,6 +156,21 @@ public class KernelDifferenceTests(ITestOutputHelper output)
         }
     }
 
+    [Fact]
+    public void Service_And_Kernel_Agree_On_Sets_That_Packets_Fill()
+    {
+        using KernelNamespace kernel = new();
+        for (int seed = 9000; seed < 9000 + Rulesets; seed++)
+        {
+            bool atInput = seed % 2 == 0;
+            string hook = atInput ? "input" : "prerouting";
+            Random random = new(seed);
+            string rules = new RandomSets(random).MakeRules(hook);
+            List<TestFrame> frames = new RandomPackets(random, withFragments: !atInput, withLaterFragments: false).Make(PacketsPerRuleset);
+            Compare(kernel, rules, frames, hook, seed);
+        }
+    }
+
     /// <summary>
     /// Whether a match on a transport header fails for a fragment that has none, as nft_payload_eval says. Some kernels read the
     /// fragment's data as if it were the header; the firewall does not follow them.
@@ -181,7 +197,7 @@ public class KernelDifferenceTests(ITestOutputHelper output)
     private static void Compare(KernelNamespace kernel, string rules, List<TestFrame> frames, string hook, int seed)
     {
         CompiledTable table = FirewallBench.Compile(rules, out _, KernelNamespace.Device);
-        using FirewallBench bench = new();
+        using FirewallBench bench = new(arenaSize: ArenaSize);
         Assert.True(bench.Harness.LoadTable(table.Bytes));
         HashSet<string> passedHere = [.. bench.Filter(frames.Select(frame => frame.Frame)).Select(Convert.ToHexString)];
         int wellFormed = frames.Count - (int)bench.Counter("firewall.dropped_malformed");

@@ -22,12 +22,20 @@ public class MutationTests
           flags interval
           elements = { fd00::/16, ::1 }
          }
+         set seen {
+          type ipv4_addr . inet_service
+          size 16
+          flags dynamic,timeout
+          timeout 5s
+          elements = { 10.0.0.1 . 22 timeout 9s }
+         }
          limit shared {
           rate over 9 kbytes/second burst 3 kbytes
          }
          chain sub {
           tcp dport { 22, 80-90 } counter return
           tcp flags & (fin|syn) < syn drop
+          ip saddr . th dport @seen update @seen { ip saddr . th sport timeout 3s limit rate over 3/minute } drop
           limit rate 4/minute burst 2 packets drop
           udp dport 53 reject with icmpx no-route
           tcp flags syn log prefix "syn: " level info flags tcp options drop

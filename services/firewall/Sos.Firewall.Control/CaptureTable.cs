@@ -65,10 +65,11 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
             }
 
             (Operation end, uint? counter) = Walk(chains[i].Entry, ref key);
-            if (end is Operation.Drop or Operation.Pass or Operation.Limit or Operation.Reject)
+            if (end is Operation.Drop or Operation.Pass or Operation.Limit or Operation.UseSet or Operation.Reject)
             {
                 dropped = end == Operation.Pass ? null
                     : end == Operation.Limit ? "a rule with a limit, or one behind it"
+                    : end == Operation.UseSet ? "a rule with a set that packets fill, or one behind it"
                     : counter is { } number && number < labels.Count ? labels[(int)number] : "a rule without a counter";
                 return true;
             }
@@ -100,7 +101,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
                     at = returns.Pop();
                     break;
                 case Operation.Return or Operation.Accept or Operation.Drop or Operation.Pass or Operation.Reject:
-                case Operation.Limit: // nobody knows any more how much its bucket held
+                case Operation.Limit or Operation.UseSet: // nobody knows any more how much its bucket held, and what was in its set
                     return (instruction.Operation, counter);
                 case Operation.Jump:
                     returns.Push(instruction.Next);

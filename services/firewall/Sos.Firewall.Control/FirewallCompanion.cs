@@ -14,6 +14,7 @@ using Sos.Cores.Running;
 using Sos.Firewall.Capture;
 using Sos.Firewall.Rules;
 using Sos.Firewall.Rules.Prefilter;
+using Sos.Firewall.Sets;
 using Sos.Firewall.Tables;
 using Sos.Firewall.Tracking;
 
@@ -63,6 +64,9 @@ public sealed class FirewallCompanion : ICompanion
             FlowSettings.CapacityName, $"a number of connections from {FlowTable.CapacityMin} to {FlowTable.CapacityMax}",
             value => ReadCapacity(value) is not null),
         ServiceParameter.OneOf("tcp-window", "strict", "liberal"),
+        new(
+            SetSettings.MemoryName, $"MiB for sets that packets fill, from 1 to {SetSettings.MemoryMax}",
+            value => ReadSetMemory(value) is not null),
     ];
 
     /// <inheritdoc/>
@@ -86,9 +90,26 @@ public sealed class FirewallCompanion : ICompanion
         {
             Parameters = parameters,
             SharedMemory = [.. configuration.SharedMemory, LogRing.Offset + LogHeader.TotalSize],
-            ArenaSize = configuration.ArenaSize == 0 && capacity is { } flows ? OtherArena + FlowTable.BytesFor(flows) : configuration.ArenaSize,
+            ArenaSize = configuration.ArenaSize == 0 ? ArenaFor(capacity, parameters, plan) : configuration.ArenaSize,
         };
     }
+
+    /// <summary>The arena that parameters ask for; 0 where the image's own does. Linux's own rules fill no sets on the core.</summary>
+    private static ulong ArenaFor(int? flows, Dictionary<string, string> parameters, ServicePlan plan)
+    {
+        bool hasSets = parameters.ContainsKey(SetSettings.MemoryName) || plan.Options.ContainsKey(RulesOption);
+        return flows is null && !hasSets ? 0
+            : OtherArena + FlowTable.BytesFor(flows ?? FlowSettings.CapacityDefault) + (hasSets ? SetMemoryOf(parameters) : 0);
+    }
+
+    /// <summary>Bytes that sets have which packets fill.</summary>
+    private static ulong SetMemoryOf(IReadOnlyDictionary<string, string> parameters)
+        => (ulong)(parameters.TryGetValue(SetSettings.MemoryName, out string? text) && ReadSetMemory(text) is { } memory
+            ? memory : SetSettings.MemoryDefault) << 20;
+
+    private static uint? ReadSetMemory(string text)
+        => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint memory) && memory is > 0 and <= SetSettings.MemoryMax
+            ? memory : null;
 
     private static int? ReadCapacity(string text)
         => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int capacity)
@@ -181,6 +202,12 @@ public sealed class FirewallCompanion : ICompanion
                 "the rules cannot be honoured:\n" + string.Join('\n', result.Diagnostics.Where(item => item.Severity == RuleSeverity.Error)));
         }
 
+        if ((ulong)table.SetMemory > SetMemoryOf(request.Plan.Parameters))
+        {
+            throw new SosException(SosError.BadTable, $"there is too little memory for the sets of these rules: start the service with the parameter "
+                + $"{SetSettings.MemoryName}={MebibytesOf(table.SetMemory)}");
+        }
+
         if (table.Mode == TableMode.Stateful && !request.BackEnd.LeavesLinux())
         {
             throw new SosException(
@@ -202,6 +229,9 @@ public sealed class FirewallCompanion : ICompanion
 
         return Describe(table);
     }
+
+    /// <summary>MiB that hold so many bytes.</summary>
+    internal static long MebibytesOf(long bytes) => (bytes + (1 << 20) - 1) >> 20;
 
     /// <summary>Compiles a rules file.</summary>
     /// <param name="path">The file.</param>

@@ -9,6 +9,7 @@ using Sos.Cores.Companions;
 using Sos.Cores.Operations;
 using Sos.Cores.Running;
 using Sos.Firewall.Rules;
+using Sos.Firewall.Sets;
 using Sos.Verbs;
 
 namespace Sos.Firewall.Control;
@@ -82,6 +83,15 @@ public static class FirewallVerbs
         if (result is { Table: { } compiled, OpenRuleCount: 0 } && DhcpRemark.Find(compiled) is { } remark)
         {
             found.Add(remark);
+        }
+
+        if (result.Table is { SetMemory: > (long)SetSettings.MemoryDefault << 20 } large)
+        {
+            found.Add(new RuleDiagnostic(
+                RuleSeverity.Note, RuleDiagnosticIds.Set,
+                $"the sets take {FirewallCompanion.MebibytesOf(large.SetMemory)} MiB of the core's memory: start the service with the parameter "
+                    + $"{SetSettings.MemoryName}={FirewallCompanion.MebibytesOf(large.SetMemory)}",
+                string.Empty, null));
         }
 
         List<RuleEntry> diagnostics = [.. found.Select(item => new RuleEntry(

@@ -15,6 +15,7 @@ internal sealed class ChainCompiler
     private readonly HashSet<string> _seen = [];
     private readonly HashSet<string> _matching = [];
     private readonly Dictionary<string, RuleObjects> _objects = [];
+    private readonly FilledSets? _filled;
 
     public ChainCompiler(NftRuleset ruleset, CompileOptions options, TableParts parts, List<RuleDiagnostic> diagnostics)
     {
@@ -22,10 +23,14 @@ internal sealed class ChainCompiler
         _options = options;
         _parts = parts;
         _diagnostics = diagnostics;
+        _filled = options.DecidesAlone ? new FilledSets(ruleset, parts) : null;
     }
 
     /// <summary>Whether some chain judges what Linux sends, of which its answers to what is rejected are a part.</summary>
     public bool JudgesSent { get; init; }
+
+    /// <summary>Sets whose elements count packets, which is not kept, by their places.</summary>
+    public IReadOnlyCollection<string> CountingSets => _filled?.Counting ?? [];
 
     /// <summary>Rules compiled so far.</summary>
     public int RuleCount => _seen.Count;
@@ -67,7 +72,7 @@ internal sealed class ChainCompiler
             List<(int Start, int End)> made = [];
             List<(string Kind, JsonElement Value)> all = [.. rule.Statements.EnumerateArray().Select(NftRuleset.SingleProperty)];
             bool isAsked = false;
-            foreach (List<(string Kind, JsonElement Value)> statements in Concatenation.Expand(_ruleset, chain, all))
+            foreach (List<(string Kind, JsonElement Value)> statements in Concatenation.Expand(_ruleset, chain, all, _filled))
             {
                 if (statements.Count > 0 && statements[^1].Kind == "vmap" && _options.TracksConnections)
                 {
@@ -129,10 +134,11 @@ internal sealed class ChainCompiler
         ChainCode code, List<(string Kind, JsonElement Value)> statements, RuleObjects rule, List<(int Start, int End)> made)
     {
         List<(string Kind, JsonElement Value)> before = statements[..^1];
-        if (before.Find(statement => statement.Kind is "notrack" or "limit").Kind is { } alone)
+        if (before.Find(statement => statement.Kind is "notrack" or "limit" or "set" or "meter" || Limits(code.Chain, statement)).Kind is { } alone)
         {
-            string way = alone == "notrack" ? "write two rules, that with \"notrack\" first" : "let a rule with the limit jump to a chain with the map";
-            throw new RuleException(RuleDiagnosticIds.Statement, $"\"{alone}\" and a verdict map in one rule are not supported: {way}");
+            string way = alone == "notrack" ? "write two rules, that with \"notrack\" first" : "let a rule without the map jump to a chain with it";
+            string what = alone == "match" ? "a set whose elements have limits" : $"\"{alone}\"";
+            throw new RuleException(RuleDiagnosticIds.Statement, $"{what} and a verdict map in one rule are not supported: {way}");
         }
 
         if (before.Exists(statement => statement.Kind != "match"))
@@ -161,7 +167,7 @@ internal sealed class ChainCompiler
         List<(int Start, int End)> made)
     {
         int start = code.Instructions.Count;
-        MatchCompiler matches = new(_ruleset, _options, _parts, code.Chain, code.Instructions) { IsSent = code.IsSent };
+        MatchCompiler matches = new(_ruleset, _options, _parts, code.Chain, code.Instructions) { IsSent = code.IsSent, Filled = _filled };
         rule.BeginRow();
         for (int i = 0; i < statements.Count; i++)
         {
@@ -247,6 +253,11 @@ internal sealed class ChainCompiler
             case "limit" when _options.DecidesAlone:
                 code.Instructions.Add(new Instruction { Operation = Operation.Limit, A = LimitNumber(code.Chain, value, rule) });
                 break;
+            case "set" or "meter" when _filled is { } filled:
+                SetStatement fill = SetStatement.Read(kind, value);
+                List<FieldReference> fields = matches.ReadKey(fill.Key);
+                code.Instructions.Add(filled.Fill(code.Chain, fill, fields));
+                break;
             case "log" when _options.TracksConnections:
                 code.Instructions.Add(new Instruction { Operation = Operation.WriteLog, A = _parts.AddLog(LogStatement.Read(value)) });
                 break;
@@ -258,6 +269,10 @@ internal sealed class ChainCompiler
                 throw Refuse(kind, value);
         }
     }
+
+    private bool Limits(NftChain chain, (string Kind, JsonElement Value) statement)
+        => statement.Kind == "match" && _filled is { } filled && NftRuleset.TryGet(statement.Value, "right", out JsonElement right)
+            && filled.IsLimited(chain, right);
 
     private uint CounterNumber(NftChain chain, JsonElement value, RuleObjects rule)
     {
@@ -317,6 +332,7 @@ internal sealed class ChainCompiler
         string reason = kind switch
         {
             "reject" => "\"reject\" is not supported here: the core answers where it decides alone. Write \"drop\"",
+            "set" or "meter" => "adding to sets is not supported here: the core fills sets where it decides alone",
             "limit" => "\"limit\" is not supported here: the core keeps rates where it decides alone",
             "log" => "\"log\" is not supported here: use a counter",
             "vmap" or "map" => "verdict maps are not supported here: write one rule for each element",

@@ -55,6 +55,9 @@ public sealed class CompiledTable
     /// <summary>Elements of all sets, after neighbours were merged.</summary>
     public int ElementCount { get; }
 
+    /// <summary>Bytes of the service's memory that sets take which packets fill.</summary>
+    public long SetMemory { get; internal init; }
+
     /// <summary>Who decides with it, and by what.</summary>
     public TableMode Mode { get; }
 

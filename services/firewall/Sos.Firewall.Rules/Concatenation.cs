@@ -14,22 +14,23 @@ internal static class Concatenation
     /// <param name="ruleset">The ruleset, for named sets.</param>
     /// <param name="chain">The chain that it stands in.</param>
     /// <param name="statements">The rule.</param>
+    /// <param name="filled">The sets that packets fill, which are looked up as they are; null where they are Linux's.</param>
     /// <exception cref="RuleException">It cannot be honoured.</exception>
     public static List<List<(string Kind, JsonElement Value)>> Expand(
-        NftRuleset ruleset, NftChain chain, List<(string Kind, JsonElement Value)> statements)
+        NftRuleset ruleset, NftChain chain, List<(string Kind, JsonElement Value)> statements, FilledSets? filled = null)
     {
         List<List<(string Kind, JsonElement Value)>> rows = [[]];
         bool hasActed = false;
         foreach ((string kind, JsonElement value) in statements)
         {
-            List<JsonElement> alternatives = kind == "match" ? Alternatives(ruleset, chain, value) : [value];
+            List<JsonElement> alternatives = kind == "match" ? Alternatives(ruleset, chain, value, filled) : [value];
             if (hasActed && alternatives.Count != 1)
             {
                 throw new RuleException(
                     RuleDiagnosticIds.Expression, "a rule that looks several fields up together behind a statement is not supported: write the match first");
             }
 
-            hasActed |= kind != "match";
+            hasActed |= kind != "match" || (filled is not null && NftRuleset.TryGet(value, "right", out JsonElement set) && filled.IsLimited(chain, set));
             if ((long)rows.Count * alternatives.Count > RowsMax)
             {
                 throw new RuleException(
@@ -42,10 +43,11 @@ internal static class Concatenation
         return rows;
     }
 
-    private static List<JsonElement> Alternatives(NftRuleset ruleset, NftChain chain, JsonElement match)
+    private static List<JsonElement> Alternatives(NftRuleset ruleset, NftChain chain, JsonElement match, FilledSets? filled)
     {
         if (!NftRuleset.TryGet(match, "left", out JsonElement left) || !NftRuleset.TryGet(left, "concat", out _)
-            || !NftRuleset.TryGet(match, "right", out JsonElement right) || NftRuleset.TryGet(right, "concat", out _))
+            || !NftRuleset.TryGet(match, "right", out JsonElement right) || NftRuleset.TryGet(right, "concat", out _)
+            || filled?.Contains(chain, right) == true)
         {
             return [match];
         }

@@ -32,6 +32,9 @@ internal sealed class MatchCompiler
     /// <summary>Which elements of named sets count.</summary>
     public SetElements Elements { get; init; }
 
+    /// <summary>The sets that packets fill; null where they are Linux's.</summary>
+    public FilledSets? Filled { get; init; }
+
     /// <summary>Whether the packets are what Linux sends.</summary>
     public bool IsSent { get; init; }
 
@@ -57,6 +60,13 @@ internal sealed class MatchCompiler
     /// <inheritdoc cref="Compile(JsonElement)"/>
     public void Compile(string operation, JsonElement left, JsonElement right)
     {
+        if (Filled is { } filled && filled.Contains(_chain, right))
+        {
+            bool negate = !ReadEquality(operation);
+            _code.Add(filled.LookUp(_chain, right.GetString()![1..], ReadKey(left), negate));
+            return;
+        }
+
         (string kind, JsonElement value) = NftRuleset.SingleProperty(left);
         if (kind == "concat")
         {
@@ -110,6 +120,24 @@ internal sealed class MatchCompiler
         {
             CompileComparison(operation, field, right);
         }
+    }
+
+    /// <summary>Reads the fields of an element, and compiles what nft asks before it may look at them.</summary>
+    /// <param name="expression">A field, or several together.</param>
+    /// <exception cref="RuleException">The firewall does not look at one of them.</exception>
+    public List<FieldReference> ReadKey(JsonElement expression)
+    {
+        JsonElement[] parts = NftRuleset.TryGet(expression, "concat", out JsonElement together) && together.ValueKind == JsonValueKind.Array
+            ? [.. together.EnumerateArray()] : [expression];
+        List<FieldReference> fields = [];
+        foreach (JsonElement part in parts)
+        {
+            (string kind, JsonElement value) = NftRuleset.SingleProperty(part);
+            fields.Add(FieldReference.Read(kind, value, _options.DecidesAlone));
+        }
+
+        fields.ForEach(AddDependencies);
+        return fields;
     }
 
     /// <summary>Compiles the condition that several fields have the values of one element, each its own.</summary>

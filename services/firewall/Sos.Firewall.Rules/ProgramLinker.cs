@@ -138,6 +138,7 @@ internal sealed class ProgramLinker
             }
 
             steps += (ulong)code.Instructions.Count(instruction => instruction.Operation == Operation.Classify) * Classifier.Steps;
+            steps += (ulong)code.Instructions.Count(instruction => instruction.Operation == Operation.UseSet) * DynamicSet.Steps;
             if (depth > FirewallHeader.JumpDepthMax || steps > FirewallHeader.StepsMax)
             {
                 throw new RuleException(

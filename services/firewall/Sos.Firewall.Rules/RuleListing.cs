@@ -64,6 +64,31 @@ internal static class RuleListing
         }
     }
 
+    /// <summary>Errors for sets whose elements stay for parts of a second: nft's JSON has whole ones.</summary>
+    public static IEnumerable<RuleDiagnostic> FindShortTimes(IEnumerable<string> lines)
+    {
+        string table = string.Empty;
+        string set = string.Empty;
+        foreach (string line in lines)
+        {
+            string[] words = line.Trim().Split(' ');
+            if (line.StartsWith("table ", StringComparison.Ordinal))
+            {
+                table = string.Join(' ', words.Take(3));
+            }
+            else if (words is ["set", _, ..])
+            {
+                set = words[1];
+            }
+            else if (words is ["timeout", _] && words[1].EndsWith("ms", StringComparison.Ordinal))
+            {
+                yield return new RuleDiagnostic(
+                    RuleSeverity.Error, RuleDiagnosticIds.LossyListing, $"nft lists the timeout {words[1]} without its parts of a second: write whole seconds",
+                    $"{table}, set {set}", null);
+            }
+        }
+    }
+
     /// <summary>
     /// Compares the kernel's programs of the rules as they were written with those of the rules as they were listed
     /// (<c>nft --debug=netlink list ruleset</c>), rule by rule.

@@ -141,7 +141,7 @@ internal sealed class RuleRunCompiler(TableParts parts)
     private static bool IsMatch(Operation operation) => operation is >= Operation.EqualsMasked and <= Operation.InRange128;
 
     /// <summary>Whether a rule may end at an instruction, so that the next one is asked.</summary>
-    private static bool MayFail(Operation operation) => IsMatch(operation) || operation == Operation.Limit;
+    private static bool MayFail(Operation operation) => IsMatch(operation) || operation is Operation.Limit or Operation.UseSet;
 
     private void AddRun(
         ChainCode code, List<Rule> rules, ClassifierTree tree, List<Instruction> instructions, Dictionary<int, string> targets)

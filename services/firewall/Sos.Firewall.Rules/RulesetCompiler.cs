@@ -61,6 +61,8 @@ public static class RulesetCompiler
             diagnostics.Add(new RuleDiagnostic(RuleSeverity.Note, RuleDiagnosticIds.Interface, OpenPort(openRuleCount), string.Empty, null));
         }
 
+        diagnostics.AddRange(compiler.CountingSets.Select(place => new RuleDiagnostic(
+            RuleSeverity.Note, RuleDiagnosticIds.Set, "the counters of this set's elements are not kept: nothing depends on them", place, null)));
         bool isStateful = parts.Mode == TableMode.Stateful;
         diagnostics.AddRange(baseChains.Where(chain => isStateful && IsWithTracking(chain)).Select(chain => Error(
             RuleDiagnosticIds.Hook,
@@ -73,7 +75,7 @@ public static class RulesetCompiler
 
         LinkedProgram program = new ProgramLinker(compiled).Link(baseChains);
         (byte[] bytes, int length) = parts.Complete(isStateful ? WithTracking(program, baseChains) : program);
-        CompiledTable table = new(bytes, length, parts.Counters, compiler.RuleCount, parts.ElementCount, parts.Mode);
+        CompiledTable table = new(bytes, length, parts.Counters, compiler.RuleCount, parts.ElementCount, parts.Mode) { SetMemory = parts.SetMemory };
         table.EnsureValid();
         return table;
     }

@@ -51,6 +51,7 @@ public static class RulesetLoader
                 ? RuleListing.Compare(File.ReadLines(At("loaded.txt")), File.ReadLines(At("listed.txt")), texts)
                 : [NotCompared(File.ReadAllText(At("reload-errors.txt")))];
             diagnostics.AddRange(RuleListing.FindDormantTables(File.ReadLines(At("ruleset.txt"))));
+            diagnostics.AddRange(RuleListing.FindShortTimes(File.ReadLines(At("ruleset.txt"))));
             return new LoadedRuleset(File.ReadAllBytes(At("ruleset.json")), texts, diagnostics);
         }
         finally

@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
 using System.Text;
+using Sos.Firewall.Sets;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Control;
 
@@ -22,6 +23,8 @@ internal sealed class TableParts
     private readonly List<CompiledCounter> _counters = [];
     private readonly Dictionary<string, Instruction> _samplers = [];
     private uint _limitCount;
+    private uint _dynamicSetCount;
+    private int _listedCount;
     private readonly Dictionary<LogStatement, uint> _logs = [];
     private byte[] _bytes = new byte[4096];
     private int _length = TableHeader.HeaderSize + FirewallHeader.Size;
@@ -40,6 +43,9 @@ internal sealed class TableParts
 
     /// <summary>Intervals of all sets.</summary>
     public int ElementCount { get; private set; }
+
+    /// <summary>Bytes of the service's memory that sets take which packets fill.</summary>
+    public long SetMemory { get; private set; }
 
     /// <summary>Instructions that the classifications so far count for.</summary>
     public int ClassificationSteps { get; set; }
@@ -181,6 +187,51 @@ internal sealed class TableParts
         }
 
         _sets.Add(new SetDescriptor { Kind = SetKind.Limit, Count = _limitCount++, Offset = Append<RateLimit>([limit]) });
+        return (uint)(_sets.Count - 1);
+    }
+
+    /// <summary>Adds a set that packets fill.</summary>
+    /// <param name="set">Its declaration.</param>
+    /// <param name="elements">The elements that it brings: of each the ns that it stays, then the words of its key.</param>
+    /// <param name="count">How many these are.</param>
+    /// <param name="haveLimits">Whether these have limits.</param>
+    /// <returns>Its index among the sets.</returns>
+    /// <exception cref="RuleException">There are too many, or they are too large.</exception>
+    public uint AddDynamicSet(DynamicSet set, List<ulong> elements, int count, bool haveLimits)
+    {
+        EnsureRoomForSet();
+        _listedCount += count;
+        SetMemory += DynamicSets.BytesFor(in set);
+        if (_dynamicSetCount == FirewallHeader.DynamicSetsMax || _listedCount > FirewallHeader.ListedElementsMax
+            || SetMemory > (long)SetSettings.MemoryMax << 20)
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Limit,
+                $"of sets that packets fill, or whose elements go by themselves, there is room for {FirewallHeader.DynamicSetsMax} of "
+                    + $"{SetSettings.MemoryMax} MiB together, with {FirewallHeader.ListedElementsMax} elements that the rules bring");
+        }
+
+        ElementCount += count;
+        _sets.Add(new SetDescriptor
+        {
+            Kind = SetKind.DynamicSet,
+            Count = _dynamicSetCount++,
+            Offset = Append<DynamicSet>([set]),
+            SecondOffset = Append<ulong>(CollectionsMarshal.AsSpan(elements)),
+            SecondCount = (uint)count,
+            ThirdCount = haveLimits ? 1u : 0,
+        });
+        return (uint)(_sets.Count - 1);
+    }
+
+    /// <summary>Adds the use that a rule makes of a set that packets fill.</summary>
+    /// <param name="access">The use.</param>
+    /// <param name="set">The set's index.</param>
+    /// <returns>Its own index among the sets.</returns>
+    public uint AddSetAccess(SetAccess access, uint set)
+    {
+        EnsureRoomForSet();
+        _sets.Add(new SetDescriptor { Kind = SetKind.SetAccess, Count = set, Offset = Append<SetAccess>([access]) });
         return (uint)(_sets.Count - 1);
     }
 

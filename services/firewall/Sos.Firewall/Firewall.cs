@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Sos.Firewall.Answers;
 using Sos.Firewall.Capture;
 using Sos.Firewall.Connections;
+using Sos.Firewall.Sets;
 using Sos.Firewall.Tables;
 using Sos.Firewall.Tracking;
 using Sos.Sdk.Control;
@@ -54,6 +55,7 @@ public partial struct Firewall<TNic, THost>
     private bool _isTracking;
     private bool _judgesSent;
     private bool _keepsTime;
+    private bool _asksForTime;
     private TscClock _clock;
     private ulong _now;
 
@@ -70,7 +72,7 @@ public partial struct Firewall<TNic, THost>
     /// <param name="nic">The card's port, started.</param>
     /// <param name="host">The host's port.</param>
     /// <param name="pool">The buffers of both.</param>
-    /// <returns>False where there is no memory for the connections that the parameters ask for.</returns>
+    /// <returns>False where there is no memory for the connections, or the sets, that the parameters ask for.</returns>
     public unsafe bool TryInitialize(ref ServiceSetup setup, FirewallSettings settings, TNic nic, THost host, PacketPool pool)
     {
         _nic = nic;
@@ -97,7 +99,7 @@ public partial struct Firewall<TNic, THost>
         }
 
         _flowCounters.Show(in _tracker.Flows);
-        return true;
+        return settings.Sets.TryMake(ref _samplers.Sets, setup.Arena, secret, new SetCounters(setup.Statistics));
     }
 
     /// <summary>Moves one burst in each direction.</summary>
@@ -154,6 +156,7 @@ public partial struct Firewall<TNic, THost>
             _clock.Follow();
             _connections.Begin(_tables.Generation, _tables.Current.RecordsPassed);
             _samplers.Begin(in _tables.Current, in _clock, _now);
+            _asksForTime = _samplers.AskForTime;
             _answerer.Begin(_pool, in _clock, _now);
             BeginTracking(_tables.Current.Mode == TableMode.Stateful);
             _judgesSent = _tables.Current.JudgesSent;
@@ -283,10 +286,10 @@ public partial struct Firewall<TNic, THost>
     private void TellTime()
     {
         _samplers.SetTime(_now);
-        if (_samplers.Limits.IsUsed)
+        if (_asksForTime)
         {
             _clock.Follow();
-            _samplers.Limits.SetTime(_clock.MonotonicNs(_now));
+            _samplers.SetExactTime(_clock.MonotonicNs(_now));
         }
     }
 

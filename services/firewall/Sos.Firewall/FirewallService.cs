@@ -33,7 +33,7 @@ public struct FirewallService : IService
     {
         if (!FirewallSettings.TryRead(setup.Parameters, out FirewallSettings settings))
         {
-            setup.Log.Write(LogSeverity.Error, "a parameter has a value that it cannot have (non-ip, dhcp, vlan, fragments, flows, tcp-window)"u8);
+            setup.Log.Write(LogSeverity.Error, "a parameter has a value that it cannot have (non-ip, dhcp, vlan, fragments, flows, tcp-window, set-memory)"u8);
             return BadParameter;
         }
 

@@ -1,4 +1,5 @@
 using System;
+using Sos.Firewall.Sets;
 using Sos.Firewall.Tracking;
 using Sos.Sdk.Services;
 
@@ -43,6 +44,9 @@ public struct FirewallSettings
     /// <summary>The parameters of connection tracking.</summary>
     public FlowSettings Flows;
 
+    /// <summary>The parameter of sets that packets fill.</summary>
+    public SetSettings Sets;
+
     /// <summary>Reads the parameters.</summary>
     /// <returns>False if one has a value that it cannot have.</returns>
     public static bool TryRead(Parameters parameters, out FirewallSettings settings)
@@ -52,7 +56,8 @@ public struct FirewallSettings
             && TryReadDhcp(parameters, ref settings.DhcpByRules)
             && TryReadPolicy(parameters, "vlan"u8, ref settings.Vlan)
             && TryReadPolicy(parameters, "fragments"u8, ref settings.Fragments)
-            && FlowSettings.TryRead(parameters, out settings.Flows);
+            && FlowSettings.TryRead(parameters, out settings.Flows)
+            && SetSettings.TryRead(parameters, out settings.Sets);
     }
 
     private static bool TryReadNonIp(Parameters parameters, ref FirewallSettings settings)

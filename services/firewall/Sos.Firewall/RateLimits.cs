@@ -29,7 +29,7 @@ public struct RateLimits
             ref readonly SetDescriptor set = ref sets[i];
             if (set.Kind == SetKind.Limit)
             {
-                _buckets[(int)set.Count] = new Bucket { Tokens = table.Limit(in set).TokensMax, Last = now };
+                _buckets[(int)set.Count] = RateBucket.Full(in table.Limit(in set), now);
                 IsUsed = true;
             }
         }
@@ -44,34 +44,11 @@ public struct RateLimits
     /// <param name="number">Its number.</param>
     /// <param name="length">Bytes of the packet, from its IP header on.</param>
     /// <returns>Whether the rule goes on.</returns>
-    public bool Take(in RateLimit limit, uint number, uint length)
-    {
-        ref Bucket bucket = ref _buckets[(int)number];
-        ulong cost = (limit.CountsBytes != 0 ? limit.Nanoseconds * length : limit.Nanoseconds) / limit.Rate;
-        ulong passed = 0;
-        if ((long)(_now - bucket.Last) > 0)
-        {
-            // A clock that Linux has just corrected may go back for a moment: then no time went by.
-            passed = _now - bucket.Last;
-            bucket.Last = _now;
-        }
-
-        ulong free = limit.TokensMax - bucket.Tokens;
-        ulong tokens = passed < free ? bucket.Tokens + passed : limit.TokensMax;
-        bool isWithin = cost <= tokens;
-        bucket.Tokens = isWithin ? tokens - cost : tokens;
-        return isWithin != (limit.IsOver != 0);
-    }
-
-    private struct Bucket
-    {
-        public ulong Tokens;
-        public ulong Last;
-    }
+    public bool Take(in RateLimit limit, uint number, uint length) => _buckets[(int)number].Take(in limit, length, _now);
 
     [InlineArray(FirewallHeader.LimitsMax)]
     private struct Buckets
     {
-        private Bucket _first;
+        private RateBucket _first;
     }
 }

@@ -151,6 +151,9 @@ public static class RuleEvaluator
                 case Operation.Limit:
                     at = IsLetOn(in table, in instruction, in key, ref samplers) ? at + 1 : instruction.Next;
                     break;
+                case Operation.UseSet:
+                    at = samplers.Sets.Use(in table, in instruction, in key) ? at + 1 : instruction.Next;
+                    break;
                 default:
                     at = Matches(in table, in instruction, in key) ? at + 1 : instruction.Next;
                     break;

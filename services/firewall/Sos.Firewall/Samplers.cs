@@ -2,6 +2,7 @@ using System;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Sos.Firewall.Connections;
+using Sos.Firewall.Sets;
 using Sos.Firewall.Tables;
 using Sos.Sdk.Memory;
 using Sos.Sdk.Time;
@@ -18,6 +19,9 @@ public struct Samplers
     /// <summary>The limits of rules where the core decides alone.</summary>
     public RateLimits Limits;
 
+    /// <summary>The sets that packets fill, where the core decides alone.</summary>
+    public DynamicSets Sets;
+
     private const ulong NanosecondsPerMicrosecond = 1000;
 
     private Buckets _buckets;
@@ -27,6 +31,9 @@ public struct Samplers
     private ulong _now;
     private Lines _lines;
     private int _lineCount;
+
+    /// <summary>Whether limits or sets ask for the time in ns.</summary>
+    public readonly bool AskForTime => Limits.IsUsed || Sets.IsUsed;
 
     /// <summary>Lines that a packet asked for since they were taken last: those that are more than are noted, too.</summary>
     public readonly int LineCount => _lineCount;
@@ -40,6 +47,7 @@ public struct Samplers
         MemoryBlock<SetDescriptor> sets = table.Sets;
         _answering = 0;
         Limits.Begin(in table, clock.MonotonicNs(now));
+        Sets.Begin(in table, clock.MonotonicNs(now));
         for (int i = 0; i < sets.Length; i++)
         {
             ref readonly SetDescriptor set = ref sets[i];
@@ -60,6 +68,14 @@ public struct Samplers
     /// <param name="now">The TSC.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void SetTime(ulong now) => _now = now;
+
+    /// <summary>Tells the time to limits and sets.</summary>
+    /// <param name="now">The time in ns.</param>
+    public void SetExactTime(ulong now)
+    {
+        Limits.SetTime(now);
+        Sets.SetTime(now);
+    }
 
     /// <summary>Begins a packet's way through the rules.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -61,6 +61,15 @@ public struct FirewallHeader
     /// <summary>Most limits: each takes 16 bytes of the service's memory.</summary>
     public const int LimitsMax = 256;
 
+    /// <summary>Most sets that packets fill: each takes 64 bytes of the service's memory beside its elements.</summary>
+    public const int DynamicSetsMax = 64;
+
+    /// <summary>Most elements of such a set.</summary>
+    public const int DynamicElementsMax = 1 << 22;
+
+    /// <summary>Most elements that a table brings for all such sets: at about 100 ns each they keep packets waiting for 25 ms when it comes into use.</summary>
+    public const int ListedElementsMax = 1 << 18;
+
     /// <summary>Most lines that one packet makes: it may meet many rules that log, each time by jumps.</summary>
     public const int LinesMax = 8;
 

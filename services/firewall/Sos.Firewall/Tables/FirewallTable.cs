@@ -140,6 +140,16 @@ public unsafe struct FirewallTable : ITable<FirewallTable>
     /// <summary>A limit.</summary>
     public readonly ref readonly RateLimit Limit(in SetDescriptor set) => ref *(RateLimit*)(_bytes + set.Offset);
 
+    /// <summary>The declaration of a set that packets fill.</summary>
+    public readonly ref readonly DynamicSet DynamicSet(in SetDescriptor set) => ref *(DynamicSet*)(_bytes + set.Offset);
+
+    /// <summary>The elements that the table brings for such a set: of each the ns that it stays (0: for good), then the words of its key.</summary>
+    public readonly MemoryBlock<ulong> ListedElements(in SetDescriptor set)
+        => new((ulong*)(_bytes + set.SecondOffset), (int)(set.SecondCount * (DynamicSet(in set).KeyLength + 1)));
+
+    /// <summary>The use that a rule makes of such a set.</summary>
+    public readonly ref readonly SetAccess SetAccess(in SetDescriptor set) => ref *(SetAccess*)(_bytes + set.Offset);
+
     private readonly MemoryBlock<T> Part<T>(uint offset, uint count)
         where T : unmanaged => new((T*)(_bytes + offset), (int)count);
 }

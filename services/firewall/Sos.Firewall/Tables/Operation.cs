@@ -74,4 +74,10 @@ public enum Operation : byte
 
     /// <summary>Writes a line about the packet, as the set numbered <see cref="Instruction.A"/> says. Only where the core decides alone.</summary>
     WriteLog = 19,
+
+    /// <summary>
+    /// Looks the packet up in a set that packets fill, adds it or removes it, as the access says that is described by the set numbered
+    /// <see cref="Instruction.A"/>, and goes on at <see cref="Instruction.Next"/> if that ends the rule. Only where the core decides alone.
+    /// </summary>
+    UseSet = 20,
 }

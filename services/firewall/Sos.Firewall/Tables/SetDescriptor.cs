@@ -15,22 +15,24 @@ public struct SetDescriptor
     /// <summary>
     /// <see cref="SetKind.Bitmap"/>: bits, a multiple of 64. <see cref="SetKind.Ipv4"/>: nodes.
     /// <see cref="SetKind.Interval"/>: boundaries. <see cref="SetKind.Classifier"/>: nodes. <see cref="SetKind.Connections"/>: words, a
-    /// power of two. <see cref="SetKind.Sampler"/> and <see cref="SetKind.Limit"/>: its number. <see cref="SetKind.Log"/>: bytes of the prefix.
+    /// power of two. <see cref="SetKind.Sampler"/>, <see cref="SetKind.Limit"/> and <see cref="SetKind.DynamicSet"/>: its number.
+    /// <see cref="SetKind.Log"/>: bytes of the prefix. <see cref="SetKind.SetAccess"/>: the set's index.
     /// </summary>
     public uint Count;
 
-    /// <summary>Offset of the bits, of the root, of the boundaries, of a classifier's nodes, of the limit, or of a prefix.</summary>
+    /// <summary>Offset of the bits, of the root, of the boundaries, of a classifier's nodes, of the limit, of a prefix, of the declaration, or of the access.</summary>
     public uint Offset;
 
     /// <summary>
     /// <see cref="SetKind.Ipv4"/>: offset of the nodes. <see cref="SetKind.Interval"/>: offset of the index.
-    /// <see cref="SetKind.Classifier"/>: offset of the blocks.
+    /// <see cref="SetKind.Classifier"/>: offset of the blocks. <see cref="SetKind.DynamicSet"/>: offset of the elements that the table brings.
     /// </summary>
     public uint SecondOffset;
 
     /// <summary>
     /// <see cref="SetKind.Ipv4"/>: leaves. <see cref="SetKind.Interval"/>: keys in the index.
     /// <see cref="SetKind.Classifier"/>: blocks. <see cref="SetKind.Sampler"/>: packets that pass at once. <see cref="SetKind.Log"/>: the level.
+    /// <see cref="SetKind.DynamicSet"/>: elements.
     /// </summary>
     public uint SecondCount;
 
@@ -39,6 +41,7 @@ public struct SetDescriptor
 
     /// <summary>
     /// <see cref="SetKind.Classifier"/>: rules. <see cref="SetKind.Sampler"/>: microseconds for each packet. <see cref="SetKind.Log"/>: <see cref="LogFlags"/>.
+    /// <see cref="SetKind.DynamicSet"/>: 1 where these elements have limits.
     /// </summary>
     public uint ThirdCount;
 
@@ -78,4 +81,10 @@ public enum SetKind : uint
 
     /// <summary>The line that a rule writes: see <see cref="Operation.WriteLog"/>.</summary>
     Log = 8,
+
+    /// <summary>A set that packets fill: see <see cref="Tables.DynamicSet"/>.</summary>
+    DynamicSet = 9,
+
+    /// <summary>No set, but a <see cref="Tables.SetAccess"/>.</summary>
+    SetAccess = 10,
 }

@@ -2,6 +2,7 @@ using System;
 using System.Numerics;
 using Sos.Firewall.Answers;
 using Sos.Firewall.Capture;
+using Sos.Firewall.Sets;
 using Sos.Sdk.Memory;
 
 namespace Sos.Firewall.Tables;
@@ -44,6 +45,8 @@ public static class TableValidator
     {
         MemoryBlock<SetDescriptor> sets = table.Sets;
         ulong rules = 0;
+        uint dynamicSets = 0;
+        ulong listed = 0;
         for (int i = 0; i < sets.Length; i++)
         {
             ref readonly SetDescriptor set = ref sets[i];
@@ -55,6 +58,21 @@ public static class TableValidator
             if (set.Kind == SetKind.Limit && table.Limit(in set).Rate == 0)
             {
                 return false; // it divides
+            }
+
+            if (set.Kind == SetKind.DynamicSet)
+            {
+                // Each has a number, and no other one has it.
+                listed += set.SecondCount;
+                if (set.Count != dynamicSets++ || listed > FirewallHeader.ListedElementsMax || !IsDynamicSetValid(in table, in set, size))
+                {
+                    return false;
+                }
+            }
+
+            if (set.Kind == SetKind.SetAccess && (set.Count >= (uint)i || !IsAccessValid(in table, in set)))
+            {
+                return false;
             }
 
             if (set.Kind == SetKind.Classifier)
@@ -69,6 +87,36 @@ public static class TableValidator
         }
 
         return true;
+    }
+
+    private static bool IsDynamicSetValid(in FirewallTable table, in SetDescriptor descriptor, ulong size)
+    {
+        ref readonly DynamicSet set = ref table.DynamicSet(in descriptor);
+        return set.Capacity is > 0 and <= FirewallHeader.DynamicElementsMax
+            && set.KeyLength is > 0 and <= SetKey.WordsMax
+            && (set.HasLimit == 0 || set.Limit.Rate != 0)
+            && IsWithin(descriptor.SecondOffset, descriptor.SecondCount, (set.KeyLength + 1) * sizeof(ulong), size);
+    }
+
+    // The set stands before it, and is valid.
+    private static bool IsAccessValid(in FirewallTable table, in SetDescriptor descriptor)
+    {
+        ref readonly SetAccess access = ref table.SetAccess(in descriptor);
+        if (!IsSet(in table, descriptor.Count, SetKind.DynamicSet) || access.Operation > SetOperation.Delete
+            || access.FieldCount is 0 or > SetAccess.FieldsMax)
+        {
+            return false;
+        }
+
+        for (int i = 0; i < access.FieldCount; i++)
+        {
+            if (access.Fields[i] >= (Field)PacketKey.WordCount)
+            {
+                return false;
+            }
+        }
+
+        return access.Halves <= SetKey.HalvesMax && (uint)(access.Halves + 1) / 2 == table.DynamicSet(in table.Sets[descriptor.Count]).KeyLength;
     }
 
     private static bool IsAscending(ReadOnlySpan<uint> entries)
@@ -119,6 +167,10 @@ public static class TableValidator
                     && set.Depth <= FirewallHeader.SampleMicrosecondsMax;
             case SetKind.Limit:
                 return set.Count < FirewallHeader.LimitsMax && IsWithin(set.Offset, 1, RateLimit.Size, size);
+            case SetKind.DynamicSet:
+                return set.Count < FirewallHeader.DynamicSetsMax && IsWithin(set.Offset, 1, DynamicSet.Size, size);
+            case SetKind.SetAccess:
+                return IsWithin(set.Offset, 1, SetAccess.Size, size);
             case SetKind.Log:
                 return set.Count <= LogSlot.PrefixMax
                     && set.SecondCount <= FirewallHeader.LogLevelMax
@@ -180,6 +232,10 @@ public static class TableValidator
             {
                 steps += Classifier.Steps;
             }
+            else if (instruction.Operation == Operation.UseSet)
+            {
+                steps += DynamicSet.Steps;
+            }
         }
 
         return instructions[end - 1].Operation == Operation.Return
@@ -214,6 +270,9 @@ public static class TableValidator
                 return table.Mode is TableMode.Authoritative or TableMode.Stateful && new Rejection(instruction.A, instruction.B).IsValid;
             case Operation.Limit:
                 return leavesForward && at + 1 < end && IsSet(in table, instruction.A, SetKind.Limit);
+            case Operation.UseSet:
+                return leavesForward && at + 1 < end && table.Mode is TableMode.Authoritative or TableMode.Stateful
+                    && IsSet(in table, instruction.A, SetKind.SetAccess);
             case Operation.WriteLog:
                 return table.Mode is TableMode.Authoritative or TableMode.Stateful && IsSet(in table, instruction.A, SetKind.Log) && at + 1 < end;
             case Operation.EqualsMasked:

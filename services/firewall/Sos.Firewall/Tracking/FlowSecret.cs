@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
+using Sos.Firewall.Sets;
 using Sos.Sdk.Services;
 using Sos.Sdk.Time;
 
@@ -41,6 +42,19 @@ public struct FlowSecret
     /// <summary>Hashes a flow's ends.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly uint Hash(in FlowTuple tuple) => (uint)(Name(in tuple) >> 32);
+
+    /// <summary>Hashes the key of an element.</summary>
+    public readonly uint Hash(in SetKey key)
+    {
+        ulong high = Math.BigMul(key[0] + _keys[0], key[1] + _keys[1], out ulong low);
+        high += Math.BigMul(key[2] + _keys[2], key[3] + _keys[3], out ulong second);
+        low += second;
+        high += low < second ? 1u : 0;
+        high += Math.BigMul(key[4] + _keys[4], _keys[5], out ulong third);
+        low += third;
+        high += low < third ? 1u : 0;
+        return (uint)(((high * (_keys[6] | 1)) + (low * (_keys[7] | 1))) >> 32);
+    }
 
     /// <summary>Hashes a flow's ends to 64 bits, by which they are as good as known.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
