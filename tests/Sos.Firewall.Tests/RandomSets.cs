@@ -50,7 +50,8 @@ internal sealed class RandomSets(Random random)
         string elements = random.Next(3) == 0 ? $"elements = {{ {element}{(timeout.Contains(", timeout") ? Pick("", " timeout 2h") : "")} }}; " : "";
         string statement = declared.Length != 0 ? "" : Pick("", " " + limit, " counter", $" counter {limit}");
         return new Set(
-            $"set s{number} {{ type {type}; {size}{timeout}{declared}{elements}}}", $"s{number}", keys, statement, timeout.Contains(", timeout"), removes);
+            $"set s{number} {{ type {type}; {size}{timeout}{declared}{elements}}}", $"s{number}", keys, statement, timeout.Contains(", timeout"),
+            timeout.Contains("1h"), removes);
     }
 
     private void AddRules(StringBuilder text, List<Set> sets, bool jumps)
@@ -58,9 +59,9 @@ internal sealed class RandomSets(Random random)
         int rules = random.Next(4, 9);
         for (int i = 0; i < rules; i++)
         {
-            string first = random.Next(3) == 0 ? Match() + " " : "";
+            string rule = MakeRule(sets);
             string verdict = jumps ? Pick("accept", "drop", "drop", "jump other", "continue", "") : Pick("accept", "drop", "return", "continue", "");
-            text.AppendLine($"    {first}{Use(sets)} {Pick("counter ", "")}{(random.Next(3) == 0 ? Use(sets) + " " : "")}{verdict}".TrimEnd());
+            text.AppendLine($"    {rule}{verdict}".TrimEnd());
         }
 
         if (random.Next(2) == 0)
@@ -68,6 +69,20 @@ internal sealed class RandomSets(Random random)
             string key = Pick("ip saddr", "ip6 saddr", "ip saddr . th dport");
             string name = jumps ? "m" : "n";
             text.AppendLine($"    meter {name} size {random.Next(3, 40)} {{ {key}{Pick("", " timeout 1h")} limit rate {Pick("over ", "")}1/week burst 3 packets }} drop");
+        }
+    }
+
+    private string MakeRule(List<Set> sets)
+    {
+        while (true)
+        {
+            string first = random.Next(3) == 0 ? Match() + " " : "";
+            string rule = $"{first}{Use(sets)} {Pick("counter ", "")}{(random.Next(3) == 0 ? Use(sets) + " " : "")}";
+            bool isOfBoth = (rule.Contains("ip ") && rule.Contains("ip6 ")) || (rule.Contains("tcp") && rule.Contains("udp"));
+            if (!isOfBoth)
+            {
+                return rule; // nft takes no rule for packets of two protocols at once
+            }
         }
     }
 
@@ -84,11 +99,12 @@ internal sealed class RandomSets(Random random)
         };
     }
 
-    private string Time(Set set) => set.HasTimes ? Pick("", " timeout 3h") : "";
+    // Without any time an update ends the element's, and Linux makes room later.
+    private string Time(Set set) => !set.HasTimes ? "" : set.HasTime ? Pick("", " timeout 3h") : " timeout 3h";
 
     private string Match() => Pick("meta l4proto tcp", "meta l4proto udp", "tcp dport { 22, 80 }", "th dport 1024-65535", "th sport != 53", "tcp flags syn");
 
     private string Pick(params string[] choices) => choices[random.Next(choices.Length)];
 
-    private sealed record Set(string Declaration, string Name, string[] Keys, string Statement, bool HasTimes, bool Removes);
+    private sealed record Set(string Declaration, string Name, string[] Keys, string Statement, bool HasTimes, bool HasTime, bool Removes);
 }

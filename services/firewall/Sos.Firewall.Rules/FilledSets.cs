@@ -20,18 +20,16 @@ internal sealed class FilledSets
     /// <summary>Finds them.</summary>
     /// <param name="ruleset">The ruleset.</param>
     /// <param name="parts">Takes those that rules use.</param>
-    /// <exception cref="RuleException">A statement that fills one is none that the firewall knows.</exception>
     public FilledSets(NftRuleset ruleset, TableParts parts)
     {
         _ruleset = ruleset;
         _parts = parts;
         foreach (NftChain chain in ruleset.Chains)
         {
-            foreach ((string kind, JsonElement value) in chain.Rules.SelectMany(rule => rule.Statements.EnumerateArray()).Select(NftRuleset.SingleProperty))
+            foreach (JsonElement statement in chain.Rules.SelectMany(rule => rule.Statements.EnumerateArray()))
             {
-                if (SetStatement.Is(kind))
+                if (SetStatement.TryRead(statement) is { } fill)
                 {
-                    SetStatement fill = SetStatement.Read(kind, value);
                     string key = KeyOf(chain, fill.Set);
                     _fills.TryAdd(key, []);
                     _fills[key].Add(fill);

@@ -64,7 +64,7 @@ internal static class RuleListing
         }
     }
 
-    /// <summary>Errors for sets whose elements stay for parts of a second: nft's JSON has whole ones.</summary>
+    /// <summary>Errors for sets whose elements stay for parts of a second: nft's JSON has whole ones, as its text with <c>-n</c> has.</summary>
     public static IEnumerable<RuleDiagnostic> FindShortTimes(IEnumerable<string> lines)
     {
         string table = string.Empty;

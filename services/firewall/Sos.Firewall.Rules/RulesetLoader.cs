@@ -20,6 +20,7 @@ public static class RulesetLoader
         nft -f "$rules" || exit 1
         nft -j -n list ruleset >"$directory/ruleset.json" || exit 1
         nft -a -n -t list ruleset >"$directory/ruleset.txt" || exit 1
+        nft -t list sets >"$directory/sets.txt" || exit 1
         nft --debug=netlink -t list ruleset >"$directory/loaded.txt" || exit 1
         nft -j -t list ruleset >"$directory/terse.json" || exit 1
         unshare --net -- sh -c "$0" sh "$directory" "$@" 2>"$directory/reload-errors.txt" || rm -f "$directory/listed.txt"
@@ -51,7 +52,7 @@ public static class RulesetLoader
                 ? RuleListing.Compare(File.ReadLines(At("loaded.txt")), File.ReadLines(At("listed.txt")), texts)
                 : [NotCompared(File.ReadAllText(At("reload-errors.txt")))];
             diagnostics.AddRange(RuleListing.FindDormantTables(File.ReadLines(At("ruleset.txt"))));
-            diagnostics.AddRange(RuleListing.FindShortTimes(File.ReadLines(At("ruleset.txt"))));
+            diagnostics.AddRange(RuleListing.FindShortTimes(File.ReadLines(At("sets.txt"))));
             return new LoadedRuleset(File.ReadAllBytes(At("ruleset.json")), texts, diagnostics);
         }
         finally

@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Text.Json;
 using Sos.Firewall.Tables;
@@ -21,6 +22,21 @@ internal sealed record SetStatement(
 
     /// <summary>Whether a statement is one.</summary>
     public static bool Is(string kind) => kind is "set" or "meter";
+
+    /// <summary>Reads a statement, if it is one that can be read. Others are refused with their rule.</summary>
+    /// <param name="statement">Any statement.</param>
+    public static SetStatement? TryRead(JsonElement statement)
+    {
+        string kind = NftRuleset.TryGet(statement, "meter", out JsonElement value) ? "meter" : "set";
+        try
+        {
+            return kind == "meter" || NftRuleset.TryGet(statement, "set", out value) ? Read(kind, value) : null;
+        }
+        catch (Exception unread) when (unread is RuleException or JsonException)
+        {
+            return null;
+        }
+    }
 
     /// <summary>Reads a statement.</summary>
     /// <param name="kind">"set" or "meter".</param>

@@ -74,7 +74,10 @@ public struct Samplers
     public void SetExactTime(ulong now)
     {
         Limits.SetTime(now);
-        Sets.SetTime(now);
+        if (Sets.IsUsed)
+        {
+            Sets.SetTime(now);
+        }
     }
 
     /// <summary>Begins a packet's way through the rules.</summary>

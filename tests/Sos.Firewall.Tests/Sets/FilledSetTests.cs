@@ -286,10 +286,11 @@ public sealed class FilledSetTests : IDisposable
     [InlineData("set s { type ipv4_addr; size 9; flags dynamic; }", "add @s { ip saddr ct count over 3 } drop", "SOSFW004")]
     [InlineData("set s { type ipv4_addr; size 9; flags dynamic; }", "add @s { ip saddr quota over 3 bytes } drop", "SOSFW004")]
     [InlineData("set s { type ipv4_addr; size 9; flags dynamic; timeout 1500ms; }", "add @s { ip saddr } drop", "SOSFW013")]
+    [InlineData("set s { type ipv4_addr; size 9; flags dynamic, timeout; }", "add @s { ip saddr timeout 1500ms } drop", "SOSFW013")]
     [InlineData("set s { type ipv4_addr; size 9000000; flags dynamic; }", "add @s { ip saddr } drop", "SOSFW008")]
     [InlineData("set s { type ipv4_addr; size 9; flags dynamic; }", "add @s { ip saddr } udp dport vmap { 1 : drop }", "SOSFW004")]
-    [InlineData("map s { type ipv4_addr : inet_service; size 9; flags dynamic; }", "add @s { ip saddr : udp dport } drop", "SOSFW004")]
-    [InlineData("set s { typeof ip dscp; size 9; flags dynamic; }", "add @s { ip dscp } drop", "SOSFW007")]
+    [InlineData("map s { type ipv4_addr : inet_service; size 9; flags dynamic; }", "add @s { ip saddr : udp dport } drop", "SOSFW001")]
+    [InlineData("set s { type dscp; size 9; flags timeout; elements = { 3 timeout 1h }; }", "ip dscp @s drop", "SOSFW007")]
     [InlineData(
         "set s { type ipv4_addr; size 9; flags dynamic; }", "add @s { ip saddr limit rate 3/hour } drop\nadd @s { ip saddr limit rate 4/hour } drop",
         "SOSFW007")]
@@ -311,7 +312,7 @@ public sealed class FilledSetTests : IDisposable
         LoadedRuleset loaded = FirewallBench.Load(Rules("set s { type ipv4_addr; size 9; flags dynamic; }", "update @s { ip saddr counter } drop"));
         CompileResult result = RulesetCompiler.Compile(loaded.Json, new CompileOptions { DecidesAlone = true });
         Assert.NotNull(result.Table);
-        Assert.Equal("table inet t, set s: note SOSFW007", Assert.Single(result.Diagnostics).ToString()[..33]);
+        Assert.Equal("table inet t, set s: note SOSFW007", Assert.Single(result.Diagnostics).ToString()[..34]);
     }
 
     private static string Rules(string sets, string rules)
