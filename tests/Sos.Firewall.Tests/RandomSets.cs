@@ -68,7 +68,8 @@ internal sealed class RandomSets(Random random)
         {
             string key = Pick("ip saddr", "ip6 saddr", "ip saddr . th dport");
             string name = jumps ? "m" : "n";
-            text.AppendLine($"    meter {name} size {random.Next(3, 40)} {{ {key}{Pick("", " timeout 1h")} limit rate {Pick("over ", "")}1/week burst 3 packets }} drop");
+            string limit = $"limit rate {Pick("over ", "")}1/week burst 3 packets";
+            text.AppendLine($"    meter {name} size {random.Next(3, 40)} {{ {key}{Pick("", " timeout 1h")} {limit} }} drop");
         }
     }
 

@@ -7,29 +7,37 @@ using Xunit;
 
 namespace Sos.Firewall.Tests;
 
-/// <summary>Tables with limits that say what no compiler would.</summary>
+/// <summary>Tables with limits and with sets that packets fill that say what no compiler would.</summary>
 public class TableValidatorTests
 {
     private readonly byte[] _table;
     private readonly int _instruction;
     private readonly int _set;
+    private readonly int _filled;
+    private readonly int _use;
 
     public TableValidatorTests()
     {
         const string Rules = """
-            table ip f { chain c { type filter hook input priority 0; policy drop;
+            table ip f { set s { type ipv4_addr; size 5; flags dynamic, timeout; elements = { 10.0.0.1 timeout 1h }; }
+              chain c { type filter hook input priority 0; policy drop;
               udp dport { 1, 5, 9 } limit rate 1/hour burst 2 packets accept
+              tcp dport 9 add @s { ip saddr limit rate 1/hour } accept
               tcp dport 7 reject; }; }
             """;
         CompiledTable table = FirewallBench.Compile(Rules, out _);
         _table = [.. table.Bytes];
         _instruction = Find<Instruction>(Header.InstructionOffset, Header.InstructionCount, one => one.Operation == Operation.Limit);
         _set = Find<SetDescriptor>(Header.SetOffset, Header.SetCount, one => one.Kind == SetKind.Limit);
+        _filled = Find<SetDescriptor>(Header.SetOffset, Header.SetCount, one => one.Kind == SetKind.DynamicSet);
+        _use = Find<SetDescriptor>(Header.SetOffset, Header.SetCount, one => one.Kind == SetKind.SetAccess);
     }
 
     private FirewallHeader Header => At<FirewallHeader>(TableHeader.HeaderSize);
 
     private ref SetDescriptor Set => ref At<SetDescriptor>(_set);
+
+    private ref SetDescriptor FilledSet => ref At<SetDescriptor>(_filled);
 
     private ref Instruction Limit => ref At<Instruction>(_instruction);
 
@@ -91,6 +99,59 @@ public class TableValidatorTests
     public void Where_Linux_Judges_The_Rest_Nothing_Is_Answered(TableMode mode)
     {
         At<FirewallHeader>(TableHeader.HeaderSize).Mode = mode;
+        Assert.False(IsTaken());
+    }
+
+    [Theory]
+    [InlineData(0u, 1u)]
+    [InlineData(FirewallHeader.DynamicElementsMax + 1u, 1u)]
+    [InlineData(5u, 0u)]
+    [InlineData(5u, 2u)]
+    [InlineData(5u, 6u)]
+    public void A_Set_Of_No_Size_Or_With_Other_Keys_Than_Its_Rules_Have_Is_Refused(uint capacity, uint keyLength)
+    {
+        DynamicSet declared = At<DynamicSet>((int)FilledSet.Offset);
+        Assert.Equal((5u, 1u), (declared.Capacity, declared.KeyLength));
+        (At<DynamicSet>((int)FilledSet.Offset).Capacity, At<DynamicSet>((int)FilledSet.Offset).KeyLength) = (capacity, keyLength);
+        Assert.False(IsTaken());
+    }
+
+    [Fact]
+    public void Elements_Of_A_Limit_Without_A_Rate_Are_Refused()
+    {
+        At<DynamicSet>((int)FilledSet.Offset).Limit.Rate = 0;
+        Assert.False(IsTaken());
+    }
+
+    [Theory]
+    [InlineData(1u, 1u)]
+    [InlineData(0u, FirewallHeader.ListedElementsMax + 1u)]
+    [InlineData(0u, 4096u)]
+    public void A_Set_With_Anothers_Number_Or_With_Elements_Beyond_The_Table_Is_Refused(uint number, uint elements)
+    {
+        FilledSet.Count = number;
+        FilledSet.SecondCount = elements;
+        Assert.False(IsTaken());
+    }
+
+    [Theory]
+    [InlineData(SetOperation.Delete + 1, 1, Field.Ipv4Source)]
+    [InlineData(SetOperation.Add, 0, Field.Ipv4Source)]
+    [InlineData(SetOperation.Add, SetAccess.FieldsMax + 1, Field.Ipv4Source)]
+    [InlineData(SetOperation.Add, 3, Field.Ipv4Source)]
+    [InlineData(SetOperation.Add, 1, Field.Ipv6Source)]
+    [InlineData(SetOperation.Add, 1, (Field)PacketKey.WordCount)]
+    public void A_Use_Of_A_Set_With_Other_Keys_Or_Of_No_Known_Kind_Is_Refused(SetOperation operation, int fields, Field field)
+    {
+        ref SetAccess access = ref At<SetAccess>((int)At<SetDescriptor>(_use).Offset);
+        (access.Operation, access.FieldCount, access.Fields[0]) = (operation, (byte)fields, field);
+        Assert.False(IsTaken());
+    }
+
+    [Fact]
+    public void A_Use_Of_What_Is_No_Set_Is_Refused()
+    {
+        At<SetDescriptor>(_use).Count = (uint)((_use - (int)Header.SetOffset) / SetDescriptor.Size);
         Assert.False(IsTaken());
     }
 

@@ -38,7 +38,8 @@ internal sealed class FilledSet(string name, JsonElement declared, IReadOnlyList
         {
             0 => null,
             1 => limits[0],
-            _ => throw new RuleException(RuleDiagnosticIds.Set, $"elements of set \"{name}\" have different limits, which is not supported: give each its own set"),
+            _ => throw new RuleException(
+                RuleDiagnosticIds.Set, $"elements of set \"{name}\" have different limits, which is not supported: give each its own set"),
         };
     }
 
@@ -169,7 +170,8 @@ internal sealed class FilledSet(string name, JsonElement declared, IReadOnlyList
             else if (kind != "counter")
             {
                 throw new RuleException(
-                    RuleDiagnosticIds.Statement, $"\"{kind}\" for each element of set \"{name}\" is not supported: elements have one \"limit\", or \"counter\"");
+                    RuleDiagnosticIds.Statement,
+                    $"\"{kind}\" for each element of set \"{name}\" is not supported: elements have one \"limit\", or \"counter\"");
             }
         }
 

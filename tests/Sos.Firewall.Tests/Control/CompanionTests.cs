@@ -51,6 +51,33 @@ public sealed class CompanionTests : IDisposable
     }
 
     [Fact]
+    public void As_Much_Memory_Is_Given_As_The_Sets_That_Are_Asked_For_Need()
+    {
+        ulong few = Configure(new() { ["set-memory"] = "1" }).ArenaSize;
+        ulong many = Configure(new() { ["set-memory"] = "65", ["flows"] = $"{FlowSettings.CapacityDefault}" }).ArenaSize;
+        Assert.Equal(64ul << 20, many - few);
+        ServicePlan plan = new() { Image = "/firewall.sosimg", Options = new Dictionary<string, string> { ["rules"] = _rules } };
+        Assert.Equal(7ul << 20, new FirewallCompanion().Configure(new ServiceConfiguration(), plan).ArenaSize - few); // the default
+    }
+
+    [Theory]
+    [InlineData(1_000_000, null, 27)]
+    [InlineData(1_000_000, "26", 27)]
+    [InlineData(1_000_000, "27", null)]
+    [InlineData(200_000, null, null)]
+    public void Rules_Whose_Sets_Have_Too_Little_Memory_Are_Refused(int size, string? memory, int? asked)
+    {
+        string chain = "chain c { type filter hook input priority 0; add @s { ip saddr }; }";
+        File.WriteAllText(_rules, $"table inet f {{ set s {{ type ipv4_addr; size {size}; flags dynamic; }}; {chain}; }}");
+        ServicePlan plan = new() { Image = "/firewall.sosimg", Options = new Dictionary<string, string> { ["rules"] = _rules } };
+        plan = memory is null ? plan : plan with { Parameters = new Dictionary<string, string> { ["set-memory"] = memory } };
+        TableRequest request = new(plan, [new KnownPort("nic", ["eth0"])], _ => { }) { BackEnd = BackEndKind.Offline };
+        SosException? refusal = Record.Exception(() => Assert.NotNull(new FirewallCompanion().BuildTable(request))) as SosException;
+        Assert.Equal(asked is not null, refusal is not null);
+        Assert.EndsWith($"set-memory={asked}", refusal?.Message ?? $"set-memory={asked}", StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Each_Start_Has_A_Secret_Of_Its_Own()
     {
         string[] secrets = [.. Enumerable.Range(0, 3).Select(_ => Configure([]).Parameters["flow-seed"])];

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Sos.Firewall.Tables;
 
-/// <summary>The declaration of a set that packets fill, or whose elements go by themselves. Its elements are the service's: see <see cref="Sets.DynamicSets"/>.</summary>
+/// <summary>
+/// The declaration of a set that packets fill, or whose elements go by themselves. Its elements are the service's: see <see cref="Sets.DynamicSets"/>.
+/// </summary>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
 public struct DynamicSet
 {

@@ -20,7 +20,9 @@ public struct SetDescriptor
     /// </summary>
     public uint Count;
 
-    /// <summary>Offset of the bits, of the root, of the boundaries, of a classifier's nodes, of the limit, of a prefix, of the declaration, or of the access.</summary>
+    /// <summary>
+    /// Offset of the bits, of the root, of the boundaries, of a classifier's nodes, of the limit, of a prefix, of the declaration, or of the access.
+    /// </summary>
     public uint Offset;
 
     /// <summary>

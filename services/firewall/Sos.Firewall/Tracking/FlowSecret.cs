@@ -43,7 +43,7 @@ public struct FlowSecret
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly uint Hash(in FlowTuple tuple) => (uint)(Name(in tuple) >> 32);
 
-    /// <summary>Hashes the key of an element.</summary>
+    /// <summary>Hashes the key of an element, which has no more than five words.</summary>
     public readonly uint Hash(in SetKey key)
     {
         ulong high = Math.BigMul(key[0] + _keys[0], key[1] + _keys[1], out ulong low);
@@ -53,7 +53,7 @@ public struct FlowSecret
         high += Math.BigMul(key[4] + _keys[4], _keys[5], out ulong third);
         low += third;
         high += low < third ? 1u : 0;
-        return (uint)(((high * (_keys[6] | 1)) + (low * (_keys[7] | 1))) >> 32);
+        return (uint)(Mix((high * (_keys[6] | 1)) + (low * (_keys[7] | 1))) >> 32); // Keys that follow one another would leave buckets empty.
     }
 
     /// <summary>Hashes a flow's ends to 64 bits, by which they are as good as known.</summary>
