@@ -19,7 +19,7 @@ public sealed class NftRuleset
     /// <summary>Named counters by "family table name".</summary>
     public Dictionary<string, JsonElement> Counters { get; } = [];
 
-    /// <summary>Named limits by "family table name".</summary>
+    /// <summary>Named limits and quotas by "kind family table name".</summary>
     public Dictionary<string, JsonElement> Limits { get; } = [];
 
     /// <summary>Tables as "family name", with whether they are dormant.</summary>
@@ -132,9 +132,9 @@ public sealed class NftRuleset
                 Maps[Key(value, "name")] = value;
                 break;
             default:
-                if (kind == "limit")
+                if (kind is "limit" or "quota")
                 {
-                    Limits[Key(value, "name")] = value;
+                    Limits[$"{kind} {Key(value, "name")}"] = value;
                 }
 
                 Unknown.Add((kind, Shorten(value)));

@@ -32,7 +32,7 @@ internal sealed class TableParts
     /// <summary>Counters that were numbered already, by name.</summary>
     public Dictionary<string, uint> NamedCounters { get; } = [];
 
-    /// <summary>Sets of limits that were added already, by name.</summary>
+    /// <summary>Sets of limits and quotas that were added already, by "kind family table name".</summary>
     public Dictionary<string, uint> NamedLimits { get; } = [];
 
     /// <summary>The counters, by number.</summary>
@@ -169,7 +169,7 @@ internal sealed class TableParts
         return true;
     }
 
-    /// <summary>Adds a limit.</summary>
+    /// <summary>Adds a limit or quota.</summary>
     /// <returns>Its set's number.</returns>
     /// <exception cref="RuleException">There are too many.</exception>
     public uint AddLimit(RateLimit limit)
@@ -177,7 +177,7 @@ internal sealed class TableParts
         EnsureRoomForSet();
         if (_limitCount == FirewallHeader.LimitsMax)
         {
-            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.LimitsMax} limits; let rules share named ones");
+            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.LimitsMax} limits and quotas; let rules share named ones");
         }
 
         _sets.Add(new SetDescriptor { Kind = SetKind.Limit, Count = _limitCount++, Offset = Append<RateLimit>([limit]) });

@@ -6,7 +6,7 @@ namespace Sos.Firewall;
 
 /// <summary>
 /// The buckets of a table's limits, filled and emptied as nft_limit does: with each packet comes the time since the last, up to the bucket's size, and goes its
-/// cost if there is so much. They stand beside the table, which nobody writes to.
+/// cost if there is so much. Those of quotas lose each packet's bytes, until one is larger than what is left. They stand beside the table, which nobody writes to.
 /// </summary>
 public struct RateLimits
 {
@@ -47,6 +47,13 @@ public struct RateLimits
     public bool Take(in RateLimit limit, uint number, uint length)
     {
         ref Bucket bucket = ref _buckets[(int)number];
+        if (limit.Nanoseconds == 0)
+        {
+            bool isEnough = length <= bucket.Tokens;
+            bucket.Tokens = isEnough ? bucket.Tokens - length : 0; // for good: no packet has no bytes
+            return isEnough != (limit.IsOver != 0);
+        }
+
         ulong cost = (limit.CountsBytes != 0 ? limit.Nanoseconds * length : limit.Nanoseconds) / limit.Rate;
         ulong passed = 0;
         if ((long)(_now - bucket.Last) > 0)
