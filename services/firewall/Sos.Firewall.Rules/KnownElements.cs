@@ -8,6 +8,7 @@ public sealed class KnownElements
 {
     private readonly ValueType _type;
     private readonly List<Interval> _merged;
+    private Ipv4SetBuilder? _trie;
 
     private KnownElements(ValueType type, List<Interval> merged)
     {
@@ -66,6 +67,9 @@ public sealed class KnownElements
 
         return new KnownElements(TypeOf(type)!.Value, merged);
     }
+
+    /// <summary>The set as the table has it, once it was made: of elements that did not change it is made but once.</summary>
+    internal Ipv4SetBuilder Trie => _trie ??= new Ipv4SetBuilder(_merged);
 
     /// <summary>Returns the elements for a field, sorted and merged; they are not to be changed.</summary>
     /// <exception cref="RuleException">The field is of another type.</exception>

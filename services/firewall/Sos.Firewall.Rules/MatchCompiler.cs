@@ -275,7 +275,7 @@ internal sealed class MatchCompiler
             List<Interval> merged = _ruleset.Elements.TryGetValue(key, out KnownElements? known)
                 ? known.For(field.Type)
                 : Intervals.Merge(ReadNamedSet(key, name, field.Type));
-            set = _parts.AddSet(InWords(field, merged), field.Type);
+            set = _parts.AddSet(InWords(field, merged), field.Type, known);
             _parts.NamedSets.Add(cacheKey, set);
         }
 

@@ -67,8 +67,13 @@ public sealed class LiveRulesTests
         }
 
         Assert.True(Nft("add rule inet f i udp dport 53 drop"));
+        int setsRead = live.SetsRead;
         AssertAsListed(live, "a rule more");
-        Assert.Equal(2, live.Listings);
+        Assert.Equal((2, setsRead), (live.Listings, live.SetsRead));
+        Assert.True(Nft("delete rule inet f i handle 999999\n") is false);
+        Assert.True(Nft("flush chain inet f i\ndelete set inet f ban\nadd set inet f ban { type ipv4_addr; }\nadd rule inet f i ip saddr @ban drop"));
+        AssertAsListed(live, "a set by the same name");
+        Assert.Equal((3, setsRead + 1), (live.Listings, live.SetsRead));
     });
 
     [Fact]

@@ -30,6 +30,9 @@ internal sealed class LiveRules : IElementSource, IDisposable
     /// <summary>Whole listings so far.</summary>
     public int Listings { get; private set; }
 
+    /// <summary>Sets that were read whole so far.</summary>
+    public int SetsRead { get; private set; }
+
     /// <summary>Returns the ruleset as it is now.</summary>
     /// <exception cref="RulesetLoadException">It cannot be read, or changes faster than it can be read.</exception>
     public RulesetListing Read()
@@ -52,10 +55,18 @@ internal sealed class LiveRules : IElementSource, IDisposable
     /// <inheritdoc/>
     KnownElements? IElementSource.Read(SetDeclaration set)
     {
+        if (_sets.TryGetValue(set.Key, out FollowedSet? known) && known.Declaration == set)
+        {
+            return known.Elements;
+        }
+
+        _sets.Remove(set.Key);
         if (_kernel!.ReadSet(set) is not { } read)
         {
             return null;
         }
+
+        SetsRead++;
 
         _sets[set.Key] = read;
         return read.Elements;
@@ -88,17 +99,18 @@ internal sealed class LiveRules : IElementSource, IDisposable
     {
         _news?.Dispose();
         _kernel?.Dispose();
-        (_news, _kernel, _listing) = (null, null, null);
-        _batch.Clear();
+        (_news, _kernel) = (null, null);
+        Forget();
     }
 
     /// <summary>Works what the kernel told into what is known.</summary>
-    /// <returns>False when all must be read anew.</returns>
+    /// <returns>False when the rules must be listed anew; of the sets those that are still known are true then, too, or none is known.</returns>
     private bool TryFollow()
     {
-        bool isKnown = TryTakeNews(_listing is not null);
-        if (!isKnown || _kernel!.ReadGeneration() is not { } now)
+        TakeNews();
+        if (_kernel!.ReadGeneration() is not { } now)
         {
+            Forget();
             return false;
         }
 
@@ -106,53 +118,90 @@ internal sealed class LiveRules : IElementSource, IDisposable
         if (_generation != now || _batch.Count > 0)
         {
             NetlinkSocket.Wait(NewsWait, _news!);
-            isKnown = TryTakeNews(isKnown);
+            TakeNews();
         }
 
-        return isKnown && _generation == now && _batch.Count == 0;
+        if (_generation != now || _batch.Count > 0)
+        {
+            Forget();
+        }
+
+        return _listing is not null;
     }
 
-    // Takes all that is there, also where it is of no use any more.
-    private bool TryTakeNews(bool isKnown)
+    private void Forget()
     {
-        bool isComplete = _news!.TakeNews(message => isKnown = isKnown && TryTake(message));
-        return isKnown && isComplete;
+        _listing = null;
+        _sets.Clear();
+        _batch.Clear();
     }
 
-    private bool TryTake(NetlinkMessage message)
+    private void TakeNews()
     {
-        if (message.Type != ((NftSocket.Subsystem << 8) | NftSocket.NewGeneration))
+        if (!_news!.TakeNews(Take))
+        {
+            Forget();
+        }
+    }
+
+    private void Take(NetlinkMessage message)
+    {
+        if (message.Type != NftSocket.TypeOf(NftSocket.NewGeneration))
         {
             _batch.Add(message);
-            return true;
+            return;
         }
 
         List<NetlinkMessage> batch = [.. _batch];
         _batch.Clear();
-        if (NftSocket.GenerationOf(message) is not { } generation)
+        uint? generation = NftSocket.GenerationOf(message);
+        int step = generation is null ? 0 : unchecked((int)(generation.Value - _generation));
+        if (step < 1 && generation is not null)
         {
-            return false;
+            return; // Older than what was read.
         }
 
-        int step = unchecked((int)(generation - _generation));
-        if (step <= 0)
+        if (step != 1)
         {
-            return true; // Older than what was read.
+            Forget();
+        }
+        else
+        {
+            batch.ForEach(Apply);
         }
 
-        _generation = generation;
-        return step == 1 && batch.TrueForAll(TryApply);
+        _generation = generation ?? _generation;
     }
 
-    private bool TryApply(NetlinkMessage message)
+    private void Apply(NetlinkMessage message)
     {
-        bool isAdded = message.Type == ((NftSocket.Subsystem << 8) | NftSocket.NewElements);
-        if ((!isAdded && message.Type != ((NftSocket.Subsystem << 8) | NftSocket.DeleteElements)) || !NftSocket.SetNews.TryRead(message, out NftSocket.SetNews news)
-            || !_sets.TryGetValue(news.Key, out FollowedSet? set))
+        int kind = message.Type ^ NftSocket.TypeOf(0);
+        switch (kind)
         {
-            return false;
-        }
+            case NftSocket.NewElements or NftSocket.DeleteElements or NftSocket.NewSet or NftSocket.DeleteSet
+                when NftSocket.SetNews.TryRead(message, out NftSocket.SetNews news):
+                if (!_sets.TryGetValue(news.Key, out FollowedSet? set))
+                {
+                    _listing = null; // nft lists its elements.
+                }
+                else if (kind is NftSocket.NewSet or NftSocket.DeleteSet || !TryChange(set, news, isAdded: kind == NftSocket.NewElements))
+                {
+                    _listing = null;
+                    _sets.Remove(news.Key);
+                }
 
+                break;
+            case NftSocket.NewChain or NftSocket.DeleteChain or NftSocket.NewRule or NftSocket.DeleteRule:
+                _listing = null;
+                break;
+            default:
+                Forget(); // A table, or what is not known.
+                break;
+        }
+    }
+
+    private static bool TryChange(FollowedSet set, NftSocket.SetNews news, bool isAdded)
+    {
         List<NftElement> elements = [];
         return NftElement.TryReadList(news.Elements.Span, KnownElements.KeySize(set.Declaration.Type), elements)
             && elements.TrueForAll(element => set.TryChange(in element, isAdded));
@@ -161,14 +210,17 @@ internal sealed class LiveRules : IElementSource, IDisposable
     private RulesetListing Known()
         => _listing! with { Elements = _sets.ToDictionary(set => set.Key, set => set.Value.Elements) };
 
+    /// <summary>Lists the rules anew, and reads the sets that are not known.</summary>
     private RulesetListing ReadAll()
     {
-        _listing = null;
         for (int i = 0; i < ReadingsMax; i++)
         {
-            _sets.Clear();
-            _batch.Clear();
             uint? first = _kernel!.ReadGeneration();
+            if (first != _generation)
+            {
+                Forget();
+            }
+
             RulesetListing listing = RulesetLister.ListLive(_before, this);
             Listings++;
             if (first is null)
@@ -178,7 +230,7 @@ internal sealed class LiveRules : IElementSource, IDisposable
 
             if (_kernel.ReadGeneration() == first)
             {
-                // A listing of nft's own has the elements itself, and what is told of them must not be left out.
+                // Sets that are gone, and those of a listing of nft's own, which has the elements itself.
                 foreach (string key in _sets.Keys.Except(listing.Elements.Keys).ToList())
                 {
                     _sets.Remove(key);
@@ -188,6 +240,9 @@ internal sealed class LiveRules : IElementSource, IDisposable
                 _listing = listing;
                 return listing;
             }
+
+            Forget();
+            TakeNews();
         }
 
         throw new RulesetLoadException($"Linux's rules changed {ReadingsMax} times while they were read");

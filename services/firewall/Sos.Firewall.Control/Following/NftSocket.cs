@@ -14,11 +14,28 @@ internal sealed class NftSocket : IDisposable
     /// <summary>NFNLGRP_NFTABLES.</summary>
     public const int NewsGroup = 7;
 
-    /// <summary>NFNL_SUBSYS_NFTABLES, as the high byte of a message's type.</summary>
-    public const int Subsystem = 10;
+    private const int Subsystem = 10;
 
     /// <summary>Bytes of struct nfgenmsg.</summary>
     public const int BodyOffset = 4;
+
+    /// <summary>NFT_MSG_NEWCHAIN.</summary>
+    public const int NewChain = 3;
+
+    /// <summary>NFT_MSG_DELCHAIN.</summary>
+    public const int DeleteChain = 5;
+
+    /// <summary>NFT_MSG_NEWRULE.</summary>
+    public const int NewRule = 6;
+
+    /// <summary>NFT_MSG_DELRULE.</summary>
+    public const int DeleteRule = 8;
+
+    /// <summary>NFT_MSG_NEWSET.</summary>
+    public const int NewSet = 9;
+
+    /// <summary>NFT_MSG_DELSET.</summary>
+    public const int DeleteSet = 11;
 
     /// <summary>NFT_MSG_NEWSETELEM.</summary>
     public const int NewElements = 12;
@@ -94,7 +111,8 @@ internal sealed class NftSocket : IDisposable
         return null;
     }
 
-    private static ushort TypeOf(int message) => (ushort)((Subsystem << 8) | message);
+    /// <summary>A message's type in its header.</summary>
+    public static ushort TypeOf(int message) => (ushort)((Subsystem << 8) | message);
 
     private static byte[] Text(string text) => [.. Encoding.UTF8.GetBytes(text), 0];
 
@@ -122,7 +140,7 @@ internal sealed class NftSocket : IDisposable
         _ => string.Empty,
     };
 
-    /// <summary>A message about elements of a set.</summary>
+    /// <summary>A message about a set, or elements of it.</summary>
     /// <param name="Key">The set, "family table name".</param>
     /// <param name="Elements">The list of elements.</param>
     public readonly record struct SetNews(string Key, ReadOnlyMemory<byte> Elements)
