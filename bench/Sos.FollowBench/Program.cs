@@ -84,7 +84,8 @@ internal static unsafe class Program
             }
         }
 
-        IEnumerable<string> medians = Enumerable.Range(0, Phases.Length).Select(phase => $"{times.Select(one => one[phase]).Order().ElementAt(times.Count / 2),9:F1}");
+        IEnumerable<string> medians = Enumerable.Range(0, Phases.Length)
+            .Select(phase => $"{times.Select(one => one[phase]).Order().ElementAt(times.Count / 2),9:F1}");
         Console.WriteLine($"{name,-46}{string.Concat(medians)} ({times.Max(one => one[^1]):F1})");
     }
 

@@ -3,7 +3,9 @@ using System.Collections.Generic;
 
 namespace Sos.Firewall.Rules;
 
-/// <summary>The elements of a named set as they were read from the kernel, beside a listing that leaves them out. They do not change: others are another object.</summary>
+/// <summary>
+/// The elements of a named set as they were read from the kernel, beside a listing that leaves them out. They do not change: others are another object.
+/// </summary>
 public sealed class KnownElements
 {
     private readonly ValueType _type;

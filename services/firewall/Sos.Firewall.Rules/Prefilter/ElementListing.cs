@@ -39,7 +39,7 @@ internal static class ElementListing
     /// <returns>Null where nft must list the whole ruleset.</returns>
     public static RulesetListing? Complete(RulesetListing terse, IElementSource source)
     {
-        Dictionary<string, KnownElements> elements = [];
+        List<SetDeclaration> plain = [];
         List<(string Kind, string Family, string Table, string Name)> others = [];
         using (JsonDocument document = JsonDocument.Parse(terse.Json))
         {
@@ -51,9 +51,9 @@ internal static class ElementListing
                     continue;
                 }
 
-                if (kind == "set" && Declaration(value) is { } set && source.Read(set) is { } read)
+                if (kind == "set" && Declaration(value) is { } set)
                 {
-                    elements.Add(set.Key, read);
+                    plain.Add(set);
                 }
                 else if (kind == "map" || !HasFlag(value, "dynamic"))
                 {
@@ -62,8 +62,25 @@ internal static class ElementListing
             }
         }
 
-        return others.Count > ListedSetsMax ? null
-            : terse with { Elements = elements, Json = others.Count == 0 ? terse.Json : Insert(terse.Json, others) };
+        if (others.Count > ListedSetsMax)
+        {
+            return null;
+        }
+
+        Dictionary<string, KnownElements> elements = [];
+        foreach (SetDeclaration set in plain)
+        {
+            if (source.Read(set) is { } read)
+            {
+                elements.Add(set.Key, read);
+            }
+            else
+            {
+                others.Add(("set", set.Family, set.Table, set.Name));
+            }
+        }
+
+        return terse with { Elements = elements, Json = others.Count == 0 ? terse.Json : Insert(terse.Json, others) };
     }
 
     // Timeouts, counters and what packets change are left to nft.
