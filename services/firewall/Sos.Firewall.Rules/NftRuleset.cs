@@ -13,6 +13,9 @@ public sealed class NftRuleset
     /// <summary>Sets by "family table name".</summary>
     public Dictionary<string, JsonElement> Sets { get; } = [];
 
+    /// <summary>The elements of sets that the listing leaves out, by "family table name".</summary>
+    public IReadOnlyDictionary<string, KnownElements> Elements { get; init; } = new Dictionary<string, KnownElements>();
+
     /// <summary>Maps by "family table name".</summary>
     public Dictionary<string, JsonElement> Maps { get; } = [];
 
@@ -33,14 +36,20 @@ public sealed class NftRuleset
 
     /// <summary>Reads a listing.</summary>
     /// <exception cref="JsonException">It is not shaped like one.</exception>
-    public static NftRuleset Read(JsonElement root)
+    public static NftRuleset Read(JsonElement root) => Read(root, new Dictionary<string, KnownElements>());
+
+    /// <summary>Reads a listing that leaves elements of sets out.</summary>
+    /// <param name="root">The listing.</param>
+    /// <param name="elements">The elements that it leaves out, by "family table name".</param>
+    /// <exception cref="JsonException">It is not shaped like one.</exception>
+    public static NftRuleset Read(JsonElement root, IReadOnlyDictionary<string, KnownElements> elements)
     {
         if (!TryGet(root, "nftables", out JsonElement objects) || objects.ValueKind != JsonValueKind.Array)
         {
             throw new JsonException("there is no array \"nftables\"");
         }
 
-        NftRuleset ruleset = new();
+        NftRuleset ruleset = new() { Elements = elements };
         Dictionary<string, NftChain> byName = [];
         foreach (JsonElement wrapper in objects.EnumerateArray())
         {

@@ -82,7 +82,10 @@ internal sealed class TableParts
     }
 
     /// <summary>Adds a set of merged intervals in the form that suits it.</summary>
-    public uint AddSet(List<Interval> merged, ValueType type)
+    /// <param name="merged">The intervals.</param>
+    /// <param name="type">Their type.</param>
+    /// <param name="known">The elements that they are, if they may have been compiled before.</param>
+    public uint AddSet(List<Interval> merged, ValueType type, KnownElements? known = null)
     {
         EnsureRoomForSet();
 
@@ -94,7 +97,7 @@ internal sealed class TableParts
 
         _sets.Add(type switch
         {
-            ValueType.Ipv4Address when merged.Count > SmallSetIntervalsMax => AddIpv4Set(merged),
+            ValueType.Ipv4Address when merged.Count > SmallSetIntervalsMax => AddIpv4Set(known?.Trie ?? new Ipv4SetBuilder(merged)),
             ValueType.Ipv4Address or ValueType.Ipv6Address or ValueType.FlowLabel or ValueType.Length => AddIntervalSet(merged),
             _ => AddBitmap(merged),
         });
@@ -266,9 +269,8 @@ internal sealed class TableParts
         return (_bytes, _length);
     }
 
-    private SetDescriptor AddIpv4Set(List<Interval> merged)
+    private SetDescriptor AddIpv4Set(Ipv4SetBuilder builder)
     {
-        Ipv4SetBuilder builder = new(merged);
         Ipv4Chunk[] chunks = builder.Chunks;
         ulong[] leaves = builder.Leaves;
         return new SetDescriptor
