@@ -4,8 +4,8 @@ using System.Text;
 namespace Sos.Firewall.Tests;
 
 /// <summary>
-/// Random rules with limits and quotas, with a name and without. Rates are so low that next to nothing comes into a bucket while a test runs, and each packet's cost
-/// is a whole number of nanoseconds, so that what passes depends on the bursts and on the order of the packets alone.
+/// Random rules with limits and quotas, with a name and without. Rates are so low that next to nothing comes into a bucket while a test runs, and each
+/// packet's cost is a whole number of nanoseconds, so that what passes depends on the bursts and on the order of the packets alone.
 /// </summary>
 internal sealed class RandomLimits(Random random)
 {
