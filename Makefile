@@ -100,6 +100,11 @@ bench-throughput: setup ## TCP through the firewall on an isolated CPU beside Li
 bench-router: ## the router beside DPDK's FIBs, XDP and Linux on the same routes (ONLY=section, ROUNDS=n)
 	@eng/bench-router.sh $(if $(ONLY),--only=$(ONLY)) $(if $(ROUNDS),--rounds=$(ROUNDS))
 
+.PHONY: bench-follow
+bench-follow: setup ## from a change of Linux's rules to the core's table, phase by phase (ROUNDS=n)
+	@dotnet build bench/Sos.FollowBench -c $(CONFIGURATION) -v q --nologo
+	@unshare --net dotnet bench/Sos.FollowBench/bin/$(CONFIGURATION)/net10.0/Sos.FollowBench.dll $(ROUNDS)
+
 .PHONY: try
 try: setup ## the firewall without the driver, on this machine: a fenced CPU, a real client, and all back (CPU=N)
 	@dotnet build services/firewall/Sos.Firewall -c $(CONFIGURATION) -v q

@@ -70,7 +70,7 @@ build_sos() {
     eng/manuals.sh "$built/usr/bin/sosctl" "$folder"
     install -D -m 644 services/timer/include/sos_timer.h "$folder/usr/include/sos_timer.h"
     install -d "$folder/usr/share/doc/sos"
-    install -m 644 docs/enabled.md docs/sosctl.md docs/first-use.md docs/firewall.md docs/timer.md "$folder/usr/share/doc/sos/"
+    install -m 644 docs/*.md "$folder/usr/share/doc/sos/"
     install -D -m 644 eng/debian/sos.lintian-overrides "$folder/usr/share/lintian/overrides/sos"
     find "$folder/usr/share" -type f -exec chmod 644 {} +
     finish sos amd64

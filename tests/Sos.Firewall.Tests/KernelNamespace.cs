@@ -41,6 +41,9 @@ internal sealed class KernelNamespace : IDisposable
         {
             _tap = OpenTap(outside);
             Run("ip", "link", "set", outside, "netns", _name, "name", device);
+
+            // Linux asks for routers by itself, seconds after a device is up: a packet that no test has sent.
+            Configure($"net.ipv6.conf.{device}.router_solicitations=0");
             Run("ip", "-n", _name, "link", "set", device, "address", "02:00:00:00:00:01", "arp", "off", "up");
             Run("ip", "-n", _name, "link", "set", "lo", "up");
             Run("ip", "-n", _name, "addr", "add", "10.9.0.1/24", "dev", device);

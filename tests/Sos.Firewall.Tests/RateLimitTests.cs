@@ -69,6 +69,24 @@ public class RateLimitTests
         Assert.Equal(frames[..4].Select(Convert.ToHexString), bench.Filter(frames).Select(Convert.ToHexString));
     }
 
+    /// <summary>As nft_quota does since Linux 6.10: a packet that fits in exactly is within.</summary>
+    [Theory]
+    [InlineData("quota 100 bytes", new[] { 40, 60, 1 }, new[] { true, true, false })]
+    [InlineData("quota 100 bytes", new[] { 40, 61, 30 }, new[] { true, false, false })]
+    [InlineData("quota over 100 bytes", new[] { 40, 60, 30, 50 }, new[] { false, false, true, true })]
+    [InlineData("quota 1 kbytes used 1000 bytes", new[] { 30, 30 }, new[] { false, false })]
+    [InlineData("quota 100 bytes used 60 bytes", new[] { 40, 28 }, new[] { true, false })]
+    [InlineData("quota name \"volume\"", new[] { 200, 28 }, new[] { true, false })]
+    public void Bytes_Pass_Until_A_Quota_Is_Used(string quota, int[] lengths, bool[] passes)
+    {
+        using FirewallBench bench = new();
+        bench.Apply($$"""
+            table ip f { quota volume { 200 bytes; }; chain c { type filter hook input priority 0; policy drop;
+              {{quota}} accept; }; }
+            """);
+        Assert.Equal(passes, lengths.Select(length => bench.Passes(Datagram(1, Math.Max(0, length - 28)))));
+    }
+
     [Fact]
     public void More_Limits_Than_There_Is_Room_For_Are_An_Error()
     {

@@ -12,6 +12,7 @@ using Sos.Cores.Loading;
 using Sos.Cores.Plan;
 using Sos.Cores.Running;
 using Sos.Firewall.Capture;
+using Sos.Firewall.Control.Following;
 using Sos.Firewall.Rules;
 using Sos.Firewall.Rules.Prefilter;
 using Sos.Firewall.Sets;
@@ -46,7 +47,7 @@ public sealed class FirewallCompanion : ICompanion
     // What firewall and guard need beside connections.
     private const ulong OtherArena = 14 << 20;
 
-    private readonly SureRules _before = new();
+    private readonly LiveRules _live = new();
 
     /// <inheritdoc/>
     public string Service => ServiceName;
@@ -136,6 +137,7 @@ public sealed class FirewallCompanion : ICompanion
         return plan.Ports.All(port => port.Device is null) ? null : end =>
         {
             using NetworkWatch watch = new(Refresh);
+            using LiveRules live = _live;
             new TableFollower(context, watch).Run(end);
         };
     }
@@ -158,7 +160,7 @@ public sealed class FirewallCompanion : ICompanion
 
         try
         {
-            RulesetListing listing = RulesetLister.ListLive(_before);
+            RulesetListing listing = _live.Read();
             PrefilterOptions options = listing.AddTo(LivePort.Read(interfaces, request.BackEnd, request.ActiveGeneration));
             if (request.Ports.Any(port => !port.IsHere))
             {

@@ -134,7 +134,7 @@ internal sealed class ChainCompiler
         ChainCode code, List<(string Kind, JsonElement Value)> statements, RuleObjects rule, List<(int Start, int End)> made)
     {
         List<(string Kind, JsonElement Value)> before = statements[..^1];
-        if (before.Find(statement => statement.Kind is "notrack" or "limit" or "set" or "meter" || Limits(code.Chain, statement)).Kind is { } alone)
+        if (before.Find(statement => statement.Kind is "notrack" or "limit" or "quota" or "set" or "meter" || Limits(code.Chain, statement)).Kind is { } alone)
         {
             string way = alone == "notrack" ? "write two rules, that with \"notrack\" first" : "let a rule without the map jump to a chain with it";
             string what = alone == "match" ? "a set whose elements have limits" : $"\"{alone}\"";
@@ -250,8 +250,8 @@ internal sealed class ChainCompiler
             case "reject" when _options.DecidesAlone:
                 code.Instructions.AddRange(RejectCompiler.Compile(code.Chain, value));
                 break;
-            case "limit" when _options.DecidesAlone:
-                code.Instructions.Add(new Instruction { Operation = Operation.Limit, A = LimitNumber(code.Chain, value, rule) });
+            case "limit" or "quota" when _options.DecidesAlone:
+                code.Instructions.Add(new Instruction { Operation = Operation.Limit, A = LimitNumber(code.Chain, kind, value, rule) });
                 break;
             case "set" or "meter" when _filled is { } filled:
                 SetStatement fill = SetStatement.Read(kind, value);
@@ -306,25 +306,27 @@ internal sealed class ChainCompiler
         return number;
     }
 
-    private uint LimitNumber(NftChain chain, JsonElement value, RuleObjects rule)
+    private uint LimitNumber(NftChain chain, string kind, JsonElement value, RuleObjects rule)
     {
         if (value.ValueKind != JsonValueKind.String)
         {
             return NftRuleset.TryGet(value, "map", out _)
-                ? throw new RuleException(RuleDiagnosticIds.Statement, "a map of limits is not supported: write one rule for each element")
-                : rule.Share("limit", () => _parts.AddLimit(LimitReader.Read(value)));
+                ? throw new RuleException(RuleDiagnosticIds.Statement, $"a map of {kind}s is not supported: write one rule for each element")
+                : rule.Share("limit", () => _parts.AddLimit(Read(value)));
         }
 
-        string key = $"{chain.Family} {chain.Table} {value.GetString()}";
+        string key = $"{kind} {chain.Family} {chain.Table} {value.GetString()}";
         if (!_parts.NamedLimits.TryGetValue(key, out uint number))
         {
             number = _ruleset.Limits.TryGetValue(key, out JsonElement limit)
-                ? _parts.AddLimit(LimitReader.Read(limit))
-                : throw new RuleException(RuleDiagnosticIds.Missing, $"there is no limit \"{value.GetString()}\" in this table");
+                ? _parts.AddLimit(Read(limit))
+                : throw new RuleException(RuleDiagnosticIds.Missing, $"there is no {kind} \"{value.GetString()}\" in this table");
             _parts.NamedLimits.Add(key, number);
         }
 
         return number;
+
+        RateLimit Read(JsonElement limit) => kind == "quota" ? LimitReader.ReadQuota(limit) : LimitReader.Read(limit);
     }
 
     private static RuleException Refuse(string kind, JsonElement value)
@@ -333,7 +335,7 @@ internal sealed class ChainCompiler
         {
             "reject" => "\"reject\" is not supported here: the core answers where it decides alone. Write \"drop\"",
             "set" or "meter" => "adding to sets is not supported here: the core fills sets where it decides alone",
-            "limit" => "\"limit\" is not supported here: the core keeps rates where it decides alone",
+            "limit" or "quota" => $"\"{kind}\" is not supported here: the core keeps rates and volumes where it decides alone",
             "log" => "\"log\" is not supported here: use a counter",
             "vmap" or "map" => "verdict maps are not supported here: write one rule for each element",
             "dnat" or "snat" or "masquerade" or "redirect" or "tproxy" =>

@@ -43,7 +43,7 @@ public sealed class CompiledTable
         Mode = mode;
     }
 
-    /// <summary>The table's bytes, with its header; the generation is 0 until <see cref="SetGeneration"/>.</summary>
+    /// <summary>The table's bytes, with its header; the generation is 0 until a table slot takes it.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes.AsSpan(0, _length);
 
     /// <summary>The rules' counters; number n of this list is statistic <c>rule_countern</c>.</summary>
@@ -76,10 +76,6 @@ public sealed class CompiledTable
             }
         }
     }
-
-    /// <summary>Writes the generation, which must be the one that is requested of the service.</summary>
-    public void SetGeneration(ulong generation)
-        => MemoryMarshal.Cast<byte, TableHeader>(_bytes.AsSpan(0, TableHeader.HeaderSize))[0].Generation = generation;
 }
 
 /// <summary>The rule or policy that one counter stands for.</summary>

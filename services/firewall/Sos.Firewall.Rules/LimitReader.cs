@@ -4,7 +4,7 @@ using Sos.Firewall.Tables;
 
 namespace Sos.Firewall.Rules;
 
-/// <summary>Reads limits as nft's JSON has them, and works out what nft_limit does of them when it takes them in.</summary>
+/// <summary>Reads limits and quotas as nft's JSON has them, and works out what nft_limit does of them when it takes them in.</summary>
 internal static class LimitReader
 {
     private const ulong NanosecondsPerSecond = 1_000_000_000;
@@ -40,8 +40,23 @@ internal static class LimitReader
             Nanoseconds = nanoseconds,
             TokensMax = (ulong)(countsBytes ? most / rate : most),
             CountsBytes = countsBytes ? 1u : 0,
-            IsOver = NftRuleset.TryGet(limit, "inv", out JsonElement inverted) && inverted.ValueKind != JsonValueKind.False ? 1u : 0,
+            IsOver = IsInverted(limit),
         };
+    }
+
+    /// <summary>Reads a quota.</summary>
+    /// <param name="quota">A statement's value, or a named quota's object.</param>
+    /// <exception cref="RuleException">It is none that the firewall knows.</exception>
+    public static RateLimit ReadQuota(JsonElement quota)
+    {
+        UInt128 all = NftRuleset.TryGet(quota, "bytes", out _) ? NumberOf(quota, "bytes") : BytesOf(quota, "val");
+        UInt128 used = NftRuleset.TryGet(quota, "used", out _) ? BytesOf(quota, "used") : 0;
+        if (all == 0 || all > long.MaxValue || used > long.MaxValue)
+        {
+            throw new RuleException(RuleDiagnosticIds.Value, $"{NftRuleset.Shorten(quota)}: nothing, or more than the kernel can count");
+        }
+
+        return new RateLimit { Rate = 1, TokensMax = (ulong)(all - UInt128.Min(all, used)), CountsBytes = 1, IsOver = IsInverted(quota) };
     }
 
     /// <summary>Returns the seconds of a limit's unit of time; null where nft has no such unit.</summary>
@@ -55,12 +70,18 @@ internal static class LimitReader
         _ => null,
     };
 
+    private static uint IsInverted(JsonElement limit)
+        => NftRuleset.TryGet(limit, "inv", out JsonElement inverted) && inverted.ValueKind != JsonValueKind.False ? 1u : 0;
+
+    private static UInt128 BytesOf(JsonElement quota, string name)
+        => (UInt128)NumberOf(quota, name) * (NftRuleset.TryGet(quota, $"{name}_unit", out _) ? UnitOf(NftRuleset.Text(quota, $"{name}_unit")) : 1);
+
     private static uint UnitOf(string unit) => unit switch
     {
         "bytes" => 1,
         "kbytes" => 1 << 10,
         "mbytes" => 1 << 20,
-        _ => throw new RuleException(RuleDiagnosticIds.Value, $"\"{unit}\" is no unit of a limit"),
+        _ => throw new RuleException(RuleDiagnosticIds.Value, $"\"{unit}\" is no unit of a limit or quota"),
     };
 
     private static ulong NumberOf(JsonElement limit, string name)

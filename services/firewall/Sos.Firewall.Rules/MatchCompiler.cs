@@ -300,7 +300,10 @@ internal sealed class MatchCompiler
         string cacheKey = $"{key} {field.Type} {Elements}";
         if (!_parts.NamedSets.TryGetValue(cacheKey, out uint set))
         {
-            set = _parts.AddSet(InWords(field, Intervals.Merge(ReadNamedSet(key, name, field.Type))), field.Type);
+            List<Interval> merged = _ruleset.Elements.TryGetValue(key, out KnownElements? known)
+                ? known.For(field.Type)
+                : Intervals.Merge(ReadNamedSet(key, name, field.Type));
+            set = _parts.AddSet(InWords(field, merged), field.Type, known);
             _parts.NamedSets.Add(cacheKey, set);
         }
 

@@ -13,13 +13,16 @@ public sealed class NftRuleset
     /// <summary>Sets by "family table name".</summary>
     public Dictionary<string, JsonElement> Sets { get; } = [];
 
+    /// <summary>The elements of sets that the listing leaves out, by "family table name".</summary>
+    public IReadOnlyDictionary<string, KnownElements> Elements { get; init; } = new Dictionary<string, KnownElements>();
+
     /// <summary>Maps by "family table name".</summary>
     public Dictionary<string, JsonElement> Maps { get; } = [];
 
     /// <summary>Named counters by "family table name".</summary>
     public Dictionary<string, JsonElement> Counters { get; } = [];
 
-    /// <summary>Named limits by "family table name".</summary>
+    /// <summary>Named limits and quotas by "kind family table name".</summary>
     public Dictionary<string, JsonElement> Limits { get; } = [];
 
     /// <summary>Tables as "family name", with whether they are dormant.</summary>
@@ -33,14 +36,20 @@ public sealed class NftRuleset
 
     /// <summary>Reads a listing.</summary>
     /// <exception cref="JsonException">It is not shaped like one.</exception>
-    public static NftRuleset Read(JsonElement root)
+    public static NftRuleset Read(JsonElement root) => Read(root, new Dictionary<string, KnownElements>());
+
+    /// <summary>Reads a listing that leaves elements of sets out.</summary>
+    /// <param name="root">The listing.</param>
+    /// <param name="elements">The elements that it leaves out, by "family table name".</param>
+    /// <exception cref="JsonException">It is not shaped like one.</exception>
+    public static NftRuleset Read(JsonElement root, IReadOnlyDictionary<string, KnownElements> elements)
     {
         if (!TryGet(root, "nftables", out JsonElement objects) || objects.ValueKind != JsonValueKind.Array)
         {
             throw new JsonException("there is no array \"nftables\"");
         }
 
-        NftRuleset ruleset = new();
+        NftRuleset ruleset = new() { Elements = elements };
         Dictionary<string, NftChain> byName = [];
         foreach (JsonElement wrapper in objects.EnumerateArray())
         {
@@ -132,9 +141,9 @@ public sealed class NftRuleset
                 Maps[Key(value, "name")] = value;
                 break;
             default:
-                if (kind == "limit")
+                if (kind is "limit" or "quota")
                 {
-                    Limits[Key(value, "name")] = value;
+                    Limits[$"{kind} {Key(value, "name")}"] = value;
                 }
 
                 Unknown.Add((kind, Shorten(value)));

@@ -35,7 +35,7 @@ internal sealed class TableParts
     /// <summary>Counters that were numbered already, by name.</summary>
     public Dictionary<string, uint> NamedCounters { get; } = [];
 
-    /// <summary>Sets of limits that were added already, by name.</summary>
+    /// <summary>Sets of limits and quotas that were added already, by "kind family table name".</summary>
     public Dictionary<string, uint> NamedLimits { get; } = [];
 
     /// <summary>The counters, by number.</summary>
@@ -88,7 +88,10 @@ internal sealed class TableParts
     }
 
     /// <summary>Adds a set of merged intervals in the form that suits it.</summary>
-    public uint AddSet(List<Interval> merged, ValueType type)
+    /// <param name="merged">The intervals.</param>
+    /// <param name="type">Their type.</param>
+    /// <param name="known">The elements that they are, if they may have been compiled before.</param>
+    public uint AddSet(List<Interval> merged, ValueType type, KnownElements? known = null)
     {
         EnsureRoomForSet();
 
@@ -100,7 +103,7 @@ internal sealed class TableParts
 
         _sets.Add(type switch
         {
-            ValueType.Ipv4Address when merged.Count > SmallSetIntervalsMax => AddIpv4Set(merged),
+            ValueType.Ipv4Address when merged.Count > SmallSetIntervalsMax => AddIpv4Set(known?.Trie ?? new Ipv4SetBuilder(merged)),
             ValueType.Ipv4Address or ValueType.Ipv6Address or ValueType.FlowLabel or ValueType.Length => AddIntervalSet(merged),
             _ => AddBitmap(merged),
         });
@@ -175,7 +178,7 @@ internal sealed class TableParts
         return true;
     }
 
-    /// <summary>Adds a limit.</summary>
+    /// <summary>Adds a limit or quota.</summary>
     /// <returns>Its set's number.</returns>
     /// <exception cref="RuleException">There are too many.</exception>
     public uint AddLimit(RateLimit limit)
@@ -183,7 +186,7 @@ internal sealed class TableParts
         EnsureRoomForSet();
         if (_limitCount == FirewallHeader.LimitsMax)
         {
-            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.LimitsMax} limits; let rules share named ones");
+            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.LimitsMax} limits and quotas; let rules share named ones");
         }
 
         _sets.Add(new SetDescriptor { Kind = SetKind.Limit, Count = _limitCount++, Offset = Append<RateLimit>([limit]) });
@@ -317,9 +320,8 @@ internal sealed class TableParts
         return (_bytes, _length);
     }
 
-    private SetDescriptor AddIpv4Set(List<Interval> merged)
+    private SetDescriptor AddIpv4Set(Ipv4SetBuilder builder)
     {
-        Ipv4SetBuilder builder = new(merged);
         Ipv4Chunk[] chunks = builder.Chunks;
         ulong[] leaves = builder.Leaves;
         return new SetDescriptor

@@ -26,12 +26,6 @@ public partial struct Firewall<TNic, THost>
     where TNic : unmanaged, IPort
     where THost : unmanaged, IPort
 {
-    /// <summary>Position of a packet that the stages did not see.</summary>
-    private const uint NotPlain = 0xffff_fffe;
-
-    /// <summary>Position of a packet that is dropped and counted.</summary>
-    private const uint Counted = 0xffff_ffff;
-
     private TNic _nic;
     private THost _host;
     private PacketPool _pool;
@@ -58,13 +52,6 @@ public partial struct Firewall<TNic, THost>
     private bool _asksForTime;
     private TscClock _clock;
     private ulong _now;
-
-    private enum Decision : byte
-    {
-        Drop,
-        Pass,
-        Evaluate,
-    }
 
     /// <summary>Takes ports, counters and memory.</summary>
     /// <param name="setup">The service's setup.</param>
@@ -195,10 +182,10 @@ public partial struct Firewall<TNic, THost>
         for (int i = 0; i < positions.Length; i++)
         {
             positions[i] = JudgeStateful(in table, buffers[i], ref _tracked[i]);
-            countedCount += positions[i] == Counted ? 1 : 0;
+            countedCount += positions[i] == Outcome.DropCounted ? 1 : 0;
         }
 
-        Part(in table, buffers, positions, countedCount);
+        End(in table, buffers, positions, countedCount);
     }
 
     private uint JudgeStateful(in FirewallTable table, PacketBuffer buffer, ref ReadPacket read)
@@ -206,10 +193,10 @@ public partial struct Firewall<TNic, THost>
         ReadOnlySpan<byte> frame = buffer.Frame;
         read.Knowledge = new TrackedPacket { State = ConnectionStates.Invalid };
         _key.Clear();
-        Decision decision = Classify(frame, read.Reason, in read.Parsed, ref _key);
-        if (decision != Decision.Evaluate)
+        FramePolicy policy = Classify(frame, read.Reason, in read.Parsed, ref _key);
+        if (policy != FramePolicy.Evaluate)
         {
-            return decision == Decision.Pass ? Outcome.Pass : Counted;
+            return policy == FramePolicy.Accept ? Outcome.Pass : Outcome.DropCounted;
         }
 
         PacketOrigin origin = (buffer.Header.Flags & PacketFlags.ChecksumValid) != 0 ? PacketOrigin.Checked : PacketOrigin.Unchecked;
@@ -277,7 +264,7 @@ public partial struct Firewall<TNic, THost>
             Spread(positions, _scratch.Places[..plainCount], buffers.Length);
         }
 
-        Sort(in table, buffers, positions);
+        Decide(in table, buffers, positions);
         _received.Clear();
         PassOn();
     }
@@ -288,9 +275,15 @@ public partial struct Firewall<TNic, THost>
         _samplers.SetTime(_now);
         if (_asksForTime)
         {
-            _clock.Follow();
-            _samplers.SetExactTime(_clock.MonotonicNs(_now));
+            TellExactTime();
         }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void TellExactTime()
+    {
+        _clock.Follow();
+        _samplers.SetExactTime(_clock.MonotonicNs(_now));
     }
 
     /// <summary>Reads the keys of the plain packets, close together.</summary>
@@ -299,13 +292,15 @@ public partial struct Firewall<TNic, THost>
     {
         Span<FlowKey> keys = _scratch.AllKeys[..buffers.Length];
         Span<uint> lengths = _scratch.AllLengths[..buffers.Length];
-        bool allPlain = true;
         for (int i = 0; i < buffers.Length; i++)
         {
-            allPlain &= FlowKeyReader.TryRead(buffers[i].Frame, ref keys[i], out lengths[i]);
+            if (!FlowKeyReader.TryRead(buffers[i].Frame, ref keys[i], out lengths[i]))
+            {
+                return ReadKeysOfSome(buffers);
+            }
         }
 
-        return allPlain ? buffers.Length : ReadKeysOfSome(buffers);
+        return buffers.Length;
     }
 
     private int ReadKeysOfSome(ReadOnlySpan<PacketBuffer> buffers)
@@ -332,61 +327,79 @@ public partial struct Firewall<TNic, THost>
         for (int i = count - 1; i >= 0; i--)
         {
             bool isPlain = plain >= 0 && places[plain] == i;
-            positions[i] = isPlain ? positions[plain] : NotPlain;
+            positions[i] = isPlain ? positions[plain] : Outcome.NotStaged;
             plain -= isPlain ? 1 : 0;
         }
     }
 
-    /// <summary>Parts those that pass from those that do not, in order, and without a branch that depends on the stages' verdict.</summary>
-    private void Sort(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers, Span<uint> positions)
+    /// <summary>Has the rules judge what the stages left open, and ends the burst: no branch here depends on the stages' verdict.</summary>
+    private void Decide(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers, Span<uint> positions)
     {
         positions = positions[..buffers.Length];
-        uint furthest = 0;
-        foreach (uint position in positions)
-        {
-            furthest = Math.Max(furthest, position - Outcome.Pass);
-        }
 
         if (table.RecordsPassed)
         {
             RecordPassed(buffers, positions);
         }
 
-        int judgedCount = furthest > Outcome.DropByPolicy - Outcome.Pass ? JudgeOpen(in table, buffers, positions) : 0;
-        Part(in table, buffers, positions, judgedCount);
+        int judgedCount = AreEnds(positions) ? 0 : JudgeOpen(in table, buffers, positions);
+        End(in table, buffers, positions, judgedCount);
     }
 
-    /// <summary>Parts a burst that was decided on.</summary>
+    /// <summary>Whether no packet is left to judge: a loop of its own, so that its registers last.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool AreEnds(ReadOnlySpan<uint> positions)
+    {
+        uint all = 0; // ORed, ends stay below the first position that is none
+        foreach (uint position in positions)
+        {
+            all |= position - Outcome.Pass;
+        }
+
+        return all < Outcome.NotStaged - Outcome.Pass;
+    }
+
+    /// <summary>Ends a burst that was decided on: counts what is dropped and frees it; what passes waits for the host.</summary>
     /// <param name="table">The table that decided.</param>
     /// <param name="buffers">The burst.</param>
-    /// <param name="positions">What becomes of each packet.</param>
+    /// <param name="positions">The end of each packet: see <see cref="Outcome"/>.</param>
     /// <param name="countedCount">How many are dropped, and counted already.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Part(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers, Span<uint> positions, int countedCount)
+    private void End(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers, Span<uint> positions, int countedCount)
     {
         if (_capture.IsOn(_now))
         {
             CaptureJudged(in table, buffers, positions);
         }
 
+        int passingCount = Partition(buffers, positions, out int ruleCount);
+        int droppedCount = buffers.Length - passingCount;
+        _counters.DroppedByRule.Add(ruleCount);
+        _counters.DroppedByPolicy.Add(droppedCount - ruleCount - countedCount);
+        _pool.Free(_scratch.Dropped[..droppedCount]);
+        _passed.Add(_scratch.Passing[..passingCount]);
+    }
+
+    /// <summary>Parts what passes from what is dropped, each in order, without a branch that depends on a packet.</summary>
+    /// <returns>How many pass.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int Partition(ReadOnlySpan<PacketBuffer> buffers, ReadOnlySpan<uint> positions, out int ruleCount)
+    {
         Span<PacketBuffer> passing = _scratch.Passing;
         Span<PacketBuffer> dropped = _scratch.Dropped;
         int passingCount = 0;
-        int ruleCount = 0;
+        int byRule = 0;
         for (int i = 0; i < positions.Length; i++)
         {
             PacketBuffer buffer = buffers[i];
             passing[passingCount & (Burst.Capacity - 1)] = buffer;
             dropped[(i - passingCount) & (Burst.Capacity - 1)] = buffer;
             passingCount += positions[i] == Outcome.Pass ? 1 : 0;
-            ruleCount += positions[i] == Outcome.DropByRule ? 1 : 0;
+            byRule += positions[i] == Outcome.DropByRule ? 1 : 0;
         }
 
-        int droppedCount = buffers.Length - passingCount;
-        _counters.DroppedByRule.Add(ruleCount);
-        _counters.DroppedByPolicy.Add(droppedCount - ruleCount - countedCount);
-        _pool.Free(dropped[..droppedCount]);
-        _passed.Add(passing[..passingCount]);
+        ruleCount = byRule;
+        return passingCount;
     }
 
     /// <summary>
@@ -401,8 +414,8 @@ public partial struct Firewall<TNic, THost>
         {
             if (positions[i] - Outcome.Pass > Outcome.DropByPolicy - Outcome.Pass)
             {
-                bool passed = Judge(in table, buffers[i], positions[i]) == Decision.Pass;
-                positions[i] = passed ? Outcome.Pass : Counted;
+                bool passed = Passes(in table, buffers[i], positions[i]);
+                positions[i] = passed ? Outcome.Pass : Outcome.DropCounted;
                 droppedCount += passed ? 0 : 1;
             }
         }
@@ -410,22 +423,23 @@ public partial struct Firewall<TNic, THost>
         return droppedCount;
     }
 
-    /// <summary>Reads all headers and lets the rules decide, from the first or from a position on.</summary>
+    /// <summary>Reads all headers and lets the rules decide, from the first or from a position on; counts the packet if it is dropped.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private Decision Judge(in FirewallTable table, PacketBuffer buffer, uint position)
+    private bool Passes(in FirewallTable table, PacketBuffer buffer, uint position)
     {
         ReadOnlySpan<byte> frame = buffer.Frame;
         _key.Clear();
-        Decision decision = table.Mode == TableMode.Authoritative
+        FramePolicy policy = table.Mode == TableMode.Authoritative
             ? Classify(frame, FrameParser.Parse(frame, out ParsedFrame parsed), in parsed, ref _key)
             : ClassifyForLinux(in table, buffer, ref _key, out parsed);
-        if (decision != Decision.Evaluate)
+        if (policy != FramePolicy.Evaluate)
         {
-            RecordPassed(in table, frame, decision);
-            return decision;
+            bool isAccepted = policy == FramePolicy.Accept;
+            RecordPassed(in table, frame, isAccepted);
+            return isAccepted;
         }
 
-        Verdict verdict = position == NotPlain
+        Verdict verdict = position == Outcome.NotStaged
             ? RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, ref _samplers)
             : RuleEvaluator.Evaluate(in table, in _key, in _ruleCounters, ref _samplers, position);
         WriteLines(in table, frame, isSent: false);
@@ -442,7 +456,7 @@ public partial struct Firewall<TNic, THost>
         }
 
         // What passes to be logged or answered is dropped by Linux: it begins no connection there.
-        RecordPassed(in table, frame, verdict == Verdict.Pass ? Decision.Pass : Decision.Drop);
+        RecordPassed(in table, frame, verdict == Verdict.Pass);
         return Count(verdict);
     }
 
@@ -469,9 +483,9 @@ public partial struct Firewall<TNic, THost>
         }
     }
 
-    private void RecordPassed(in FirewallTable table, ReadOnlySpan<byte> frame, Decision decision)
+    private void RecordPassed(in FirewallTable table, ReadOnlySpan<byte> frame, bool isPassed)
     {
-        if (table.RecordsPassed && decision == Decision.Pass)
+        if (table.RecordsPassed && isPassed)
         {
             _connections.AddPassed(frame);
         }
@@ -572,31 +586,32 @@ public partial struct Firewall<TNic, THost>
         _counters.DroppedHostFull.Add(count - passed);
     }
 
-    private readonly Decision Count(Verdict verdict)
+    /// <summary>Counts a verdict, and says whether the packet goes to Linux.</summary>
+    private readonly bool Count(Verdict verdict)
     {
         switch (verdict)
         {
             case Verdict.Pass:
-                return Decision.Pass;
+                return true;
             case Verdict.Sampled:
                 _counters.Sampled.Increment();
-                return Decision.Pass;
+                return true;
             case Verdict.DropByRule:
                 _counters.DroppedByRule.Increment();
-                return Decision.Drop;
+                return false;
             default:
                 _counters.DroppedByPolicy.Increment();
-                return Decision.Drop;
+                return false;
         }
     }
 
     /// <summary>Decides what comes before the rules: malformed frames, what is no IP, tags and fragments.</summary>
-    private readonly Decision Classify(ReadOnlySpan<byte> frame, MalformedReason reason, in ParsedFrame parsed, ref PacketKey key)
+    private readonly FramePolicy Classify(ReadOnlySpan<byte> frame, MalformedReason reason, in ParsedFrame parsed, ref PacketKey key)
     {
         if (reason != MalformedReason.None)
         {
             _counters.CountMalformed(reason);
-            return Decision.Drop;
+            return FramePolicy.Drop;
         }
 
         if (parsed.VlanTagCount != 0 && _settings.Vlan != FramePolicy.Evaluate)
@@ -621,20 +636,20 @@ public partial struct Firewall<TNic, THost>
         }
 
         PacketKeyReader.Read(frame, in parsed, ref key);
-        return Decision.Evaluate;
+        return FramePolicy.Evaluate;
     }
 
     /// <summary>
     /// The same where Linux judges after the core. What Linux may see otherwise than it arrives here passes: put together, untagged, or routed
     /// by its options. So does what this parser refuses, unless a parameter has it dropped.
     /// </summary>
-    private readonly Decision ClassifyForLinux(in FirewallTable table, PacketBuffer buffer, ref PacketKey key, out ParsedFrame parsed)
+    private readonly FramePolicy ClassifyForLinux(in FirewallTable table, PacketBuffer buffer, ref PacketKey key, out ParsedFrame parsed)
     {
         ReadOnlySpan<byte> frame = buffer.Frame;
         if (FrameParser.Parse(frame, out parsed) != MalformedReason.None)
         {
             _counters.Unjudged.Increment();
-            return Decision.Pass;
+            return FramePolicy.Accept;
         }
 
         bool isDropped = (parsed.VlanTagCount != 0 && _settings.Vlan == FramePolicy.Drop)
@@ -648,21 +663,21 @@ public partial struct Firewall<TNic, THost>
         if (parsed.VlanTagCount == 0 && !parsed.Fragment.IsFragment && PacketKeyReader.IsPlain(frame, in parsed, in key))
         {
             ReadStates(in table, buffer, in parsed, ref key);
-            return Decision.Evaluate;
+            return FramePolicy.Evaluate;
         }
 
         _counters.Unjudged.Increment();
-        return Decision.Pass;
+        return FramePolicy.Accept;
     }
 
-    private static Decision Apply(FramePolicy policy, Sos.Sdk.Statistics.Counter dropped)
+    private static FramePolicy Apply(FramePolicy policy, Sos.Sdk.Statistics.Counter dropped)
     {
         if (policy == FramePolicy.Accept)
         {
-            return Decision.Pass;
+            return FramePolicy.Accept;
         }
 
         dropped.Increment();
-        return Decision.Drop;
+        return FramePolicy.Drop;
     }
 }

@@ -61,9 +61,9 @@ public static class FlowKeyReader
 
         // All of these are below 65,536: what is too small shows in the sign of a difference. No branch, since TCP and UDP come mixed.
         uint signs = ((uint)frame.Length - Ethernet - total) | segment | (claimed - least) | (segment - claimed);
-        uint others = Read<uint>(ref start, Transport) ^ DhcpReplyPorts; // 0 for a reply: then, and only then, the sign below is set
-        wrong |= (signs | ((others - 1) & ~others)) & (1u << 31);
-        bool good = wrong == 0 & IsChecksumRight(first, Read<ulong>(ref start, Ethernet + 8), Read<uint>(ref start, Ethernet + 16));
+        wrong |= signs & (1u << 31);
+        bool good = wrong == 0 & Read<uint>(ref start, Transport) != DhcpReplyPorts
+            & IsChecksumRight(first, Read<ulong>(ref start, Ethernet + 8), Read<uint>(ref start, Ethernet + 16));
 
         // The 16 bytes from the TTL on: TTL, protocol, checksum, addresses, ports.
         Vector128<byte> tail = Vector128.LoadUnsafe(ref start, Ethernet + 8);

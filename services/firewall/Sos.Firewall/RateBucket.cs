@@ -2,10 +2,13 @@ using Sos.Firewall.Tables;
 
 namespace Sos.Firewall;
 
-/// <summary>A bucket of nanoseconds, filled and emptied as nft_limit does: with each packet comes the time since the last one, and goes its cost.</summary>
+/// <summary>
+/// A bucket of nanoseconds, filled and emptied as nft_limit does: with each packet comes the time since the last one, and goes its cost. That of a quota loses
+/// each packet's bytes.
+/// </summary>
 public struct RateBucket
 {
-    /// <summary>Nanoseconds in it.</summary>
+    /// <summary>Nanoseconds in it, or bytes of a quota.</summary>
     public ulong Tokens;
 
     /// <summary>The time of the last packet, in ns.</summary>
@@ -23,6 +26,13 @@ public struct RateBucket
     /// <returns>Whether the rule goes on.</returns>
     public bool Take(in RateLimit limit, uint length, ulong now)
     {
+        if (limit.Nanoseconds == 0)
+        {
+            bool isEnough = length <= Tokens;
+            Tokens = isEnough ? Tokens - length : 0; // for good: no packet has no bytes
+            return isEnough != (limit.IsOver != 0);
+        }
+
         ulong cost = (limit.CountsBytes != 0 ? limit.Nanoseconds * length : limit.Nanoseconds) / limit.Rate;
         ulong passed = 0;
         if ((long)(now - Last) > 0)

@@ -6,7 +6,8 @@ namespace Sos.Firewall;
 
 /// <summary>
 /// The buckets of a table's limits, filled and emptied as nft_limit does: with each packet comes the time since the last, up to the bucket's size, and goes its
-/// cost if there is so much. They stand beside the table, which nobody writes to.
+/// cost if there is so much. Those of quotas lose each packet's bytes, until one is larger than what is left. They stand beside the table, which
+/// nobody writes to.
 /// </summary>
 public struct RateLimits
 {

@@ -33,7 +33,7 @@ public static class PrefilterCompiler
         {
             JsonText.EnsureReadable(json.Span);
             using JsonDocument document = JsonDocument.Parse(json);
-            return new Compilation(NftRuleset.Read(document.RootElement), options, new TableParts { Mode = TableMode.Prefilter }).Run();
+            return new Compilation(NftRuleset.Read(document.RootElement, options.Elements), options, new TableParts { Mode = TableMode.Prefilter }).Run();
         }
         catch (Exception wrong) when (wrong is JsonException or RuleException)
         {
@@ -53,7 +53,7 @@ public static class PrefilterCompiler
         {
             JsonText.EnsureReadable(json.Span);
             using JsonDocument document = JsonDocument.Parse(json);
-            NftRuleset ruleset = NftRuleset.Read(document.RootElement);
+            NftRuleset ruleset = NftRuleset.Read(document.RootElement, options.Elements);
             TableParts parts = new() { Mode = TableMode.Prefilter };
             Compilation compilation = new(ruleset, options, parts);
             PacketKey asked = key;

@@ -14,6 +14,9 @@ public sealed record PrefilterOptions
     /// <summary>Rules, by the same key, of which the listing says all that the kernel does; of others it may say less.</summary>
     public IReadOnlySet<string> Sure { get; init; } = new HashSet<string>();
 
+    /// <summary>The elements of sets that the listing leaves out, by "family table name".</summary>
+    public IReadOnlyDictionary<string, KnownElements> Elements { get; init; } = new Dictionary<string, KnownElements>();
+
     /// <summary>Tables that are switched off, as "family name".</summary>
     public IReadOnlySet<string> Dormant { get; init; } = new HashSet<string>();
 

@@ -11,14 +11,15 @@ using System.Text.RegularExpressions;
 namespace Sos.Firewall.Rules.Prefilter;
 
 /// <summary>A ruleset as nft lists it for a prefilter.</summary>
-/// <param name="Json">What <c>nft -j -n list ruleset</c> prints.</param>
+/// <param name="Json">What <c>nft -j -n list ruleset</c> prints, but for <paramref name="Elements"/>.</param>
 /// <param name="RuleTexts">nft's text of each rule.</param>
 /// <param name="Sure">Rules of which the listing says all that the kernel does.</param>
 /// <param name="Dormant">Tables that are switched off.</param>
 /// <param name="ChainDevices">The devices of chains that name some.</param>
+/// <param name="Elements">Elements of sets that <paramref name="Json"/> leaves out, by "family table name".</param>
 public sealed record RulesetListing(
     ReadOnlyMemory<byte> Json, IReadOnlyDictionary<string, string> RuleTexts, IReadOnlySet<string> Sure, IReadOnlySet<string> Dormant,
-    IReadOnlyDictionary<string, IReadOnlyList<string>> ChainDevices)
+    IReadOnlyDictionary<string, IReadOnlyList<string>> ChainDevices, IReadOnlyDictionary<string, KnownElements> Elements)
 {
     private static readonly Regex Arrival = new(@"\biif(?:name)? (?:\{ )?""([^""]+)""");
 
@@ -26,7 +27,7 @@ public sealed record RulesetListing(
     public PrefilterOptions AddTo(PrefilterOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return options with { RuleTexts = RuleTexts, Sure = Sure, Dormant = Dormant, ChainDevices = ChainDevices };
+        return options with { RuleTexts = RuleTexts, Sure = Sure, Dormant = Dormant, ChainDevices = ChainDevices, Elements = Elements };
     }
 
     /// <summary>A name that the rules give to what packets arrive by, other than the loopback.</summary>
@@ -42,9 +43,9 @@ public sealed record RulesetListing(
 /// </summary>
 public static class RulesetLister
 {
-    // Each takes its time, and they need not wait for each other.
+    // $1 the directory, $2 "-t" to leave elements of sets out. Each takes its time, and they need not wait for each other.
     private const string List = """
-        nft -j -n list ruleset >"$1/ruleset.json" & json=$!
+        nft -j -n $2 list ruleset >"$1/ruleset.json" & json=$!
         nft -a -s -t list ruleset >"$1/ruleset.txt" & text=$!
         nft --debug=netlink -t list ruleset >"$1/loaded.txt"; loaded=$?
         wait $json; json=$?
@@ -82,6 +83,30 @@ public static class RulesetLister
         Run("sh", ["-c", List, "sh", directory]);
         return Read(directory, before ?? new SureRules());
     });
+
+    /// <summary>Lists the ruleset of this process's network namespace, with the elements of sets as another source has them.</summary>
+    /// <param name="before">The rules as they were listed before.</param>
+    /// <param name="source">Reads the elements of sets; those that it does not read are listed by nft.</param>
+    /// <exception cref="RulesetLoadException">nft cannot be run.</exception>
+    public static RulesetListing ListLive(SureRules before, IElementSource source)
+    {
+        ArgumentNullException.ThrowIfNull(before);
+        ArgumentNullException.ThrowIfNull(source);
+        RulesetListing terse = InDirectory(directory =>
+        {
+            Run("sh", ["-c", List, "sh", directory, "-t"]);
+            return Read(directory, before);
+        });
+        try
+        {
+            JsonText.EnsureReadable(terse.Json.Span);
+            return ElementListing.Complete(terse, source) ?? ListLive(before);
+        }
+        catch (JsonException wrong)
+        {
+            throw new RulesetLoadException($"nft's listing cannot be read: {wrong.Message}", wrong);
+        }
+    }
 
     /// <summary>Loads a file into a namespace of its own and lists it there. Interfaces that it names need not exist.</summary>
     /// <param name="path">Rules as <c>nft -f</c> takes them.</param>
@@ -133,7 +158,8 @@ public static class RulesetLister
         IReadOnlySet<string> sure = before.Find(programs, texts, open => FindSure(directory, devices, programs, open));
         return new RulesetListing(
             File.ReadAllBytes(Path.Combine(directory, "ruleset.json")), texts, sure,
-            RuleListing.FindDormantTables(text).Select(item => string.Join(' ', item.Place.Split(' ').Skip(1))).ToHashSet(), devices);
+            RuleListing.FindDormantTables(text).Select(item => string.Join(' ', item.Place.Split(' ').Skip(1))).ToHashSet(), devices,
+            new Dictionary<string, KnownElements>());
     }
 
     /// <summary>Loads rules as they are listed, and compares what the kernel makes of them.</summary>

@@ -124,7 +124,7 @@ internal sealed class ShareReader(NftRuleset ruleset, PrefilterOptions options, 
         rate = default;
         return limit.ValueKind != JsonValueKind.String
             ? SampleRate.TryRead(limit, out rate)
-            : limit.GetString() is { } name && ruleset.Limits.TryGetValue($"{chain.Family} {chain.Table} {name}", out JsonElement named)
+            : limit.GetString() is { } name && ruleset.Limits.TryGetValue($"limit {chain.Family} {chain.Table} {name}", out JsonElement named)
                 && SampleRate.TryRead(named, out rate) && DecidesNothing(chain.Family, chain.Table, name);
     }
 

@@ -19,6 +19,12 @@ public struct Outcome
     /// <summary>Position of a packet that the policy of a base chain drops.</summary>
     public const uint DropByPolicy = Pass + 2;
 
+    /// <summary>Position of a packet that is dropped and counted already.</summary>
+    public const uint DropCounted = Pass + 3;
+
+    /// <summary>Position of a packet that the stages did not see. The ends before it count up from <see cref="Pass"/> to a power of two.</summary>
+    public const uint NotStaged = Pass + 4;
+
     /// <summary>No counter.</summary>
     public const uint NoCounter = 0xffff_ffff;
 
