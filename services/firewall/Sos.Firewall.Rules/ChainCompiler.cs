@@ -131,7 +131,7 @@ internal sealed class ChainCompiler
         List<(string Kind, JsonElement Value)> before = statements[..^1];
         if (before.Find(statement => statement.Kind is "notrack" or "limit" or "quota").Kind is { } alone)
         {
-            string way = alone == "notrack" ? "write two rules, that with \"notrack\" first" : "let a rule with the {alone} jump to a chain with the map";
+            string way = alone == "notrack" ? "write two rules, that with \"notrack\" first" : $"let a rule with the {alone} jump to a chain with the map";
             throw new RuleException(RuleDiagnosticIds.Statement, $"\"{alone}\" and a verdict map in one rule are not supported: {way}");
         }
 
