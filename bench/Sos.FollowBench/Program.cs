@@ -25,6 +25,7 @@ internal static unsafe class Program
     private const int RuleCount = 1_000;
     private const int ElementCount = 100_000;
     private const int ElementsAtOnce = 5_000;
+    private static readonly TimeSpan HearingMax = TimeSpan.FromSeconds(30);
     private const string Device = "lo"; // the one that each namespace has
 
     private static readonly string[] Phases = ["hear", "read", "port", "compile", "write", "all"];
@@ -32,7 +33,13 @@ internal static unsafe class Program
     private static int Main(string[] arguments)
     {
         CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-        int rounds = arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : RoundsDefault;
+        int rounds = RoundsDefault;
+        if (arguments.Length > 1 || (arguments.Length == 1 && (!int.TryParse(arguments[0], out rounds) || rounds < 1)))
+        {
+            Console.Error.WriteLine($"bench-follow: \"{string.Join(' ', arguments)}\" is no number of rounds: give one from 1 on, as ROUNDS=15");
+            return 1;
+        }
+
         Run("ip", ["link", "set", Device, "up"], null);
         Console.WriteLine($"ms, median of {rounds} (the longest of all in brackets), from nft's return\n");
         Console.WriteLine($"{"change",-46}{string.Concat(Phases.Select(phase => $"{phase,9}"))}");
@@ -93,9 +100,9 @@ internal static unsafe class Program
     {
         Stopwatch clock = Stopwatch.StartNew();
         List<double> marks = [0];
-        while (!watch.Wait(TimeSpan.FromSeconds(1)))
+        if (!watch.Wait(HearingMax))
         {
-            // The change is told before nft returns, but for what the kernel still has to do.
+            throw new InvalidOperationException("the kernel tells of no change");
         }
 
         marks.Add(clock.Elapsed.TotalMilliseconds);

@@ -74,6 +74,7 @@ public class RateLimitTests
     [InlineData("quota 100 bytes", new[] { 40, 60, 1 }, new[] { true, true, false })]
     [InlineData("quota 100 bytes", new[] { 40, 61, 30 }, new[] { true, false, false })]
     [InlineData("quota over 100 bytes", new[] { 40, 60, 30, 50 }, new[] { false, false, true, true })]
+    [InlineData("quota over 0 bytes", new[] { 28, 28 }, new[] { true, true })]
     [InlineData("quota 1 kbytes used 1000 bytes", new[] { 30, 30 }, new[] { false, false })]
     [InlineData("quota 100 bytes used 60 bytes", new[] { 40, 28 }, new[] { true, false })]
     [InlineData("quota name \"volume\"", new[] { 200, 28 }, new[] { true, false })]
@@ -104,6 +105,17 @@ public class RateLimitTests
         LoadedRuleset loaded = FirewallBench.Load($"table ip f {{ chain c {{ type filter hook input priority 0;\n{rule}\n }}\n }}\n");
         CompileResult result = RulesetCompiler.Compile(loaded.Json, new CompileOptions { DecidesAlone = true, TracksConnections = true });
         Assert.Equal(id, Assert.Single(result.Diagnostics).Id);
+    }
+
+    [Theory]
+    [InlineData("limit rate 5/second", "limit")]
+    [InlineData("quota 5 bytes", "quota")]
+    public void What_Takes_Before_A_Verdict_Map_Is_Refused_With_A_Way_Round(string statement, string kind)
+    {
+        string rule = $"{statement} tcp dport vmap {{ 22 : drop }}";
+        LoadedRuleset loaded = FirewallBench.Load($"table ip f {{ chain c {{ type filter hook input priority 0; {rule}; }}; }}\n");
+        CompileResult result = RulesetCompiler.Compile(loaded.Json, new CompileOptions { DecidesAlone = true, TracksConnections = true });
+        Assert.Contains($"let a rule with the {kind} jump to a chain with the map", Assert.Single(result.Diagnostics).Message, StringComparison.Ordinal);
     }
 
     private static byte[] Datagram(ushort port, int data = 0) => Packet.Ethernet(0x0800, Packet.Ipv4(0x0a000001, 1, 17, Packet.Udp(1, port, data)));

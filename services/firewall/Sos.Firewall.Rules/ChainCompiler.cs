@@ -136,8 +136,13 @@ internal sealed class ChainCompiler
         List<(string Kind, JsonElement Value)> before = statements[..^1];
         if (before.Find(statement => statement.Kind is "notrack" or "limit" or "quota" or "set" or "meter" || Limits(code.Chain, statement)).Kind is { } alone)
         {
-            string way = alone == "notrack" ? "write two rules, that with \"notrack\" first" : "let a rule without the map jump to a chain with it";
             string what = alone == "match" ? "a set whose elements have limits" : $"\"{alone}\"";
+            string way = alone switch
+            {
+                "notrack" => "write two rules, that with \"notrack\" first",
+                "match" => "let a rule with the set jump to a chain with the map",
+                _ => $"let a rule with the {alone} jump to a chain with the map",
+            };
             throw new RuleException(RuleDiagnosticIds.Statement, $"{what} and a verdict map in one rule are not supported: {way}");
         }
 

@@ -51,9 +51,9 @@ internal static class LimitReader
     {
         UInt128 all = NftRuleset.TryGet(quota, "bytes", out _) ? NumberOf(quota, "bytes") : BytesOf(quota, "val");
         UInt128 used = NftRuleset.TryGet(quota, "used", out _) ? BytesOf(quota, "used") : 0;
-        if (all == 0 || all > long.MaxValue || used > long.MaxValue)
+        if (all > long.MaxValue || used > long.MaxValue)
         {
-            throw new RuleException(RuleDiagnosticIds.Value, $"{NftRuleset.Shorten(quota)}: nothing, or more than the kernel can count");
+            throw new RuleException(RuleDiagnosticIds.Value, $"{NftRuleset.Shorten(quota)}: more than the kernel can count");
         }
 
         return new RateLimit { Rate = 1, TokensMax = (ulong)(all - UInt128.Min(all, used)), CountsBytes = 1, IsOver = IsInverted(quota) };

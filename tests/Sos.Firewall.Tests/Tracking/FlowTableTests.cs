@@ -163,6 +163,25 @@ public sealed unsafe class FlowTableTests : IDisposable
         Assert.InRange(same, 0, 1_000);
     }
 
+    /// <summary>Ports alone make the difference, as of a flood from one address, whatever the secret.</summary>
+    [Fact]
+    public void Ports_Alone_Use_All_Buckets_With_Every_Secret()
+    {
+        int[] buckets = new int[256];
+        for (int round = 0; round < 400; round++)
+        {
+            FlowSecret secret = new(default, default);
+            Array.Clear(buckets);
+            for (uint port = 0; port < 25_600; port++)
+            {
+                FlowTuple tuple = Tuple(0) with { Ports = port };
+                buckets[secret.Hash(in tuple) % 256]++;
+            }
+
+            Assert.All(buckets, count => Assert.InRange(count, 40, 200));
+        }
+    }
+
     [Fact]
     public void A_Clock_That_Learns_Its_Frequency_Never_Goes_Back()
     {

@@ -10,7 +10,7 @@ namespace Sos.Firewall.Control.Following;
 
 /// <summary>
 /// The ruleset of this process's network namespace, kept between one reading and the next. The kernel tells each change with its generation: changes of
-/// elements alone are worked into what is known, after any other, or where one was missed, all is read anew.
+/// elements alone are worked into what is known, after those of rules the rules are listed anew, and where one was missed, all is read anew.
 /// </summary>
 internal sealed class LiveRules : IElementSource, IDisposable
 {
@@ -67,7 +67,6 @@ internal sealed class LiveRules : IElementSource, IDisposable
         }
 
         SetsRead++;
-
         _sets[set.Key] = read;
         return read.Elements;
     }

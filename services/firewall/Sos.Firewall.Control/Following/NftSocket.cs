@@ -99,16 +99,10 @@ internal sealed class NftSocket : IDisposable
     /// <summary>The generation that a message (NFT_MSG_NEWGEN) tells of; null where it tells none.</summary>
     public static uint? GenerationOf(NetlinkMessage message)
     {
-        ReadOnlySpan<byte> attributes = message.Body.Length > BodyOffset ? message.Body.Span[BodyOffset..] : default;
-        while (NftElement.TryNext(ref attributes, out int type, out ReadOnlySpan<byte> value))
-        {
-            if (type == GenerationAttribute && value.Length == sizeof(uint))
-            {
-                return BinaryPrimitives.ReadUInt32BigEndian(value);
-            }
-        }
-
-        return null;
+        return message.Body.Length > BodyOffset && NetlinkMessage.ReadAttributes(message.Body[BodyOffset..]) is var attributes
+            && attributes.TryGetValue(GenerationAttribute, out ReadOnlyMemory<byte> generation) && generation.Length == sizeof(uint)
+            ? BinaryPrimitives.ReadUInt32BigEndian(generation.Span)
+            : null;
     }
 
     /// <summary>A message's type in its header.</summary>

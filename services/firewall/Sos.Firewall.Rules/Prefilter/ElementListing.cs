@@ -1,7 +1,5 @@
 using System;
 using System.Collections.Generic;
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Linq;
 using System.Text;
 using System.Text.Json;
@@ -114,7 +112,7 @@ internal static class ElementListing
 
         foreach ((string kind, string family, string table, string name) in others)
         {
-            JsonArray listed = JsonNode.Parse(List(kind, family, table, name))!["nftables"]!.AsArray();
+            JsonArray listed = JsonNode.Parse(RulesetLister.Run("nft", ["-j", "-n", "list", kind, family, table, name]))!["nftables"]!.AsArray();
             if (listed.Select(one => one![kind]).OfType<JsonObject>().FirstOrDefault() is { } whole && whole["elem"] is { } elements)
             {
                 byKey[$"{kind} {family} {table} {name}"]["elem"] = elements.DeepClone();
@@ -122,22 +120,5 @@ internal static class ElementListing
         }
 
         return Encoding.UTF8.GetBytes(root.ToJsonString());
-    }
-
-    private static string List(string kind, string family, string table, string name)
-    {
-        ProcessStartInfo start = new("nft", ["-j", "-n", "list", kind, family, table, name]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        try
-        {
-            using Process process = Process.Start(start)!;
-            System.Threading.Tasks.Task<string> errors = process.StandardError.ReadToEndAsync();
-            string answer = process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0 ? answer : throw new RulesetLoadException(errors.Result);
-        }
-        catch (Win32Exception missing)
-        {
-            throw new RulesetLoadException("cannot run \"nft\": install the package nftables", missing);
-        }
     }
 }

@@ -7,6 +7,7 @@ using System.Linq;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using System.Threading.Tasks;
 
 namespace Sos.Firewall.Rules.Prefilter;
 
@@ -273,18 +274,19 @@ public static class RulesetLister
         }
     }
 
-    private static void Run(string program, IReadOnlyList<string> arguments)
+    /// <summary>Runs a program.</summary>
+    /// <returns>Its output.</returns>
+    /// <exception cref="RulesetLoadException">It cannot be run, or fails.</exception>
+    internal static string Run(string program, IReadOnlyList<string> arguments)
     {
-        ProcessStartInfo start = new(program, arguments) { RedirectStandardError = true };
+        ProcessStartInfo start = new(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         try
         {
             using Process process = Process.Start(start)!;
-            string errors = process.StandardError.ReadToEnd();
+            Task<string> errors = process.StandardError.ReadToEndAsync();
+            string output = process.StandardOutput.ReadToEnd();
             process.WaitForExit();
-            if (process.ExitCode != 0)
-            {
-                throw new RulesetLoadException(RulesetLoader.Explain(errors));
-            }
+            return process.ExitCode == 0 ? output : throw new RulesetLoadException(RulesetLoader.Explain(errors.Result));
         }
         catch (Win32Exception missing)
         {

@@ -68,7 +68,8 @@ public struct FlowSecret
         high += Math.BigMul((((ulong)tuple.Ports << 32) | tuple.Kind) + _keys[4], _keys[5], out ulong third);
         low += third;
         high += low < third ? 1u : 0;
-        return (high * (_keys[6] | 1)) + (low * (_keys[7] | 1));
+        // Mixed, since with some secrets flows that differ in ports alone would share most bits.
+        return Mix((high * (_keys[6] | 1)) + (low * (_keys[7] | 1)));
     }
 
     private static ulong Mix(ulong value)
