@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
@@ -139,6 +140,10 @@ internal sealed class KernelNamespace : IDisposable
             throw new InvalidOperationException("the work in the namespace failed", failure);
         }
     }
+
+    /// <summary>Gives the tap device another Ethernet address.</summary>
+    public void SetAddress(byte[] address)
+        => Run("ip", "-n", _name, "link", "set", Device, "address", string.Join(':', address.Select(part => part.ToString("x2", CultureInfo.InvariantCulture))));
 
     /// <summary>Lets a frame arrive.</summary>
     public void Inject(byte[] frame)

@@ -27,6 +27,9 @@ internal sealed class ChainCompiler
     /// <summary>Whether some chain judges what Linux sends, of which its answers to what is rejected are a part.</summary>
     public bool JudgesSent { get; init; }
 
+    /// <summary>Whether some chain is of those behind which Linux may choose another route.</summary>
+    public bool Reroutes { get; init; }
+
     /// <summary>Rules compiled so far.</summary>
     public int RuleCount => _seen.Count;
 
@@ -247,6 +250,13 @@ internal sealed class ChainCompiler
             case "limit" when _options.DecidesAlone:
                 code.Instructions.Add(new Instruction { Operation = Operation.Limit, A = LimitNumber(code.Chain, value, rule) });
                 break;
+            case "quota" when _options.DecidesAlone:
+                code.Instructions.Add(new Instruction { Operation = Operation.Quota, A = QuotaNumber(code.Chain, value, rule) });
+                break;
+            case "mangle" when _options is { DecidesAlone: true, TracksConnections: true }:
+                code.Instructions.AddRange(
+                    new MangleCompiler(_parts, _options, code.Chain) { IsSent = code.IsSent, Reroutes = Reroutes }.Compile(value));
+                break;
             case "log" when _options.TracksConnections:
                 code.Instructions.Add(new Instruction { Operation = Operation.WriteLog, A = _parts.AddLog(LogStatement.Read(value)) });
                 break;
@@ -307,6 +317,27 @@ internal sealed class ChainCompiler
                 ? _parts.AddLimit(LimitReader.Read(limit))
                 : throw new RuleException(RuleDiagnosticIds.Missing, $"there is no limit \"{value.GetString()}\" in this table");
             _parts.NamedLimits.Add(key, number);
+        }
+
+        return number;
+    }
+
+    private uint QuotaNumber(NftChain chain, JsonElement value, RuleObjects rule)
+    {
+        if (value.ValueKind != JsonValueKind.String)
+        {
+            return NftRuleset.TryGet(value, "map", out _)
+                ? throw new RuleException(RuleDiagnosticIds.Statement, "a map of quotas is not supported: write one rule for each element")
+                : rule.Share("quota", () => _parts.AddQuota(QuotaReader.Read(value)));
+        }
+
+        string key = $"{chain.Family} {chain.Table} {value.GetString()}";
+        if (!_parts.NamedQuotas.TryGetValue(key, out uint number))
+        {
+            number = _ruleset.Quotas.TryGetValue(key, out JsonElement quota)
+                ? _parts.AddQuota(QuotaReader.Read(quota))
+                : throw new RuleException(RuleDiagnosticIds.Missing, $"there is no quota \"{value.GetString()}\" in this table");
+            _parts.NamedQuotas.Add(key, number);
         }
 
         return number;

@@ -79,7 +79,7 @@ internal sealed class MatchCompiler
             return;
         }
 
-        if (kind == "ct" && _options.TracksConnections)
+        if (kind == "ct" && _options.TracksConnections && !FieldReference.IsConnectionMark(value))
         {
             if (TrackingCompiler.Compile(operation, value, right) is { } match)
             {
@@ -96,7 +96,13 @@ internal sealed class MatchCompiler
             return;
         }
 
-        FieldReference field = FieldReference.Read(kind, value, _options.DecidesAlone);
+        FieldReference field = ReadField(kind, value);
+        if (IsSent && field.Place is { Base: PlaceBase.Link })
+        {
+            NeverMatches = true; // what Linux sends has no such header yet when its rules see it
+            return;
+        }
+
         AddDependencies(field);
         if (IsSet(right))
         {
@@ -152,6 +158,20 @@ internal sealed class MatchCompiler
     private static RuleException UnknownOperator(string operation)
         => new(RuleDiagnosticIds.Expression, $"the operator \"{operation}\" is not supported here");
 
+    /// <summary>Reads a field, and notes what the table needs for it.</summary>
+    private FieldReference ReadField(string kind, JsonElement value)
+    {
+        FieldReference field = FieldReference.Read(kind, value, _options.DecidesAlone);
+        if (IsSent && field.Field == Field.Mark)
+        {
+            throw new RuleException(
+                RuleDiagnosticIds.Expression, "\"meta mark\" is not supported for what Linux sends: the core does not see the marks that Linux gave to packets");
+        }
+
+        _parts.Need(field, _options);
+        return field;
+    }
+
     private void AddDependencies(FieldReference field)
     {
         if (field.Family != 0 && _chain.Family is "inet" or "netdev")
@@ -199,7 +219,7 @@ internal sealed class MatchCompiler
         }
 
         AddInterval(field, interval, negate: operation == "!=");
-        if (operation == "==" && isSingle && field.Bits == 0 && field.Type != ValueType.Ipv6Address)
+        if (operation == "==" && isSingle && field.Bits == 0 && !field.IsWide)
         {
             _established.Add((field.Field, (uint)interval.First));
         }
@@ -214,8 +234,8 @@ internal sealed class MatchCompiler
         }
 
         (string kind, JsonElement value) = NftRuleset.SingleProperty(operands[0]);
-        FieldReference field = FieldReference.Read(kind, value, _options.DecidesAlone);
-        if (field.Bits != 0)
+        FieldReference field = ReadField(kind, value);
+        if (field.Bits != 0 || field.Place is { BitLength: > 16 })
         {
             throw new RuleException(RuleDiagnosticIds.Expression, $"a mask on {NftRuleset.Shorten(operands[0])} is not supported here");
         }
@@ -229,6 +249,13 @@ internal sealed class MatchCompiler
         AddDependencies(field);
         uint mask = (uint)ValueReader.ReadValue(operands[1], field.Type);
         uint wanted = (uint)ValueReader.ReadValue(right, field.Type);
+        if (field.Place is { } place)
+        {
+            bool isEqual = ReadEquality(operation);
+            AddIntervals(field, Intervals.Where((1u << place.BitLength) - 1, word => (word & mask) == wanted), negate: !isEqual);
+            return;
+        }
+
         if (operation is "<" or "<=" or ">" or ">=")
         {
             CompileMaskedOrder(operation, field, mask, wanted);
@@ -269,10 +296,10 @@ internal sealed class MatchCompiler
 
         string name = right.GetString()![1..];
         string key = $"{_chain.Family} {_chain.Table} {name}";
-        string cacheKey = $"{key} {field.Type} {Elements}";
+        string cacheKey = $"{key} {field.Type} {Elements} {field.IsWide}";
         if (!_parts.NamedSets.TryGetValue(cacheKey, out uint set))
         {
-            set = _parts.AddSet(InWords(field, Intervals.Merge(ReadNamedSet(key, name, field.Type))), field.Type);
+            set = AddSet(field, InWords(field, Intervals.Merge(ReadNamedSet(key, name, field.Type))));
             _parts.NamedSets.Add(cacheKey, set);
         }
 
@@ -286,9 +313,14 @@ internal sealed class MatchCompiler
             throw new RuleException(RuleDiagnosticIds.Missing, $"there is no set \"{name}\" in this table");
         }
 
-        if (NftRuleset.TryGet(set, "stmt", out JsonElement statements) && (Elements == SetElements.Fixed || !OnlyCount(statements)))
+        if (NftRuleset.TryGet(set, "stmt", out JsonElement statements) && !OnlyCount(statements))
         {
-            throw new RuleException(RuleDiagnosticIds.Set, $"set \"{name}\" counts or limits by element, which is not supported");
+            throw new RuleException(RuleDiagnosticIds.Set, $"set \"{name}\" limits by element, which is not supported");
+        }
+
+        if (Elements == SetElements.Fixed && statements.ValueKind != JsonValueKind.Undefined)
+        {
+            _parts.CountedSets.Add(name);
         }
 
         if (Elements == SetElements.Fixed && NftRuleset.TryGet(set, "flags", out JsonElement flags)
@@ -447,9 +479,12 @@ internal sealed class MatchCompiler
         }
         else
         {
-            AddSetLookup(field, _parts.AddSet(merged, field.Type), negate);
+            AddSetLookup(field, AddSet(field, merged), negate);
         }
     }
+
+    /// <summary>Adds a set in the form in which the field can be looked up.</summary>
+    private uint AddSet(FieldReference field, List<Interval> merged) => _parts.AddSet(merged, field.Place is null ? field.Type : ValueType.Length);
 
     private void AddInterval(FieldReference field, Interval interval, bool negate)
     {
@@ -470,6 +505,12 @@ internal sealed class MatchCompiler
 
     private void AddPlainInterval(FieldReference field, Interval interval, bool negate)
     {
+        if (field.Place is not null)
+        {
+            AddSetLookup(field, AddSet(field, [interval]), negate);
+            return;
+        }
+
         if (field.Type == ValueType.Ipv6Address)
         {
             AddWord(field.Field, Operation.InRange128, _parts.AddRange(interval), 0, negate);
@@ -489,7 +530,7 @@ internal sealed class MatchCompiler
     }
 
     private void AddSetLookup(FieldReference field, uint set, bool negate)
-        => AddWord(field.Field, _parts.OperationOf(set), set, 0, negate);
+        => AddWord(field.Field, field.Place is null ? _parts.OperationOf(set) : Operation.InNumberSet, set, field.Place?.Word ?? 0, negate);
 
     private void AddWord(Field field, Operation operation, uint a, uint b, bool negate)
         => _code.Add(new Instruction { Operation = operation, Field = field, A = a, B = b, Negate = negate ? (byte)1 : (byte)0 });

@@ -22,6 +22,9 @@ public sealed class NftRuleset
     /// <summary>Named limits by "family table name".</summary>
     public Dictionary<string, JsonElement> Limits { get; } = [];
 
+    /// <summary>The named quotas, by "family table name".</summary>
+    public Dictionary<string, JsonElement> Quotas { get; } = [];
+
     /// <summary>Tables as "family name", with whether they are dormant.</summary>
     public Dictionary<string, bool> Tables { get; } = [];
 
@@ -135,6 +138,10 @@ public sealed class NftRuleset
                 if (kind == "limit")
                 {
                     Limits[Key(value, "name")] = value;
+                }
+                else if (kind == "quota")
+                {
+                    Quotas[Key(value, "name")] = value;
                 }
 
                 Unknown.Add((kind, Shorten(value)));

@@ -22,6 +22,8 @@ internal sealed class TableParts
     private readonly List<CompiledCounter> _counters = [];
     private readonly Dictionary<string, Instruction> _samplers = [];
     private uint _limitCount;
+    private uint _quotaCount;
+    private bool _hasZone;
     private readonly Dictionary<LogStatement, uint> _logs = [];
     private byte[] _bytes = new byte[4096];
     private int _length = TableHeader.HeaderSize + FirewallHeader.Size;
@@ -44,11 +46,36 @@ internal sealed class TableParts
     /// <summary>Instructions that the classifications so far count for.</summary>
     public int ClassificationSteps { get; set; }
 
+    /// <summary>Sets of quotas that were added already, by name.</summary>
+    public Dictionary<string, uint> NamedQuotas { get; } = [];
+
+    /// <summary>Named sets that count by element in Linux, of which the core counts nothing.</summary>
+    public SortedSet<string> CountedSets { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>What the rules look at beyond the usual fields, or change.</summary>
+    public TableNeeds Needs { get; set; }
+
     /// <summary>Who decides with this table.</summary>
     public TableMode Mode { get; set; }
 
     /// <summary>Rules that classifiers so far have beyond those of the ruleset, for elements of small sets.</summary>
     public int AddedFlows { get; set; }
+
+    /// <summary>Notes what the table needs for a field.</summary>
+    /// <exception cref="RuleException">The compiler's options do not allow for it.</exception>
+    public void Need(FieldReference field, CompileOptions options)
+    {
+        Needs |= field.Needs;
+        if (field.Field == Field.ConnectionMark)
+        {
+            Mode = options.TracksConnections ? TableMode.Stateful : throw FieldReference.UnknownTracking("mark");
+        }
+
+        if (field.Field == Field.Weekday)
+        {
+            AddZone(options.MinutesWest ?? KernelZone.ReadMinutesWest());
+        }
+    }
 
     /// <summary>Numbers a counter.</summary>
     /// <exception cref="RuleException">There are too many.</exception>
@@ -95,7 +122,8 @@ internal sealed class TableParts
         _sets.Add(type switch
         {
             ValueType.Ipv4Address when merged.Count > SmallSetIntervalsMax => AddIpv4Set(merged),
-            ValueType.Ipv4Address or ValueType.Ipv6Address or ValueType.FlowLabel or ValueType.Length => AddIntervalSet(merged),
+            ValueType.Ipv4Address or ValueType.Ipv6Address or ValueType.FlowLabel or ValueType.Length or ValueType.EtherAddress or ValueType.Mark
+                or ValueType.Time or ValueType.Hour => AddIntervalSet(merged),
             _ => AddBitmap(merged),
         });
         uint number = (uint)(_sets.Count - 1);
@@ -184,6 +212,33 @@ internal sealed class TableParts
         return (uint)(_sets.Count - 1);
     }
 
+    /// <summary>Adds a quota.</summary>
+    /// <returns>Its set's number.</returns>
+    /// <exception cref="RuleException">There are too many.</exception>
+    public uint AddQuota(ByteQuota quota)
+    {
+        EnsureRoomForSet();
+        if (_quotaCount == FirewallHeader.QuotasMax)
+        {
+            throw new RuleException(RuleDiagnosticIds.Limit, $"there are more than {FirewallHeader.QuotasMax} quotas; let rules share named ones");
+        }
+
+        _sets.Add(new SetDescriptor { Kind = SetKind.Quota, Count = _quotaCount++, Offset = Append<ByteQuota>([quota]) });
+        return (uint)(_sets.Count - 1);
+    }
+
+    /// <summary>Adds the kernel's time zone, once.</summary>
+    /// <param name="minutesWest">Its minutes west of Greenwich.</param>
+    public void AddZone(int minutesWest)
+    {
+        if (!_hasZone)
+        {
+            EnsureRoomForSet();
+            _sets.Add(new SetDescriptor { Kind = SetKind.Zone, Count = (uint)minutesWest });
+            _hasZone = true;
+        }
+    }
+
     /// <summary>Adds what a rule that logs writes.</summary>
     public uint AddLog(LogStatement log)
     {
@@ -244,7 +299,8 @@ internal sealed class TableParts
             SetOffset = Append<SetDescriptor>(CollectionsMarshal.AsSpan(_sets)),
             Range128Count = (uint)_ranges.Count,
             Range128Offset = Append<Range128>(CollectionsMarshal.AsSpan(_ranges)),
-            CounterCount = (ushort)_counters.Count,
+            CounterCount = (byte)_counters.Count,
+            Needs = Needs,
             Mode = Mode,
             Start = program.Plan.Start,
             StageCount = (uint)program.Plan.Stages.Length,

@@ -18,6 +18,9 @@ public struct Samplers
     /// <summary>The limits of rules where the core decides alone.</summary>
     public RateLimits Limits;
 
+    /// <summary>The quotas of rules where the core decides alone.</summary>
+    public ByteQuotas Quotas;
+
     private const ulong NanosecondsPerMicrosecond = 1000;
 
     private Buckets _buckets;
@@ -40,6 +43,7 @@ public struct Samplers
         MemoryBlock<SetDescriptor> sets = table.Sets;
         _answering = 0;
         Limits.Begin(in table, clock.MonotonicNs(now));
+        Quotas.Begin(in table);
         for (int i = 0; i < sets.Length; i++)
         {
             ref readonly SetDescriptor set = ref sets[i];

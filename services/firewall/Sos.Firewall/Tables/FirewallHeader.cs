@@ -17,7 +17,7 @@ public struct FirewallHeader
     public const uint Kind = 0x4c415746;
 
     /// <summary>Version of the layout.</summary>
-    public const uint Version = 4;
+    public const uint Version = 5;
 
     /// <summary>Alignment of each part: a cache line.</summary>
     public const int Alignment = 64;
@@ -60,6 +60,9 @@ public struct FirewallHeader
 
     /// <summary>Most limits: each takes 16 bytes of the service's memory.</summary>
     public const int LimitsMax = 256;
+
+    /// <summary>Most quotas: each takes 8 bytes of the service's memory.</summary>
+    public const int QuotasMax = 64;
 
     /// <summary>Most lines that one packet makes: it may meet many rules that log, each time by jumps.</summary>
     public const int LinesMax = 8;
@@ -107,7 +110,10 @@ public struct FirewallHeader
     public uint Range128Offset;
 
     /// <summary>Counters, numbered from 0.</summary>
-    public ushort CounterCount;
+    public byte CounterCount;
+
+    /// <summary>What rules look at or change beyond the usual fields.</summary>
+    public TableNeeds Needs;
 
     /// <summary>Who decides: the core alone, or Linux after it.</summary>
     public TableMode Mode;

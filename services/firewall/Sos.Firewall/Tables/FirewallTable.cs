@@ -40,6 +40,9 @@ public unsafe struct FirewallTable : ITable<FirewallTable>
     /// <summary>Who decides: the core alone, or Linux after it.</summary>
     public readonly TableMode Mode => _header.Mode;
 
+    /// <summary>What rules look at or change beyond the usual fields.</summary>
+    public readonly TableNeeds Needs => _header.Needs;
+
     /// <summary>Whether a base chain sees what Linux sends. It takes a look at each: ask once for a table.</summary>
     public readonly bool JudgesSent
     {
@@ -139,6 +142,9 @@ public unsafe struct FirewallTable : ITable<FirewallTable>
 
     /// <summary>A limit.</summary>
     public readonly ref readonly RateLimit Limit(in SetDescriptor set) => ref *(RateLimit*)(_bytes + set.Offset);
+
+    /// <summary>A quota.</summary>
+    public readonly ref readonly ByteQuota Quota(in SetDescriptor set) => ref *(ByteQuota*)(_bytes + set.Offset);
 
     private readonly MemoryBlock<T> Part<T>(uint offset, uint count)
         where T : unmanaged => new((T*)(_bytes + offset), (int)count);

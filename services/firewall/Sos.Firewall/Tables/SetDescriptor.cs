@@ -15,11 +15,11 @@ public struct SetDescriptor
     /// <summary>
     /// <see cref="SetKind.Bitmap"/>: bits, a multiple of 64. <see cref="SetKind.Ipv4"/>: nodes.
     /// <see cref="SetKind.Interval"/>: boundaries. <see cref="SetKind.Classifier"/>: nodes. <see cref="SetKind.Connections"/>: words, a
-    /// power of two. <see cref="SetKind.Sampler"/> and <see cref="SetKind.Limit"/>: its number. <see cref="SetKind.Log"/>: bytes of the prefix.
+    /// power of two. <see cref="SetKind.Sampler"/>, <see cref="SetKind.Limit"/> and <see cref="SetKind.Quota"/>: its number. <see cref="SetKind.Log"/>: bytes of the prefix.
     /// </summary>
     public uint Count;
 
-    /// <summary>Offset of the bits, of the root, of the boundaries, of a classifier's nodes, of the limit, or of a prefix.</summary>
+    /// <summary>Offset of the bits, of the root, of the boundaries, of a classifier's nodes, of the limit or quota, or of a prefix.</summary>
     public uint Offset;
 
     /// <summary>
@@ -78,4 +78,10 @@ public enum SetKind : uint
 
     /// <summary>The line that a rule writes: see <see cref="Operation.WriteLog"/>.</summary>
     Log = 8,
+
+    /// <summary>No set, but a <see cref="ByteQuota"/>.</summary>
+    Quota = 9,
+
+    /// <summary>No set, but the kernel's time zone: <see cref="SetDescriptor.Count"/> is its minutes west of Greenwich, a signed number.</summary>
+    Zone = 10,
 }
