@@ -143,7 +143,10 @@ internal sealed class KernelNamespace : IDisposable
 
     /// <summary>Gives the tap device another Ethernet address.</summary>
     public void SetAddress(byte[] address)
-        => Run("ip", "-n", _name, "link", "set", Device, "address", string.Join(':', address.Select(part => part.ToString("x2", CultureInfo.InvariantCulture))));
+    {
+        IEnumerable<string> parts = address.Select(part => part.ToString("x2", CultureInfo.InvariantCulture));
+        Run("ip", "-n", _name, "link", "set", Device, "address", string.Join(':', parts));
+    }
 
     /// <summary>Lets a frame arrive.</summary>
     public void Inject(byte[] frame)

@@ -5,8 +5,8 @@ using System.Text;
 namespace Sos.Firewall.Tests;
 
 /// <summary>
-/// Random rules over what is no usual field of a packet: Ethernet addresses, fields of headers by their place, marks, quotas, and the class of traffic that rules
-/// set and others look at; and frames in which these vary.
+/// Random rules over what is no usual field of a packet: Ethernet addresses, fields of headers by their place, marks, quotas, and the class of traffic that
+/// rules set and others look at; and frames in which these vary.
 /// </summary>
 internal sealed class RandomWholePackets(Random random)
 {
@@ -97,7 +97,8 @@ internal sealed class RandomWholePackets(Random random)
     private string Match(string family, string net) => random.Next(9) switch
     {
         0 => Pick("udp length 8-12", "udp length != 8", "udp length { 8, 11-14 }", "udp length > 10", "udp checksum 0", "udp checksum != 0"),
-        1 => Pick("tcp window 0", "tcp sequence 0-100", "tcp ackseq != 0", "tcp doff 5", "tcp doff > 5", "tcp doff { 5, 7 }", "tcp urgptr 0", "tcp checksum != 0"),
+        1 => Pick("tcp window 0", "tcp sequence 0-100", "tcp ackseq != 0", "tcp doff 5", "tcp doff > 5", "tcp doff { 5, 7 }", "tcp urgptr 0",
+            "tcp checksum != 0"),
         2 when net == "ip" => Pick("ip version 4", "ip hdrlength 5", "ip hdrlength > 5", "ip hdrlength { 6, 7 }", "ip checksum < 30000"),
         2 => Pick("ip6 version 6", "ip6 length < 30", "ip6 length { 20-28, 31 }"),
         3 => $"{net} {Pick("dscp cs1", "dscp 10", "dscp != 0", "dscp > 9", "ecn ce", "ecn != ce")}",

@@ -163,7 +163,8 @@ public class TableValidatorTests
     public void A_Quota_Beyond_The_Table_Or_Without_A_Place_Is_Refused()
     {
         TableValidatorTests whole = new("table ip f { chain c { type filter hook input priority 0; quota 5 bytes drop; }; }");
-        ref SetDescriptor set = ref whole.At<SetDescriptor>(whole.Find<SetDescriptor>(whole.Header.SetOffset, whole.Header.SetCount, one => one.Kind == SetKind.Quota));
+        int at = whole.Find<SetDescriptor>(whole.Header.SetOffset, whole.Header.SetCount, one => one.Kind == SetKind.Quota);
+        ref SetDescriptor set = ref whole.At<SetDescriptor>(at);
         Assert.True(whole.IsTaken());
         set.Count = FirewallHeader.QuotasMax;
         Assert.False(whole.IsTaken());

@@ -131,7 +131,9 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
     }
 
     private static string NameOf(string kind, JsonElement value)
-        => kind == "payload" && NftRuleset.TryGet(value, "base", out _) ? "raw payload" : kind == "payload" ? $"{NftRuleset.Text(value, "protocol")} {NftRuleset.Text(value, "field")}" : $"{kind} {NftRuleset.Text(value, "key")}";
+        => kind == "payload" && NftRuleset.TryGet(value, "base", out _) ? "raw payload"
+            : kind == "payload" ? $"{NftRuleset.Text(value, "protocol")} {NftRuleset.Text(value, "field")}"
+            : $"{kind} {NftRuleset.Text(value, "key")}";
 
     private static FieldReference Read(string kind, JsonElement value)
     {
@@ -142,8 +144,8 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
                 ? payload
                 : throw Unknown(
                     $"\"{name}\"",
-                    ". It can match all fields of ip, ip6, tcp, udp and udplite, ports of all protocols, vtag and checksum of sctp, type, code and checksum of icmp "
-                        + "and icmpv6, and of ether saddr, daddr and type");
+                    ". It can match all fields of ip, ip6, tcp, udp and udplite, ports of all protocols, vtag and checksum of sctp, type, code and checksum of "
+                        + "icmp and icmpv6, and of ether saddr, daddr and type");
         }
 
         if (kind == "payload" && RawPlace(value) is { } place)
@@ -205,12 +207,18 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
         return found is { } known && offset is >= 0 and <= ushort.MaxValue && length is > 0 and <= 32 ? NumberPlace.Of(known, (int)offset, (int)length) : null;
     }
 
+    /// <summary>Refuses to look at a mark that only Linux knows.</summary>
+    internal static RuleException UnseenMark() => new(
+        RuleDiagnosticIds.Expression,
+        "\"meta mark\" is not supported for what Linux sends: the core does not see the marks that Linux gave to packets");
+
     /// <summary>Refuses to look at what connection tracking knows.</summary>
     /// <param name="key">The key of the expression.</param>
     internal static RuleException UnknownTracking(string key) => new(
         RuleDiagnosticIds.Tracking,
-        $"the firewall cannot match \"ct {key}\" here. Where the core decides alone it knows \"ct mark\", and \"ct state\", \"ct direction\" and \"ct status\" without masks, "
-            + "sets and the words \"original\" and \"reply\" before a key; keep other rules in nftables on Linux, which sees all that the firewall passes");
+        $"the firewall cannot match \"ct {key}\" here. Where the core decides alone it knows \"ct mark\", and \"ct state\", \"ct direction\" and \"ct status\" "
+            + "without masks, sets and the words \"original\" and \"reply\" before a key; keep other rules in nftables on Linux, which sees all that the firewall "
+            + "passes");
 
     private static RuleException Unknown(string what, string hint)
         => new(RuleDiagnosticIds.Expression, $"the firewall does not look at {what}{hint}");

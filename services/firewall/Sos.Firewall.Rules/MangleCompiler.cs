@@ -40,7 +40,8 @@ internal sealed class MangleCompiler(TableParts parts, CompileOptions options, N
         {
             "meta mark" when IsSent && Reroutes => throw new RuleException(
                 RuleDiagnosticIds.Statement,
-                "setting \"meta mark\" is not supported beside chains of \"type route\": Linux would send the packet another way. Keep it in nftables on Linux"),
+                "setting \"meta mark\" is not supported beside chains of \"type route\": Linux would send the packet another way. Keep it in nftables on "
+                    + "Linux"),
             "meta mark" or "ct mark" => [Mark(kind, key, value, statement)],
             "ip dscp" or "ip ecn" or "ip6 dscp" or "ip6 ecn" => SetTrafficClass(kind, key, value),
             _ => throw Refuse(statement),
@@ -100,10 +101,7 @@ internal sealed class MangleCompiler(TableParts parts, CompileOptions options, N
     {
         FieldReference field = FieldReference.Read(kind, key, options.DecidesAlone);
         parts.Need(field, options);
-        return IsSent && field.Field == Field.Mark
-            ? throw new RuleException(
-                RuleDiagnosticIds.Expression, "\"meta mark\" is not supported for what Linux sends: the core does not see the marks that Linux gave to packets")
-            : field.Field;
+        return IsSent && field.Field == Field.Mark ? throw FieldReference.UnseenMark() : field.Field;
     }
 
     // As nft_bitwise has it: x & mask ^ flip.
@@ -116,8 +114,8 @@ internal sealed class MangleCompiler(TableParts parts, CompileOptions options, N
 
     private static RuleException Refuse(JsonElement statement) => new(
         RuleDiagnosticIds.Statement,
-        $"setting this ({NftRuleset.Shorten(statement)}) is not supported: the core sets \"meta mark\" and \"ct mark\" to numbers, to each other and to bits of "
-            + "these, and dscp and ecn of ip and ip6 to numbers. Keep it in nftables on Linux");
+        $"setting this ({NftRuleset.Shorten(statement)}) is not supported: the core sets \"meta mark\" and \"ct mark\" to numbers, to each other and to bits "
+            + "of these, and dscp and ecn of ip and ip6 to numbers. Keep it in nftables on Linux");
 
     private readonly record struct Source(Field? Field, uint Mask, uint Flip);
 }

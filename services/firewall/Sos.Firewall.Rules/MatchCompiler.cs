@@ -164,8 +164,7 @@ internal sealed class MatchCompiler
         FieldReference field = FieldReference.Read(kind, value, _options.DecidesAlone);
         if (IsSent && field.Field == Field.Mark)
         {
-            throw new RuleException(
-                RuleDiagnosticIds.Expression, "\"meta mark\" is not supported for what Linux sends: the core does not see the marks that Linux gave to packets");
+            throw FieldReference.UnseenMark();
         }
 
         _parts.Need(field, _options);

@@ -85,7 +85,8 @@ public static class RulesetCompiler
         }
 
         LinkedProgram program = new ProgramLinker(compiled).Link(baseChains);
-        (byte[] bytes, int length) = parts.Complete(isStateful ? WithTracking(program, baseChains) : parts.Needs == TableNeeds.None ? program : WithoutStages(program));
+        program = isStateful ? WithTracking(program, baseChains) : parts.Needs != TableNeeds.None ? WithoutStages(program) : program;
+        (byte[] bytes, int length) = parts.Complete(program);
         CompiledTable table = new(bytes, length, parts.Counters, compiler.RuleCount, parts.ElementCount, parts.Mode);
         table.EnsureValid();
         return table;

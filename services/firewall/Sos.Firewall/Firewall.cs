@@ -186,7 +186,7 @@ public partial struct Firewall<TNic, THost>
         _tracker.SetFrequency(_clock.TicksFromNanoseconds(NanosecondsPerMillisecond), _now);
     }
 
-    /// <summary>Decides on the received burst packet by packet, since each may change what the next one meets, or rules look at more than stages know.</summary>
+    /// <summary>Decides on the received burst packet by packet: each may change what the next one meets, or rules look at more than stages know.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void FilterSingly<TReading>(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers)
         where TReading : struct, IPacketReading

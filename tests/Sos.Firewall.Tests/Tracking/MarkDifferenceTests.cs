@@ -75,11 +75,12 @@ public class MarkDifferenceTests
             string number = random.Next(1, 12).ToString(CultureInfo.InvariantCulture);
             string match = Pick(
                 "tcp flags syn", "meta l4proto udp", "ct state new", "ct state established", "ct state related", "ct direction reply", "tcp flags & rst == rst",
-                "ct mark 0", "ct mark != 0", $"ct mark {number}", "ct mark & 0x3 == 0x2", "ct mark { 1, 3-5, 0x20-0x40 }", $"ct mark > {number}", "meta l4proto icmp");
+                "ct mark 0", "ct mark != 0", $"ct mark {number}", "ct mark & 0x3 == 0x2", "ct mark { 1, 3-5, 0x20-0x40 }", $"ct mark > {number}",
+                "meta l4proto icmp");
             string second = Pick(string.Empty, string.Empty, "ct mark != 3 ", "ct state new ");
             string action = Pick(
-                $"ct mark set {number}", $"ct mark set {number}", "ct mark set ct mark | 0x10", "ct mark set ct mark & 0xfffffffc", "ct mark set ct mark ^ 0x21",
-                string.Empty, string.Empty);
+                $"ct mark set {number}", $"ct mark set {number}", "ct mark set ct mark | 0x10", "ct mark set ct mark & 0xfffffffc",
+                "ct mark set ct mark ^ 0x21", string.Empty, string.Empty);
             both.AppendLine(CultureInfo.InvariantCulture, $"  {match} {second}counter {action} {Pick(string.Empty, string.Empty, $"ct mark {number} drop")}");
             string marking = Pick("meta mark set ct mark", "ct mark set meta mark", "meta mark set ct mark | 0x8", "ct mark set meta mark & 0x7");
             arriving.AppendLine(CultureInfo.InvariantCulture, $"  ip saddr 10.10.0.0/16 {Pick(string.Empty, "meta mark != 2 ")}{match} {marking} counter");

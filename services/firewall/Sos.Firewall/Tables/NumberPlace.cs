@@ -1,7 +1,7 @@
 namespace Sos.Firewall.Tables;
 
 /// <summary>The place of a number of up to 64 bits that rules look at: bits of a packet's header, or the wall clock.</summary>
-/// <param name="Word">The place as an instruction has it: the base in the lowest 8 bits, the length in bits in the next 8, the offset in bits in the upper 16.</param>
+/// <param name="Word">The place as an instruction has it: the base in the lowest 8 bits, then 8 bits of the length, and 16 of the offset, both in bits.</param>
 public readonly record struct NumberPlace(uint Word)
 {
     /// <summary>The base of CLOCK_REALTIME in ns, which has 64 bits.</summary>

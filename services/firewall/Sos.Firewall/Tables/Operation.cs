@@ -76,13 +76,15 @@ public enum Operation : byte
     WriteLog = 19,
 
     /// <summary>
-    /// Matches if the number at the <see cref="NumberPlace"/> of <see cref="Instruction.B"/> is in the interval set numbered <see cref="Instruction.A"/>. A packet
-    /// that has no such place does not match. Only in tables with <see cref="TableNeeds.Packet"/>, as all below.
+    /// Matches if the number at the <see cref="NumberPlace"/> of <see cref="Instruction.B"/> is in the interval set numbered <see cref="Instruction.A"/>. A
+    /// packet that has no such place does not match. Only in tables with <see cref="TableNeeds.Packet"/>, as all below.
     /// </summary>
     InNumberSet = 20,
 
-    /// <summary>Adds the packet to the quota described by the set numbered <see cref="Instruction.A"/>, and goes on at <see cref="Instruction.Next"/> if that ends
-    /// the rule. In tables of any need.</summary>
+    /// <summary>
+    /// Adds the packet to the quota described by the set numbered <see cref="Instruction.A"/>, and goes on at <see cref="Instruction.Next"/> if that ends the
+    /// rule. In tables of any need.
+    /// </summary>
     Quota = 21,
 
     /// <summary>
@@ -91,6 +93,8 @@ public enum Operation : byte
     /// </summary>
     Assign = 22,
 
-    /// <summary>Sets the packet's class of traffic, DSCP and ECN, to what it is &amp; <see cref="Instruction.A"/>, ^ <see cref="Instruction.B"/>, in the frame, too.</summary>
+    /// <summary>
+    /// Sets the packet's class of traffic, DSCP and ECN, to what it is &amp; <see cref="Instruction.A"/>, ^ <see cref="Instruction.B"/>, in the frame, too.
+    /// </summary>
     SetTrafficClass = 23,
 }

@@ -15,7 +15,8 @@ public struct SetDescriptor
     /// <summary>
     /// <see cref="SetKind.Bitmap"/>: bits, a multiple of 64. <see cref="SetKind.Ipv4"/>: nodes.
     /// <see cref="SetKind.Interval"/>: boundaries. <see cref="SetKind.Classifier"/>: nodes. <see cref="SetKind.Connections"/>: words, a
-    /// power of two. <see cref="SetKind.Sampler"/>, <see cref="SetKind.Limit"/> and <see cref="SetKind.Quota"/>: its number. <see cref="SetKind.Log"/>: bytes of the prefix.
+    /// power of two. <see cref="SetKind.Sampler"/>, <see cref="SetKind.Limit"/> and <see cref="SetKind.Quota"/>: its number.
+    /// <see cref="SetKind.Log"/>: bytes of the prefix. <see cref="SetKind.Zone"/>: minutes.
     /// </summary>
     public uint Count;
 

@@ -2,7 +2,10 @@ using System;
 
 namespace Sos.Firewall.Tables;
 
-/// <summary>What the rules of a table look at or change beyond the fields that are read of each packet. Such a table has no stages: each packet is judged by itself.</summary>
+/// <summary>
+/// Tells what the rules of a table look at or change beyond the fields that are read of each packet. Such a table has no stages: each packet is judged
+/// by itself.
+/// </summary>
 [Flags]
 public enum TableNeeds : byte
 {

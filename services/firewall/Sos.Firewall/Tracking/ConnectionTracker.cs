@@ -143,7 +143,7 @@ public struct ConnectionTracker
         return number == FlowTable.None ? 0 : _flows[number].Mark;
     }
 
-    /// <summary>Marks the flow of a packet that was tracked last, or the one that it begins. A flow that the packet ended is gone, and its mark with it.</summary>
+    /// <summary>Marks the flow of the packet that was tracked last, or the one that it begins. A flow that it ended is gone, and its mark with it.</summary>
     /// <param name="read">The packet, and what the tracker knows of it.</param>
     /// <param name="frame">Its frame.</param>
     /// <param name="mark">The mark.</param>

@@ -46,7 +46,7 @@ public struct Flow
     /// <summary>The mark that rules gave it (<c>ct mark</c>).</summary>
     public uint Mark;
 
-    /// <summary>The time from which datagrams both ways are a stream. It stands where TCP's last sequence number stands, which a flow of datagrams has not.</summary>
+    /// <summary>The time from which datagrams both ways are a stream. It stands where TCP's last sequence number does, which datagrams have not.</summary>
     public uint StreamFrom
     {
         readonly get => Tcp.LastSequence;

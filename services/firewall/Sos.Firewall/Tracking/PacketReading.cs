@@ -1,6 +1,8 @@
 namespace Sos.Firewall.Tracking;
 
-/// <summary>How much of each packet is read before rules judge it. The code is made for each answer apart, so that rules that need little cost nothing more.</summary>
+/// <summary>
+/// Tells how much of each packet is read before rules judge it. The code is made for each answer apart, so that rules that need little cost nothing more.
+/// </summary>
 internal interface IPacketReading
 {
     /// <summary>Whether rules may look at all of a packet and change it: see <see cref="Tables.TableNeeds"/>.</summary>
