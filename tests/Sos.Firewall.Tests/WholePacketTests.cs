@@ -88,6 +88,9 @@ public class WholePacketTests
     [InlineData("chain c { type filter hook input priority 0; tcp sequence & 0xff == 1 drop; }", "SOSFW005")]
     [InlineData("chain c { type filter hook input priority 0; meta skuid 0 drop; }", "SOSFW005")]
     [InlineData("chain c { type filter hook input priority 0; @th,0,48 1 drop; }", "SOSFW005")]
+    [InlineData("chain c { type filter hook input priority 0; meta mark set meta mark ^ 1 tcp dport vmap { 1 : drop }; }", "SOSFW004")]
+    [InlineData("chain c { type filter hook input priority 0; quota 9 bytes tcp dport vmap { 1 : drop }; }", "SOSFW004")]
+    [InlineData("chain c { type filter hook input priority 0; meta mark . ip saddr { 0 . 10.0.0.1, 1 . 10.0.0.1 } meta mark set 1; }", "SOSFW004")]
     public void What_Cannot_Be_Honoured_Is_An_Error(string chain, string id)
     {
         LoadedRuleset loaded = FirewallBench.Load($"table ip f {{ {chain}; }}");

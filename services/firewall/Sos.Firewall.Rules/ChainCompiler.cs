@@ -70,7 +70,14 @@ internal sealed class ChainCompiler
             List<(int Start, int End)> made = [];
             List<(string Kind, JsonElement Value)> all = [.. rule.Statements.EnumerateArray().Select(NftRuleset.SingleProperty)];
             bool isAsked = false;
-            foreach (List<(string Kind, JsonElement Value)> statements in Concatenation.Expand(_ruleset, chain, all))
+            List<List<(string Kind, JsonElement Value)>> rows = Concatenation.Expand(_ruleset, chain, all);
+            if (rows.Count > 1 && all.Exists(statement => statement.Kind == "mangle") && all.Exists(statement => MayHaveChanged(statement)))
+            {
+                throw new RuleException(
+                    RuleDiagnosticIds.Statement, "a rule that looks several fields up together, a mark or DSCP among them, and sets such, is not supported");
+            }
+
+            foreach (List<(string Kind, JsonElement Value)> statements in rows)
             {
                 if (statements.Count > 0 && statements[^1].Kind == "vmap" && _options.TracksConnections)
                 {
@@ -97,6 +104,11 @@ internal sealed class ChainCompiler
             Report(new RuleDiagnostic(RuleSeverity.Error, RuleDiagnosticIds.NotARuleset, wrong.Message, place, text));
         }
     }
+
+    /// <summary>Whether a statement is a match on something that a rule can set: behind the row that sets it, the rule's next row would see it changed.</summary>
+    private static bool MayHaveChanged((string Kind, JsonElement Value) statement)
+        => statement.Kind == "match" && NftRuleset.TryGet(statement.Value, "left", out JsonElement left)
+            && new[] { "mark", "dscp", "ecn", "base" }.Any(name => left.GetRawText().Contains($"\"{name}\"", System.StringComparison.Ordinal));
 
     /// <summary>Tells of a rule that never matches, once it is certain that it does so neither way.</summary>
     private void NoteMatching(bool isMatching, string place, string? text)
@@ -132,9 +144,9 @@ internal sealed class ChainCompiler
         ChainCode code, List<(string Kind, JsonElement Value)> statements, RuleObjects rule, List<(int Start, int End)> made)
     {
         List<(string Kind, JsonElement Value)> before = statements[..^1];
-        if (before.Find(statement => statement.Kind is "notrack" or "limit").Kind is { } alone)
+        if (before.Find(statement => statement.Kind is "notrack" or "limit" or "quota" or "mangle").Kind is { } alone)
         {
-            string way = alone == "notrack" ? "write two rules, that with \"notrack\" first" : "let a rule with the limit jump to a chain with the map";
+            string way = alone == "notrack" ? "write two rules, that with \"notrack\" first" : "let the rule jump to a chain with the map";
             throw new RuleException(RuleDiagnosticIds.Statement, $"\"{alone}\" and a verdict map in one rule are not supported: {way}");
         }
 

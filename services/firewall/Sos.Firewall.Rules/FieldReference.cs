@@ -217,8 +217,8 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
     internal static RuleException UnknownTracking(string key) => new(
         RuleDiagnosticIds.Tracking,
         $"the firewall cannot match \"ct {key}\" here. Where the core decides alone it knows \"ct mark\", and \"ct state\", \"ct direction\" and \"ct status\" "
-            + "without masks, sets and the words \"original\" and \"reply\" before a key; keep other rules in nftables on Linux, which sees all that the firewall "
-            + "passes");
+            + "without masks, sets and the words \"original\" and \"reply\" before a key; keep other rules in nftables on Linux, which sees all that the "
+            + "firewall passes");
 
     private static RuleException Unknown(string what, string hint)
         => new(RuleDiagnosticIds.Expression, $"the firewall does not look at {what}{hint}");
