@@ -68,6 +68,11 @@ internal sealed class MangleCompiler(TableParts parts, CompileOptions options, N
         FieldReference target = FieldReference.Read(kind, key, options.DecidesAlone);
         parts.Need(target, options);
         Source source = ReadSource(value) ?? throw Refuse(statement);
+        if (source is { Field: not null, Mask: 0 })
+        {
+            throw Refuse(statement); // takes nothing of a mark that it needs all the same
+        }
+
         return new Instruction { Operation = Operation.Assign, Field = target.Field, Source = source.Field ?? target.Field, A = source.Mask, B = source.Flip };
     }
 
