@@ -202,9 +202,14 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
             "th" => PlaceBase.Transport,
             _ => null,
         };
+        if (found is null)
+        {
+            return null;
+        }
+
         long offset = NftRuleset.Number(value, "offset");
         long length = NftRuleset.Number(value, "len");
-        return found is { } known && offset is >= 0 and <= ushort.MaxValue && length is > 0 and <= 32 ? NumberPlace.Of(known, (int)offset, (int)length) : null;
+        return offset is >= 0 and <= ushort.MaxValue && length is > 0 and <= 32 ? NumberPlace.Of(found.Value, (int)offset, (int)length) : null;
     }
 
     /// <summary>Refuses to look at a mark that only Linux knows.</summary>

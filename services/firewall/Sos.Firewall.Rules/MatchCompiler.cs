@@ -312,9 +312,10 @@ internal sealed class MatchCompiler
             throw new RuleException(RuleDiagnosticIds.Missing, $"there is no set \"{name}\" in this table");
         }
 
-        if (NftRuleset.TryGet(set, "stmt", out JsonElement statements) && !OnlyCount(statements))
+        if (NftRuleset.TryGet(set, "stmt", out JsonElement statements)
+            && ((Elements == SetElements.Fixed && !_options.DecidesAlone) || !OnlyCount(statements)))
         {
-            throw new RuleException(RuleDiagnosticIds.Set, $"set \"{name}\" limits by element, which is not supported");
+            throw new RuleException(RuleDiagnosticIds.Set, $"set \"{name}\" counts or limits by element, which is not supported");
         }
 
         if (Elements == SetElements.Fixed && statements.ValueKind != JsonValueKind.Undefined)
