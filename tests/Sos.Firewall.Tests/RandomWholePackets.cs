@@ -89,7 +89,7 @@ internal sealed class RandomWholePackets(Random random)
             "ether saddr 02:00:00:00:00:03-02:00:00:00:00:05", "ether daddr 02:00:00:00:00:00", "ether daddr != 02:00:00:00:00:00",
             "ether daddr ff:ff:ff:ff:ff:ff"),
         1 => Pick("meta pkttype broadcast", "meta pkttype != host", "meta pkttype { multicast, broadcast }", "meta pkttype multicast"),
-        2 => Pick("@th,0,16 53", "@th,16,8 < 4", "@th,16,16 80-1024", "@nh,0,8 0x45", "@nh,4,4 5-6", "@nh,64,8 > 30", "@th,16,16 & 0xf == 0"),
+        2 => Pick("@th,0,16 53", "@th,16,8 < 4", "@th,16,16 80-1024", "@nh,4,4 5-6", "@nh,64,8 > 30", "@th,16,16 & 0xf == 0"),
         3 => Pick("th dport 22-443", "th sport != 53"),
         _ => Pick("meta mark 0", "meta mark != 0", "meta mark @marks", "meta mark 3-20", "meta mark & 0x5 == 0x4", "meta mark { 7, 9 }", "meta mark > 12"),
     };

@@ -105,7 +105,7 @@ internal sealed class ChainCompiler
         }
     }
 
-    /// <summary>Whether a statement is a match on something that a rule can set: behind the row that sets it, the rule's next row would see it changed.</summary>
+    /// <summary>Whether a statement is a match on something that a rule can set: behind the row that sets it the next row would see it changed.</summary>
     private static bool MayHaveChanged((string Kind, JsonElement Value) statement)
         => statement.Kind == "match" && NftRuleset.TryGet(statement.Value, "left", out JsonElement left)
             && new[] { "mark", "dscp", "ecn", "base" }.Any(name => left.GetRawText().Contains($"\"{name}\"", System.StringComparison.Ordinal));

@@ -101,7 +101,7 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
     /// <summary>The place of a number that is no field of a packet's key; else null, and it is <see cref="Field"/>.</summary>
     public NumberPlace? Place { get; private init; }
 
-    /// <summary>What the table needs for it.</summary>
+    /// <summary>The needs of a table whose rules look at it.</summary>
     public TableNeeds Needs { get; private init; }
 
     /// <summary>Whether it can be looked up as a set of 128-bit numbers alone.</summary>

@@ -247,13 +247,16 @@ internal sealed class MatchCompiler
 
         AddDependencies(field);
         uint mask = (uint)ValueReader.ReadValue(operands[1], field.Type);
-        uint wanted = (uint)ValueReader.ReadValue(right, field.Type);
         if (field.Place is { } place)
         {
             bool isEqual = ReadEquality(operation);
-            AddIntervals(field, Intervals.Where((1u << place.BitLength) - 1, word => (word & mask) == wanted), negate: !isEqual);
+            Interval range = ValueReader.ReadInterval(right, field.Type);
+            List<Interval> matching = Intervals.Where((1u << place.BitLength) - 1, word => range.First <= (word & mask) && (word & mask) <= range.Last);
+            AddIntervals(field, matching, negate: !isEqual);
             return;
         }
+
+        uint wanted = (uint)ValueReader.ReadValue(right, field.Type);
 
         if (operation is "<" or "<=" or ">" or ">=")
         {

@@ -53,7 +53,7 @@ public static class RulesetCompiler
         openRuleCount = 0;
         List<NftChain> baseChains = FindBaseChains(ruleset, options, diagnostics);
         TableParts parts = new();
-        ChainCompiler compiler = new(ruleset, options, parts, diagnostics) 
+        ChainCompiler compiler = new(ruleset, options, parts, diagnostics)
         {
             JudgesSent = baseChains.Exists(chain => chain.IsSent),
             Reroutes = baseChains.Exists(chain => chain.Type == "route"),

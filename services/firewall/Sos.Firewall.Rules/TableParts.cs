@@ -52,7 +52,7 @@ internal sealed class TableParts
     /// <summary>Named sets that count by element in Linux, of which the core counts nothing.</summary>
     public SortedSet<string> CountedSets { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>What the rules look at beyond the usual fields, or change.</summary>
+    /// <summary>The needs of the rules so far.</summary>
     public TableNeeds Needs { get; set; }
 
     /// <summary>Who decides with this table.</summary>

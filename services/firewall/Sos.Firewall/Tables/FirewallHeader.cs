@@ -112,7 +112,7 @@ public struct FirewallHeader
     /// <summary>Counters, numbered from 0.</summary>
     public byte CounterCount;
 
-    /// <summary>What rules look at or change beyond the usual fields.</summary>
+    /// <summary>The needs of rules that look at more than the usual fields, or change some.</summary>
     public TableNeeds Needs;
 
     /// <summary>Who decides: the core alone, or Linux after it.</summary>
