@@ -115,6 +115,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
                     at = returns.Pop();
                     break;
                 case Operation.Return or Operation.Accept or Operation.Drop or Operation.Pass or Operation.Reject:
+                    return (instruction.Operation, counter);
                 case Operation.Limit or Operation.Quota: // nobody knows any more how much it held
                 case Operation.InNumberSet when new NumberPlace(instruction.B).Base == PlaceBase.Clock:
                     return (Operation.Limit, counter);

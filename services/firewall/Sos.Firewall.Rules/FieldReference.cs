@@ -125,8 +125,8 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
     public static FieldReference Read(string kind, JsonElement value, bool decidesAlone)
     {
         FieldReference field = Read(kind, value);
-        return !field.IsUnstable || decidesAlone
-            ? field
+        return !field.IsUnstable || decidesAlone ? field
+            : kind == "ct" ? throw UnknownTracking("mark")
             : throw Unknown($"\"{NameOf(kind, value)}\"", " here, since Linux may see another value than arrives: it does where the core decides alone");
     }
 
