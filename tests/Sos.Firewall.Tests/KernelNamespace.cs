@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
+using System.Globalization;
 using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
@@ -141,6 +142,13 @@ internal sealed class KernelNamespace : IDisposable
         {
             throw new InvalidOperationException("the work in the namespace failed", failure);
         }
+    }
+
+    /// <summary>Gives the tap device another Ethernet address.</summary>
+    public void SetAddress(byte[] address)
+    {
+        IEnumerable<string> parts = address.Select(part => part.ToString("x2", CultureInfo.InvariantCulture));
+        Run("ip", "-n", _name, "link", "set", Device, "address", string.Join(':', parts));
     }
 
     /// <summary>Lets a frame arrive.</summary>

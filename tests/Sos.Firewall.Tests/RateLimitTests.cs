@@ -69,7 +69,7 @@ public class RateLimitTests
         Assert.Equal(frames[..4].Select(Convert.ToHexString), bench.Filter(frames).Select(Convert.ToHexString));
     }
 
-    /// <summary>As nft_quota does since Linux 6.10: a packet that fits in exactly is within.</summary>
+    /// <summary>As nft_quota does since Linux 6.17, and in stable kernels since then: a packet that fits in exactly is within.</summary>
     [Theory]
     [InlineData("quota 100 bytes", new[] { 40, 60, 1 }, new[] { true, true, false })]
     [InlineData("quota 100 bytes", new[] { 40, 61, 30 }, new[] { true, false, false })]

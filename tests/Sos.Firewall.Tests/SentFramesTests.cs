@@ -195,7 +195,7 @@ public class SentFramesTests
     [InlineData("type filter hook output priority 0; tcp dport 25 reject;", "SOSFW004", "rule handle")]
     [InlineData("type filter hook output priority -200; udp dport 1 notrack;", "SOSFW003", "chain o")]
     [InlineData("type nat hook output priority 0; udp dport 1 drop;", "SOSFW003", "chain o")]
-    [InlineData("type route hook output priority 0; udp dport 1 accept;", "SOSFW003", "chain o")]
+    [InlineData("type nat hook output priority 0; udp dport 1 accept;", "SOSFW003", "chain o")]
     [InlineData("type nat hook postrouting priority 0; masquerade;", "SOSFW003", "chain o")]
     public void What_Cannot_Be_Honoured_Is_An_Error(string chain, string id, string place)
     {

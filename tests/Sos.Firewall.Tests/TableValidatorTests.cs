@@ -16,6 +16,8 @@ public class TableValidatorTests
     private readonly int _filled;
     private readonly int _use;
 
+    private TableValidatorTests(string rules) => _table = [.. FirewallBench.Compile(rules, out _).Bytes];
+
     public TableValidatorTests()
     {
         const string Rules = """
@@ -154,6 +156,71 @@ public class TableValidatorTests
         At<SetDescriptor>(_use).Count = (uint)((_use - (int)Header.SetOffset) / SetDescriptor.Size);
         Assert.False(IsTaken());
     }
+
+    [Theory]
+    [InlineData(Operation.InNumberSet)]
+    [InlineData(Operation.Assign)]
+    [InlineData(Operation.SetTrafficClass)]
+    [InlineData(Operation.EqualsMasked)]
+    public void What_Needs_The_Whole_Packet_Is_Refused_Where_It_Is_Not_Read(Operation operation)
+    {
+        TableValidatorTests whole = new("""
+            table ip f { chain c { type filter hook input priority 0;
+              udp length 9-12 drop
+              meta pkttype broadcast meta mark set 5 ip dscp set 8; }; }
+            """);
+        Assert.True(whole.IsTaken());
+        ref FirewallHeader header = ref whole.At<FirewallHeader>(TableHeader.HeaderSize);
+        int at = whole.Find<Instruction>(header.InstructionOffset, header.InstructionCount, one => one.Operation == operation
+            && (operation != Operation.EqualsMasked || one.Field == Field.PacketType));
+        whole.At<Instruction>(TestedAt(whole)) = whole.At<Instruction>(at) with { Next = whole.At<Instruction>(TestedAt(whole)).Next };
+        Assert.True(whole.IsTaken());
+        header.Needs = TableNeeds.None;
+        Assert.False(whole.IsTaken());
+
+        // Alone in its table, and refused all the same.
+        for (uint i = 0; i < header.InstructionCount; i++)
+        {
+            ref Instruction one = ref whole.At<Instruction>((int)(header.InstructionOffset + (i * Instruction.Size)));
+            one = i == 0 || one.Operation == Operation.Return ? one : new Instruction { Operation = Operation.Drop };
+        }
+
+        Assert.False(whole.IsTaken());
+        whole.At<Instruction>((int)header.InstructionOffset) = new Instruction { Operation = Operation.Drop };
+        Assert.True(whole.IsTaken());
+    }
+
+    [Theory]
+    [InlineData(0x0000_0002u)] // no bits
+    [InlineData(0x0000_4102u)] // 65
+    [InlineData(0x0001_4002u)] // over nine bytes
+    [InlineData(0x0000_1004u)] // of no header
+    [InlineData(0x0000_4000u)] // the time, which is not told
+    public void A_Number_At_No_Place_Is_Refused(uint place)
+    {
+        TableValidatorTests whole = new("table ip f { chain c { type filter hook input priority 0; udp length 9-12 drop; }; }");
+        ref FirewallHeader header = ref whole.At<FirewallHeader>(TableHeader.HeaderSize);
+        int at = whole.Find<Instruction>(header.InstructionOffset, header.InstructionCount, one => one.Operation == Operation.InNumberSet);
+        Assert.True(whole.IsTaken());
+        whole.At<Instruction>(at).B = place;
+        Assert.False(whole.IsTaken());
+    }
+
+    [Theory]
+    [InlineData((byte)2, TableMode.Authoritative)]
+    [InlineData((byte)4, TableMode.Authoritative)]
+    [InlineData((byte)1, TableMode.Prefilter)]
+    public void Needs_That_Do_Not_Go_Together_Are_Refused(byte needs, TableMode mode)
+    {
+        TableValidatorTests plain = new("table ip f { chain c { type filter hook input priority 0; udp dport 9 drop; }; }");
+        ref FirewallHeader header = ref plain.At<FirewallHeader>(TableHeader.HeaderSize);
+        header.Mode = mode;
+        Assert.True(plain.IsTaken());
+        header.Needs = (TableNeeds)needs;
+        Assert.False(plain.IsTaken());
+    }
+
+    private static int TestedAt(TableValidatorTests whole) => (int)whole.Header.InstructionOffset;
 
     private ref T At<T>(int offset)
         where T : unmanaged => ref MemoryMarshal.AsRef<T>(_table.AsSpan(offset));

@@ -21,7 +21,15 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
     /// <param name="states">The slot's <see cref="CaptureSlot.States"/>.</param>
     /// <param name="isSent">Whether Linux sent it.</param>
     /// <returns>Null where the table drops no such frame: a parameter of the service may.</returns>
-    public string? Describe(ReadOnlySpan<byte> frame, uint states, bool isSent = false)
+    public unsafe string? Describe(ReadOnlySpan<byte> frame, uint states, bool isSent = false)
+    {
+        fixed (byte* start = frame)
+        {
+            return DescribePinned(frame, states, isSent);
+        }
+    }
+
+    private string? DescribePinned(ReadOnlySpan<byte> frame, uint states, bool isSent)
     {
         MalformedReason malformed = FrameParser.Parse(frame, out ParsedFrame parsed);
         if (malformed != MalformedReason.None || parsed.IpVersion == 0)
@@ -31,6 +39,13 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
 
         PacketKey key = default;
         PacketKeyReader.Read(frame, in parsed, ref key);
+        FullReader reader = default;
+        reader.Begin(in table, MacAddress.Read(frame)); // Linux drops what is for another host, and a rule that does so first is rare.
+        if (reader.IsNeeded)
+        {
+            reader.Read(frame, in parsed, isSent, ref key);
+        }
+
         byte families = isSent ? BaseChain.Sent(key.Families) : key.Families;
         if (table.Mode == TableMode.Stateful)
         {
@@ -68,7 +83,7 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
             if (end is Operation.Drop or Operation.Pass or Operation.Limit or Operation.UseSet or Operation.Reject)
             {
                 dropped = end == Operation.Pass ? null
-                    : end == Operation.Limit ? "a rule with a limit, or one behind it"
+                    : end == Operation.Limit ? "a rule with a limit, a quota, a connection's mark or the time, or one behind it"
                     : end == Operation.UseSet ? "a rule with a set that packets fill, or one behind it"
                     : counter is { } number && number < labels.Count ? labels[(int)number] : "a rule without a counter";
                 return true;
@@ -101,8 +116,26 @@ internal sealed class CaptureTable(FirewallTable table, IReadOnlyList<string> la
                     at = returns.Pop();
                     break;
                 case Operation.Return or Operation.Accept or Operation.Drop or Operation.Pass or Operation.Reject:
+                    return (instruction.Operation, counter);
                 case Operation.Limit or Operation.UseSet: // nobody knows any more how much its bucket held, and what was in its set
                     return (instruction.Operation, counter);
+                case Operation.InNumberSet when new NumberPlace(instruction.B).Base == PlaceBase.Clock:
+                    return (Operation.Limit, counter);
+                case >= Operation.EqualsMasked and <= Operation.InRange128 when instruction.Field >= Field.Mark && instruction.Field != Field.PacketType
+                    && !(instruction.Field == Field.Mark && key.Has(Field.Mark)):
+                    return (Operation.Limit, counter); // nor how a connection was marked then, and what time it was
+                case Operation.InNumberSet:
+                    at = RuleEvaluator.IsNumberIn(in table, in instruction, in key) ? at + 1 : instruction.Next;
+                    break;
+                case Operation.Assign when instruction.A != 0 && !key.Has(instruction.Source):
+                    return (Operation.Limit, counter);
+                case Operation.Assign:
+                    at = RuleEvaluator.TryAssign(in instruction, ref key) ? at + 1 : instruction.Next;
+                    break;
+                case Operation.SetTrafficClass:
+                    key.Set(Field.TrafficClass, (key.Value(Field.TrafficClass) & instruction.A) ^ instruction.B);
+                    at++;
+                    break;
                 case Operation.Jump:
                     returns.Push(instruction.Next);
                     at = instruction.A;

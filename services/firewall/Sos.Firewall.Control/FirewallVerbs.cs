@@ -109,7 +109,7 @@ public static class FirewallVerbs
 
                 output.WriteLine(result.Table is { } table
                     ? $"{path}: {table.RuleCount} rules, {table.ElementCount} set elements, a table of {table.Bytes.Length} bytes"
-                    : $"{path}: the firewall cannot honour these rules");
+                    : $"{path}: the core cannot honour these rules alone. The prefilter takes them: see the check without --authoritative");
             });
         return result.Table is null ? (int)SosError.BadTable : 0;
     }

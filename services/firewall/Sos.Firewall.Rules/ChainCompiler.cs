@@ -29,8 +29,8 @@ internal sealed class ChainCompiler
     /// <summary>Whether some chain judges what Linux sends, of which its answers to what is rejected are a part.</summary>
     public bool JudgesSent { get; init; }
 
-    /// <summary>Sets whose elements count packets, which is not kept, by their places.</summary>
-    public IReadOnlyCollection<string> CountingSets => _filled?.Counting ?? [];
+    /// <summary>Whether some chain is of those behind which Linux may choose another route.</summary>
+    public bool Reroutes { get; init; }
 
     /// <summary>Rules compiled so far.</summary>
     public int RuleCount => _seen.Count;
@@ -72,7 +72,14 @@ internal sealed class ChainCompiler
             List<(int Start, int End)> made = [];
             List<(string Kind, JsonElement Value)> all = [.. rule.Statements.EnumerateArray().Select(NftRuleset.SingleProperty)];
             bool isAsked = false;
-            foreach (List<(string Kind, JsonElement Value)> statements in Concatenation.Expand(_ruleset, chain, all, _filled))
+            List<List<(string Kind, JsonElement Value)>> rows = Concatenation.Expand(_ruleset, chain, all, _filled);
+            if (rows.Count > 1 && all.Exists(statement => statement.Kind == "mangle") && all.Exists(statement => MayHaveChanged(statement)))
+            {
+                throw new RuleException(
+                    RuleDiagnosticIds.Statement, "a rule that looks several fields up together, a mark or DSCP among them, and sets such, is not supported");
+            }
+
+            foreach (List<(string Kind, JsonElement Value)> statements in rows)
             {
                 if (statements.Count > 0 && statements[^1].Kind == "vmap" && _options.TracksConnections)
                 {
@@ -99,6 +106,11 @@ internal sealed class ChainCompiler
             Report(new RuleDiagnostic(RuleSeverity.Error, RuleDiagnosticIds.NotARuleset, wrong.Message, place, text));
         }
     }
+
+    /// <summary>Whether a statement is a match on something that a rule can set: behind the row that sets it the next row would see it changed.</summary>
+    private static bool MayHaveChanged((string Kind, JsonElement Value) statement)
+        => statement.Kind == "match" && NftRuleset.TryGet(statement.Value, "left", out JsonElement left)
+            && new[] { "mark", "dscp", "ecn", "base" }.Any(name => left.GetRawText().Contains($"\"{name}\"", System.StringComparison.Ordinal));
 
     /// <summary>Tells of a rule that never matches, once it is certain that it does so neither way.</summary>
     private void NoteMatching(bool isMatching, string place, string? text)
@@ -134,13 +146,14 @@ internal sealed class ChainCompiler
         ChainCode code, List<(string Kind, JsonElement Value)> statements, RuleObjects rule, List<(int Start, int End)> made)
     {
         List<(string Kind, JsonElement Value)> before = statements[..^1];
-        if (before.Find(statement => statement.Kind is "notrack" or "limit" or "quota" or "set" or "meter" || Limits(code.Chain, statement)).Kind is { } alone)
+        if (before.Find(statement => HasEffect(code.Chain, statement)).Kind is { } alone)
         {
             string what = alone == "match" ? "a set whose elements have limits" : $"\"{alone}\"";
             string way = alone switch
             {
                 "notrack" => "write two rules, that with \"notrack\" first",
                 "match" => "let a rule with the set jump to a chain with the map",
+                "mangle" => "let the rule jump to a chain with the map",
                 _ => $"let a rule with the {alone} jump to a chain with the map",
             };
             throw new RuleException(RuleDiagnosticIds.Statement, $"{what} and a verdict map in one rule are not supported: {way}");
@@ -263,6 +276,10 @@ internal sealed class ChainCompiler
                 List<FieldReference> fields = matches.ReadKey(fill.Key);
                 code.Instructions.Add(filled.Fill(code.Chain, fill, fields));
                 break;
+            case "mangle" when _options is { DecidesAlone: true, TracksConnections: true }:
+                code.Instructions.AddRange(
+                    new MangleCompiler(_parts, _options, code.Chain) { IsSent = code.IsSent, Reroutes = Reroutes }.Compile(value));
+                break;
             case "log" when _options.TracksConnections:
                 code.Instructions.Add(new Instruction { Operation = Operation.WriteLog, A = _parts.AddLog(LogStatement.Read(value)) });
                 break;
@@ -274,6 +291,10 @@ internal sealed class ChainCompiler
                 throw Refuse(kind, value);
         }
     }
+
+    /// <summary>Whether a statement does something that must not be done once for each element of a map.</summary>
+    private bool HasEffect(NftChain chain, (string Kind, JsonElement Value) statement)
+        => statement.Kind is "notrack" or "limit" or "quota" or "set" or "meter" or "mangle" || Limits(chain, statement);
 
     private bool Limits(NftChain chain, (string Kind, JsonElement Value) statement)
         => statement.Kind == "match" && _filled is { } filled && NftRuleset.TryGet(statement.Value, "right", out JsonElement right)

@@ -14,7 +14,7 @@ internal sealed class ChainEffects(NftRuleset ruleset)
     private static readonly HashSet<string> Harmless = ["match", "vmap", "accept", "return", "continue", "jump", "goto"];
 
     // With these a packet goes on as well.
-    private static readonly HashSet<string> Passing = ["counter", "log", "limit", "notrack"];
+    private static readonly HashSet<string> Passing = ["counter", "log", "limit", "quota", "notrack"];
 
     private readonly Dictionary<string, NftChain> _chains = ruleset.Chains.DistinctBy(chain => ProgramLinker.Key(chain))
         .ToDictionary(chain => ProgramLinker.Key(chain));

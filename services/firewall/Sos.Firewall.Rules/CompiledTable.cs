@@ -118,6 +118,9 @@ public sealed record CompileOptions
     /// <summary>Whether the machine certainly forwards nothing, so that a chain for what it forwards is never asked; else such a chain is an error.</summary>
     public bool ForwardsNothing { get; init; }
 
+    /// <summary>The kernel's time zone, in minutes west of Greenwich, for <c>meta day</c>; null for this machine's, as it is when rules ask for it.</summary>
+    public int? MinutesWest { get; init; }
+
     /// <summary>
     /// nft's text of each rule, by "family table handle" as <see cref="NftRuleset.RuleKey"/> makes it, for messages.
     /// </summary>

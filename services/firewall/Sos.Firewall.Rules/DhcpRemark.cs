@@ -56,11 +56,19 @@ public static unsafe class DhcpRemark
         void* memory = NativeMemory.AlignedAlloc(StatisticsLayout.TotalSize, 64);
         try
         {
-            fixed (byte* start = table.Bytes)
+            fixed (byte* bytes = frame, start = table.Bytes)
             {
                 if (!FirewallTable.TryOpen(start, (ulong)table.Bytes.Length, out FirewallTable opened))
                 {
                     return false;
+                }
+
+                FullReader reader = default;
+                reader.Begin(in opened, default);
+                if (reader.IsNeeded)
+                {
+                    reader.SetTime((ulong)(DateTime.UtcNow - DateTime.UnixEpoch).Ticks * (ulong)TimeSpan.NanosecondsPerTick);
+                    reader.Read(new ReadOnlySpan<byte>(bytes, frame.Length), in parsed, isSent: false, ref key);
                 }
 
                 samplers.Limits.Begin(in opened, now: 0);

@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using System.Linq;
 using System.Text.Json;
 using Sos.Firewall.Tables;
 
@@ -36,7 +37,29 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
         ["ip6 ecn"] = Unstable(Field.TrafficClass, ValueType.Congestion, Ipv6) with { Bits = CongestionBits },
         ["ip6 flowlabel"] = Unstable(Field.Ipv6FlowLabel, ValueType.FlowLabel),
         ["ip6 hoplimit"] = Unstable(Field.TimeToLive, ValueType.Byte, Ipv6),
+        ["ip version"] = At(PlaceBase.Network, 0, 4, ValueType.Byte, Ipv4),
+        ["ip hdrlength"] = At(PlaceBase.Network, 4, 4, ValueType.Byte, Ipv4),
+        ["ip checksum"] = At(PlaceBase.Network, 80, 16, ValueType.Number, Ipv4),
+        ["ip6 version"] = At(PlaceBase.Network, 0, 4, ValueType.Byte, Ipv6),
+        ["ip6 length"] = At(PlaceBase.Network, 32, 16, ValueType.Number, Ipv6),
         ["ether type"] = new(Field.EtherType, ValueType.EtherType),
+        ["ether daddr"] = At(PlaceBase.Link, 0, 48, ValueType.EtherAddress),
+        ["ether saddr"] = At(PlaceBase.Link, 48, 48, ValueType.EtherAddress),
+        ["tcp sequence"] = At(PlaceBase.Transport, 32, 32, ValueType.Length, transport: 6),
+        ["tcp ackseq"] = At(PlaceBase.Transport, 64, 32, ValueType.Length, transport: 6),
+        ["tcp doff"] = At(PlaceBase.Transport, 96, 4, ValueType.Byte, transport: 6),
+        ["tcp reserved"] = At(PlaceBase.Transport, 100, 4, ValueType.Byte, transport: 6),
+        ["tcp window"] = At(PlaceBase.Transport, 112, 16, ValueType.Number, transport: 6),
+        ["tcp checksum"] = At(PlaceBase.Transport, 128, 16, ValueType.Number, transport: 6),
+        ["tcp urgptr"] = At(PlaceBase.Transport, 144, 16, ValueType.Number, transport: 6),
+        ["udp length"] = At(PlaceBase.Transport, 32, 16, ValueType.Number, transport: 17),
+        ["udp checksum"] = At(PlaceBase.Transport, 48, 16, ValueType.Number, transport: 17),
+        ["udplite csumcov"] = At(PlaceBase.Transport, 32, 16, ValueType.Number, transport: 136),
+        ["udplite checksum"] = At(PlaceBase.Transport, 48, 16, ValueType.Number, transport: 136),
+        ["sctp vtag"] = At(PlaceBase.Transport, 32, 32, ValueType.Length, transport: 132),
+        ["sctp checksum"] = At(PlaceBase.Transport, 64, 32, ValueType.Length, transport: 132),
+        ["icmp checksum"] = At(PlaceBase.Transport, 16, 16, ValueType.Number, Ipv4, 1),
+        ["icmpv6 checksum"] = At(PlaceBase.Transport, 16, 16, ValueType.Number, Ipv6, 58),
         ["th sport"] = new(Field.SourcePort, ValueType.Service),
         ["th dport"] = new(Field.DestinationPort, ValueType.Service),
         ["tcp sport"] = new(Field.SourcePort, ValueType.Service, Transport: 6),
@@ -62,6 +85,11 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
         ["nfproto"] = new(Field.NetworkFamily, ValueType.NetworkFamily),
         ["protocol"] = new(Field.EtherType, ValueType.EtherType),
         ["length"] = Unstable(Field.PacketLength, ValueType.Length),
+        ["mark"] = Full(Field.Mark, ValueType.Mark),
+        ["pkttype"] = Full(Field.PacketType, ValueType.PacketType),
+        ["time"] = At(NumberPlace.Clock, ValueType.Time) with { Needs = TableNeeds.Packet | TableNeeds.Time },
+        ["hour"] = Full(Field.HourOfDay, ValueType.Hour) with { Needs = TableNeeds.Packet | TableNeeds.Time },
+        ["day"] = Full(Field.Weekday, ValueType.Weekday) with { Needs = TableNeeds.Packet | TableNeeds.Time },
     };
 
     /// <summary>Which bits of the field it is; 0 for all.</summary>
@@ -69,6 +97,23 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
 
     /// <summary>Whether Linux may see another value than arrives: one that it changes on the way, or that belongs to packets which it puts together.</summary>
     public bool IsUnstable { get; private init; }
+
+    /// <summary>The place of a number that is no field of a packet's key; else null, and it is <see cref="Field"/>.</summary>
+    public NumberPlace? Place { get; private init; }
+
+    /// <summary>The needs of a table whose rules look at it.</summary>
+    public TableNeeds Needs { get; private init; }
+
+    /// <summary>Whether it can be looked up as a set of 128-bit numbers alone.</summary>
+    public bool IsWide => Type == ValueType.Ipv6Address || Place is not null;
+
+    private static FieldReference At(PlaceBase start, int offset, int length, ValueType type, uint family = 0, uint transport = 0)
+        => At(NumberPlace.Of(start, offset, length), type, family, transport);
+
+    private static FieldReference At(NumberPlace place, ValueType type, uint family = 0, uint transport = 0)
+        => new(default, type, family, transport) { Place = place, Needs = TableNeeds.Packet, IsUnstable = true };
+
+    private static FieldReference Full(Field field, ValueType type) => new(field, type) { Needs = TableNeeds.Packet, IsUnstable = true };
 
     private static FieldReference Unstable(Field field, ValueType type, uint family = 0) => new(field, type, family) { IsUnstable = true };
 
@@ -80,13 +125,15 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
     public static FieldReference Read(string kind, JsonElement value, bool decidesAlone)
     {
         FieldReference field = Read(kind, value);
-        return !field.IsUnstable || decidesAlone
-            ? field
+        return !field.IsUnstable || decidesAlone ? field
+            : kind == "ct" ? throw UnknownTracking("mark")
             : throw Unknown($"\"{NameOf(kind, value)}\"", " here, since Linux may see another value than arrives: it does where the core decides alone");
     }
 
     private static string NameOf(string kind, JsonElement value)
-        => kind == "payload" ? $"{NftRuleset.Text(value, "protocol")} {NftRuleset.Text(value, "field")}" : $"{kind} {NftRuleset.Text(value, "key")}";
+        => kind == "payload" && NftRuleset.TryGet(value, "base", out _) ? "raw payload"
+            : kind == "payload" ? $"{NftRuleset.Text(value, "protocol")} {NftRuleset.Text(value, "field")}"
+            : $"{kind} {NftRuleset.Text(value, "key")}";
 
     private static FieldReference Read(string kind, JsonElement value)
     {
@@ -97,8 +144,13 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
                 ? payload
                 : throw Unknown(
                     $"\"{name}\"",
-                    ". It can match of ip saddr, daddr, protocol, frag-off, dscp, ecn, length, id and ttl, of ip6 saddr, daddr, nexthdr, dscp, ecn, flowlabel "
-                        + "and hoplimit, ports, tcp flags, icmp and icmpv6 type and code, and ether type");
+                    ". It can match all fields of ip, ip6, tcp, udp and udplite, ports of all protocols, vtag and checksum of sctp, type, code and checksum of "
+                        + "icmp and icmpv6, and of ether saddr, daddr and type");
+        }
+
+        if (kind == "payload" && RawPlace(value) is { } place)
+        {
+            return At(place, ValueType.Length);
         }
 
         if (kind == "meta")
@@ -114,7 +166,13 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
 
             return Metas.TryGetValue(key, out FieldReference? meta)
                 ? meta
-                : throw Unknown($"\"meta {key}\"", ". It knows meta l4proto, nfproto, protocol, length, iifname, iiftype and iifgroup");
+                : throw Unknown($"\"meta {key}\"", ". It knows meta l4proto, nfproto, protocol, length, pkttype, mark, time, hour, day, iifname, "
+                    + "iiftype and iifgroup");
+        }
+
+        if (kind == "ct" && IsConnectionMark(value))
+        {
+            return Full(Field.ConnectionMark, ValueType.Mark);
         }
 
         if (kind == "ct")
@@ -125,12 +183,47 @@ internal sealed record FieldReference(Field Field, ValueType Type, uint Family =
         throw Unknown($"\"{kind}\" ({NftRuleset.Shorten(value)})", string.Empty);
     }
 
+    /// <summary>Whether a <c>ct</c> expression asks for the mark of a connection.</summary>
+    internal static bool IsConnectionMark(JsonElement ct)
+        => NftRuleset.TryGet(ct, "key", out JsonElement key) && key.ValueKind == JsonValueKind.String && key.ValueEquals("mark")
+            && ct.EnumerateObject().Count() == 1;
+
+    /// <summary>Returns the place of raw bytes of a header, of up to 32 bits; null where they are others.</summary>
+    private static NumberPlace? RawPlace(JsonElement value)
+    {
+        if (!NftRuleset.TryGet(value, "base", out JsonElement start) || start.ValueKind != JsonValueKind.String)
+        {
+            return null;
+        }
+
+        PlaceBase? found = start.GetString() switch
+        {
+            "nh" => PlaceBase.Network,
+            "th" => PlaceBase.Transport,
+            _ => null,
+        };
+        if (found is null)
+        {
+            return null;
+        }
+
+        long offset = NftRuleset.Number(value, "offset");
+        long length = NftRuleset.Number(value, "len");
+        return offset is >= 0 and <= ushort.MaxValue && length is > 0 and <= 32 ? NumberPlace.Of(found.Value, (int)offset, (int)length) : null;
+    }
+
+    /// <summary>Refuses to look at a mark that only Linux knows.</summary>
+    internal static RuleException UnseenMark() => new(
+        RuleDiagnosticIds.Expression,
+        "\"meta mark\" is not supported for what Linux sends: the core does not see the marks that Linux gave to packets");
+
     /// <summary>Refuses to look at what connection tracking knows.</summary>
     /// <param name="key">The key of the expression.</param>
     internal static RuleException UnknownTracking(string key) => new(
         RuleDiagnosticIds.Tracking,
-        $"the firewall cannot match \"ct {key}\" here. Where the core decides alone it knows \"ct state\", \"ct direction\" and \"ct status\", without masks, "
-            + "sets and the words \"original\" and \"reply\" before a key; keep other rules in nftables on Linux, which sees all that the firewall passes");
+        $"the firewall cannot match \"ct {key}\" here. Where the core decides alone it knows \"ct mark\", and \"ct state\", \"ct direction\" and \"ct status\" "
+            + "without masks, sets and the words \"original\" and \"reply\" before a key; keep other rules in nftables on Linux, which sees all that the "
+            + "firewall passes");
 
     private static RuleException Unknown(string what, string hint)
         => new(RuleDiagnosticIds.Expression, $"the firewall does not look at {what}{hint}");

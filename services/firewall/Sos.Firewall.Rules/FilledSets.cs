@@ -38,9 +38,6 @@ internal sealed class FilledSets
         }
     }
 
-    /// <summary>Those of them whose elements count packets, which is not kept: "table inet t, set s".</summary>
-    public HashSet<string> Counting { get; } = [];
-
     /// <summary>Whether a match looks something up in one of them.</summary>
     /// <param name="chain">The chain of the rule.</param>
     /// <param name="right">What it compares with.</param>
@@ -91,9 +88,11 @@ internal sealed class FilledSets
 
     private Instruction Use(NftChain chain, string name, IReadOnlyList<FieldReference> fields, SetAccess access)
     {
-        if (fields.FirstOrDefault(field => field.Bits != 0) is not null)
+        if (fields.Any(field => field.Bits != 0 || field.Place is not null))
         {
-            throw new RuleException(RuleDiagnosticIds.Set, $"a part of a byte in the elements of set \"{name}\" is not supported");
+            throw new RuleException(
+                RuleDiagnosticIds.Set,
+                $"the elements of set \"{name}\" have a part of a byte or a field that is no address, port, protocol, type, length or mark, which is not supported");
         }
 
         string key = KeyOf(chain, name);
@@ -115,7 +114,7 @@ internal sealed class FilledSets
             _halves.Add(key, halves);
             if (set.Counts)
             {
-                Counting.Add($"table {chain.Family} {chain.Table}, set {name}");
+                _parts.CountedSets.Add(name);
             }
         }
 

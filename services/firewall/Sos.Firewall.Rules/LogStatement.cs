@@ -37,7 +37,7 @@ internal sealed record LogStatement(string Prefix, uint Level, LogFlags Flags)
         ["all"] = LogFlags.All,
     };
 
-    /// <summary>Reads a statement.</summary>
+    /// <summary>Reads a statement. One with a group would hand packets to a program on Linux; the core writes lines of it, as of any other.</summary>
     /// <param name="value">Its value in nft's JSON.</param>
     /// <exception cref="RuleException">It cannot be honoured.</exception>
     public static LogStatement Read(JsonElement value)
@@ -45,14 +45,6 @@ internal sealed record LogStatement(string Prefix, uint Level, LogFlags Flags)
         if (value.ValueKind is not (JsonValueKind.Object or JsonValueKind.Null))
         {
             throw Refuse(value, "is no log statement");
-        }
-
-        if (NftRuleset.TryGet(value, "group", out _))
-        {
-            throw new RuleException(
-                RuleDiagnosticIds.Statement,
-                "\"log group\" is not supported: the core writes lines, and no program reads packets from it. Leave \"group\" away, or "
-                    + "keep the rule in nftables on Linux");
         }
 
         string prefix = NftRuleset.TryGet(value, "prefix", out _) ? NftRuleset.Text(value, "prefix") : string.Empty;

@@ -89,7 +89,7 @@ internal sealed class MatchCompiler
             return;
         }
 
-        if (kind == "ct" && _options.TracksConnections)
+        if (kind == "ct" && _options.TracksConnections && !FieldReference.IsConnectionMark(value))
         {
             if (TrackingCompiler.Compile(operation, value, right) is { } match)
             {
@@ -106,7 +106,13 @@ internal sealed class MatchCompiler
             return;
         }
 
-        FieldReference field = FieldReference.Read(kind, value, _options.DecidesAlone);
+        FieldReference field = ReadField(kind, value);
+        if (IsSent && field.Place is { Base: PlaceBase.Link })
+        {
+            NeverMatches = true; // what Linux sends has no such header yet when its rules see it
+            return;
+        }
+
         AddDependencies(field);
         if (IsSet(right))
         {
@@ -133,7 +139,7 @@ internal sealed class MatchCompiler
         foreach (JsonElement part in parts)
         {
             (string kind, JsonElement value) = NftRuleset.SingleProperty(part);
-            fields.Add(FieldReference.Read(kind, value, _options.DecidesAlone));
+            fields.Add(ReadField(kind, value));
         }
 
         fields.ForEach(AddDependencies);
@@ -179,6 +185,19 @@ internal sealed class MatchCompiler
 
     private static RuleException UnknownOperator(string operation)
         => new(RuleDiagnosticIds.Expression, $"the operator \"{operation}\" is not supported here");
+
+    /// <summary>Reads a field, and notes what the table needs for it.</summary>
+    private FieldReference ReadField(string kind, JsonElement value)
+    {
+        FieldReference field = FieldReference.Read(kind, value, _options.DecidesAlone);
+        if (IsSent && field.Field == Field.Mark)
+        {
+            throw FieldReference.UnseenMark();
+        }
+
+        _parts.Need(field, _options);
+        return field;
+    }
 
     private void AddDependencies(FieldReference field)
     {
@@ -227,7 +246,7 @@ internal sealed class MatchCompiler
         }
 
         AddInterval(field, interval, negate: operation == "!=");
-        if (operation == "==" && isSingle && field.Bits == 0 && field.Type != ValueType.Ipv6Address)
+        if (operation == "==" && isSingle && field.Bits == 0 && !field.IsWide)
         {
             _established.Add((field.Field, (uint)interval.First));
         }
@@ -242,8 +261,8 @@ internal sealed class MatchCompiler
         }
 
         (string kind, JsonElement value) = NftRuleset.SingleProperty(operands[0]);
-        FieldReference field = FieldReference.Read(kind, value, _options.DecidesAlone);
-        if (field.Bits != 0)
+        FieldReference field = ReadField(kind, value);
+        if (field.Bits != 0 || field.Place is { BitLength: > 16 })
         {
             throw new RuleException(RuleDiagnosticIds.Expression, $"a mask on {NftRuleset.Shorten(operands[0])} is not supported here");
         }
@@ -256,7 +275,17 @@ internal sealed class MatchCompiler
 
         AddDependencies(field);
         uint mask = (uint)ValueReader.ReadValue(operands[1], field.Type);
+        if (field.Place is { } place)
+        {
+            bool isEqual = ReadEquality(operation);
+            Interval range = ValueReader.ReadInterval(right, field.Type);
+            List<Interval> matching = Intervals.Where((1u << place.BitLength) - 1, word => range.First <= (word & mask) && (word & mask) <= range.Last);
+            AddIntervals(field, matching, negate: !isEqual);
+            return;
+        }
+
         uint wanted = (uint)ValueReader.ReadValue(right, field.Type);
+
         if (operation is "<" or "<=" or ">" or ">=")
         {
             CompileMaskedOrder(operation, field, mask, wanted);
@@ -297,13 +326,13 @@ internal sealed class MatchCompiler
 
         string name = right.GetString()![1..];
         string key = $"{_chain.Family} {_chain.Table} {name}";
-        string cacheKey = $"{key} {field.Type} {Elements}";
+        string cacheKey = $"{key} {field.Type} {Elements} {field.IsWide}";
         if (!_parts.NamedSets.TryGetValue(cacheKey, out uint set))
         {
             List<Interval> merged = _ruleset.Elements.TryGetValue(key, out KnownElements? known)
                 ? known.For(field.Type)
                 : Intervals.Merge(ReadNamedSet(key, name, field.Type));
-            set = _parts.AddSet(InWords(field, merged), field.Type, known);
+            set = AddSet(field, InWords(field, merged), known);
             _parts.NamedSets.Add(cacheKey, set);
         }
 
@@ -317,9 +346,15 @@ internal sealed class MatchCompiler
             throw new RuleException(RuleDiagnosticIds.Missing, $"there is no set \"{name}\" in this table");
         }
 
-        if (NftRuleset.TryGet(set, "stmt", out JsonElement statements) && (Elements == SetElements.Fixed || !OnlyCount(statements)))
+        if (NftRuleset.TryGet(set, "stmt", out JsonElement statements)
+            && ((Elements == SetElements.Fixed && !_options.DecidesAlone) || !OnlyCount(statements)))
         {
             throw new RuleException(RuleDiagnosticIds.Set, $"set \"{name}\" counts or limits by element, which is not supported");
+        }
+
+        if (Elements == SetElements.Fixed && statements.ValueKind != JsonValueKind.Undefined)
+        {
+            _parts.CountedSets.Add(name);
         }
 
         if (Elements == SetElements.Fixed && NftRuleset.TryGet(set, "flags", out JsonElement flags)
@@ -478,9 +513,13 @@ internal sealed class MatchCompiler
         }
         else
         {
-            AddSetLookup(field, _parts.AddSet(merged, field.Type), negate);
+            AddSetLookup(field, AddSet(field, merged), negate);
         }
     }
+
+    /// <summary>Adds a set in the form in which the field can be looked up.</summary>
+    private uint AddSet(FieldReference field, List<Interval> merged, KnownElements? known = null)
+        => _parts.AddSet(merged, field.Place is null ? field.Type : ValueType.Length, known);
 
     private void AddInterval(FieldReference field, Interval interval, bool negate)
     {
@@ -501,6 +540,12 @@ internal sealed class MatchCompiler
 
     private void AddPlainInterval(FieldReference field, Interval interval, bool negate)
     {
+        if (field.Place is not null)
+        {
+            AddSetLookup(field, AddSet(field, [interval]), negate);
+            return;
+        }
+
         if (field.Type == ValueType.Ipv6Address)
         {
             AddWord(field.Field, Operation.InRange128, _parts.AddRange(interval), 0, negate);
@@ -520,7 +565,7 @@ internal sealed class MatchCompiler
     }
 
     private void AddSetLookup(FieldReference field, uint set, bool negate)
-        => AddWord(field.Field, _parts.OperationOf(set), set, 0, negate);
+        => AddWord(field.Field, field.Place is null ? _parts.OperationOf(set) : Operation.InNumberSet, set, field.Place?.Word ?? 0, negate);
 
     private void AddWord(Field field, Operation operation, uint a, uint b, bool negate)
         => _code.Add(new Instruction { Operation = operation, Field = field, A = a, B = b, Negate = negate ? (byte)1 : (byte)0 });

@@ -81,4 +81,7 @@ public static class RuleDiagnosticIds
 
     /// <summary>A note: a chain counts or logs what Linux sends, which the core does not see.</summary>
     public const string Unseen = "SOSFW017";
+
+    /// <summary>A note: a set counts by element, which the core does not.</summary>
+    public const string ElementCounters = "SOSFW018";
 }

@@ -138,10 +138,10 @@ internal sealed class RuleRunCompiler(TableParts parts)
         return all;
     }
 
-    private static bool IsMatch(Operation operation) => operation is >= Operation.EqualsMasked and <= Operation.InRange128;
+    private static bool IsMatch(Operation operation) => operation is (>= Operation.EqualsMasked and <= Operation.InRange128) or Operation.InNumberSet;
 
     /// <summary>Whether a rule may end at an instruction, so that the next one is asked.</summary>
-    private static bool MayFail(Operation operation) => IsMatch(operation) || operation is Operation.Limit or Operation.UseSet;
+    private static bool MayFail(Operation operation) => IsMatch(operation) || operation is Operation.Limit or Operation.UseSet or Operation.Assign;
 
     private void AddRun(
         ChainCode code, List<Rule> rules, ClassifierTree tree, List<Instruction> instructions, Dictionary<int, string> targets)

@@ -53,7 +53,11 @@ public static class RulesetCompiler
         openRuleCount = 0;
         List<NftChain> baseChains = FindBaseChains(ruleset, options, diagnostics);
         TableParts parts = new();
-        ChainCompiler compiler = new(ruleset, options, parts, diagnostics) { JudgesSent = baseChains.Exists(chain => chain.IsSent) };
+        ChainCompiler compiler = new(ruleset, options, parts, diagnostics)
+        {
+            JudgesSent = baseChains.Exists(chain => chain.IsSent),
+            Reroutes = baseChains.Exists(chain => chain.Type == "route"),
+        };
         Dictionary<string, ChainCode> compiled = CompileReachable(ruleset, baseChains, compiler, diagnostics);
         openRuleCount = compiler.OpenRules.Count;
         if (openRuleCount > 0)
@@ -61,8 +65,15 @@ public static class RulesetCompiler
             diagnostics.Add(new RuleDiagnostic(RuleSeverity.Note, RuleDiagnosticIds.Interface, OpenPort(openRuleCount), string.Empty, null));
         }
 
-        diagnostics.AddRange(compiler.CountingSets.Select(place => new RuleDiagnostic(
-            RuleSeverity.Note, RuleDiagnosticIds.Set, "the counters of this set's elements are not kept: nothing depends on them", place, null)));
+        if (parts.CountedSets.Count > 0)
+        {
+            diagnostics.Add(new RuleDiagnostic(
+                RuleSeverity.Note, RuleDiagnosticIds.ElementCounters,
+                $"these sets count by element in nftables, and the core does not: {string.Join(", ", parts.CountedSets)}. Their elements match all the same; a "
+                    + "counter of the rule counts",
+                string.Empty, null));
+        }
+
         bool isStateful = parts.Mode == TableMode.Stateful;
         diagnostics.AddRange(baseChains.Where(chain => isStateful && IsWithTracking(chain)).Select(chain => Error(
             RuleDiagnosticIds.Hook,
@@ -74,7 +85,8 @@ public static class RulesetCompiler
         }
 
         LinkedProgram program = new ProgramLinker(compiled).Link(baseChains);
-        (byte[] bytes, int length) = parts.Complete(isStateful ? WithTracking(program, baseChains) : program);
+        program = isStateful ? WithTracking(program, baseChains) : parts.Needs != TableNeeds.None ? WithoutStages(program) : program;
+        (byte[] bytes, int length) = parts.Complete(program);
         CompiledTable table = new(bytes, length, parts.Counters, compiler.RuleCount, parts.ElementCount, parts.Mode) { SetMemory = parts.SetMemory };
         table.EnsureValid();
         return table;
@@ -100,8 +112,10 @@ public static class RulesetCompiler
                 : chain.Families;
         }
 
-        return program with { Plan = new StagePlan(Outcome.Pass, [], []) };
+        return WithoutStages(program);
     }
+
+    private static LinkedProgram WithoutStages(LinkedProgram program) => program with { Plan = new StagePlan(Outcome.Pass, [], []) };
 
     private static Dictionary<string, ChainCode> CompileReachable(
         NftRuleset ruleset, List<NftChain> baseChains, ChainCompiler compiler, List<RuleDiagnostic> diagnostics)
@@ -166,7 +180,7 @@ public static class RulesetCompiler
     private static bool IsHonoured(NftChain chain, ChainEffects effects, CompileOptions options, List<RuleDiagnostic> diagnostics)
     {
         bool isArriving = chain is { Family: "ip" or "ip6" or "inet", Hook: "prerouting" or "input" };
-        if ((chain.Rules.Count == 0 && !chain.PolicyDrop) || (!isArriving && chain.Type == "filter" && !effects.HasAny(chain)))
+        if ((chain.Rules.Count == 0 && !chain.PolicyDrop) || (!isArriving && chain.Type is "filter" or "route" && !effects.HasAny(chain)))
         {
             return false; // does nothing, wherever it hangs
         }
@@ -194,7 +208,7 @@ public static class RulesetCompiler
             return false;
         }
 
-        if (chain is { Type: "filter", IsSent: true } && options.Sent != SentFrames.Refused)
+        if (chain is { Type: "filter" or "route", IsSent: true } && options.Sent != SentFrames.Refused)
         {
             if (options.Sent == SentFrames.Unseen)
             {
@@ -223,7 +237,7 @@ public static class RulesetCompiler
         => diagnostics.Add(effects.CanDrop(chain)
             ? Error(
                 RuleDiagnosticIds.Hook,
-                $"\"type filter hook {chain.Hook}\" is not supported on an isolated core, which does not see what Linux sends: start the service on an "
+                $"\"type {chain.Type} hook {chain.Hook}\" is not supported on an isolated core, which does not see what Linux sends: start the service on an "
                     + "unplugged core ('sosctl core reserve' without --isolated), or without --rules: then Linux's own rules decide; or load this chain into "
                     + "nftables on Linux and leave it out of the file",
                 chain.Place)

@@ -14,22 +14,23 @@ public static class RulesetLoader
 {
     // $1: the rules, $2: a directory for what is found, then names of interfaces. The listing is loaded again in a second namespace, and the kernel's
     // programs of both are compared: nft drops matches from its listings that it takes for implied, and sometimes they are not.
+    // Listings that programs read have times in UTC, as the kernel has them; nft takes the rules' own for times of the zone that it runs in.
     private const string Script = """
         rules=$1 directory=$2; shift 2
         """ + "\n" + ScratchInterfaces.MakeAll + "\n" + """
         nft -f "$rules" || exit 1
-        nft -j -n list ruleset >"$directory/ruleset.json" || exit 1
+        TZ=UTC0 nft -j -n list ruleset >"$directory/ruleset.json" || exit 1
         nft -a -n -t list ruleset >"$directory/ruleset.txt" || exit 1
         nft -t list sets >"$directory/sets.txt" || exit 1
         nft --debug=netlink -t list ruleset >"$directory/loaded.txt" || exit 1
-        nft -j -t list ruleset >"$directory/terse.json" || exit 1
+        TZ=UTC0 nft -j -t list ruleset >"$directory/terse.json" || exit 1
         unshare --net -- sh -c "$0" sh "$directory" "$@" 2>"$directory/reload-errors.txt" || rm -f "$directory/listed.txt"
         """;
 
     private const string Reload = """
         directory=$1; shift
         """ + "\n" + ScratchInterfaces.MakeAll + "\n" + """
-        nft -j -f "$directory/terse.json" && nft --debug=netlink -t list ruleset >"$directory/listed.txt"
+        TZ=UTC0 nft -j -f "$directory/terse.json" && nft --debug=netlink -t list ruleset >"$directory/listed.txt"
         """;
 
     /// <summary>Loads and lists a file.</summary>

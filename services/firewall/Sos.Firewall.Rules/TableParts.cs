@@ -25,6 +25,7 @@ internal sealed class TableParts
     private uint _limitCount;
     private uint _dynamicSetCount;
     private int _listedCount;
+    private bool _hasZone;
     private readonly Dictionary<LogStatement, uint> _logs = [];
     private byte[] _bytes = new byte[4096];
     private int _length = TableHeader.HeaderSize + FirewallHeader.Size;
@@ -50,11 +51,33 @@ internal sealed class TableParts
     /// <summary>Instructions that the classifications so far count for.</summary>
     public int ClassificationSteps { get; set; }
 
+    /// <summary>Named sets that count by element in Linux, of which the core counts nothing.</summary>
+    public SortedSet<string> CountedSets { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>The needs of the rules so far.</summary>
+    public TableNeeds Needs { get; set; }
+
     /// <summary>Who decides with this table.</summary>
     public TableMode Mode { get; set; }
 
     /// <summary>Rules that classifiers so far have beyond those of the ruleset, for elements of small sets.</summary>
     public int AddedFlows { get; set; }
+
+    /// <summary>Notes what the table needs for a field.</summary>
+    /// <exception cref="RuleException">The compiler's options do not allow for it.</exception>
+    public void Need(FieldReference field, CompileOptions options)
+    {
+        Needs |= field.Needs;
+        if (field.Field == Field.ConnectionMark)
+        {
+            Mode = options.TracksConnections ? TableMode.Stateful : throw FieldReference.UnknownTracking("mark");
+        }
+
+        if (field.Field == Field.Weekday)
+        {
+            AddZone(options.MinutesWest ?? KernelZone.ReadMinutesWest());
+        }
+    }
 
     /// <summary>Numbers a counter.</summary>
     /// <exception cref="RuleException">There are too many.</exception>
@@ -104,7 +127,8 @@ internal sealed class TableParts
         _sets.Add(type switch
         {
             ValueType.Ipv4Address when merged.Count > SmallSetIntervalsMax => AddIpv4Set(known?.Trie ?? new Ipv4SetBuilder(merged)),
-            ValueType.Ipv4Address or ValueType.Ipv6Address or ValueType.FlowLabel or ValueType.Length => AddIntervalSet(merged),
+            ValueType.Ipv4Address or ValueType.Ipv6Address or ValueType.FlowLabel or ValueType.Length or ValueType.EtherAddress or ValueType.Mark
+                or ValueType.Time or ValueType.Hour => AddIntervalSet(merged),
             _ => AddBitmap(merged),
         });
         uint number = (uint)(_sets.Count - 1);
@@ -238,6 +262,18 @@ internal sealed class TableParts
         return (uint)(_sets.Count - 1);
     }
 
+    /// <summary>Adds the kernel's time zone, once.</summary>
+    /// <param name="minutesWest">Its minutes west of Greenwich.</param>
+    public void AddZone(int minutesWest)
+    {
+        if (!_hasZone)
+        {
+            EnsureRoomForSet();
+            _sets.Add(new SetDescriptor { Kind = SetKind.Zone, Count = (uint)minutesWest });
+            _hasZone = true;
+        }
+    }
+
     /// <summary>Adds what a rule that logs writes.</summary>
     public uint AddLog(LogStatement log)
     {
@@ -298,7 +334,8 @@ internal sealed class TableParts
             SetOffset = Append<SetDescriptor>(CollectionsMarshal.AsSpan(_sets)),
             Range128Count = (uint)_ranges.Count,
             Range128Offset = Append<Range128>(CollectionsMarshal.AsSpan(_ranges)),
-            CounterCount = (ushort)_counters.Count,
+            CounterCount = (byte)_counters.Count,
+            Needs = Needs,
             Mode = Mode,
             Start = program.Plan.Start,
             StageCount = (uint)program.Plan.Stages.Length,

@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -83,6 +84,19 @@ internal static class ValueReader
         ["cwr"] = 128,
     };
 
+    // linux/if_packet.h
+    private static readonly Dictionary<string, int> PacketTypes = new()
+    {
+        ["host"] = 0,
+        ["unicast"] = 0,
+        ["broadcast"] = 1,
+        ["multicast"] = 2,
+        ["other"] = 3,
+    };
+
+    private static readonly Dictionary<string, int> Weekdays
+        = Enumerable.Range(0, 7).ToDictionary(day => CultureInfo.InvariantCulture.DateTimeFormat.DayNames[day], day => day);
+
     private static readonly Dictionary<string, int> Families = new() { ["ipv4"] = 2, ["ipv6"] = 10 };
 
     // nft 1.0.6 with -n prints EtherTypes with their bytes swapped; none of these numbers is another EtherType of IP.
@@ -104,6 +118,9 @@ internal static class ValueReader
         ValueType.Ipv6Address => UInt128.MaxValue,
         ValueType.Ipv4Address or ValueType.Length => uint.MaxValue,
         ValueType.FlowLabel => 0xf_ffff,
+        ValueType.EtherAddress => 0xffff_ffff_ffff,
+        ValueType.Mark or ValueType.Hour => uint.MaxValue,
+        ValueType.Time => ulong.MaxValue,
         ValueType.CodePoint => 63,
         ValueType.Congestion => 3,
         ValueType.Service or ValueType.EtherType or ValueType.Number => ushort.MaxValue,
@@ -174,6 +191,14 @@ internal static class ValueReader
                 return IPAddress.TryParse(text, out address) && address.AddressFamily == AddressFamily.InterNetworkV6
                     ? ReadBigEndian(address)
                     : throw Bad(element);
+            case ValueType.EtherAddress:
+                return ReadEtherAddress(text) ?? throw Bad(element);
+            case ValueType.Time:
+                return ReadTime(text) ?? throw Bad(element);
+            case ValueType.Hour when text.Contains(':'):
+                return TimeOnly.TryParseExact(text, ["HH:mm", "HH:mm:ss"], CultureInfo.InvariantCulture, DateTimeStyles.None, out TimeOnly hour)
+                    ? (UInt128)(hour.Ticks / TimeSpan.TicksPerSecond)
+                    : throw Bad(element);
             default:
                 if (Names(type)?.TryGetValue(text, out int named) == true)
                 {
@@ -186,6 +211,33 @@ internal static class ValueReader
         }
     }
 
+    private static UInt128? ReadEtherAddress(string text)
+    {
+        string[] parts = text.Split(':');
+        UInt128 value = 0;
+        foreach (string part in parts)
+        {
+            if (!byte.TryParse(part, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out byte one))
+            {
+                return null;
+            }
+
+            value = (value << 8) | one;
+        }
+
+        return parts.Length == 6 ? value : null;
+    }
+
+    private static UInt128? ReadTime(string text)
+    {
+        const long NanosecondsPerTick = 100;
+        return DateTime.TryParseExact(
+            text, "yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out DateTime time)
+            && time >= DateTime.UnixEpoch
+            ? (UInt128)((ulong)(time - DateTime.UnixEpoch).Ticks * NanosecondsPerTick)
+            : null;
+    }
+
     private static Dictionary<string, int>? Names(ValueType type) => type switch
     {
         ValueType.Protocol => Protocols,
@@ -194,6 +246,8 @@ internal static class ValueReader
         ValueType.TcpFlags => TcpFlagBits,
         ValueType.NetworkFamily => Families,
         ValueType.EtherType => EtherTypes,
+        ValueType.PacketType => PacketTypes,
+        ValueType.Weekday => Weekdays,
         _ => null,
     };
 
@@ -232,7 +286,7 @@ internal static class ValueReader
         return bits;
     }
 
-    /// <summary>An element that says nothing beside its value but a comment.</summary>
+    /// <summary>An element that says nothing beside its value but a comment, and how often it was met.</summary>
     private static bool IsPlainElement(JsonElement element)
     {
         bool hasValue = false;
@@ -244,7 +298,7 @@ internal static class ValueReader
         foreach (JsonProperty property in element.EnumerateObject())
         {
             hasValue |= property.NameEquals("val");
-            if (!property.NameEquals("val") && !property.NameEquals("comment"))
+            if (!property.NameEquals("val") && !property.NameEquals("comment") && !property.NameEquals("counter"))
             {
                 return false;
             }

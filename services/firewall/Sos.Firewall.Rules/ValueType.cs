@@ -50,4 +50,22 @@ internal enum ValueType
 
     /// <summary>Lengths, 32 bits.</summary>
     Length,
+
+    /// <summary>Ethernet addresses, 48 bits.</summary>
+    EtherAddress,
+
+    /// <summary>Whom frames are addressed to.</summary>
+    PacketType,
+
+    /// <summary>Marks, 32 bits.</summary>
+    Mark,
+
+    /// <summary>Points of time in UTC, which are nanoseconds since 1970.</summary>
+    Time,
+
+    /// <summary>Times of day in UTC, which are seconds since midnight.</summary>
+    Hour,
+
+    /// <summary>Days of the week, Sunday first.</summary>
+    Weekday,
 }

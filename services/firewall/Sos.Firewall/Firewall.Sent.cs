@@ -37,6 +37,19 @@ public partial struct Firewall<TNic, THost>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private void FilterSent()
     {
+        if (_reader.IsNeeded)
+        {
+            FilterSent<FullReading>();
+        }
+        else
+        {
+            FilterSent<PlainReading>();
+        }
+    }
+
+    private void FilterSent<TReading>()
+        where TReading : struct, IPacketReading
+    {
         ref readonly FirewallTable table = ref _tables.Current;
         Span<PacketBuffer> buffers = _received.Buffers;
         Span<PacketBuffer> passing = _scratch.Passing;
@@ -47,7 +60,7 @@ public partial struct Firewall<TNic, THost>
         for (int i = 0; i < buffers.Length; i++)
         {
             PacketBuffer buffer = buffers[i];
-            CaptureVerdict verdict = JudgeSent(in table, buffer.Frame, ref _tracked[i]);
+            CaptureVerdict verdict = JudgeSent<TReading>(in table, buffer.Frame, ref _tracked[i]);
             passing[passingCount & (Burst.Capacity - 1)] = buffer;
             dropped[(i - passingCount) & (Burst.Capacity - 1)] = buffer;
             passingCount += verdict == CaptureVerdict.Passed ? 1 : 0;
@@ -73,7 +86,8 @@ public partial struct Firewall<TNic, THost>
     /// Decides on a packet that Linux sends. No such chain sees what is no IP, nor what a DHCP client sends before it has an address. Malformed frames are sent
     /// past Linux's own rules, by programs that make them.
     /// </summary>
-    private CaptureVerdict JudgeSent(in FirewallTable table, ReadOnlySpan<byte> frame, ref ReadPacket read)
+    private CaptureVerdict JudgeSent<TReading>(in FirewallTable table, ReadOnlySpan<byte> frame, ref ReadPacket read)
+        where TReading : struct, IPacketReading
     {
         read.Knowledge = new TrackedPacket { State = ConnectionStates.Invalid };
         if (read.Reason != MalformedReason.None || read.Parsed.IpVersion == 0)
@@ -83,7 +97,12 @@ public partial struct Firewall<TNic, THost>
 
         _key.Clear();
         PacketKeyReader.Read(frame, in read.Parsed, ref _key);
-        Verdict verdict = StatefulRules.Judge(
+        if (TReading.IsFull)
+        {
+            _reader.Read(frame, in read.Parsed, isSent: true, ref _key);
+        }
+
+        Verdict verdict = StatefulRules.Judge<TReading>(
             in table, ref read, frame, PacketOrigin.Linux, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
         WriteLines(in table, frame, isSent: true);
         if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.IsQuestion(in read.Parsed))

@@ -47,6 +47,8 @@ public partial struct Firewall<TNic, THost>
     private FlowCounters _flowCounters;
     private FlowListing _flowListing;
     private bool _isTracking;
+    private bool _judgesSingly;
+    private FullReader _reader;
     private bool _judgesSent;
     private bool _keepsTime;
     private bool _asksForTime;
@@ -146,6 +148,8 @@ public partial struct Firewall<TNic, THost>
             _asksForTime = _samplers.AskForTime;
             _answerer.Begin(_pool, in _clock, _now);
             BeginTracking(_tables.Current.Mode == TableMode.Stateful);
+            _judgesSingly = _isTracking || _tables.Current.Needs != TableNeeds.None;
+            _reader.Begin(in _tables.Current, _nic.Mac);
             _judgesSent = _tables.Current.JudgesSent;
             _keepsTime = _isTracking || _judgesSent; // the latter for fragments
             _ruleCounters.Reset();
@@ -172,23 +176,25 @@ public partial struct Firewall<TNic, THost>
         _tracker.SetFrequency(_clock.TicksFromNanoseconds(NanosecondsPerMillisecond), _now);
     }
 
-    /// <summary>Decides on the received burst by rules that ask for connections: packet by packet, since each may change what the next one meets.</summary>
+    /// <summary>Decides on the received burst packet by packet: each may change what the next one meets, or rules look at more than stages know.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void FilterStateful(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers)
+    private void FilterSingly<TReading>(in FirewallTable table, ReadOnlySpan<PacketBuffer> buffers)
+        where TReading : struct, IPacketReading
     {
         Span<uint> positions = _scratch.Positions[..buffers.Length];
         _tracked.Read(buffers, in _tracker);
         int countedCount = 0;
         for (int i = 0; i < positions.Length; i++)
         {
-            positions[i] = JudgeStateful(in table, buffers[i], ref _tracked[i]);
+            positions[i] = JudgeSingly<TReading>(in table, buffers[i], ref _tracked[i]);
             countedCount += positions[i] == Outcome.DropCounted ? 1 : 0;
         }
 
         End(in table, buffers, positions, countedCount);
     }
 
-    private uint JudgeStateful(in FirewallTable table, PacketBuffer buffer, ref ReadPacket read)
+    private uint JudgeSingly<TReading>(in FirewallTable table, PacketBuffer buffer, ref ReadPacket read)
+        where TReading : struct, IPacketReading
     {
         ReadOnlySpan<byte> frame = buffer.Frame;
         read.Knowledge = new TrackedPacket { State = ConnectionStates.Invalid };
@@ -199,8 +205,13 @@ public partial struct Firewall<TNic, THost>
             return policy == FramePolicy.Accept ? Outcome.Pass : Outcome.DropCounted;
         }
 
+        if (TReading.IsFull)
+        {
+            _reader.Read(frame, in read.Parsed, isSent: false, ref _key);
+        }
+
         PacketOrigin origin = (buffer.Header.Flags & PacketFlags.ChecksumValid) != 0 ? PacketOrigin.Checked : PacketOrigin.Unchecked;
-        Verdict verdict = StatefulRules.Judge(in table, ref read, frame, origin, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
+        Verdict verdict = StatefulRules.Judge<TReading>(in table, ref read, frame, origin, ref _key, ref _tracker, in _ruleCounters, ref _samplers);
         WriteLines(in table, frame, isSent: false);
         if (verdict != Verdict.Pass && !_settings.DhcpByRules && DhcpReply.Is(frame, in read.Parsed))
         {
@@ -248,9 +259,17 @@ public partial struct Firewall<TNic, THost>
         }
 
         TellTime();
-        if (_isTracking)
+        if (_judgesSingly)
         {
-            FilterStateful(in table, buffers);
+            if (_reader.IsNeeded)
+            {
+                FilterSingly<FullReading>(in table, buffers);
+            }
+            else
+            {
+                FilterSingly<PlainReading>(in table, buffers);
+            }
+
             _received.Clear();
             PassOn();
             return;
@@ -276,6 +295,12 @@ public partial struct Firewall<TNic, THost>
         if (_asksForTime)
         {
             TellExactTime();
+        }
+
+        if (_reader.AsksForTime)
+        {
+            _clock.Follow();
+            _reader.SetTime(_clock.RealtimeNs(_now));
         }
     }
 

@@ -8,7 +8,7 @@ namespace Sos.Firewall;
 public struct PacketKey
 {
     /// <summary>Numbers of fields; those of 128 bits have no word of their own.</summary>
-    public const int WordCount = (int)Field.PacketLength + 1;
+    public const int WordCount = (int)Field.Weekday + 1;
 
     private Words _words;
     private uint _present;
@@ -24,6 +24,12 @@ public struct PacketKey
 
     /// <summary>Which base chains see it: <see cref="BaseChain.Ipv4"/> or <see cref="BaseChain.Ipv6"/>, or one of those before connection tracking.</summary>
     public byte Families;
+
+    /// <summary>Its bytes, for rules of tables with <see cref="TableNeeds.Packet"/>.</summary>
+    public PacketBytes Bytes;
+
+    /// <summary>CLOCK_REALTIME in ns, for rules of tables with <see cref="TableNeeds.Time"/>.</summary>
+    public ulong Time;
 
     /// <summary>How the rule that rejected it has it answered; valid behind <see cref="Verdict.Rejected"/>.</summary>
     public Rejection Rejection;

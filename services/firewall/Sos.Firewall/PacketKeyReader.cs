@@ -207,6 +207,22 @@ public static class PacketKeyReader
         }
     }
 
+    /// <summary>Returns where nftables finds the transport header of an IPv6 packet.</summary>
+    /// <param name="packet">The packet from its IPv6 header on, whose extension headers the parser has checked.</param>
+    internal static int TransportOffset(ReadOnlySpan<byte> packet)
+    {
+        int offset = Ipv6Header.Size;
+        IpProtocol next = (IpProtocol)packet[6];
+        while (IsSkipped(next) && offset + 8 <= packet.Length)
+        {
+            int length = next == IpProtocol.Fragment ? 8 : (packet[offset + 1] + 1) * 8;
+            next = (IpProtocol)packet[offset];
+            offset += length;
+        }
+
+        return Math.Min(offset, packet.Length);
+    }
+
     /// <summary>Whether nftables looks behind that header (ipv6_find_hdr with IP6_FH_F_AUTH: it stops at AH).</summary>
     private static bool IsSkipped(IpProtocol protocol)
         => protocol is IpProtocol.HopByHop or IpProtocol.Routing or IpProtocol.Fragment or IpProtocol.DestinationOptions;

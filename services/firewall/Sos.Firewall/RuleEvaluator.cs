@@ -10,6 +10,8 @@ namespace Sos.Firewall;
 /// <summary>Walks a packet through the rules of a table.</summary>
 public static class RuleEvaluator
 {
+    private const uint FamilyIpv4 = 2;
+
     /// <summary>The verdict on a packet.</summary>
     /// <param name="table">A valid table.</param>
     /// <param name="key">The packet.</param>
@@ -154,6 +156,16 @@ public static class RuleEvaluator
                 case Operation.UseSet:
                     at = samplers.Sets.Use(in table, in instruction, in key) ? at + 1 : instruction.Next;
                     break;
+                case Operation.InNumberSet:
+                    at = IsNumberIn(in table, in instruction, in key) ? at + 1 : instruction.Next;
+                    break;
+                case Operation.Assign:
+                    at = TryAssign(in instruction, ref key) ? at + 1 : instruction.Next;
+                    break;
+                case Operation.SetTrafficClass:
+                    SetTrafficClass(in instruction, ref key);
+                    at++;
+                    break;
                 default:
                     at = Matches(in table, in instruction, in key) ? at + 1 : instruction.Next;
                     break;
@@ -165,6 +177,50 @@ public static class RuleEvaluator
     {
         ref readonly SetDescriptor set = ref table.Sets[instruction.A];
         return samplers.Limits.Take(in table.Limit(in set), set.Count, key.Length);
+    }
+
+    // What few tables need stays out of line, so that the walk of all others is as it was.
+
+    /// <summary>Whether a number of the packet, or the time, fulfils a condition.</summary>
+    /// <param name="table">A valid table.</param>
+    /// <param name="instruction">An <see cref="Operation.InNumberSet"/> of that table.</param>
+    /// <param name="key">The packet.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static bool IsNumberIn(in FirewallTable table, in Instruction instruction, in PacketKey key)
+    {
+        NumberPlace place = new(instruction.B);
+        ulong number = key.Time;
+        return (place.Base == PlaceBase.Clock || key.Bytes.TryRead(place, out number))
+            && table.Interval(in table.Sets[instruction.A]).Contains(new Address128(0, number)) != (instruction.Negate != 0);
+    }
+
+    /// <summary>Sets a mark.</summary>
+    /// <param name="instruction">An <see cref="Operation.Assign"/>.</param>
+    /// <param name="key">The packet.</param>
+    /// <returns>Whether the rule goes on.</returns>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static bool TryAssign(in Instruction instruction, ref PacketKey key)
+    {
+        // A constant takes nothing of its source, and needs none.
+        if (instruction.A != 0 && !key.Has(instruction.Source))
+        {
+            return false; // NFT_BREAK
+        }
+
+        if (key.Has(instruction.Field))
+        {
+            key.Set(instruction.Field, (instruction.A != 0 ? key.Value(instruction.Source) & instruction.A : 0) ^ instruction.B);
+        }
+
+        return true;
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void SetTrafficClass(in Instruction instruction, ref PacketKey key)
+    {
+        byte value = (byte)((key.Value(Field.TrafficClass) & instruction.A) ^ instruction.B);
+        key.Set(Field.TrafficClass, value);
+        key.Bytes.WriteTrafficClass(key.Value(Field.NetworkFamily) == FamilyIpv4, value);
     }
 
     private static uint Classify(in FirewallTable table, in Instruction instruction, in PacketKey key)

@@ -148,7 +148,7 @@ public sealed unsafe class CaptureTests : IDisposable
             Assert.True(FirewallTable.TryOpen(start, (ulong)bytes.Length, out FirewallTable table));
             CaptureTable told = new(table, [.. rules.Counters.Select(counter => $"{counter.Place}: {counter.RuleText}")]);
             Assert.Contains("tcp dport 9999 counter", told.Describe(Dropped, 0), StringComparison.Ordinal);
-            Assert.Equal("a rule with a limit, or one behind it", told.Describe(Passed, 0));
+            Assert.Equal("a rule with a limit, a quota, a connection's mark or the time, or one behind it", told.Describe(Passed, 0));
         }
     }
 

@@ -84,4 +84,19 @@ public enum Field : byte
 
     /// <summary>Bytes from the IP header on, without padding (<c>meta length</c>, <c>ip length</c>).</summary>
     PacketLength = 23,
+
+    /// <summary>The packet's mark (<c>meta mark</c>), 0 until a rule sets it. Only in tables with <see cref="TableNeeds.Packet"/>, as all below.</summary>
+    Mark = 24,
+
+    /// <summary>The mark of the packet's flow (<c>ct mark</c>). A packet without a flow has none.</summary>
+    ConnectionMark = 25,
+
+    /// <summary>Whom the frame is addressed to, as <c>meta pkttype</c> numbers it: 0 this host, 1 everybody, 2 a group, 3 another host.</summary>
+    PacketType = 26,
+
+    /// <summary>Seconds since midnight, UTC (<c>meta hour</c>). Only with <see cref="TableNeeds.Time"/>, as what follows.</summary>
+    HourOfDay = 27,
+
+    /// <summary>The day of the week in the kernel's time zone, 0 for Sunday (<c>meta day</c>).</summary>
+    Weekday = 28,
 }

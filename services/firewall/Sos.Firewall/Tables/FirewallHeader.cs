@@ -17,7 +17,7 @@ public struct FirewallHeader
     public const uint Kind = 0x4c415746;
 
     /// <summary>Version of the layout.</summary>
-    public const uint Version = 4;
+    public const uint Version = 5;
 
     /// <summary>Alignment of each part: a cache line.</summary>
     public const int Alignment = 64;
@@ -116,7 +116,10 @@ public struct FirewallHeader
     public uint Range128Offset;
 
     /// <summary>Counters, numbered from 0.</summary>
-    public ushort CounterCount;
+    public byte CounterCount;
+
+    /// <summary>The needs of rules that look at more than the usual fields, or change some.</summary>
+    public TableNeeds Needs;
 
     /// <summary>Who decides: the core alone, or Linux after it.</summary>
     public TableMode Mode;

@@ -40,6 +40,9 @@ public unsafe struct FirewallTable : ITable<FirewallTable>
     /// <summary>Who decides: the core alone, or Linux after it.</summary>
     public readonly TableMode Mode => _header.Mode;
 
+    /// <summary>The needs of rules that look at more than the usual fields, or change some.</summary>
+    public readonly TableNeeds Needs => _header.Needs;
+
     /// <summary>Whether a base chain sees what Linux sends. It takes a look at each: ask once for a table.</summary>
     public readonly bool JudgesSent
     {

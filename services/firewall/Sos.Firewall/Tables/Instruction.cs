@@ -21,8 +21,8 @@ public struct Instruction
     /// <summary>1 if a match is to fail where it would succeed; a missing field fails either way.</summary>
     public byte Negate;
 
-    /// <summary>0.</summary>
-    public byte Reserved;
+    /// <summary>The field that a value is taken from: see <see cref="Operation.Assign"/>. Else 0.</summary>
+    public Field Source;
 
     /// <summary>Index of the instruction that a failed match, or the return from a jump, goes on at.</summary>
     public uint Next;

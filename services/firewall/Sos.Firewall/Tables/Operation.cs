@@ -80,4 +80,21 @@ public enum Operation : byte
     /// <see cref="Instruction.A"/>, and goes on at <see cref="Instruction.Next"/> if that ends the rule. Only where the core decides alone.
     /// </summary>
     UseSet = 20,
+
+    /// <summary>
+    /// Matches if the number at the <see cref="NumberPlace"/> of <see cref="Instruction.B"/> is in the interval set numbered <see cref="Instruction.A"/>. A
+    /// packet that has no such place does not match. Only in tables with <see cref="TableNeeds.Packet"/>, as all below.
+    /// </summary>
+    InNumberSet = 21,
+
+    /// <summary>
+    /// Sets a mark, <see cref="Instruction.Field"/>, to the field numbered <see cref="Instruction.Source"/>, &amp; <see cref="Instruction.A"/>, ^
+    /// <see cref="Instruction.B"/>. Where the packet has no such source the rule ends; where there is nothing to mark nothing happens.
+    /// </summary>
+    Assign = 22,
+
+    /// <summary>
+    /// Sets the packet's class of traffic, DSCP and ECN, to what it is &amp; <see cref="Instruction.A"/>, ^ <see cref="Instruction.B"/>, in the frame, too.
+    /// </summary>
+    SetTrafficClass = 23,
 }

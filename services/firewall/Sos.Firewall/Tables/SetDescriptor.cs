@@ -16,7 +16,7 @@ public struct SetDescriptor
     /// <see cref="SetKind.Bitmap"/>: bits, a multiple of 64. <see cref="SetKind.Ipv4"/>: nodes.
     /// <see cref="SetKind.Interval"/>: boundaries. <see cref="SetKind.Classifier"/>: nodes. <see cref="SetKind.Connections"/>: words, a
     /// power of two. <see cref="SetKind.Sampler"/>, <see cref="SetKind.Limit"/> and <see cref="SetKind.DynamicSet"/>: its number.
-    /// <see cref="SetKind.Log"/>: bytes of the prefix. <see cref="SetKind.SetAccess"/>: the set's index.
+    /// <see cref="SetKind.Log"/>: bytes of the prefix. <see cref="SetKind.SetAccess"/>: the set's index. <see cref="SetKind.Zone"/>: minutes.
     /// </summary>
     public uint Count;
 
@@ -89,4 +89,7 @@ public enum SetKind : uint
 
     /// <summary>No set, but a <see cref="Tables.SetAccess"/>.</summary>
     SetAccess = 10,
+
+    /// <summary>No set, but the kernel's time zone: <see cref="SetDescriptor.Count"/> is its minutes west of Greenwich, a signed number.</summary>
+    Zone = 11,
 }

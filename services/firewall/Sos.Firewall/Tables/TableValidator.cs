@@ -12,6 +12,8 @@ namespace Sos.Firewall.Tables;
 /// </summary>
 public static class TableValidator
 {
+    private const int MinutesWestMax = 24 * 60;
+
     /// <summary>Whether every part that the header names lies within the table.</summary>
     public static bool AreBoundsValid(in FirewallHeader header, ulong size)
         => header.InstructionCount is > 0 and <= FirewallHeader.InstructionsMax
@@ -21,6 +23,7 @@ public static class TableValidator
         && header.Range128Count <= FirewallHeader.Ranges128Max
         && header.CounterCount <= FirewallHeader.CountersMax
         && header.Mode <= TableMode.Stateful
+        && AreNeedsValid(header.Needs, header.Mode)
         && header.StageCount <= FirewallHeader.StagesMax
         && header.OutcomeCount <= FirewallHeader.OutcomesMax
         && IsWithin(header.InstructionOffset, header.InstructionCount, Instruction.Size, size)
@@ -37,6 +40,11 @@ public static class TableValidator
         && AreChainsValid(in table)
         && AreBaseChainsValid(table.BaseChains, table.Chains)
         && StageValidator.IsValid(in table);
+
+    // Where Linux judges after the core, the core changes nothing that Linux sees; and the time is told of such packets alone.
+    private static bool AreNeedsValid(TableNeeds needs, TableMode mode)
+        => needs is TableNeeds.None or TableNeeds.Packet or (TableNeeds.Packet | TableNeeds.Time)
+            && (needs == TableNeeds.None || mode is TableMode.Authoritative or TableMode.Stateful);
 
     private static bool IsWithin(uint offset, ulong count, uint elementSize, ulong size)
         => (offset & (FirewallHeader.Alignment - 1)) == 0 && offset <= size && count * elementSize <= size - offset;
@@ -171,6 +179,8 @@ public static class TableValidator
                 return set.Count < FirewallHeader.DynamicSetsMax && IsWithin(set.Offset, 1, DynamicSet.Size, size);
             case SetKind.SetAccess:
                 return IsWithin(set.Offset, 1, SetAccess.Size, size);
+            case SetKind.Zone:
+                return (int)set.Count is >= -MinutesWestMax and <= MinutesWestMax;
             case SetKind.Log:
                 return set.Count <= LogSlot.PrefixMax
                     && set.SecondCount <= FirewallHeader.LogLevelMax
@@ -247,7 +257,7 @@ public static class TableValidator
     {
         bool leavesForward = instruction.Next > at && instruction.Next < end && instruction.Negate <= 1;
         bool isAddress128 = instruction.Field is Field.Ipv6Source or Field.Ipv6Destination;
-        bool isWord = instruction.Field < (Field)PacketKey.WordCount && !isAddress128;
+        bool isWord = instruction.Field < (Field)PacketKey.WordCount && !isAddress128 && IsRead(in table, instruction.Field);
         switch (instruction.Operation)
         {
             case Operation.Return:
@@ -275,6 +285,14 @@ public static class TableValidator
                     && IsSet(in table, instruction.A, SetKind.SetAccess);
             case Operation.WriteLog:
                 return table.Mode is TableMode.Authoritative or TableMode.Stateful && IsSet(in table, instruction.A, SetKind.Log) && at + 1 < end;
+            case Operation.InNumberSet:
+                NumberPlace place = new(instruction.B);
+                return leavesForward && at + 1 < end && place.IsValid && IsSet(in table, instruction.A, SetKind.Interval)
+                    && (place.Base == PlaceBase.Clock ? IsRead(in table, Field.Weekday) : IsRead(in table, Field.Mark));
+            case Operation.Assign:
+                return leavesForward && at + 1 < end && IsMark(instruction.Field) && IsMark(instruction.Source) && IsRead(in table, instruction.Field);
+            case Operation.SetTrafficClass:
+                return at + 1 < end && IsRead(in table, Field.Mark);
             case Operation.EqualsMasked:
             case Operation.InRange:
                 return leavesForward && isWord;
@@ -293,6 +311,16 @@ public static class TableValidator
                 return false;
         }
     }
+
+    private static bool IsMark(Field field) => field is Field.Mark or Field.ConnectionMark;
+
+    /// <summary>Whether a field is read of packets by this table.</summary>
+    private static bool IsRead(in FirewallTable table, Field field) => field switch
+    {
+        < Field.Mark => true,
+        < Field.HourOfDay => (table.Needs & TableNeeds.Packet) != 0,
+        _ => (table.Needs & TableNeeds.Time) != 0,
+    };
 
     // The entries ascend: it is enough to look at the first that can be found and at the last.
     private static bool LeadsForward(ReadOnlySpan<uint> entries, uint from, uint at, uint end)

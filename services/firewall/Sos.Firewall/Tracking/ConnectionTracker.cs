@@ -126,6 +126,55 @@ public struct ConnectionTracker
         }
     }
 
+    /// <summary>Returns the mark of a packet's flow; 0 where it has none yet.</summary>
+    /// <param name="read">The packet, which is still to be tracked: its flow may be over then.</param>
+    public readonly uint MarkOf(in ReadPacket read)
+    {
+        uint number = NumberOf(in read);
+        return number == FlowTable.None || _clock.IsPast(_flows[number].Expiry) ? 0 : _flows[number].Mark;
+    }
+
+    /// <summary>Returns the mark of the flow that an error is about.</summary>
+    /// <param name="read">The error, which was tracked as <see cref="ConnectionStates.Related"/> to it.</param>
+    /// <param name="frame">Its frame.</param>
+    public readonly uint MarkOfConcerned(in ReadPacket read, ReadOnlySpan<byte> frame)
+    {
+        uint number = NumberOfConcerned(in read, frame);
+        return number == FlowTable.None ? 0 : _flows[number].Mark;
+    }
+
+    /// <summary>Marks the flow of the packet that was tracked last, or the one that it begins. A flow that it ended is gone, and its mark with it.</summary>
+    /// <param name="read">The packet, and what the tracker knows of it.</param>
+    /// <param name="frame">Its frame.</param>
+    /// <param name="mark">The mark.</param>
+    public void SetMark(in ReadPacket read, ReadOnlySpan<byte> frame, uint mark)
+    {
+        if (read.Knowledge.Begins)
+        {
+            _begun.Mark = mark;
+            return;
+        }
+
+        uint number = read.Knowledge.State == ConnectionStates.Related ? NumberOfConcerned(in read, frame) : NumberOf(in read);
+        if (number != FlowTable.None)
+        {
+            _flows[number].Mark = mark;
+        }
+    }
+
+    private readonly uint NumberOf(in ReadPacket read)
+        => read.HasTuple && _flows.Capacity != 0 ? _flows.Find(in read.Tuple, read.Hash) : FlowTable.None;
+
+    private readonly uint NumberOfConcerned(in ReadPacket read, ReadOnlySpan<byte> frame)
+    {
+        const int HeaderSize = 8; // RFC 792; RFC 4443, 2.1
+        ReadOnlySpan<byte> message = frame[read.Parsed.TransportOffset..read.Parsed.PacketEnd];
+        return message.Length >= HeaderSize && _flows.Capacity != 0
+            && TupleReader.TryReadQuoted(message[HeaderSize..], read.Parsed.IpVersion, out FlowTuple tuple, out _, out _)
+            ? _flows.Find(in tuple, _secret.Hash(in tuple))
+            : FlowTable.None;
+    }
+
     /// <summary>Whether a fragment that has no transport header belongs to a packet whose first fragment passed.</summary>
     /// <param name="parsed">The fragment.</param>
     public readonly bool FollowsFirst(in ParsedFrame parsed) => _fragments.Passed(NameOf(in parsed), in _clock);

@@ -43,8 +43,15 @@ public struct Flow
     /// <summary>The rest of a TCP connection.</summary>
     public TcpFlow Tcp;
 
-    /// <summary>The time from which datagrams both ways are a stream.</summary>
-    public uint StreamFrom;
+    /// <summary>The mark that rules gave it (<c>ct mark</c>).</summary>
+    public uint Mark;
+
+    /// <summary>The time from which datagrams both ways are a stream. It stands where TCP's last sequence number does, which datagrams have not.</summary>
+    public uint StreamFrom
+    {
+        readonly get => Tcp.LastSequence;
+        set => Tcp.LastSequence = value;
+    }
 }
 
 /// <summary>The status of a flow, in the bits of <c>ct status</c> (enum ip_conntrack_status).</summary>

@@ -23,6 +23,9 @@ public struct ReadPacket
     /// <summary>The flow's ends.</summary>
     public FlowTuple Tuple;
 
+    /// <summary>The mark that its flow had when rules saw it; only where rules may look at it.</summary>
+    public uint Mark;
+
     /// <summary>The tracker's knowledge of it, as rules saw it last.</summary>
     public TrackedPacket Knowledge;
 }

@@ -19,11 +19,14 @@ public static class StatefulRules
     /// <param name="tracker">The connections.</param>
     /// <param name="counters">Where rules with counters add it up.</param>
     /// <param name="samplers">Keeps limits, and notes the lines that rules log.</param>
-    public static Verdict Judge(
+    /// <typeparam name="TReading">How much is read of packets for rules.</typeparam>
+    internal static Verdict Judge<TReading>(
         in FirewallTable table, ref ReadPacket read, ReadOnlySpan<byte> frame, PacketOrigin origin, ref PacketKey key, ref ConnectionTracker tracker,
         in RuleCounters counters, ref Samplers samplers)
+        where TReading : struct, IPacketReading
     {
-        if (read.Parsed.Fragment.IsLater && tracker.FollowsFirst(in read.Parsed))
+        if (read.Parsed.Fragment.IsLater && (!TReading.IsFull || origin == PacketOrigin.Linux || table.Mode == TableMode.Stateful)
+            && tracker.FollowsFirst(in read.Parsed))
         {
             return Verdict.Pass;
         }
@@ -41,11 +44,16 @@ public static class StatefulRules
                 return before;
             }
 
-            Track(ref read, frame, origin != PacketOrigin.Unchecked, ref key, ref tracker);
+            Track<TReading>(ref read, frame, origin != PacketOrigin.Unchecked, ref key, ref tracker);
         }
 
         key.Families = families;
         Verdict verdict = RuleEvaluator.EvaluateStateful(in table, ref key, in counters, ref samplers);
+        if (TReading.IsFull && key.Has(Field.ConnectionMark) && key.Value(Field.ConnectionMark) != read.Mark)
+        {
+            tracker.SetMark(in read, frame, key.Value(Field.ConnectionMark)); // It stays, whatever becomes of the packet.
+        }
+
         if (verdict == Verdict.Pass)
         {
             NotePassed(in read, isSent, ref tracker);
@@ -54,13 +62,21 @@ public static class StatefulRules
         return verdict;
     }
 
-    private static void Track(ref ReadPacket read, ReadOnlySpan<byte> frame, bool isTrusted, ref PacketKey key, ref ConnectionTracker tracker)
+    private static void Track<TReading>(
+        ref ReadPacket read, ReadOnlySpan<byte> frame, bool isTrusted, ref PacketKey key, ref ConnectionTracker tracker)
+        where TReading : struct, IPacketReading
     {
         if (read.Knowledge.State != ConnectionStates.Untracked)
         {
+            uint mark = TReading.IsFull ? tracker.MarkOf(in read) : 0; // asked first, since the packet may end its flow
             tracker.Track(in read, frame, isTrusted, out TrackedPacket packet);
             packet.ShowIn(ref key);
             read.Knowledge = packet;
+            if (TReading.IsFull && packet.HasFlow)
+            {
+                read.Mark = packet.Begins ? 0 : packet.State == ConnectionStates.Related ? tracker.MarkOfConcerned(in read, frame) : mark;
+                key.Set(Field.ConnectionMark, read.Mark);
+            }
         }
     }
 
