@@ -39,6 +39,20 @@ public class WholePacketTests
     }
 
     [Theory]
+    [InlineData("meta nftrace set 1", 1)]
+    [InlineData("udp dport 2 meta nftrace set 1 drop", 1)]
+    [InlineData("udp dport 1 meta nftrace set 1 drop", 0)]
+    public void A_Rule_That_Traces_Does_The_Rest_And_Is_A_Note(string rule, int passed)
+    {
+        LoadedRuleset loaded = FirewallBench.Load($"table inet f {{ chain c {{ type filter hook input priority 0; {rule}; }}; }}");
+        CompileResult result = RulesetCompiler.Compile(loaded.Json, new CompileOptions { DecidesAlone = true, TracksConnections = true });
+        Assert.Equal(RuleDiagnosticIds.Traces, Assert.Single(result.Diagnostics).Id);
+        using FirewallBench bench = new();
+        bench.Apply($"table inet f {{ chain c {{ type filter hook input priority 0; {rule}; }}; }}");
+        Assert.Equal(passed, bench.Filter([Datagram(1)]).Count);
+    }
+
+    [Theory]
     [InlineData("ip dscp set cs1", 0x0800, 8 << 2)]
     [InlineData("ip ecn set ce", 0x0800, 3)]
     [InlineData("ip dscp set 63 ip ecn set ect0", 0x0800, 0xfe)]
@@ -83,7 +97,6 @@ public class WholePacketTests
     [InlineData("chain c { type filter hook output priority 0; meta mark 1 drop; }", "SOSFW005")]
     [InlineData("chain c { type filter hook output priority 0; meta mark set meta mark | 1; }", "SOSFW005")]
     [InlineData("chain c { type route hook output priority 0; meta mark set 1; }", "SOSFW004")]
-    [InlineData("chain c { type filter hook input priority 0; meta nftrace set 1; }", "SOSFW004")]
     [InlineData("chain c { type filter hook input priority 0; ip ttl set 5; }", "SOSFW004")]
     [InlineData("chain c { type filter hook input priority 0; tcp sequence & 0xff == 1 drop; }", "SOSFW005")]
     [InlineData("chain c { type filter hook input priority 0; meta skuid 0 drop; }", "SOSFW005")]

@@ -74,8 +74,10 @@ internal sealed class FilledSets
     private static string KeyOf(NftChain chain, string name) => $"{chain.Family} {chain.Table} {name}";
 
     private static bool ChangesByItself(JsonElement set)
-        => SetAging.Ages(set) || NftRuleset.TryGet(set, "stmt", out _)
+        => SetAging.Ages(set) || (NftRuleset.TryGet(set, "stmt", out JsonElement statements) && !(NamedSet.OnlyCounts(statements) && HasOneField(set)))
             || (NftRuleset.TryGet(set, "flags", out JsonElement flags) && NftRuleset.HasText(flags, "dynamic"));
+
+    private static bool HasOneField(JsonElement set) => NftRuleset.TryGet(set, "type", out JsonElement type) && type.ValueKind == JsonValueKind.String;
 
     private FilledSet Find(NftChain chain, string name)
     {

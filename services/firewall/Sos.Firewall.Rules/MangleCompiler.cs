@@ -42,10 +42,18 @@ internal sealed class MangleCompiler(TableParts parts, CompileOptions options, N
                 RuleDiagnosticIds.Statement,
                 "setting \"meta mark\" is not supported beside chains of \"type route\": Linux would send the packet another way. Keep it in nftables on "
                     + "Linux"),
+            "meta nftrace" => Trace(),
             "meta mark" or "ct mark" => [Mark(kind, key, value, statement)],
             "ip dscp" or "ip ecn" or "ip6 dscp" or "ip6 ecn" => SetTrafficClass(kind, key, value),
             _ => throw Refuse(statement),
         };
+    }
+
+    // Tells "nft monitor trace" of what happens to the packet, and changes nothing of it.
+    private List<Instruction> Trace()
+    {
+        parts.IsTraced = true;
+        return [];
     }
 
     private List<Instruction> SetTrafficClass(string kind, JsonElement key, JsonElement value)

@@ -347,7 +347,7 @@ internal sealed class MatchCompiler
         }
 
         if (NftRuleset.TryGet(set, "stmt", out JsonElement statements)
-            && ((Elements == SetElements.Fixed && !_options.DecidesAlone) || !OnlyCount(statements)))
+            && ((Elements == SetElements.Fixed && !_options.DecidesAlone) || !NamedSet.OnlyCounts(statements)))
         {
             throw new RuleException(RuleDiagnosticIds.Set, $"set \"{name}\" counts or limits by element, which is not supported");
         }
@@ -404,9 +404,6 @@ internal sealed class MatchCompiler
         return NftRuleset.TryGet(element, "elem", out JsonElement one) && NftRuleset.TryGet(one, "val", out value)
             && one.EnumerateObject().All(property => property.Name is "val" or "comment" or "timeout" or "expires" or "counter");
     }
-
-    private static bool OnlyCount(JsonElement statements)
-        => statements.ValueKind == JsonValueKind.Array && statements.EnumerateArray().All(one => NftRuleset.TryGet(one, "counter", out _));
 
     private static List<Interval> ReadElements(JsonElement elements, ValueType type)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Generic;
+using System.Linq;
 using System.Text.Json;
 
 namespace Sos.Firewall.Rules;
@@ -6,6 +7,10 @@ namespace Sos.Firewall.Rules;
 /// <summary>A set or map with a name whose elements only a reload changes.</summary>
 internal static class NamedSet
 {
+    /// <summary>Whether the statements of a set's elements count packets, and do nothing else.</summary>
+    public static bool OnlyCounts(JsonElement statements)
+        => statements.ValueKind == JsonValueKind.Array && statements.EnumerateArray().All(one => NftRuleset.TryGet(one, "counter", out _));
+
     /// <summary>Returns its elements, as the listing has them; undefined where it has none.</summary>
     /// <param name="named">All sets or maps, by "family table name".</param>
     /// <param name="chain">The chain of the rule that refers to it.</param>

@@ -84,4 +84,7 @@ public static class RuleDiagnosticIds
 
     /// <summary>A note: a set counts by element, which the core does not.</summary>
     public const string ElementCounters = "SOSFW018";
+
+    /// <summary>A note: rules trace packets, which the core does not.</summary>
+    public const string Traces = "SOSFW019";
 }

@@ -74,6 +74,13 @@ public static class RulesetCompiler
                 string.Empty, null));
         }
 
+        if (parts.IsTraced)
+        {
+            diagnostics.Add(new RuleDiagnostic(
+                RuleSeverity.Note, RuleDiagnosticIds.Traces,
+                "rules set \"meta nftrace\": the core traces no packets, and \"nft monitor trace\" shows none that it judges", string.Empty, null));
+        }
+
         bool isStateful = parts.Mode == TableMode.Stateful;
         diagnostics.AddRange(baseChains.Where(chain => isStateful && IsWithTracking(chain)).Select(chain => Error(
             RuleDiagnosticIds.Hook,

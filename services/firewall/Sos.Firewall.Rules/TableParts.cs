@@ -54,6 +54,9 @@ internal sealed class TableParts
     /// <summary>Named sets that count by element in Linux, of which the core counts nothing.</summary>
     public SortedSet<string> CountedSets { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Whether rules trace packets, which the core does not.</summary>
+    public bool IsTraced { get; set; }
+
     /// <summary>The needs of the rules so far.</summary>
     public TableNeeds Needs { get; set; }
 

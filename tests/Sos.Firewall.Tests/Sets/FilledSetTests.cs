@@ -312,7 +312,17 @@ public sealed class FilledSetTests : IDisposable
         LoadedRuleset loaded = FirewallBench.Load(Rules("set s { type ipv4_addr; size 9; flags dynamic; }", "update @s { ip saddr counter } drop"));
         CompileResult result = RulesetCompiler.Compile(loaded.Json, new CompileOptions { DecidesAlone = true });
         Assert.NotNull(result.Table);
-        Assert.Equal("table inet t, set s: note SOSFW007", Assert.Single(result.Diagnostics).ToString()[..34]);
+        Assert.Equal("note SOSFW018: these sets count by element in nftables, and the core does not: s.", Assert.Single(result.Diagnostics).ToString()[..81]);
+    }
+
+    [Fact]
+    public void A_Set_That_Counts_And_That_Nothing_Fills_Is_As_Any_Other()
+    {
+        LoadedRuleset loaded = FirewallBench.Load(Rules("set s { type ipv4_addr; flags interval; counter; elements = { 10.0.0.0/30 } }", "ip saddr @s accept"));
+        CompileResult result = RulesetCompiler.Compile(loaded.Json, new CompileOptions { DecidesAlone = true });
+        Assert.NotNull(result.Table);
+        Assert.Equal(0, result.Table.SetMemory);
+        Assert.Equal(RuleDiagnosticIds.ElementCounters, Assert.Single(result.Diagnostics).Id);
     }
 
     private static string Rules(string sets, string rules)
