@@ -94,7 +94,7 @@ internal sealed class FilledSets
         {
             throw new RuleException(
                 RuleDiagnosticIds.Set,
-                $"the elements of set \"{name}\" have a part of a byte or a field that is no address, port, protocol, type, length or mark, which is not supported");
+                $"set \"{name}\" has elements with a part of a byte, or with a field that is no address, port, protocol, type, length or mark: not supported");
         }
 
         string key = KeyOf(chain, name);
