@@ -124,10 +124,10 @@ public abstract class FirewallScenarios(LabFixture lab) : Scenario(lab)
     public async Task BadRulesAreRefusedByNameAndTheOldOnesStay()
     {
         await StartAsync();
-        await WriteRulesAsync("ct mark 5 accept");
+        await WriteRulesAsync("meta cpu 5 accept");
         CommandResult apply = await Machine.RunAsync($"sosctl firewall apply 3 {Rules}");
         Assert.Equal(8, apply.ExitCode);
-        Assert.Contains("ct mark", apply.Error + apply.Output, StringComparison.Ordinal);
+        Assert.Contains("meta cpu", apply.Error + apply.Output, StringComparison.Ordinal);
         Assert.Equal(1ul, (await StatusAsync()).GetProperty("table_generation").GetUInt64());
         await PingAsync(Attacker, succeeds: false);
         await PingAsync(Client, succeeds: true);
