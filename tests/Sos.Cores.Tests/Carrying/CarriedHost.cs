@@ -76,7 +76,7 @@ internal sealed partial class CarriedHost : IDisposable
     /// <summary>All that Linux's own tools say of the device, without counts and the time that something has left.</summary>
     public string[] Snapshot()
     {
-        Await(() => Shell("ip -6 -br address show tentative").Length == 0, "an address stays tentative");
+        AwaitSettled();
         return [.. Changing().Replace(
             Shell(
                 """
@@ -101,6 +101,27 @@ internal sealed partial class CarriedHost : IDisposable
                 nft list ruleset
                 """),
             "").Split('\n').Select(line => line.Trim())];
+    }
+
+    /// <summary>Waits until Linux has done what it does by itself, and later: links come up, addresses are nobody else's, and then get their routes.</summary>
+    private void AwaitSettled()
+    {
+        // The second question is answered once Linux has done all that follows from a link's new state.
+        Await(
+            () => Shell("ip -o link show | grep LOWER_UP | grep -E 'state (LOWERLAYER)?DOWN' || ip link show dev lo > /dev/null").Length == 0,
+            "a link stays down that has a carrier");
+        Await(() => Shell("ip -6 -br address show tentative").Length == 0, "an address stays tentative");
+        Await(
+            () => Shell(
+                """
+                up=$(ip -o link show | grep LOWER_UP | cut -d ' ' -f 2 | sed 's/[@:].*//')
+                routes=$(ip -6 route show table all)
+                ip -6 -o address show | grep -v dadfailed | while read -r _ device _ address _; do
+                    grep -qx "$device" <<< "$up" || continue
+                    grep -q "^local ${address%/*} dev $device " <<< "$routes" || echo "$address"
+                done
+                """).Length == 0,
+            "an address has no route of its own");
     }
 
     public static void Await(Func<bool> condition, string otherwise)
